@@ -1,0 +1,74 @@
+//! Load runs of `ashlar` beside redis-server: `cargo run --release -p bench -- compare`.
+//!
+//! The servers are separate processes reached through their sockets, the load comes from the tools that people use, and the cost is
+//! read from `/proc`. Nothing here links the server. In reading order:
+#![forbid(unsafe_code)]
+
+mod args;
+// What is run.
+mod compare;
+mod hop;
+mod idle;
+mod soak;
+// What it is made of.
+mod contender;
+mod goal;
+mod load;
+mod memory;
+mod runner;
+mod workload;
+// Processes and the machine.
+mod binaries;
+mod machine;
+mod procfs;
+mod reaper;
+mod resp_client;
+mod rig;
+mod server;
+mod tool;
+// What comes out.
+mod error;
+mod report;
+mod results;
+mod stats;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use args::Action;
+use error::BenchError;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == reaper::SUBCOMMAND) {
+        reaper::serve(std::io::stdin().lock(), arguments.get(1).map(Path::new));
+        return ExitCode::SUCCESS;
+    }
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Success, failure for a stall or an idle server that is not idle; a missed ratio on a shared machine is a finding, not a failure.
+fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
+    if arguments.first().is_some_and(|word| word == "--help") {
+        println!("{}", args::help());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (action, options) = args::parse(arguments)?;
+    if options.help {
+        println!("{}", args::help());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let passed = match action {
+        Action::Compare => compare::run(&options).map(|()| true)?,
+        Action::Hop => hop::run(&options).map(|()| true)?,
+        Action::Soak => soak::run(&options)? == soak::Ending::Clean,
+        Action::Idle => idle::run(&options)?.passes() != Some(false),
+    };
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,135 @@
+//! INCR and its kin, row by row as redis-server 7.0.15 answers them.
+
+use crate::commands::testing::check;
+
+const INTEGER: &str = "-ERR value is not an integer or out of range";
+const FLOAT: &str = "-ERR value is not a valid float";
+const INFINITE: &str = "-ERR increment would produce NaN or Infinity";
+
+#[test]
+fn integers() {
+    check(&[
+        ("incr a", ":1"),
+        ("@shape a", "Stored"),
+        ("incr a", ":2"),
+        ("decr a", ":1"),
+        ("decr b", ":-1"),
+        ("decr b", ":-2"),
+        ("get b", "$2 -2"),
+        ("incrby a 9", ":10"),
+        ("incrby a 0", ":10"),
+        ("decrby a 1", ":9"),
+        ("decrby a -1", ":10"),
+        ("decrby c 5", ":-5"),
+        ("incrby d -9223372036854775808", ":-9223372036854775808"),
+        ("get a", "$2 10"),
+        ("@changes", "11"),
+        ("@hits", "2 0"),
+        ("set a 5 ex 100", "+OK"),
+        ("incr a", ":6"),
+        ("@left a", "100000"),
+        ("incrby a 100000000", ":100000006"),
+        ("@left a", "100000"),
+        ("set a \"\"", "+OK"),
+        ("incr a", INTEGER),
+        ("append b \"\"", ":2"),
+        ("@shape b", "Edited"),
+        ("incr b", ":-1"),
+        ("@shape b", "Stored"),
+        ("set a 20000", "+OK"),
+        ("incr a", ":20001"),
+        ("@shape a", "Stored"),
+    ]);
+}
+
+#[test]
+fn integer_errors() {
+    const OVERFLOW: &str = "-ERR increment or decrement would overflow";
+    check(&[
+        ("set a 9223372036854775807", "+OK"),
+        ("incr a", OVERFLOW),
+        ("incrby a 1", OVERFLOW),
+        ("incrby a -1", ":9223372036854775806"),
+        ("decrby a -2", OVERFLOW),
+        ("incr a", ":9223372036854775807"),
+        ("decrby a 9223372036854775807", ":0"),
+        ("decrby a 9223372036854775807", ":-9223372036854775807"),
+        ("decr a", ":-9223372036854775808"),
+        ("decr a", OVERFLOW),
+        ("incrby a -9223372036854775808", OVERFLOW),
+        ("decrby a -9223372036854775808", "-ERR decrement would overflow"),
+        ("decrby missing -9223372036854775808", "-ERR decrement would overflow"),
+        ("incrby a 9223372036854775807", ":-1"),
+        ("incrby a 9223372036854775808", INTEGER),
+        ("incrby a -9223372036854775809", INTEGER),
+        ("incrby a 1.0", INTEGER),
+        ("incrby a +1", INTEGER),
+        ("incrby a 01", INTEGER),
+        ("incrby a -0", INTEGER),
+        ("incrby a \" 1\"", INTEGER),
+        ("incrby a \"1 \"", INTEGER),
+        ("incrby a \"\"", INTEGER),
+        ("incrby a 0x1", INTEGER),
+        ("decrby a x", INTEGER),
+        ("get a", "$2 -1"),
+        ("set a 9223372036854775808", "+OK"),
+        ("incr a", INTEGER),
+        ("set a \" 1\"", "+OK"),
+        ("incr a", INTEGER),
+        ("set a 01", "+OK"),
+        ("decr a", INTEGER),
+        ("set a 1.5", "+OK"),
+        ("decr a", INTEGER),
+        ("set a -0", "+OK"),
+        ("decr a", INTEGER),
+        ("@changes", "12"),
+        ("incr", "-ERR wrong number of arguments for 'incr' command"),
+        ("decr a 1", "-ERR wrong number of arguments for 'decr' command"),
+        ("incrby a", "-ERR wrong number of arguments for 'incrby' command"),
+        ("decrby a 1 2", "-ERR wrong number of arguments for 'decrby' command"),
+        ("incrbyfloat a", "-ERR wrong number of arguments for 'incrbyfloat' command"),
+    ]);
+}
+
+#[test]
+fn floats() {
+    check(&[
+        ("incrbyfloat a 3", "$1 3"),
+        ("@shape a", "Float"),
+        ("incr a", ":4"),
+        ("@shape a", "Stored"),
+        ("incrbyfloat a 0.1", "$3 4.1"),
+        ("incrbyfloat a 0.2", "$3 4.3"),
+        ("incr a", INTEGER),
+        ("incrbyfloat a -4.3", "$1 0"),
+        ("incrbyfloat a -0", "$1 0"),
+        ("incr a", ":1"),
+        ("incrbyfloat a 1e20", "$21 100000000000000000000"),
+        ("incrbyfloat a x", FLOAT),
+        ("incrbyfloat a \"\"", FLOAT),
+        ("incrbyfloat a \" 1\"", FLOAT),
+        ("incrbyfloat a \"1 \"", FLOAT),
+        ("incrbyfloat a 1\\x00", FLOAT),
+        ("incrbyfloat a nan", FLOAT),
+        ("incrbyfloat a 1e4933", FLOAT),
+        ("incrbyfloat a inf", INFINITE),
+        ("incrbyfloat missing -inf", INFINITE),
+        ("set a abc ex 100", "+OK"),
+        ("incrbyfloat a inf", FLOAT),
+        ("set a -inf ex 100", "+OK"),
+        ("incrbyfloat a x", FLOAT),
+        ("incrbyfloat a +inf", INFINITE),
+        ("set a 9223372036854775807 px 10000", "+OK"),
+        ("incrbyfloat a 1", "$19 9223372036854775808"),
+        ("@left a", "10000"),
+        ("@changes", "12"),
+        ("set a 1e4932", "+OK"),
+        ("incrbyfloat a 1e4932", INFINITE),
+        ("set a \" 1\"", "+OK"),
+        ("incrbyfloat a 1", FLOAT),
+        ("set a \"\"", "+OK"),
+        ("incrbyfloat a 1", FLOAT),
+        ("incrbyfloat b 5.0e3", "$4 5000"),
+        ("@hits", "0 0"),
+    ]);
+}

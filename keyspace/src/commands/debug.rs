@@ -1,0 +1,89 @@
+//! DEBUG OBJECT: how a key and its value are stored, on the line that redis-server prints.
+
+use crate::args::Args;
+use crate::entry::Entry;
+use crate::exec::{DataRow, Exec};
+use crate::number::parse_i64;
+use crate::refusal::{Outcome, Refusal};
+use crate::reply::Reply;
+use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
+
+use super::object::{encoding_name, references};
+
+/// The row. DEBUG itself, and who may use it, is the server's matter.
+pub static ROWS: &[DataRow] = &[DataRow {
+    spec: CommandSpec {
+        name: "debug|object",
+        arity: 3,
+        flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE),
+        keys: &[KeySpec { flags: KeyFlags::RO, first: 2, last: 0, step: 1 }],
+        group: "server",
+        summary: "Shows how a key and its value are stored.",
+        syntax: "key",
+        ..CommandSpec::NONE
+    },
+    run: object,
+}];
+
+fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let key = exec.first_key(args, 2);
+    let place = exec.peek(&key).ok_or(Refusal::NoSuchKey)?;
+    let entry = exec.entry(&key, place);
+    reply.simple(&format!(
+        "Value at:{:p} refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        entry.value().as_ptr(),
+        references(entry),
+        encoding_name(entry),
+        serialized_bytes(entry),
+        entry.access().bits(),
+        entry.access().idle_seconds(exec.now),
+    ));
+    Ok(())
+}
+
+/// Bytes of the value in a snapshot of Redis's format, not compressed.
+fn serialized_bytes(entry: &Entry) -> usize {
+    let value = entry.value();
+    match parse_i64(value) {
+        Some(number) if i8::try_from(number).is_ok() => 2,
+        Some(number) if i16::try_from(number).is_ok() => 3,
+        Some(number) if i32::try_from(number).is_ok() => 5,
+        _ => value.len() + length_bytes(value.len()),
+    }
+}
+
+/// Bytes that a length takes there.
+fn length_bytes(length: usize) -> usize {
+    match length {
+        0..64 => 1,
+        64..16_384 => 2,
+        length if u32::try_from(length).is_ok() => 5,
+        _ => 9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use evict::access::AccessBits;
+
+    use super::*;
+
+    #[test]
+    fn serialized_lengths() {
+        let rows: [(Vec<u8>, usize); 9] = [
+            (b"v".to_vec(), 2),
+            (b"123".to_vec(), 2),
+            (b"-129".to_vec(), 3),
+            (b"70000".to_vec(), 5),
+            (b"3000000000".to_vec(), 11),
+            (b"007".to_vec(), 4),
+            (vec![b'a'; 63], 64),
+            (vec![b'a'; 64], 66),
+            (vec![b'a'; 20_000], 20_005),
+        ];
+        for (value, expected) in rows {
+            let entry = Entry::new(b"k", &value, None, AccessBits::default());
+            assert_eq!(serialized_bytes(&entry), expected, "{} bytes", value.len());
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Emptying and exchanging whole databases: FLUSHDB, FLUSHALL, SWAPDB.
+//!
+//! SYNC and ASYNC do the same. Both put the tables aside at once, so the keys are gone and the memory is no longer counted when
+//! the client gets its answer; both leave the freeing to the turns that follow, a segment at a time. SYNC in Redis frees before
+//! it answers, which takes seconds for a large database: here it would hold every core for that long, for memory that is
+//! given back a moment later anyway.
+
+use crate::args::Args;
+use crate::number::parse_i64;
+use crate::refusal::{Outcome, Refusal};
+use crate::reply::Reply;
+use crate::spec::{Categories, CommandSpec, Flags};
+use crate::whole::{Whole, WholeRow};
+
+/// The rows of this family.
+pub static ROWS: &[WholeRow] = &[
+    WholeRow {
+        spec: CommandSpec {
+            name: "flushdb",
+            arity: -1,
+            flags: Flags::WRITE.and(Flags::ALL_SLOTS),
+            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
+            group: "server",
+            summary: "Removes all keys of the database.",
+            complexity: "O(1); the memory is given back later.",
+            syntax: "async=[ASYNC@4.0.0 | SYNC@6.2.0]",
+            tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+            history: &[("4.0.0", "The mode ASYNC."), ("6.2.0", "The mode SYNC.")],
+            ..CommandSpec::NONE
+        },
+        run: flushdb,
+    },
+    WholeRow {
+        spec: CommandSpec {
+            name: "flushall",
+            arity: -1,
+            flags: Flags::WRITE.and(Flags::ALL_SLOTS),
+            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
+            group: "server",
+            summary: "Removes all keys of all databases.",
+            complexity: "O(1) per database; the memory is given back later.",
+            syntax: "async=[ASYNC@4.0.0 | SYNC@6.2.0]",
+            tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+            history: &[("4.0.0", "The mode ASYNC."), ("6.2.0", "The mode SYNC.")],
+            ..CommandSpec::NONE
+        },
+        run: flushall,
+    },
+    WholeRow {
+        spec: CommandSpec {
+            name: "swapdb",
+            arity: 3,
+            flags: Flags::WRITE.and(Flags::FAST).and(Flags::ALL_SLOTS),
+            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
+            since: "4.0.0",
+            group: "server",
+            summary: "Exchanges two databases.",
+            syntax: "index1:integer index2:integer",
+            ..CommandSpec::NONE
+        },
+        run: swapdb,
+    },
+];
+
+/// Accepts no option, SYNC or ASYNC.
+fn check_options(args: Args) -> Outcome {
+    match args.len() {
+        1 => Ok(()),
+        2 if args.is(1, "sync") || args.is(1, "async") => Ok(()),
+        _ => Err(Refusal::Syntax),
+    }
+}
+
+/// Empties the databases with these numbers. Every key counts as a change, and an empty database as none.
+fn flush(whole: &mut Whole, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        let db = whole.database(number).expect("the caller counted the databases");
+        whole.changed(whole.keys(db));
+        whole.keyspaces.iter_mut().for_each(|keyspace| keyspace.flush(db));
+    }
+}
+
+fn flushdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
+    check_options(args)?;
+    let number = whole.caller.db as usize;
+    flush(whole, number..number + 1);
+    reply.ok();
+    Ok(())
+}
+
+fn flushall(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
+    check_options(args)?;
+    flush(whole, 0..whole.keyspaces[0].databases());
+    reply.ok();
+    Ok(())
+}
+
+/// A database's number in an argument of SWAPDB, whether or not there is such a database.
+fn index(arg: &[u8], refusal: &'static str) -> Result<i32, Refusal> {
+    parse_i64(arg).and_then(|number| i32::try_from(number).ok()).ok_or(Refusal::Text(refusal))
+}
+
+/// One exchange of two numbers per core: no key moves. It counts as a change even of a database with itself.
+fn swapdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
+    let first = index(args.at(1), "ERR invalid first DB index")?;
+    let second = index(args.at(2), "ERR invalid second DB index")?;
+    let exists = |number: i32| usize::try_from(number).is_ok_and(|number| whole.database(number).is_some());
+    if !exists(first) || !exists(second) {
+        return Err(Refusal::Text("ERR DB index is out of range"));
+    }
+    for keyspace in whole.keyspaces.iter_mut() {
+        keyspace.swap_databases(first as usize, second as usize);
+    }
+    whole.changed(1);
+    reply.ok();
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "flush_tests.rs"]
+mod tests;

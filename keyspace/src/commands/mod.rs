@@ -1,0 +1,35 @@
+//! The data commands, one family per file, each a row of the table and a handler.
+
+pub mod counters;
+pub mod debug;
+pub mod expiry;
+pub mod flush;
+pub mod keys;
+pub mod lcs;
+pub mod object;
+pub mod populate;
+pub mod ranges;
+pub mod renames;
+pub mod scan;
+pub mod strings;
+pub mod strings_many;
+mod strings_options;
+pub mod whole;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use crate::exec::DataRow;
+use crate::whole::WholeRow;
+
+/// The rows of all data commands.
+pub fn rows() -> impl Iterator<Item = &'static DataRow> {
+    let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
+    let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
+    strings.into_iter().chain(generic).flatten()
+}
+
+/// The rows of the commands that need every slot of every core.
+pub fn whole_rows() -> impl Iterator<Item = &'static WholeRow> {
+    [whole::ROWS, flush::ROWS, populate::ROWS].into_iter().flatten()
+}

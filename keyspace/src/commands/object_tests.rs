@@ -1,0 +1,116 @@
+//! OBJECT and MEMORY USAGE against redis-server 7.0.15.
+
+use evict::access::AccessBits;
+
+use crate::commands::testing::{Desk, check};
+
+const SYNTAX: &str = "-ERR syntax error";
+const INTEGER: &str = "-ERR value is not an integer or out of range";
+const NOT_LFU: &str = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
+#[test]
+fn encodings() {
+    check(&[
+        ("object encoding a", "$-1"),
+        ("set a 12345678901234567890", "+OK"),
+        ("object encoding a", "$6 embstr"),
+        ("set a 9223372036854775807", "+OK"),
+        ("object encoding a", "$3 int"),
+        ("set a -9223372036854775808", "+OK"),
+        ("object encoding a", "$3 int"),
+        ("set a 01", "+OK"),
+        ("object encoding a", "$6 embstr"),
+        ("set a \"\"", "+OK"),
+        ("object encoding a", "$6 embstr"),
+        ("set a aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "+OK"),
+        ("object encoding a", "$6 embstr"),
+        ("set a aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "+OK"),
+        ("object encoding a", "$3 raw"),
+        ("del a", ":1"),
+        ("append a 12", ":2"),
+        ("OBJECT ENCODING a", "$3 int"),
+        ("append a 3", ":3"),
+        ("object encoding a", "$3 raw"),
+        ("rename a b", "+OK"),
+        ("object encoding b", "$3 raw"),
+        ("copy b a", ":1"),
+        ("object encoding a", "$3 raw"),
+        ("incr a", ":124"),
+        ("object encoding a", "$3 int"),
+        ("incrbyfloat a 1", "$3 125"),
+        ("object encoding a", "$6 embstr"),
+        ("setrange c 0 5", ":1"),
+        ("object encoding c", "$3 raw"),
+    ]);
+}
+
+#[test]
+fn references() {
+    check(&[
+        ("object refcount a", "$-1"),
+        ("set a 0", "+OK"),
+        ("object refcount a", ":2147483647"),
+        ("set a -1", "+OK"),
+        ("object refcount a", ":1"),
+        ("set a 9999", "+OK"),
+        ("object refcount a", ":2147483647"),
+        ("incr a", ":10000"),
+        ("object refcount a", ":1"),
+        ("decr a", ":9999"),
+        ("object refcount a", ":2147483647"),
+        ("incrbyfloat a 1", "$5 10000"),
+        ("object refcount a", ":1"),
+        ("set a foo", "+OK"),
+        ("object refcount a", ":1"),
+    ]);
+}
+
+#[test]
+fn errors_and_counters() {
+    check(&[
+        ("object freq a", "$-1"),
+        ("object idletime a", "$-1"),
+        ("set a v", "+OK"),
+        ("object freq a", NOT_LFU),
+        ("object refcount a", ":1"),
+        ("@hits", "2 2"),
+        ("memory usage x", "$-1"),
+        ("memory usage a samples", SYNTAX),
+        ("memory usage a samples x", INTEGER),
+        ("memory usage a samples -1", SYNTAX),
+        ("memory usage a foo", SYNTAX),
+        ("memory usage x foo", SYNTAX),
+        ("memory usage x samples 5 SAMPLES 6", "$-1"),
+        ("memory usage x samples x foo", INTEGER),
+        ("@hits", "0 0"),
+        ("object freq a b", "-ERR wrong number of arguments for 'object|freq' command"),
+        ("object encoding", "-ERR wrong number of arguments for 'object|encoding' command"),
+        ("object help x", "-ERR wrong number of arguments for 'object|help' command"),
+        ("memory usage", "-ERR wrong number of arguments for 'memory|usage' command"),
+        ("@resp 3", ""),
+        ("object encoding x", "_"),
+    ]);
+}
+
+#[test]
+fn idle_time_is_the_time_since_the_last_use() {
+    let mut desk = Desk::new();
+    for idle in [0, 1, 65] {
+        desk.access = AccessBits::lru(desk.now);
+        desk.run("set a v");
+        desk.run(&format!("@later {}", idle * 1000));
+        assert_eq!(desk.run("object idletime a"), format!(":{idle}"));
+    }
+}
+
+#[test]
+fn usage_is_the_entry_and_its_bucket() {
+    check(&[
+        ("set a v", "+OK"),
+        // Eight bytes of header, one of key, one of value, rounded up; nine of bucket.
+        ("memory usage a", ":25"),
+        ("memory usage a samples 0", ":25"),
+        ("expire a 100", ":1"),
+        ("memory usage a", ":33"),
+    ]);
+}

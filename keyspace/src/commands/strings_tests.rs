@@ -1,0 +1,222 @@
+//! Whole strings, row by row as redis-server 7.0.15 answers them.
+
+use crate::commands::testing::check;
+
+#[test]
+fn get_and_set() {
+    check(&[
+        ("get a", "$-1"),
+        ("set a 1", "+OK"),
+        ("get a", "$1 1"),
+        ("set a \"\"", "+OK"),
+        ("get a", "$0 "),
+        ("SeT a \"x y\\x00\\n\"", "+OK"),
+        ("getset a b", "$5 x y\0\n"),
+        ("getset b c", "$-1"),
+        ("getdel b", "$1 c"),
+        ("getdel b", "$-1"),
+        ("setnx b 1", ":1"),
+        ("setnx b 2", ":0"),
+        ("get b", "$1 1"),
+        ("get", "-ERR wrong number of arguments for 'get' command"),
+        ("get a b", "-ERR wrong number of arguments for 'get' command"),
+        ("set a", "-ERR wrong number of arguments for 'set' command"),
+        ("setnx a", "-ERR wrong number of arguments for 'setnx' command"),
+        ("getdel a b", "-ERR wrong number of arguments for 'getdel' command"),
+        ("getset a", "-ERR wrong number of arguments for 'getset' command"),
+        ("getex", "-ERR wrong number of arguments for 'getex' command"),
+        ("setex a 1", "-ERR wrong number of arguments for 'setex' command"),
+        ("@resp 3", ""),
+        ("get nothing", "_"),
+    ]);
+}
+
+#[test]
+fn conditions() {
+    check(&[
+        ("set a 1 xx", "$-1"),
+        ("set a 1 XX GET", "$-1"),
+        ("get a", "$-1"),
+        ("set a 1 nx", "+OK"),
+        ("set a 2 nx", "$-1"),
+        ("set a 2 nx get", "$1 1"),
+        ("get a", "$1 1"),
+        ("set a 3 get xx", "$1 1"),
+        ("get a", "$1 3"),
+        ("set b 1 nx get", "$-1"),
+        ("get b", "$1 1"),
+        ("set a 4 nx nx get get", "$1 3"),
+        ("set a 4 nx xx", "-ERR syntax error"),
+        ("set a 4 xx get nx", "-ERR syntax error"),
+        ("set a 4 what", "-ERR syntax error"),
+        ("set a 4 persist", "-ERR syntax error"),
+        ("set a 4 \"\"", "-ERR syntax error"),
+        ("get a", "$1 3"),
+        ("@resp 3", ""),
+        ("set a 1 nx", "_"),
+        ("set nothing 1 xx get", "_"),
+    ]);
+}
+
+#[test]
+fn deadlines_of_set() {
+    check(&[
+        ("set a 1 ex 100", "+OK"),
+        ("@left a", "100000"),
+        ("set a 2 keepttl", "+OK"),
+        ("@left a", "100000"),
+        ("set a 2 px 1500", "+OK"),
+        ("@left a", "1500"),
+        ("set a 2 keepttl nx", "$-1"),
+        ("set a 2", "+OK"),
+        ("@left a", "never"),
+        ("set a 2 px 30000 px 50000", "+OK"),
+        ("@left a", "50000"),
+        ("set a 2 keepttl get keepttl", "$1 2"),
+        ("@left a", "50000"),
+        ("getset a 3", "$1 2"),
+        ("@left a", "never"),
+        ("set b 1 keepttl", "+OK"),
+        ("@left b", "never"),
+        ("set a 3 exat 4102444800", "+OK"),
+        ("set a 3 pxat 4102444800000", "+OK"),
+        ("get a", "$1 3"),
+        ("setex a 20 4", "+OK"),
+        ("@left a", "20000"),
+        ("psetex a 70000 5", "+OK"),
+        ("@left a", "70000"),
+        ("get a", "$1 5"),
+        ("set a 6 px 20", "+OK"),
+        ("@later 25", ""),
+        ("get a", "$-1"),
+        ("@left a", "missing"),
+        ("set a 7 pxat 1000", "+OK"),
+        ("get a", "$-1"),
+        ("set a 7 exat 1", "+OK"),
+        ("set a 7 xx", "$-1"),
+        ("set a 7 exat 1 nx", "+OK"),
+        ("set a 7 exat 1 nx get", "$-1"),
+        ("set a 7 ex 9223372036854775807 ex 10", "+OK"),
+    ]);
+}
+
+#[test]
+fn bad_times_of_set() {
+    const TIME: &str = "-ERR invalid expire time in 'set' command";
+    const INTEGER: &str = "-ERR value is not an integer or out of range";
+    const SYNTAX: &str = "-ERR syntax error";
+    check(&[
+        ("set a 1 ex 0", TIME),
+        ("set a 1 ex -1", TIME),
+        ("set a 1 px 0", TIME),
+        ("set a 1 exat 0", TIME),
+        ("set a 1 pxat -9223372036854775808", TIME),
+        ("set a 1 ex 9223372036854775807", TIME),
+        ("set a 1 ex 9223372036854776", TIME),
+        ("set a 1 ex 9223372036854775", TIME),
+        ("set a 1 exat 9223372036854776", TIME),
+        ("set a 1 px 9223372036854775807", TIME),
+        ("set a 1 ex 9223372036854775808", INTEGER),
+        ("set a 1 ex x", INTEGER),
+        ("set a 1 ex 1.5", INTEGER),
+        ("set a 1 ex +1", INTEGER),
+        ("set a 1 px \" 1\"", INTEGER),
+        ("set a 1 xx ex 0", TIME),
+        ("set a 1 ex", SYNTAX),
+        ("set a 1 ex nx", INTEGER),
+        ("set a 1 ex 0 px 0", SYNTAX),
+        ("set a 1 ex 10 exat 10", SYNTAX),
+        ("set a 1 keepttl ex 10", SYNTAX),
+        ("set a 1 ex 10 keepttl", SYNTAX),
+        ("set a 1 ex x what", SYNTAX),
+        ("set a 1 px 10 pxat 10", SYNTAX),
+        ("get a", "$-1"),
+        ("set a 1 exat 9223372036854775", "+OK"),
+        ("set a 1 pxat 9223372036854775807", "+OK"),
+        ("get a", "$1 1"),
+        ("setex a 0 2", "-ERR invalid expire time in 'setex' command"),
+        ("setex a x 2", INTEGER),
+        ("setex a 9223372036854775 2", "-ERR invalid expire time in 'setex' command"),
+        ("psetex a -5 2", "-ERR invalid expire time in 'psetex' command"),
+        ("psetex a 9223372036854775807 2", "-ERR invalid expire time in 'psetex' command"),
+        ("psetex a 1x 2", INTEGER),
+        ("set a 2 get ex 0", TIME),
+        ("get a", "$1 1"),
+    ]);
+}
+
+#[test]
+fn getex() {
+    const TIME: &str = "-ERR invalid expire time in 'getex' command";
+    check(&[
+        ("getex a ex 10", "$-1"),
+        ("getex a ex 0", "$-1"),
+        ("getex a ex x", "$-1"),
+        ("getex a ex", "-ERR syntax error"),
+        ("getex a what", "-ERR syntax error"),
+        ("getex a keepttl", "-ERR syntax error"),
+        ("getex a nx", "-ERR syntax error"),
+        ("getex a get", "-ERR syntax error"),
+        ("set a 1", "+OK"),
+        ("@changes", "1"),
+        ("getex a", "$1 1"),
+        ("getex a persist", "$1 1"),
+        ("@changes", "0"),
+        ("getex a ex 100", "$1 1"),
+        ("@left a", "100000"),
+        ("getex a", "$1 1"),
+        ("@left a", "100000"),
+        ("getex a px 9000000", "$1 1"),
+        ("@left a", "9000000"),
+        ("getex a persist persist", "$1 1"),
+        ("@left a", "never"),
+        ("@changes", "3"),
+        ("getex a ex 10 ex 20", "$1 1"),
+        ("@left a", "20000"),
+        ("getex a ex 10 persist", "-ERR syntax error"),
+        ("getex a persist ex 10", "-ERR syntax error"),
+        ("getex a ex 10 px 10", "-ERR syntax error"),
+        ("getex a ex 0", TIME),
+        ("getex a pxat -1", TIME),
+        ("getex a ex 9223372036854775807", TIME),
+        ("getex a px 9223372036854775807", TIME),
+        ("getex a exat 9223372036854775807", TIME),
+        ("getex a px x", "-ERR value is not an integer or out of range"),
+        ("@left a", "20000"),
+        ("getex a pxat 9223372036854775807", "$1 1"),
+        ("@changes", "2"),
+        ("getex a exat 1", "$1 1"),
+        ("@changes", "1"),
+        ("get a", "$-1"),
+        ("set a 1", "+OK"),
+        ("getex a pxat 1000", "$1 1"),
+        ("@left a", "missing"),
+    ]);
+}
+
+#[test]
+fn counters() {
+    check(&[
+        ("set a 1", "+OK"),
+        ("set a 1 nx", "$-1"),
+        ("setnx a 1", ":0"),
+        ("@hits", "0 0"),
+        ("@changes", "0"),
+        ("set a 1 get", "$1 1"),
+        ("set b 1 get", "$-1"),
+        ("set b 1 nx get", "$1 1"),
+        ("@hits", "2 1"),
+        ("set c 1 ex 10", "+OK"),
+        ("setex c 10 2", "+OK"),
+        ("getset c 2", "$1 2"),
+        ("getset d 2", "$-1"),
+        ("@changes", "4"),
+        ("getdel d", "$1 2"),
+        ("getdel d", "$-1"),
+        ("setnx d 2", ":1"),
+        ("@changes", "2"),
+        ("getex d", "$1 2"),
+        ("getex e", "$-1"),
+        ("@hits", "3 3"),
+    ]);
+}

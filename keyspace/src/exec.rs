@@ -1,0 +1,200 @@
+//! The context in which a data command runs: one database of one keyspace, at one time, for one caller.
+//!
+//! Every look-up goes through the expiry gate here, and every change through the few verbs below, so that a handler cannot
+//! forget a deadline, a counter or the memory figures.
+
+use evict::access::AccessBits;
+use evict::time::UnixMillis;
+
+use crate::args::Args;
+use crate::entry::{Entry, Shape};
+use crate::refusal::Outcome;
+use crate::reply::Reply;
+use crate::slot::Slot;
+use crate::spec::CommandSpec;
+use crate::store::{Db, Key, Keyspace, is_expired};
+use crate::table::Place;
+
+/// A data command's handler: writes one reply, or refuses and changes nothing.
+pub type DataFn = fn(&mut Exec<'_>, Args<'_>, &mut Reply<'_>) -> Outcome;
+
+/// A data command's row in the command table.
+pub struct DataRow {
+    /// What it is.
+    pub spec: CommandSpec,
+    /// What it does.
+    pub run: DataFn,
+}
+
+/// What the caller's session contributes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller {
+    /// Number of the selected database.
+    pub db: u16,
+    /// `CLIENT NO-TOUCH on`: look-ups leave the access bits alone.
+    pub no_touch: bool,
+    /// `CLIENT PAUSE` is in force for expiry: what is expired is hidden but not removed.
+    pub expiry_paused: bool,
+}
+
+/// What a stored value does to the key's deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The old deadline, if any, stays.
+    Keep,
+    /// No deadline.
+    Never,
+    /// This deadline.
+    At(UnixMillis),
+}
+
+/// One command's view of the data.
+pub struct Exec<'a> {
+    /// The keyspace, with every slot in it that the command's keys need.
+    pub keyspace: &'a mut Keyspace,
+    /// The selected database.
+    pub db: Db,
+    /// The time of this command.
+    pub now: UnixMillis,
+    /// The access bits of a key that is used now.
+    pub access: AccessBits,
+    /// The caller.
+    pub caller: Caller,
+    /// Slot and hash of the first key, computed by whoever routed the command.
+    pub routed: Option<(Slot, u64)>,
+}
+
+impl<'a> Exec<'a> {
+    /// The key at argument `index`. The first key's hash is known already where the router computed it.
+    #[inline]
+    pub fn first_key<'k>(&self, args: Args<'k>, index: usize) -> Key<'k> {
+        let bytes = args.at(index);
+        match self.routed {
+            Some((slot, hash)) => Key { bytes, slot, hash },
+            None => self.keyspace.key(bytes),
+        }
+    }
+
+    /// Any other key.
+    #[inline]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        self.keyspace.key(bytes)
+    }
+
+    /// Looks a key up to read its value: counts a hit or a miss and marks the key as used.
+    #[inline]
+    pub fn read(&mut self, key: &Key) -> Option<Place> {
+        let place = self.peek(key);
+        match place {
+            Some(place) => {
+                self.keyspace.stats.hits += 1;
+                if !self.caller.no_touch {
+                    self.keyspace.touch(self.db, key.slot, place, self.access);
+                }
+            }
+            None => self.keyspace.stats.misses += 1,
+        }
+        place
+    }
+
+    /// Looks a key up to tell about it and not to use it (EXISTS, TYPE, TTL): counts a hit or a miss, leaves no mark.
+    #[inline]
+    pub fn inspect(&mut self, key: &Key) -> Option<Place> {
+        let place = self.peek(key);
+        match place {
+            Some(_) => self.keyspace.stats.hits += 1,
+            None => self.keyspace.stats.misses += 1,
+        }
+        place
+    }
+
+    /// Looks a key up to change it: marks it as used, counts nothing.
+    #[inline]
+    pub fn write(&mut self, key: &Key) -> Option<Place> {
+        self.write_in(self.db, key)
+    }
+
+    /// `write` in another database.
+    #[inline]
+    pub fn write_in(&mut self, db: Db, key: &Key) -> Option<Place> {
+        let place = self.peek_in(db, key)?;
+        if !self.caller.no_touch {
+            self.keyspace.touch(db, key.slot, place, self.access);
+        }
+        Some(place)
+    }
+
+    /// Looks a key up without a trace, but for the removal of what is expired.
+    #[inline]
+    pub fn peek(&mut self, key: &Key) -> Option<Place> {
+        self.peek_in(self.db, key)
+    }
+
+    /// `peek` in another database.
+    #[inline]
+    pub fn peek_in(&mut self, db: Db, key: &Key) -> Option<Place> {
+        let place = self.keyspace.locate(db, key)?;
+        if is_expired(self.keyspace.at(db, key.slot, place).deadline(), self.now) {
+            self.expire(db, key, place);
+            return None;
+        }
+        Some(place)
+    }
+
+    #[cold]
+    fn expire(&mut self, db: Db, key: &Key, place: Place) {
+        if !self.caller.expiry_paused {
+            self.keyspace.remove(db, key.slot, key.hash, place);
+            self.keyspace.stats.expired_keys += 1;
+        }
+    }
+
+    /// The entry at a place.
+    #[inline]
+    pub fn entry(&self, key: &Key, place: Place) -> &Entry {
+        self.keyspace.at(self.db, key.slot, place)
+    }
+
+    /// Changes the entry at a place.
+    #[inline]
+    pub fn edit<R>(&mut self, key: &Key, place: Place, change: impl FnOnce(&mut Entry) -> R) -> R {
+        self.keyspace.edit(self.db, key.slot, place, change)
+    }
+
+    /// Stores a string under a key, over whatever stands at `place`.
+    #[inline]
+    pub fn put(&mut self, key: &Key, place: Option<Place>, value: &[u8], expiry: Expiry, shape: Shape) {
+        match place {
+            Some(place) => {
+                let access = self.access;
+                self.edit(key, place, |entry| {
+                    match expiry {
+                        Expiry::Keep => {}
+                        Expiry::Never => entry.set_deadline(None),
+                        Expiry::At(at) => entry.set_deadline(Some(at)),
+                    }
+                    entry.set_value(value);
+                    entry.set_shape(shape);
+                    entry.set_access(access);
+                })
+            }
+            None => {
+                let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
+                let mut entry = Entry::new(key.bytes, value, deadline, self.access);
+                entry.set_shape(shape);
+                self.keyspace.insert(self.db, key.slot, key.hash, entry);
+            }
+        }
+    }
+
+    /// Removes the key at a place on behalf of the command.
+    pub fn delete(&mut self, key: &Key, place: Place) -> Entry {
+        self.keyspace.remove(self.db, key.slot, key.hash, place)
+    }
+
+    /// Counts `n` changes: what the next snapshot would miss.
+    #[inline]
+    pub fn changed(&mut self, n: u64) {
+        self.keyspace.stats.changes += n;
+    }
+}

@@ -1,0 +1,25 @@
+//! What a core stores: slots, tables, entries and the commands on them. Pure: no I/O, no clock, no entropy.
+
+// What a command is.
+pub mod args;
+pub mod refusal;
+pub mod reply;
+pub mod spec;
+
+// What is stored.
+mod directory;
+pub mod entry;
+pub mod hash;
+pub mod slot;
+pub mod store;
+pub mod table;
+
+// What commands do.
+pub mod commands;
+pub mod exec;
+pub mod whole;
+
+pub mod glob;
+mod long_double;
+mod natural;
+pub mod number;

@@ -1,0 +1,439 @@
+//! The keyspace of one core: its slots, each with one table per database, and what they add up to.
+//!
+//! A slot's tables are one value that moves between cores as a whole (a loan), so a keyspace has room for all 16,384 slots and
+//! a core fills those that it owns or has on loan. Everything that changes an entry goes through here: that keeps the counts and
+//! the memory figures of slot and core true.
+
+use std::collections::VecDeque;
+
+use evict::time::UnixMillis;
+
+use crate::entry::Entry;
+use crate::hash::{KeyHasher, Random};
+use crate::slot::{SLOTS, Slot};
+use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
+
+/// A database, by the place of its tables. `Keyspace::db` maps the number that clients select to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Db(pub(crate) u16);
+
+/// A key with what is derived from its bytes, computed once.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// Its slot.
+    pub slot: Slot,
+    /// Its keyed hash.
+    pub hash: u64,
+}
+
+/// All entries of one slot: the value that a loan or a migration moves.
+#[derive(Default)]
+pub struct SlotTables {
+    first: Table,
+    others: Option<Box<[Table]>>,
+}
+
+impl SlotTables {
+    #[inline]
+    fn table(&self, db: Db) -> Option<&Table> {
+        match db.0 {
+            0 => Some(&self.first),
+            n => self.others.as_ref().map(|others| &others[n as usize - 1]),
+        }
+    }
+
+    #[inline]
+    fn table_mut(&mut self, db: Db, databases: usize) -> &mut Table {
+        match db.0 {
+            0 => &mut self.first,
+            n => {
+                let others = self.others.get_or_insert_with(|| (1..databases).map(|_| Table::default()).collect());
+                &mut others[n as usize - 1]
+            }
+        }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = (Db, &Table)> {
+        let others = self.others.iter().flat_map(|others| others.iter());
+        std::iter::once(&self.first).chain(others).enumerate().map(|(n, table)| (Db(n as u16), table))
+    }
+
+    /// Bytes of its tables and entries. O(databases).
+    pub fn heap_bytes(&self) -> u64 {
+        self.tables().map(|(_, table)| table.heap_bytes()).sum()
+    }
+
+    /// Number of entries in all databases.
+    pub fn len(&self) -> usize {
+        self.tables().map(|(_, table)| table.len()).sum()
+    }
+
+    /// True without entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What one database holds on this core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DbTotals {
+    /// Entries, expired ones included.
+    pub keys: u64,
+    /// Entries with a deadline.
+    pub volatile: u64,
+}
+
+/// What commands did to this keyspace since the counters were reset.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DataStats {
+    /// Read look-ups that found a key.
+    pub hits: u64,
+    /// Read look-ups that found none.
+    pub misses: u64,
+    /// Keys removed because their deadline had passed.
+    pub expired_keys: u64,
+    /// Changes of keys: Redis's `rdb_changes_since_last_save`.
+    pub changes: u64,
+    /// Keys of flushed databases whose memory was given back.
+    pub lazyfreed_objects: u64,
+}
+
+impl DataStats {
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &DataStats) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired_keys += other.expired_keys;
+        self.changes += other.changes;
+        self.lazyfreed_objects += other.lazyfreed_objects;
+    }
+}
+
+/// Limits that commands enforce; from the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct DataLimits {
+    /// `proto-max-bulk-len`: the longest string, in bytes.
+    pub string_bytes_max: usize,
+}
+
+/// Pieces and tables that one call of `free_dropped` looks at: small tables are many.
+const FREED_STEPS_MAX: usize = 128;
+
+/// The keyspace of one core.
+pub struct Keyspace {
+    slots: Box<[SlotTables]>,
+    /// Empty slots for what stands in during a loan of the whole, once there was one.
+    spare: Option<Box<[SlotTables]>>,
+    databases: Vec<Db>,
+    hasher: KeyHasher,
+    totals: Vec<DbTotals>,
+    bytes: u64,
+    dropped: VecDeque<Table>,
+    dropped_keys: u64,
+    /// Counters.
+    pub stats: DataStats,
+    /// Limits in force.
+    pub limits: DataLimits,
+    /// For choices that need no secrecy.
+    pub random: Random,
+}
+
+impl Keyspace {
+    /// An empty keyspace with this many databases.
+    pub fn new(databases: u16, hasher: KeyHasher, random: Random, limits: DataLimits) -> Self {
+        Keyspace {
+            slots: empty_slots(),
+            spare: None,
+            databases: (0..databases).map(Db).collect(),
+            hasher,
+            totals: vec![DbTotals::default(); databases as usize],
+            bytes: 0,
+            dropped: VecDeque::new(),
+            dropped_keys: 0,
+            stats: DataStats::default(),
+            limits,
+            random,
+        }
+    }
+
+    /// Takes everything out: the lender's half of a loan of the whole. What stays has the same settings, totals and counters and
+    /// empty slots, so that units of this core can still borrow into it. O(1) but for the first time, which makes the slots.
+    pub fn lend_whole(&mut self) -> Keyspace {
+        let stand_in = Keyspace {
+            slots: self.spare.take().unwrap_or_else(empty_slots),
+            spare: None,
+            databases: self.databases.clone(),
+            hasher: self.hasher.clone(),
+            totals: self.totals.clone(),
+            bytes: self.bytes,
+            dropped: VecDeque::new(),
+            dropped_keys: 0,
+            stats: std::mem::take(&mut self.stats),
+            limits: self.limits,
+            random: self.random.clone(),
+        };
+        std::mem::replace(self, stand_in)
+    }
+
+    /// Takes back what `lend_whole` gave. What was counted and set here meanwhile stays.
+    pub fn take_back_whole(&mut self, mut lent: Keyspace) {
+        lent.stats.add(&self.stats);
+        lent.limits = self.limits;
+        lent.spare = Some(std::mem::take(&mut self.slots));
+        *self = lent;
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// The database that clients select by `number`.
+    #[inline]
+    pub fn db(&self, number: usize) -> Option<Db> {
+        self.databases.get(number).copied()
+    }
+
+    /// Exchanges two databases. O(1): only their numbers change.
+    pub fn swap_databases(&mut self, a: usize, b: usize) {
+        self.databases.swap(a, b);
+    }
+
+    /// Completes a key. Cost: its checksum and hash.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, slot: Slot::of(bytes), hash: self.hasher.hash(bytes) }
+    }
+
+    /// The hasher of keys.
+    pub fn hasher(&self) -> &KeyHasher {
+        &self.hasher
+    }
+
+    /// Fetches what the look-up of a key in `db` will touch: call once per key of a batch, then again per key.
+    #[inline]
+    pub fn prefetch(&self, db: Db, slot: Slot, hash: u64) {
+        if let Some(entry) = self.slots[slot.index()].table(db).and_then(|table| table.candidate(hash)) {
+            entry.prefetch();
+        }
+    }
+
+    /// Bytes of the entry that probably has this hash; 0 if there is none. What a look-up of it will find in the cache.
+    #[inline]
+    pub fn weight(&self, db: Db, slot: Slot, hash: u64) -> usize {
+        let candidate = self.slots[slot.index()].table(db).and_then(|table| table.candidate(hash));
+        candidate.map_or(0, Entry::heap_bytes)
+    }
+
+    /// Where `key` stands.
+    #[inline]
+    pub fn locate(&self, db: Db, key: &Key) -> Option<Place> {
+        self.slots[key.slot.index()].table(db)?.locate(key.hash, key.bytes)
+    }
+
+    /// The entry at a place that `locate` gave for a key of this slot.
+    #[inline]
+    pub fn at(&self, db: Db, slot: Slot, place: Place) -> &Entry {
+        self.slots[slot.index()].table(db).expect("a place has a table").at(place)
+    }
+
+    /// Sets an entry's access bits.
+    #[inline]
+    pub fn touch(&mut self, db: Db, slot: Slot, place: Place, access: evict::access::AccessBits) {
+        let databases = self.databases.len();
+        self.slots[slot.index()].table_mut(db, databases).at_mut(place).set_access(access);
+    }
+
+    /// Changes the entry at a place. Its key stays.
+    #[inline]
+    pub fn edit<R>(&mut self, db: Db, slot: Slot, place: Place, change: impl FnOnce(&mut Entry) -> R) -> R {
+        let databases = self.databases.len();
+        let tables = &mut self.slots[slot.index()];
+        let table = tables.table_mut(db, databases);
+        let entry = table.at_mut(place);
+        let before = (entry.heap_bytes() as u64, entry.deadline().is_some());
+        let result = change(entry);
+        let after = (entry.heap_bytes() as u64, entry.deadline().is_some());
+        if before != after {
+            let delta = after.1 as i32 - before.1 as i32;
+            table.correct(delta, after.0.wrapping_sub(before.0) as i64);
+            self.bytes = self.bytes + after.0 - before.0;
+            let totals = &mut self.totals[db.0 as usize];
+            totals.volatile = totals.volatile.wrapping_add_signed(delta as i64);
+        }
+        result
+    }
+
+    /// Adds an entry whose key is not there.
+    pub fn insert(&mut self, db: Db, slot: Slot, hash: u64, entry: Entry) {
+        let databases = self.databases.len();
+        let totals = &mut self.totals[db.0 as usize];
+        totals.keys += 1;
+        totals.volatile += entry.deadline().is_some() as u64;
+        let table = self.slots[slot.index()].table_mut(db, databases);
+        let before = table.heap_bytes();
+        table.insert(hash, entry, &self.hasher);
+        self.bytes += table.heap_bytes().wrapping_sub(before);
+    }
+
+    /// Takes the entry of a key out.
+    pub fn remove(&mut self, db: Db, slot: Slot, hash: u64, place: Place) -> Entry {
+        let databases = self.databases.len();
+        let table = self.slots[slot.index()].table_mut(db, databases);
+        let before = table.heap_bytes();
+        let entry = table.remove(hash, place, &self.hasher);
+        self.bytes = self.bytes.wrapping_sub(before.wrapping_sub(table.heap_bytes()));
+        let totals = &mut self.totals[db.0 as usize];
+        totals.keys -= 1;
+        totals.volatile -= entry.deadline().is_some() as u64;
+        entry
+    }
+
+    /// The table of a slot, if anything was ever stored in it.
+    pub fn table(&self, db: Db, slot: Slot) -> Option<&Table> {
+        self.slots[slot.index()].table(db)
+    }
+
+    /// Visits the entries of one slot in scan order; see `Table::scan`.
+    pub fn scan(
+        &self,
+        db: Db,
+        slot: Slot,
+        from: ScanPosition,
+        limit: usize,
+        visit: &mut impl FnMut(ScanPosition, &Entry) -> usize,
+    ) -> Option<ScanPosition> {
+        self.table(db, slot)?.scan(from, limit, &self.hasher, visit)
+    }
+
+    /// The slots from `first` on that hold keys of a database, in order. O(slots).
+    pub fn filled(&self, db: Db, first: usize) -> impl Iterator<Item = (Slot, &Table)> {
+        let slots = Slot::all().zip(self.slots.iter()).skip(first);
+        slots.filter_map(move |(slot, tables)| Some((slot, tables.table(db)?))).filter(|(_, table)| !table.is_empty())
+    }
+
+    /// All entries of a database that are here, in no order. O(slots + entries).
+    pub fn entries(&self, db: Db) -> impl Iterator<Item = &Entry> {
+        self.filled(db, 0).flat_map(|(_, table)| table.iter())
+    }
+
+    /// An entry drawn at random among all of a database. O(slots).
+    pub fn sample(&mut self, db: Db) -> Option<&Entry> {
+        let keys = self.totals[db.0 as usize].keys;
+        if keys == 0 {
+            return None;
+        }
+        let mut rank = self.random.below(keys);
+        let table = self.slots.iter().filter_map(|tables| tables.table(db)).find(|table| {
+            let len = table.len() as u64;
+            let found = rank < len;
+            rank = rank.saturating_sub(len);
+            found
+        })?;
+        table.sample(&mut self.random)
+    }
+
+    /// What a database holds here.
+    pub fn totals(&self, db: Db) -> DbTotals {
+        self.totals[db.0 as usize]
+    }
+
+    /// Bytes of a database's tables here, without their entries. O(slots), some 0.05 ms.
+    pub fn table_bytes(&self, db: Db) -> u64 {
+        self.slots.iter().filter_map(|tables| tables.table(db)).map(Table::own_bytes).sum()
+    }
+
+    /// Bytes of all tables and entries here.
+    pub fn heap_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Empties one database: its tables are put aside, and `free_dropped` frees them. O(slots): at most some 0.7 ms.
+    pub fn flush(&mut self, db: Db) {
+        let keys = std::mem::take(&mut self.totals[db.0 as usize]).keys;
+        if keys == 0 {
+            return;
+        }
+        self.dropped_keys += keys;
+        // Room at once: growing step by step would take as long as all the rest.
+        self.dropped.reserve(SLOTS.min(keys as usize));
+        let databases = self.databases.len();
+        for tables in self.slots.iter_mut() {
+            if tables.table(db).is_none_or(Table::is_empty) {
+                continue;
+            }
+            let table = std::mem::take(tables.table_mut(db, databases));
+            self.bytes -= table.heap_bytes();
+            self.dropped.push_back(table);
+        }
+    }
+
+    /// Frees a part of what was flushed: some tables, or entries up to one segment and what makes it full. False when nothing
+    /// was left.
+    pub fn free_dropped(&mut self) -> bool {
+        let (mut entries, mut steps) = (0, 0);
+        while entries < SEGMENT_ENTRIES_MAX && steps < FREED_STEPS_MAX {
+            let Some(table) = self.dropped.front_mut() else { return steps > 0 };
+            steps += 1;
+            match table.take_piece() {
+                Some(piece) => {
+                    entries += piece.len();
+                    self.stats.lazyfreed_objects += piece.len() as u64;
+                    self.dropped_keys -= piece.len() as u64;
+                }
+                None if self.dropped.len() == 1 => self.dropped = VecDeque::new(),
+                None => drop(self.dropped.pop_front()),
+            }
+        }
+        true
+    }
+
+    /// Flushed tables that are not freed yet.
+    pub fn dropped(&self) -> usize {
+        self.dropped.len()
+    }
+
+    /// Keys in flushed tables that are not freed yet.
+    pub fn dropped_keys(&self) -> u64 {
+        self.dropped_keys
+    }
+
+    /// Takes a slot's tables out: the lender's and the borrower's half of a loan. O(databases).
+    pub fn take_slot(&mut self, slot: Slot) -> SlotTables {
+        let tables = std::mem::take(&mut self.slots[slot.index()]);
+        self.bytes -= tables.heap_bytes();
+        for (db, table) in tables.tables() {
+            self.totals[db.0 as usize].keys -= table.len() as u64;
+            self.totals[db.0 as usize].volatile -= table.volatile() as u64;
+        }
+        tables
+    }
+
+    /// Puts a slot's tables in, where there are none.
+    pub fn put_slot(&mut self, slot: Slot, tables: SlotTables) {
+        debug_assert!(self.slots[slot.index()].is_empty(), "a slot is in one place at a time");
+        self.bytes += tables.heap_bytes();
+        for (db, table) in tables.tables() {
+            self.totals[db.0 as usize].keys += table.len() as u64;
+            self.totals[db.0 as usize].volatile += table.volatile() as u64;
+        }
+        self.slots[slot.index()] = tables;
+    }
+
+    /// Keys of all databases in one slot.
+    pub fn slot_len(&self, slot: Slot) -> usize {
+        self.slots[slot.index()].len()
+    }
+}
+
+fn empty_slots() -> Box<[SlotTables]> {
+    (0..SLOTS).map(|_| SlotTables::default()).collect()
+}
+
+/// True if an entry with this deadline is hidden from a command at `now`: strictly after its time.
+#[inline]
+pub fn is_expired(deadline: Option<UnixMillis>, now: UnixMillis) -> bool {
+    deadline.is_some_and(|at| now > at)
+}

@@ -1,0 +1,126 @@
+//! A table is a set of keys through growth, splits, joins and shrinking, and a scan misses nothing that stays.
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::hash::Random;
+use evict::access::AccessBits;
+
+fn hasher() -> KeyHasher {
+    KeyHasher::new([1, 2, 3, 4])
+}
+
+fn put(table: &mut Table, hasher: &KeyHasher, key: u32) {
+    let key = key.to_string();
+    table.insert(hasher.hash(key.as_bytes()), Entry::new(key.as_bytes(), b"v", None, AccessBits::new(0)), hasher);
+}
+
+fn cut(table: &mut Table, hasher: &KeyHasher, key: u32) -> bool {
+    let key = key.to_string();
+    let hash = hasher.hash(key.as_bytes());
+    match table.locate(hash, key.as_bytes()) {
+        Some(place) => {
+            table.remove(hash, place, hasher);
+            true
+        }
+        None => false,
+    }
+}
+
+fn real_bytes(table: &Table) -> usize {
+    match &table.root {
+        Root::One(table) => table.allocation_size(),
+        Root::Many(directory) => directory.tables().map(HashTable::allocation_size).sum(),
+    }
+}
+
+#[test]
+fn follows_a_set_through_growth_and_shrinking() {
+    let (hasher, mut table, mut random) = (hasher(), Table::default(), Random::new(1));
+    let mut model: HashMap<u32, ()> = HashMap::new();
+    // Three waves: up to 40,000 entries, down to none, up again.
+    for (rounds, adding) in [(60_000, 9), (250_000, 1), (20_000, 9)] {
+        for _ in 0..rounds {
+            let key = random.below(50_000) as u32;
+            if random.below(10) < adding {
+                if model.insert(key, ()).is_none() {
+                    put(&mut table, &hasher, key);
+                }
+            } else {
+                assert_eq!(model.remove(&key).is_some(), cut(&mut table, &hasher, key));
+            }
+            assert_eq!(table.len(), model.len());
+        }
+        assert_eq!(table.iter().count(), model.len());
+        for key in model.keys() {
+            let key = key.to_string();
+            let place = table.locate(hasher.hash(key.as_bytes()), key.as_bytes()).unwrap();
+            assert_eq!(table.at(place).key(), key.as_bytes());
+        }
+        let entry_bytes = table.iter().map(Entry::heap_bytes).sum::<usize>();
+        let overhead = table.heap_bytes() as usize - entry_bytes - real_bytes(&table);
+        assert!(overhead < 8192 + table.len(), "{overhead} bytes beside the tables");
+    }
+}
+
+#[test]
+fn emptied_table_is_small_again() {
+    let (hasher, mut table) = (hasher(), Table::default());
+    (0..100_000).for_each(|key| put(&mut table, &hasher, key));
+    assert!(matches!(table.root, Root::Many(_)));
+    (0..100_000).for_each(|key| assert!(cut(&mut table, &hasher, key)));
+    assert!(matches!(table.root, Root::One(_)) && table.heap_bytes() < 1000, "{} bytes left", table.heap_bytes());
+}
+
+#[test]
+fn scan_returns_what_stays_while_the_table_changes() {
+    for (stay, come) in [(50, 100), (3_000, 30_000)] {
+        let (hasher, mut table, mut random) = (hasher(), Table::default(), Random::new(7));
+        (0..stay).for_each(|key| put(&mut table, &hasher, key));
+        let mut seen: HashMap<Vec<u8>, usize> = HashMap::new();
+        let (mut position, mut steps, mut present) = (0, 0, false);
+        loop {
+            let next = table.scan(position, 10, &hasher, &mut |_, e| {
+                *seen.entry(e.key().to_vec()).or_default() += 1;
+                1
+            });
+            steps += 1;
+            // Grow far, then shrink again, several times during the scan.
+            if steps % (stay / 60 + 1) == 0 {
+                for key in stay..stay + come {
+                    let changed = if present {
+                        cut(&mut table, &hasher, key)
+                    } else {
+                        put(&mut table, &hasher, key);
+                        true
+                    };
+                    assert!(changed);
+                }
+                present = !present;
+            }
+            random.draw();
+            match next {
+                Some(next) => {
+                    assert!(next > position);
+                    position = next;
+                }
+                None => break,
+            }
+        }
+        for key in 0..stay {
+            assert_eq!(seen.get(key.to_string().as_bytes()), Some(&1), "key {key} of {stay}");
+        }
+    }
+}
+
+#[test]
+fn samples_are_spread() {
+    let (hasher, mut table, mut random) = (hasher(), Table::default(), Random::new(3));
+    (0..4_000).for_each(|key| put(&mut table, &hasher, key));
+    let mut counts: HashMap<Vec<u8>, u32> = HashMap::new();
+    for _ in 0..80_000 {
+        *counts.entry(table.sample(&mut random).unwrap().key().to_vec()).or_default() += 1;
+    }
+    // Twenty draws each on average: a fair draw leaves hardly any key without one.
+    assert!(counts.len() > 3_990 && counts.values().all(|&n| n < 80), "{} keys drawn", counts.len());
+}

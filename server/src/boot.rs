@@ -1,0 +1,230 @@
+//! Start: from settings to running core loops.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use keyspace::hash::{KeyHasher, Random};
+use keyspace::store::{DataLimits, Keyspace};
+use shard::command;
+use shard::commands::ServerInfo;
+use shard::core::{Core, CoreParts, ListenerKind, Park};
+use shard::mail::Mail;
+use shard::mesh::baton::Owner;
+use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
+use shard::mesh::{CoreId, Mesh, MeshParts};
+use shard::ring::clock;
+use shard::ring::uring::{RingTable, Unusable, Uring, UringConfig, UringWaker};
+use shard::route::SlotMap;
+use shard::settings::Settings;
+use shard::shard::{Shard, ShardParts};
+
+use crate::listen::{ListenError, Listeners};
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BootError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A core has no ring.
+    #[error("core {core}: {cause}")]
+    Ring {
+        /// The core.
+        core: u16,
+        /// What is missing and its cure.
+        cause: Unusable,
+    },
+    /// The operating system refused something else.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        error: std::io::Error,
+    },
+}
+
+/// The socket type of the cores' rings.
+pub(crate) type Socket = <Uring as shard::ring::Ring>::Socket;
+
+/// A running server, as the service thread sees it.
+pub(crate) struct Running {
+    /// What all cores share.
+    pub(crate) mesh: Arc<Mesh<Shard>>,
+    /// The service thread's end of its baton.
+    pub(crate) service: Owner<()>,
+    /// The service thread's mailboxes.
+    pub(crate) ends: Ends<Mail<Socket>>,
+    /// What wakes each core.
+    pub(crate) wakers: Vec<UringWaker>,
+    /// Facts about the process.
+    pub(crate) server: Arc<ServerInfo>,
+    /// The settings at start.
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Number of core loops that the settings ask for: by default one per CPU that this process may use.
+pub(crate) fn core_count(settings: &Settings) -> u16 {
+    match settings.cores {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()).min(u16::MAX as usize) as u16,
+        n => n as u16,
+    }
+}
+
+/// Starts the cores and returns once every one of them listens, with their threads, which end when the service thread says so.
+///
+/// # Errors
+///
+/// What is missing, with its cure. Nothing runs then.
+pub(crate) fn start(
+    settings: Arc<Settings>,
+    config_file: Option<PathBuf>,
+    wake_service: Arc<dyn Fn() + Send + Sync>,
+) -> Result<(Running, Vec<JoinHandle<()>>), BootError> {
+    let system = |what| move |error| BootError::System { what, error };
+    let cores = core_count(&settings);
+    let listeners = crate::listen::open(&settings, cores)?;
+    clock::calibrate();
+    let (hasher, mut random) = seeds()?;
+    let server = Arc::new(server_info(&settings, config_file, &mut random));
+    let slow_ids = Arc::new(AtomicU64::new(0));
+    let shards = (0..cores).map(|core| {
+        let limits = DataLimits { string_bytes_max: settings.proto_max_bulk_len as usize };
+        let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), Random::new(random.draw()), limits);
+        let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
+        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table })
+    });
+    let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
+    let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
+    let service_ends = ends.pop().expect("the last address is the service thread's");
+    let table = RingTable::new(cores).map_err(system("making eventfds"))?;
+    let wakers = (0..cores).map(|core| table.waker(core)).collect();
+    let start = CoreStart {
+        mesh: mesh.clone(),
+        table,
+        hasher,
+        settings: settings.clone(),
+        server: server.clone(),
+        client_ids: Arc::new(AtomicU64::new(1)),
+        wake_service,
+    };
+    let threads = start.spawn(owners, ends, listeners)?;
+    let service = services.into_iter().next().expect("one service was asked for");
+    Ok((Running { mesh, service, ends: service_ends, wakers, server, settings }, threads))
+}
+
+/// The process's hash seed and the seed of what needs no secrecy.
+fn seeds() -> Result<(KeyHasher, Random), BootError> {
+    let mut bytes = [0u8; 40];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| BootError::System { what: "reading entropy", error: std::io::Error::other(error) })?;
+    let mut words = bytes.chunks_exact(8).map(|c| u64::from_ne_bytes(c.try_into().expect("chunks of eight bytes")));
+    let mut next = || words.next().expect("forty bytes are five words");
+    Ok((KeyHasher::new([next(), next(), next(), next()]), Random::new(next())))
+}
+
+fn server_info(settings: &Settings, config_file: Option<PathBuf>, random: &mut Random) -> ServerInfo {
+    let run_id: String = (0..40).map(|_| char::from_digit(random.below(16) as u32, 16).expect("below 16")).collect();
+    ServerInfo {
+        run_id,
+        pid: std::process::id(),
+        started_us: clock::now_us(),
+        executable: std::env::current_exe().unwrap_or_default(),
+        config_file,
+        default_bind: settings.bind == Settings::default().bind,
+    }
+}
+
+/// What every core starts from.
+struct CoreStart {
+    mesh: Arc<Mesh<Shard>>,
+    table: Arc<RingTable>,
+    hasher: KeyHasher,
+    settings: Arc<Settings>,
+    server: Arc<ServerInfo>,
+    client_ids: Arc<AtomicU64>,
+    wake_service: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl CoreStart {
+    /// Starts one pinned thread per core, and waits until each has its ring and listens.
+    fn spawn(
+        self,
+        owners: Vec<Owner<Shard>>,
+        ends: Vec<Ends<Mail<Socket>>>,
+        listeners: Listeners,
+    ) -> Result<Vec<JoinHandle<()>>, BootError> {
+        let cpus = core_affinity::get_core_ids().unwrap_or_default();
+        let shared = Arc::new(self);
+        let (tell, told) = mpsc::channel();
+        let mut threads = Vec::new();
+        for (core, ((owner, ends), listeners)) in owners.into_iter().zip(ends).zip(listeners).enumerate() {
+            let cpu = cpus.get(core % cpus.len().max(1)).copied();
+            let (shared, tell) = (shared.clone(), tell.clone());
+            let body = move || {
+                if let Some(cpu) = cpu {
+                    core_affinity::set_for_current(cpu);
+                }
+                shared.run(core as u16, owner, ends, listeners, tell);
+            };
+            let thread = std::thread::Builder::new().name(format!("core-{core}")).spawn(body);
+            threads.push(thread.map_err(|error| BootError::System { what: "starting a core's thread", error })?);
+        }
+        drop(tell);
+        // A thread that ends without a word panicked, and a panic ends the process.
+        told.into_iter().collect::<Result<Vec<()>, BootError>>()?;
+        Ok(threads)
+    }
+
+    /// One core's thread.
+    fn run(
+        &self,
+        core: u16,
+        owner: Owner<Shard>,
+        ends: Ends<Mail<Socket>>,
+        listeners: Vec<(std::os::fd::OwnedFd, ListenerKind)>,
+        tell: mpsc::Sender<Result<(), BootError>>,
+    ) {
+        let config = UringConfig {
+            buffers: self.settings.ring_buffers as u16,
+            buffer_bytes: self.settings.ring_buffer_bytes,
+            tcp_keepalive_s: self.settings.tcp_keepalive,
+            ..UringConfig::default()
+        };
+        let (sockets, kinds) = listeners.into_iter().unzip();
+        let ring = match Uring::new(&config, core, self.table.clone(), sockets) {
+            Ok(ring) => ring,
+            Err(cause) => return tell.send(Err(BootError::Ring { core, cause })).unwrap_or(()),
+        };
+        let mut core = Core::new(CoreParts {
+            id: CoreId(core),
+            ring,
+            listeners: kinds,
+            owner,
+            mesh: self.mesh.clone(),
+            ends,
+            map: SlotMap::striped(self.mesh.cores() as u16),
+            hasher: self.hasher.clone(),
+            settings: self.settings.clone(),
+            server: self.server.clone(),
+            client_ids: self.client_ids.clone(),
+            wake_service: self.wake_service.clone(),
+        });
+        // Boot may have given up on another core's account.
+        if tell.send(Ok(())).is_err() {
+            return;
+        }
+        drop(tell);
+        let mut park = Park::Busy;
+        while park != Park::Stopped {
+            park = core.turn(park).expect("a ring whose errors are all handled stays usable");
+        }
+        // The process ends now, and the system takes the data back at once. The ring is closed in order: the kernel takes its
+        // time with one that is not, and holds on to the port meanwhile.
+        std::mem::forget(self.mesh.clone());
+        drop(core);
+    }
+}

@@ -1,0 +1,158 @@
+//! What CONFIG REWRITE writes is what a start reads.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use proptest::prelude::{any, prop};
+use shard::settings::{config_set, find};
+
+use super::super::load::{Start, load};
+use super::*;
+
+/// A folder with a configuration `a.toml`.
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.toml"), config).unwrap();
+        Self { folder }
+    }
+
+    fn start(&self, flags: &[&str]) -> (Arc<Settings>, Box<Origin>) {
+        let mut args = vec![self.folder.path().join("a.toml").into_os_string()];
+        args.extend(flags.iter().map(OsString::from));
+        match load(&args) {
+            Ok(Start::Serve { settings, origin }) => (settings, origin),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn overrides(&self) -> PathBuf {
+        self.folder.path().join("a.overrides.toml")
+    }
+
+    /// The settings in the overrides file, without comments and empty lines.
+    fn lines(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.overrides()).unwrap();
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    }
+}
+
+fn set(settings: &Settings, name: &str, value: &[u8]) -> Settings {
+    config_set(settings, &[(name.as_bytes(), value)]).unwrap()
+}
+
+#[test]
+fn the_file_stands_beside_the_configuration() {
+    for (config, overrides) in
+        [("/etc/a.toml", "/etc/a.overrides.toml"), ("b.conf", "b.conf.overrides.toml"), ("c", "c.overrides.toml")]
+    {
+        assert_eq!(path_beside(Path::new(config)), Path::new(overrides));
+    }
+}
+
+#[test]
+fn without_a_configuration_nothing_is_written() {
+    let Ok(Start::Serve { settings, origin }) = load(&[]) else { panic!() };
+    let error = rewrite(&origin, &settings).unwrap_err();
+    assert_eq!(error.to_string(), "ERR The server is running without a config file");
+}
+
+#[test]
+fn changes_survive_a_restart_and_the_configuration_is_not_touched() {
+    let scene = Scene::new("# mine\n[network]\ntimeout = 5\n");
+    let (settings, origin) = scene.start(&[]);
+    let changed = set(&set(&settings, "maxclients", b"77"), "timeout", b"9");
+    rewrite(&origin, &changed).unwrap();
+    assert_eq!(scene.lines(), ["[network]", "timeout = 9", "[clients]", "maxclients = 77"]);
+    assert_eq!(fs::read_to_string(scene.folder.path().join("a.toml")).unwrap(), "# mine\n[network]\ntimeout = 5\n");
+    assert_eq!(*scene.start(&[]).0, changed);
+    assert_eq!(fs::metadata(scene.overrides()).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(scene.folder.path()).unwrap().count(), 2, "no temporary file stays");
+}
+
+#[test]
+fn earlier_overrides_stay_until_changed() {
+    let scene = Scene::new("");
+    fs::write(scene.overrides(), "[network]\ntimeout = 5\n[cores]\nhz = 20\n").unwrap();
+    let (settings, origin) = scene.start(&[]);
+    rewrite(&origin, &set(&set(&settings, "maxclients", b"77"), "timeout", b"0")).unwrap();
+    assert_eq!(scene.lines(), ["[cores]", "hz = 20", "[clients]", "maxclients = 77"]);
+}
+
+#[test]
+fn a_change_taken_back_is_not_written() {
+    let scene = Scene::new("");
+    let (settings, origin) = scene.start(&[]);
+    rewrite(&origin, &set(&settings, "hz", b"20")).unwrap();
+    rewrite(&origin, &settings).unwrap();
+    assert_eq!(scene.lines(), [""; 0]);
+}
+
+#[test]
+fn flags_are_not_written_but_changes_over_them_are() {
+    let scene = Scene::new("");
+    fs::write(scene.overrides(), "[cores]\nhz = 20\n").unwrap();
+    let (settings, origin) = scene.start(&["--port", "7000", "--timeout", "3", "--hz", "30"]);
+    rewrite(&origin, &set(&settings, "timeout", b"4")).unwrap();
+    assert_eq!(scene.lines(), ["[network]", "timeout = 4", "[cores]", "hz = 20"]);
+}
+
+#[test]
+fn a_failure_leaves_the_old_file() {
+    let scene = Scene::new("");
+    let (settings, origin) = scene.start(&[]);
+    fs::create_dir(scene.overrides()).unwrap();
+    let error = rewrite(&origin, &settings).unwrap_err();
+    assert!(error.to_string().starts_with("ERR Rewriting config file: Is a directory"), "{error}");
+    assert_eq!(fs::read_dir(scene.folder.path()).unwrap().count(), 2, "no temporary file stays");
+}
+
+/// What is read back after `settings` were written over the defaults.
+fn read_back(settings: &Settings) -> Settings {
+    let base = Settings::default();
+    let origin =
+        Origin { config_file: None, file: base.clone(), overridden: base.clone(), start: Arc::new(base.clone()) };
+    let text = render(Path::new("a\nb.toml"), &origin, settings);
+    let (mut again, mut problems) = (base, Vec::new());
+    super::super::file::apply(Path::new("o"), &text, &mut again, &mut problems);
+    assert!(problems.is_empty(), "{problems:?}\n{text}");
+    again
+}
+
+proptest::proptest! {
+    /// Whatever CONFIG SET takes is the same after CONFIG REWRITE and a restart.
+    #[test]
+    fn every_value_comes_back(
+        secret in prop::collection::vec(any::<u8>(), 0..40),
+        text in "\\PC{0,12}|[\\x00-\\x7f]{0,12}",
+        index in 0..ROWS.len(),
+        number in any::<u64>(),
+        limits in any::<[u64; 3]>(),
+        percentile in 0.0..100.0_f64,
+    ) {
+        let mut settings = Settings::default();
+        let limits = format!("replica {} {} {}", limits[0], limits[1], limits[2] >> 1);
+        let tries: [(&str, &[u8]); 6] = [
+            ("requirepass", &secret),
+            ("logfile", text.as_bytes()),
+            ("bind", text.as_bytes()),
+            ("client-output-buffer-limit", limits.as_bytes()),
+            ("latency-tracking-info-percentiles", &percentile.to_string().into_bytes()),
+            (ROWS[index].name, &number.to_string().into_bytes()),
+        ];
+        for (name, value) in tries {
+            let _ = find(name.as_bytes()).unwrap().set(&mut settings, value);
+        }
+        proptest::prop_assert_eq!(read_back(&settings), settings);
+    }
+
+    #[test]
+    fn every_password_comes_back(text in any::<String>()) {
+        let settings = set(&Settings::default(), "requirepass", text.as_bytes());
+        proptest::prop_assert_eq!(read_back(&settings), settings);
+    }
+}

@@ -1,0 +1,136 @@
+//! Listening sockets: one per core and address with SO_REUSEPORT, and one for the UNIX socket.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+use shard::core::ListenerKind;
+use shard::settings::Settings;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+/// The listeners of each core, with what they are.
+pub(crate) type Listeners = Vec<Vec<(OwnedFd, ListenerKind)>>;
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    /// An address is taken or not ours.
+    #[error("Failed listening on port {port} ({address}): {error}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// The address.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The UNIX socket cannot be made.
+    #[error("Failed opening UNIX socket {path}: {error}")]
+    Unix {
+        /// Its path.
+        path: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// There is nothing to listen on.
+    #[error("Nothing to listen on: port is 0 and there is no unixsocket")]
+    Nothing,
+}
+
+/// Opens everything that the settings name, for `cores` cores.
+///
+/// # Errors
+///
+/// The first address that cannot be listened on. One written with a leading `-` may be missing on this machine.
+pub(crate) fn open(settings: &Settings, cores: u16) -> Result<Listeners, ListenError> {
+    let mut listeners: Listeners = (0..cores).map(|_| Vec::new()).collect();
+    if settings.port != 0 {
+        for name in &settings.bind {
+            let (name, optional) = name.strip_prefix('-').map_or((name.as_str(), false), |rest| (rest, true));
+            let opened = open_tcp(name, settings, cores);
+            let missing = |error: &io::Error| {
+                matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+                    || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+            };
+            match opened {
+                Ok(sockets) => {
+                    listeners.iter_mut().zip(sockets).for_each(|(all, socket)| all.push((socket, ListenerKind::Tcp)));
+                }
+                Err(error) if optional && missing(&error) => {}
+                Err(error) => return Err(ListenError::Port { port: settings.port, address: name.into(), error }),
+            }
+        }
+    }
+    if !settings.unixsocket.is_empty() {
+        let path = settings.unixsocket.clone();
+        let socket = open_unix(settings).map_err(|error| ListenError::Unix { path, error })?;
+        listeners[0].push((socket, ListenerKind::Unix));
+    }
+    if listeners.iter().all(Vec::is_empty) {
+        return Err(ListenError::Nothing);
+    }
+    Ok(listeners)
+}
+
+/// One listener per core on one address.
+fn open_tcp(name: &str, settings: &Settings, cores: u16) -> io::Result<Vec<OwnedFd>> {
+    let name = match name {
+        "*" => "0.0.0.0",
+        "::*" => "::",
+        name => name,
+    };
+    let address = (name, settings.port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    // SO_REUSEPORT lets a second server share the port unseen: a bind without it finds out whether somebody listens.
+    drop(bind(address, Sharing::No)?);
+    (0..cores)
+        .map(|_| {
+            let socket = bind(address, Sharing::Yes)?;
+            socket.listen(settings.tcp_backlog as i32)?;
+            Ok(socket.into())
+        })
+        .collect()
+}
+
+/// Whether others may listen on the same address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Whoever else says so, too: SO_REUSEPORT.
+    Yes,
+    /// Nobody.
+    No,
+}
+
+/// A socket bound to an address, not listening yet. Refused if somebody listens there who does not share.
+pub(crate) fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(sharing == Sharing::Yes)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// The UNIX listener. Its permissions are set before anybody can connect.
+fn open_unix(settings: &Settings) -> io::Result<OwnedFd> {
+    let path = Path::new(&settings.unixsocket);
+    // The socket of an earlier run may be left; anything else at that place is somebody's file.
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is not a socket"));
+        }
+        Ok(_) => std::fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    if settings.unixsocketperm != 0 {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(settings.unixsocketperm))?;
+    }
+    socket.listen(settings.tcp_backlog as i32)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,162 @@
+//! What the service thread does about its mail: it answers questions, takes settings on, and stops the server.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use glommio::GlommioError;
+use glommio::timer::timeout;
+use shard::ask::{Answer, Ask, ShutdownFlags};
+use shard::commands::ServerInfo;
+use shard::mail::Question;
+use shard::mesh::CoreId;
+use shard::mesh::mailbox::Address;
+use shard::settings::Settings;
+
+use super::alarm::Alarm;
+use super::post::{Answers, Arrival, Post};
+use crate::boot::Running;
+use crate::config::{self, Origin};
+use crate::log::Log;
+
+/// The state of the service thread.
+pub(super) struct Duties {
+    post: Rc<RefCell<Post>>,
+    alarm: Arc<Alarm>,
+    log: Arc<Log>,
+    origin: Origin,
+    /// Facts about the process.
+    pub(super) server: Arc<ServerInfo>,
+    settings: RefCell<Arc<Settings>>,
+}
+
+/// Why cores did not answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// These took longer than the limit.
+    Late(Vec<CoreId>),
+    /// One has too many unanswered questions already.
+    Flooded,
+}
+
+/// Whether the server goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    On,
+    Stop,
+}
+
+impl Duties {
+    /// The duties towards the cores that run.
+    pub(super) fn new(running: Running, alarm: Arc<Alarm>, log: Arc<Log>, origin: Origin) -> Duties {
+        let Running { mesh, service, ends, wakers, server, settings } = running;
+        let post = Rc::new(RefCell::new(Post::new(mesh, service, ends, wakers)));
+        Duties { post, alarm, log, origin, server, settings: RefCell::new(settings) }
+    }
+
+    /// The settings in force.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.borrow().clone()
+    }
+
+    /// Serves until the server stops. Every core was told to when this returns.
+    pub(super) async fn serve(&self) {
+        std::future::poll_fn(|context| {
+            self.alarm.arm(context.waker());
+            self.post.borrow_mut().wake();
+            match self.turn() {
+                Going::On => Poll::Pending,
+                Going::Stop => Poll::Ready(()),
+            }
+        })
+        .await;
+        self.post.borrow_mut().stop_cores();
+    }
+
+    /// Asks every core and waits for their answers, at most this long.
+    pub(super) async fn ask_cores(&self, ask: Ask, limit: Duration) -> Result<Vec<Answer>, Silence> {
+        let id = self.post.borrow_mut().ask_cores(&ask).ok_or(Silence::Flooded)?;
+        let mut answers = Answers::new(self.post.clone(), id);
+        let waited = timeout(limit, async { Ok::<_, GlommioError<()>>((&mut answers).await) }).await;
+        waited.map_err(|_| Silence::Late(answers.silent()))
+    }
+
+    /// Does what the mail says until there is none, then parks.
+    fn turn(&self) -> Going {
+        let mut questions: Vec<(Address, Question)> = Vec::new();
+        let mut arrivals = Vec::new();
+        loop {
+            if self.alarm.stop_is_asked() {
+                return self.stop();
+            }
+            self.post.borrow_mut().receive(&mut arrivals);
+            // Questions wait for the next look at the mail: settings that were in force before one was asked are then known here,
+            // although they come from another core.
+            let due = std::mem::take(&mut questions);
+            for arrival in arrivals.drain(..) {
+                match arrival {
+                    Arrival::Configured(settings) => self.configure(settings),
+                    Arrival::Question(from, question) => questions.push((from, question)),
+                }
+            }
+            for (from, question) in due {
+                match question.ask {
+                    Ask::ConfigRewrite => {
+                        let answer = Answer::Text(self.rewrite());
+                        self.post.borrow_mut().answer(from, question.id, answer);
+                    }
+                    Ask::Shutdown(flags) => match refusal(flags) {
+                        // The client gets no reply: its connection ends with the process.
+                        None => return self.stop(),
+                        Some(text) => {
+                            let answer = Answer::Text(Err(text.into()));
+                            self.post.borrow_mut().answer(from, question.id, answer);
+                        }
+                    },
+                    _ => unreachable!("a core answers that"),
+                }
+            }
+            if questions.is_empty() && self.post.borrow_mut().park() {
+                return Going::On;
+            }
+        }
+    }
+
+    fn stop(&self) -> Going {
+        tracing::warn!("User requested shutdown...");
+        Going::Stop
+    }
+
+    fn configure(&self, settings: Arc<Settings>) {
+        self.log.set_level(settings.loglevel);
+        self.settings.replace(settings);
+    }
+
+    fn rewrite(&self) -> Result<(), String> {
+        match config::rewrite(&self.origin, &self.settings()) {
+            Ok(()) => {
+                tracing::info!("CONFIG REWRITE executed with success.");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!("CONFIG REWRITE failed: {error}");
+                Err(error.to_string())
+            }
+        }
+    }
+}
+
+/// Why SHUTDOWN with these flags does not end the process; the error reply without its `-`.
+fn refusal(flags: ShutdownFlags) -> Option<&'static str> {
+    if flags.abort {
+        // One that was accepted ends the process before anybody could call it off.
+        return Some("ERR No shutdown in progress.");
+    }
+    if flags.save && !flags.force {
+        tracing::warn!("SHUTDOWN SAVE was refused: this version keeps no snapshots.");
+        return Some("ERR Errors trying to SHUTDOWN. Check logs.");
+    }
+    None
+}

@@ -1,0 +1,10 @@
+//! Containers whose subcommands are data commands: their rows carry nothing out.
+
+use keyspace::commands::object;
+
+use crate::command::Run;
+
+use super::SessionRow;
+
+/// The rows of these containers.
+pub static ROWS: &[SessionRow] = &[SessionRow { spec: object::CONTAINER, run: Run::Container }];

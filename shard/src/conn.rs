@@ -1,0 +1,194 @@
+//! A connection: received bytes, its session, and the replies on their way out.
+
+use keyspace::args::OwnedArgs;
+
+use crate::flight::Flight;
+use crate::resp::Parser;
+use crate::ring::ConnId;
+use crate::session::Session;
+use crate::unit::UnitSeq;
+
+/// What a connection waits for before it takes its next command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing.
+    No,
+    /// The hops of its batch.
+    Hops,
+    /// A multi-core command.
+    Unit(UnitSeq),
+    /// Answers of all cores.
+    Answers(u64),
+    /// The end of a `CLIENT PAUSE`.
+    Pause,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closing {
+    /// It does not.
+    No,
+    /// Once everything before was answered and sent.
+    AfterReplies,
+    /// At once.
+    Now,
+}
+
+/// One client connection of this core.
+pub struct Conn {
+    /// Its name on the ring.
+    pub id: ConnId,
+    /// The client.
+    pub session: Session,
+    /// Received bytes that are not consumed.
+    pub input: Vec<u8>,
+    /// Progress in `input`.
+    pub parser: Parser,
+    /// A parsed command that could not run yet; it goes before everything in `input`.
+    pub deferred: Option<OwnedArgs>,
+    /// Replies that are not handed to the ring.
+    pub out: Vec<u8>,
+    /// Bytes that the ring is sending.
+    pub sending: usize,
+    /// Whether `out` is queued for sending at the end of the turn.
+    pub dirty: bool,
+    /// Whether it is queued for another go in the next turn.
+    pub ready: bool,
+    /// Whether receiving is stopped because too much is unread.
+    pub paused: bool,
+    /// What it waits for.
+    pub waiting: Waiting,
+    /// The replies of its batch, while hops are under way.
+    pub flight: Option<Box<Flight>>,
+    /// How it ends.
+    pub closing: Closing,
+    /// The client sends no more: the connection ends once what it sent is answered.
+    pub ended: bool,
+    /// Since when the output is above its soft limit, in microseconds of the monotonic clock.
+    pub soft_since_us: Option<u64>,
+}
+
+impl Conn {
+    /// A new connection.
+    pub fn new(id: ConnId, session: Session) -> Self {
+        Conn {
+            id,
+            session,
+            input: Vec::new(),
+            parser: Parser::default(),
+            deferred: None,
+            out: Vec::new(),
+            sending: 0,
+            dirty: false,
+            ready: false,
+            paused: false,
+            waiting: Waiting::No,
+            flight: None,
+            closing: Closing::No,
+            ended: false,
+            soft_since_us: None,
+        }
+    }
+
+    /// Bytes of replies that the client has not taken.
+    #[inline]
+    pub fn output_bytes(&self) -> usize {
+        self.out.len() + self.sending
+    }
+
+    /// Bytes received and not consumed.
+    pub fn unread_bytes(&self) -> usize {
+        self.input.len() - self.parser.position()
+    }
+
+    /// Forgets consumed input, once that is at least half of all.
+    pub fn drain_input(&mut self) {
+        let consumed = self.parser.position();
+        if consumed == self.input.len() {
+            self.input.clear();
+        } else if consumed * 2 >= self.input.len() {
+            self.input.drain(..consumed);
+        } else {
+            // Moving much for little would cost more the longer a pipeline is.
+            return;
+        }
+        self.parser.drained();
+    }
+
+    /// Bytes that it holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Conn>() + self.input.capacity() + self.out.capacity() + self.sending
+    }
+}
+
+/// The connections of one core, by the ring's index.
+#[derive(Default)]
+pub struct Conns {
+    slab: Vec<Option<Box<Conn>>>,
+    len: usize,
+}
+
+impl Conns {
+    /// Adds a connection.
+    pub fn add(&mut self, conn: Box<Conn>) {
+        let index = conn.id.index as usize;
+        if self.slab.len() <= index {
+            self.slab.resize_with(index + 1, || None);
+        }
+        assert!(self.slab[index].is_none(), "the ring reuses an index only after its release");
+        self.slab[index] = Some(conn);
+        self.len += 1;
+    }
+
+    /// Takes a connection out to work on it; `put_back` follows, unless it is gone.
+    #[inline]
+    pub fn take(&mut self, id: ConnId) -> Option<Box<Conn>> {
+        let place = self.slab.get_mut(id.index as usize)?;
+        match place {
+            Some(conn) if conn.id == id => place.take(),
+            _ => None,
+        }
+    }
+
+    /// Puts a connection back.
+    #[inline]
+    pub fn put_back(&mut self, conn: Box<Conn>) {
+        let index = conn.id.index as usize;
+        self.slab[index] = Some(conn);
+    }
+
+    /// The connection with this name.
+    pub fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.slab.get(id.index as usize)?.as_deref().filter(|conn| conn.id == id)
+    }
+
+    /// Likewise, to change.
+    pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.slab.get_mut(id.index as usize)?.as_deref_mut().filter(|conn| conn.id == id)
+    }
+
+    /// Notes that a connection that was taken out is gone.
+    pub fn gone(&mut self) {
+        self.len -= 1;
+    }
+
+    /// Number of connections.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True without connections.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All connections that are in place.
+    pub fn iter(&self) -> impl Iterator<Item = &Conn> {
+        self.slab.iter().flatten().map(|conn| &**conn)
+    }
+
+    /// The names of all connections that are in place.
+    pub fn ids(&self) -> Vec<ConnId> {
+        self.iter().map(|conn| conn.id).collect()
+    }
+}

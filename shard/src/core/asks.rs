@@ -1,0 +1,285 @@
+//! Questions to several addresses and their answers.
+
+use std::sync::Arc;
+
+use keyspace::args::{Args, OwnedArgs};
+use keyspace::commands::scan::ScanRequest;
+use keyspace::refusal::Outcome;
+use keyspace::reply::Reply as Encoder;
+
+use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
+use crate::command::Command;
+use crate::commands::{SessionExec, Then};
+use crate::conn::{Closing, Conn, Waiting};
+use crate::mail::{Mail, Question, Reply};
+use crate::mesh::Mesh;
+use crate::mesh::loans::Need;
+use crate::mesh::mailbox::Address;
+use crate::report::Traffic;
+use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::ring::{ConnId, Ring};
+use crate::session::Session;
+use crate::shard::{Shard, Work};
+
+use super::Inner;
+
+/// What a session command has taken so far: the work of its own core. Waiting for others does not make it slow.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    /// When the part that runs now began, in ticks.
+    pub at: u64,
+    /// Ticks of its earlier parts.
+    pub spent: u64,
+}
+
+/// What a handler or a `finish` left.
+pub(super) struct Ended {
+    /// What it answered.
+    pub outcome: Outcome,
+    /// What happens next.
+    pub then: Then,
+    /// Where its reply begins in the connection's output.
+    pub before: usize,
+    /// Its time.
+    pub begun: Begun,
+}
+
+/// A question that waits for answers.
+pub(super) struct Gathering {
+    conn: ConnId,
+    args: OwnedArgs,
+    finish: FinishFn,
+    /// Ticks that the command has taken on this core.
+    spent: u64,
+    answers: Vec<Option<Answer>>,
+    /// The address of the first answer's place.
+    first: Address,
+    missing: usize,
+}
+
+impl Gathering {
+    /// The arguments of the command that asks.
+    pub(super) fn args(&self) -> Args<'_> {
+        self.args.args()
+    }
+}
+
+impl<R: Ring> Inner<R> {
+    /// Asks on behalf of a connection, which waits.
+    pub(super) fn ask(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, asking: Asking, spent: u64) {
+        let cores = mesh.cores() as u16;
+        let (first, count) = match asking.to {
+            Audience::Cores => (0, cores),
+            Audience::Core(core) => (core.0, 1),
+            Audience::Service => (cores, 1),
+        };
+        self.next_gathering += 1;
+        let id = self.next_gathering;
+        conn.waiting = Waiting::Answers(id);
+        self.gatherings.insert(
+            id,
+            Gathering {
+                conn: conn.id,
+                args: OwnedArgs::copy(args),
+                finish: asking.finish,
+                spent,
+                answers: (0..count).map(|_| None).collect(),
+                first: Address(first),
+                missing: count as usize,
+            },
+        );
+        for address in (first..first + count).map(Address) {
+            let question = Question { id, ask: asking.ask.clone() };
+            match address == self.id.into() {
+                true => self.own_questions.push(question),
+                false => self.outboxes.request(address, Mail::Ask(Box::new(question))),
+            }
+        }
+    }
+
+    /// Answers this core's own questions: after the asking connection is back in its place.
+    pub(super) fn answer_own(&mut self, mesh: &Mesh<Shard>) {
+        if self.own_questions.iter().any(|question| matches!(question.ask, Ask::Sleep(_))) {
+            // The others are to stop at the same time, not after this core.
+            self.post_mail(mesh);
+            self.ring.submit();
+        }
+        // What the asking connections ask next has its turn in the next turn.
+        for question in std::mem::take(&mut self.own_questions) {
+            let Question { id, ask } = question;
+            let started = ticks();
+            let answer = self.answer_to(self.id.into(), id, ask);
+            let asking = self.gatherings.get_mut(&id).expect("an own question waits for its answer");
+            asking.spent += ticks().wrapping_sub(started);
+            if let Some(answer) = answer {
+                self.answered(mesh, self.id.into(), Reply { id, answer });
+            }
+        }
+    }
+
+    /// Answers another address.
+    pub(super) fn answer(&mut self, from: Address, question: Question) {
+        let Question { id, ask } = question;
+        if let Some(answer) = self.answer_to(from, id, ask) {
+            self.outboxes.answer(from, Mail::Answer(Box::new(Reply { id, answer })));
+        }
+    }
+
+    /// This core's answer to question `id`; `None` if it is given later.
+    fn answer_to(&mut self, from: Address, id: u64, ask: Ask) -> Option<Answer> {
+        let shard = self.owner.shard();
+        Some(match ask {
+            Ask::Scan(request, db) => return self.scan(from, id, request, db),
+            Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
+            Ask::Configure(settings, version) => {
+                self.configure(settings, version);
+                Answer::Done
+            }
+            Ask::Slowlog => Answer::Slow(self.slowlog.entries().cloned().collect()),
+            Ask::SlowlogReset => {
+                self.slowlog.clear();
+                Answer::Done
+            }
+            Ask::Latency => Answer::Latency(shard.latency.events().to_vec()),
+            Ask::LatencyReset(names) => Answer::Latency(shard.latency.forget(names.args())),
+            Ask::ResetStats => {
+                self.reset_stats();
+                Answer::Done
+            }
+            Ask::Report => Answer::Report(Box::new(self.report())),
+            Ask::ConfigRewrite | Ask::Shutdown(_) => unreachable!("only the service thread is asked this"),
+            Ask::Purge => {
+                self.spare_buffers = Vec::new();
+                self.spare_hops = Vec::new();
+                Answer::Done
+            }
+            Ask::Sleep(time) => {
+                std::thread::sleep(time);
+                self.clock();
+                Answer::Done
+            }
+            Ask::Ping => Answer::Done,
+            Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
+            Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
+            Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
+            Ask::Pause(order) => {
+                self.take_pause(order);
+                self.answer_when_paused(from, id);
+                return None;
+            }
+        })
+    }
+
+    /// This core's part of a scan; once all its slots are here.
+    fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
+        let shard = self.owner.shard();
+        if !shard.loans.is_free(Need::All) {
+            let question = Box::new(Question { id, ask: Ask::Scan(request, db) });
+            let parked = shard.loans.park(Need::All, Work::Question(from, question));
+            assert!(parked.is_ok(), "questions are bounded by credits and connections");
+            return None;
+        }
+        Some(self.scan_part(&request, db))
+    }
+
+    /// Answers a scan that waited for slots and has its turn.
+    pub(super) fn scan_now(&mut self, mesh: &Mesh<Shard>, from: Address, question: Question) {
+        let Question { id, ask } = question;
+        let Ask::Scan(request, db) = ask else { unreachable!("only scans wait for slots") };
+        let reply = Reply { id, answer: self.scan_part(&request, db) };
+        match from == self.id.into() {
+            true => self.answered(mesh, from, reply),
+            false => self.outboxes.answer(from, Mail::Answer(Box::new(reply))),
+        }
+    }
+
+    fn scan_part(&mut self, request: &ScanRequest, db: u16) -> Answer {
+        let paused = self.pauses.is_in_force(self.now);
+        let shard = self.owner.shard();
+        let mut part = request.part(&shard.keyspace, db as usize, shard.now);
+        if !paused {
+            part.remove_expired(&mut shard.keyspace, db as usize, shard.now);
+        }
+        Answer::Scan(part)
+    }
+
+    /// An answer arrived. After the last one the reply is made.
+    pub(super) fn answered(&mut self, mesh: &Mesh<Shard>, from: Address, reply: Reply) {
+        let gathering = self.gatherings.get_mut(&reply.id).expect("an answer belongs to a question");
+        let place = (from.0 - gathering.first.0) as usize;
+        gathering.answers[place] = Some(reply.answer);
+        gathering.missing -= 1;
+        if gathering.missing > 0 {
+            return;
+        }
+        let gathering = self.gatherings.remove(&reply.id).expect("it was just there");
+        let Some(mut conn) = self.conns.take(gathering.conn) else { return };
+        conn.waiting = Waiting::No;
+        self.finish(mesh, &mut conn, gathering);
+        self.drive(mesh, conn);
+    }
+
+    fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
+        let Gathering { args, finish, spent, answers, .. } = gathering;
+        let begun = Begun { at: ticks(), spent };
+        let answers = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
+        if conn.out.capacity() == 0 {
+            conn.out = self.buffer();
+        }
+        let before = conn.out.len();
+        let mut then = Then::Nothing;
+        let facts = self.facts(mesh);
+        let resp = conn.session.resp;
+        let mut exec = SessionExec { session: &mut conn.session, facts: &facts, then: &mut then };
+        let outcome = finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp));
+        let command = self.table.get(conn.session.last_command.expect("a command asked"));
+        self.end_of_session_command(mesh, conn, command, args.args(), Ended { outcome, then, before, begun });
+    }
+
+    /// What follows a handler or a `finish`: its refusal, the books, and what it wants next.
+    pub(super) fn end_of_session_command(
+        &mut self,
+        mesh: &Mesh<Shard>,
+        conn: &mut Conn,
+        command: &'static Command,
+        args: Args,
+        ended: Ended,
+    ) {
+        let Ended { outcome, then, before, begun } = ended;
+        let shard = self.owner.shard();
+        if let Err(refusal) = outcome {
+            let context = conn.session.context(false);
+            shard.refuse(command, &refusal, &context, before, &mut conn.out);
+        }
+        let spent = begun.spent + ticks().wrapping_sub(begun.at);
+        // A command that asks is over once the answers are in: the counters that it reads or resets do not hold itself.
+        if let Then::Ask(asking) = then {
+            return self.ask(mesh, conn, args, asking, spent);
+        }
+        shard.account(command, args, ticks_to_ns(spent));
+        self.collect_slow(&conn.session);
+        if conn.session.ends() {
+            conn.out.truncate(before);
+        }
+        if let Then::Close = then {
+            conn.closing = Closing::AfterReplies;
+        }
+    }
+
+    /// Takes what the command that just ended left as slow into the slow log.
+    #[inline]
+    pub(super) fn collect_slow(&mut self, session: &Session) {
+        if !self.owner.shard().slow.is_empty() {
+            let mut slow = std::mem::take(&mut self.owner.shard().slow);
+            self.log_slow(session, &mut slow);
+        }
+    }
+
+    /// Sets the counters that INFO prints to zero.
+    fn reset_stats(&mut self) {
+        let shard = self.owner.shard();
+        shard.reset_stats();
+        self.cron.traffic = Traffic::default();
+        self.cron.meters.reset_rates(self.now.monotonic_us);
+    }
+}

@@ -1,0 +1,339 @@
+//! One batch: the complete commands at the front of a connection's input that can be routed by their keys alone.
+
+use evict::time::UnixMillis;
+use keyspace::args::{Args, OwnedArgs, Span};
+use keyspace::slot::Slot;
+use keyspace::spec::Flags;
+use smallvec::SmallVec;
+
+use crate::command::Run;
+use crate::conn::{Closing, Conn, Waiting};
+use crate::flight::Flight;
+use crate::hop::{Call, Hop};
+use crate::mesh::baton::{Errand, Leave, Visit};
+use crate::mesh::{CoreId, Mesh};
+use crate::resp::{Auth, Limits, Step};
+use crate::ring::Ring;
+use crate::ring::clock::ticks;
+use crate::settings::PipelineOrder;
+use crate::shard::{OUT_BYTES_PER_TURN_MAX, Shard};
+use crate::slowlog::Slow;
+
+use super::{Inner, pause};
+
+/// The most commands of one batch: what a connection may do before others have their turn.
+pub(super) const BATCH_COMMANDS_MAX: usize = 512;
+
+/// Arguments of a command that a visitor carries out, in bytes: a visit is short (`cores.md` §3.1).
+const VISIT_BYTES_MAX: usize = 16 << 10;
+
+/// Commands that one batch carries out as a visitor, before the rest goes as a hop.
+const VISITED_MAX: usize = 64;
+
+/// Buffers of the batch that is being worked on; kept from one to the next.
+#[derive(Default)]
+pub(super) struct Batch {
+    spans: Vec<Span>,
+    calls: Vec<(Call, CoreId)>,
+}
+
+/// Why a batch ends.
+enum End {
+    /// The input has no other complete command.
+    Incomplete,
+    /// It is long enough.
+    Full,
+    /// The next command, whose arguments start at this span, is not for routing alone.
+    Barrier(usize),
+    /// The next command came inline.
+    Inline(OwnedArgs),
+    /// The input is malformed.
+    Failed(crate::resp::ProtocolError),
+}
+
+/// The cores that a batch visits or sends to.
+type Visits<'a> = SmallVec<[(CoreId, Visit<'a, Shard>); 2]>;
+type Hops = SmallVec<[(CoreId, Box<Hop>); 2]>;
+
+/// Whether a connection may have more to do at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It may; this many commands were carried out.
+    More(usize),
+    /// It needs more input, or waits.
+    Rest,
+}
+
+impl<R: Ring> Inner<R> {
+    /// Parses and carries out the next batch of a connection's input.
+    pub(super) fn batch(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn) -> Progress {
+        let input = std::mem::take(&mut conn.input);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.spans.clear();
+        batch.calls.clear();
+        let end = self.fill(conn, &input, &mut batch);
+        if !batch.calls.is_empty() {
+            self.carry_out(mesh, conn, &input, &batch);
+        }
+        let (rests, done) = (conn.waiting != Waiting::No, batch.calls.len());
+        let progress = match end {
+            End::Incomplete => Progress::Rest,
+            End::Full => Progress::More(done),
+            End::Barrier(first) => {
+                let args = Args::new(&input, &batch.spans[first..]);
+                match rests {
+                    true => conn.deferred = Some(OwnedArgs::copy(args)),
+                    false => self.barrier(mesh, conn, args),
+                }
+                Progress::More(done + 1)
+            }
+            End::Inline(args) => {
+                conn.deferred = Some(args);
+                Progress::More(done)
+            }
+            // While replies are outstanding the error waits: the parser gives the same answer again.
+            End::Failed(_) if rests => Progress::Rest,
+            End::Failed(error) => {
+                if !conn.session.is_muted() {
+                    error.append_reply(&mut conn.out);
+                }
+                conn.closing = Closing::AfterReplies;
+                Progress::Rest
+            }
+        };
+        self.batch = batch;
+        conn.input = input;
+        conn.drain_input();
+        progress
+    }
+
+    /// Parses commands and routes them, up to the first that cannot be routed by its keys alone.
+    fn fill(&mut self, conn: &mut Conn, input: &[u8], batch: &mut Batch) -> End {
+        let limits = Limits {
+            bulk_bytes_max: self.settings.proto_max_bulk_len as u32,
+            args_max: Limits::ARGS_MAX,
+            inline_bytes_max: Limits::INLINE_BYTES_MAX,
+            auth: conn.session.auth_under(&self.settings),
+        };
+        while batch.calls.len() < BATCH_COMMANDS_MAX {
+            let first = batch.spans.len();
+            match conn.parser.next(input, &limits, &mut batch.spans) {
+                Step::Command => {
+                    let args = Args::new(input, &batch.spans[first..]);
+                    let Some((call, target)) = self.route(conn, args, first) else { return End::Barrier(first) };
+                    if self.turns_off(batch, target) {
+                        return End::Barrier(first);
+                    }
+                    batch.calls.push((call, target));
+                }
+                Step::Inline(bytes) => {
+                    let args = Args::new(&bytes, &batch.spans[first..]);
+                    return End::Inline(OwnedArgs::copy(args));
+                }
+                Step::Incomplete => return End::Incomplete,
+                Step::Failed(error) => return End::Failed(error),
+            }
+        }
+        End::Full
+    }
+
+    /// True if mail to a core is under way: a visit would overtake it.
+    pub(super) fn is_owed_mail(&self, core: CoreId) -> bool {
+        self.outboxes.has_mail_for(core.into()) || self.ends.has_unflushed(core.into())
+    }
+
+    /// With a strict pipeline order a batch stays on one core.
+    fn turns_off(&self, batch: &Batch, target: CoreId) -> bool {
+        self.settings.pipeline_order == PipelineOrder::Strict
+            && batch.calls.last().is_some_and(|(_, core)| *core != target)
+    }
+
+    /// Where a command goes, if its keys alone decide and nothing else is to be checked.
+    #[inline]
+    pub(super) fn route(&mut self, conn: &mut Conn, args: Args, first: usize) -> Option<(Call, CoreId)> {
+        let command = self.table.resolve(args).ok()?;
+        let Run::Data(_) = command.run else { return None };
+        // DEBUG OBJECT has a key but is not for everybody.
+        if conn.session.auth == Auth::Needed || self.pauses.holds_back(command) || command.is(Flags::ADMIN) {
+            return None;
+        }
+        let key = match command.only_key {
+            Some(index) => args.at(index as usize),
+            None => {
+                let mut keys = command.spec.keys_of(args);
+                let key = keys.next()?;
+                if self.map.cores() > 1 {
+                    let slot = Slot::of(key);
+                    keys.all(|other| Slot::of(other) == slot).then_some(())?;
+                }
+                key
+            }
+        };
+        let slot = Slot::of(key);
+        let muted = conn.session.begin(command.id);
+        let call = Call {
+            command: command.id,
+            first: first as u32,
+            count: args.len() as u32,
+            slot,
+            hash: self.hasher.hash(key),
+            muted,
+        };
+        Some((call, self.map.owner(slot)))
+    }
+
+    /// Carries out a batch: here, as a visitor, or by hops.
+    fn carry_out(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, input: &[u8], batch: &Batch) {
+        let context = conn.session.context(self.pauses.is_in_force(self.now));
+        let mut flight = conn.flight.take();
+        let mut visits: Visits = SmallVec::new();
+        let mut hops: Hops = SmallVec::new();
+        let mut slow = Vec::new();
+        self.prefetch(&batch.calls, context.caller.db);
+        let (now, visits_allowed) =
+            (self.owner.shard().now, self.settings.visits && !self.pauses.is_in_force(self.now));
+        let (begun, db) = (conn.out.len(), self.owner.shard().keyspace.db(context.caller.db as usize));
+        let mut visited = 0;
+        let mut started = ticks();
+        for (call, target) in &batch.calls {
+            let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
+            let command = self.table.get(call.command);
+            // Past its share of replies the connection goes on in the next turn, wherever its commands run.
+            let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
+            let away = written > OUT_BYTES_PER_TURN_MAX || hops.iter().any(|(core, _)| core == target);
+            let small = command.is(Flags::VISITABLE) && args.bytes() <= VISIT_BYTES_MAX;
+            let shard = match *target == self.id {
+                true => {
+                    if !small {
+                        // It may take long: no baton is held meanwhile.
+                        end_visits(&mut visits, &mut self.ring, &mut slow);
+                    }
+                    Some(self.owner.shard())
+                }
+                false if visits_allowed && small && !away && visited < VISITED_MAX && !self.is_owed_mail(*target) => {
+                    visited += 1;
+                    let shard = visit(&mut visits, mesh, *target, now, &mut self.ring);
+                    shard.filter(|shard| db.is_none_or(|db| shard.is_light(db, call.slot, call.hash)))
+                }
+                false => None,
+            };
+            if let Some(shard) = shard.filter(|shard| !away && shard.is_free(call.slot)) {
+                self.cron.traffic.visits += u64::from(*target != self.id);
+                let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
+                started = reply_with(conn, aside, call.muted, |out| {
+                    shard.execute(command, &context, Some((call.slot, call.hash)), args, started, out)
+                });
+                continue;
+            }
+            let hop = match hops.iter().position(|(core, _)| core == target) {
+                Some(index) => &mut hops[index].1,
+                None => {
+                    let mut hop = self.hop();
+                    hop.context = context;
+                    hop.home = Some((self.id, conn.id));
+                    hop.target = *target;
+                    hops.push((*target, hop));
+                    &mut hops.last_mut().expect("it was just pushed").1
+                }
+            };
+            hop.writes |= pause::writes(command);
+            hop.push(*call, args);
+            flight.get_or_insert_default().expect(*target);
+        }
+        end_visits(&mut visits, &mut self.ring, &mut slow);
+        slow.append(&mut self.owner.shard().slow);
+        self.log_slow(&conn.session, &mut slow);
+        if !hops.is_empty() {
+            conn.waiting = Waiting::Hops;
+            self.depart(flight.as_deref_mut().expect("a hop has a flight"), hops);
+        }
+        conn.flight = flight;
+    }
+
+    /// Fetches what a batch's commands on this core will touch.
+    #[inline]
+    fn prefetch(&mut self, calls: &[(Call, CoreId)], db: u16) {
+        let shard = self.owner.shard();
+        let Some(db) = shard.keyspace.db(db as usize) else { return };
+        if calls.len() > 1 && shard.loans.is_quiet() {
+            for (call, _) in calls.iter().filter(|(_, target)| *target == self.id) {
+                shard.keyspace.prefetch(db, call.slot, call.hash);
+            }
+        }
+    }
+
+    /// Sends hops off. One to this very core goes on in the next turn.
+    fn depart(&mut self, flight: &mut Flight, hops: Hops) {
+        for (target, hop) in hops {
+            flight.departed();
+            self.pauses.writing_hops += usize::from(hop.writes);
+            if target == self.id {
+                // Its slot is on loan, or it has had its share of this turn.
+                self.unfinished.push(hop);
+            } else {
+                self.cron.traffic.hops += hop.calls().len() as u64;
+                self.outboxes.hop(target.into(), hop);
+            }
+        }
+    }
+}
+
+/// Has a reply written where it belongs: to the connection's output, or aside while hops of the batch are under way.
+#[inline]
+fn reply_with<T>(conn: &mut Conn, aside: Option<&mut Flight>, muted: bool, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    match aside {
+        None => {
+            let before = conn.out.len();
+            let result = write(&mut conn.out);
+            conn.out.truncate(if muted { before } else { usize::MAX });
+            result
+        }
+        Some(flight) => {
+            let before = flight.here().len();
+            let result = write(flight.here());
+            flight.here().truncate(if muted { before } else { usize::MAX });
+            let bytes = flight.here().len() - before;
+            flight.replied_here(bytes);
+            result
+        }
+    }
+}
+
+/// The shard of a parked core, visited from the first command of the batch that needs it. One that a client pause holds is not
+/// visited, even if this core has not heard of the pause.
+#[inline]
+fn visit<'v, 'm>(
+    visits: &'v mut Visits<'m>,
+    mesh: &'m Mesh<Shard>,
+    target: CoreId,
+    now: UnixMillis,
+    ring: &mut impl Ring,
+) -> Option<&'v mut Shard> {
+    if let Some(index) = visits.iter().position(|(core, _)| *core == target) {
+        return Some(&mut visits[index].1);
+    }
+    let mut visit = mesh.baton(target).try_visit()?;
+    if visit.paused {
+        leave(visit, target, ring);
+        return None;
+    }
+    visit.advance(now);
+    visits.push((target, visit));
+    visits.last_mut().map(|(_, visit)| &mut **visit)
+}
+
+/// Ends all visits, takes along what was slow, and wakes the owners to whom the release owes it.
+fn end_visits(visits: &mut Visits<'_>, ring: &mut impl Ring, slow: &mut Vec<Slow>) {
+    for (target, mut visit) in visits.drain(..) {
+        slow.append(&mut visit.slow);
+        leave(visit, target, ring);
+    }
+}
+
+/// Puts a baton back, and wakes the owner if the release owes it that.
+fn leave(visit: Visit<'_, Shard>, target: CoreId, ring: &mut impl Ring) {
+    if visit.leave(Errand::None) == Leave::WakeOwner {
+        ring.wake_core(target.0);
+        ring.submit();
+    }
+}

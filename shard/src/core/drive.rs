@@ -1,0 +1,162 @@
+//! A connection's turn: batch after batch until its input, its budget or its patience ends, then what became of it.
+
+use crate::conn::{Closing, Conn, Waiting};
+use crate::mesh::Mesh;
+use crate::resp::Parser;
+use crate::ring::{ConnId, Ring};
+use crate::settings::OutputLimit;
+use crate::shard::{OUT_BYTES_PER_TURN_MAX, Shard};
+
+use super::Inner;
+use super::batch::Progress;
+
+/// Commands of one connection per turn: its share before others go on. A batch is not cut short for it.
+const COMMANDS_PER_TURN_MAX: usize = 512;
+
+/// Unread input above which receiving pauses while the connection cannot take more, in bytes.
+const UNREAD_BYTES_MAX: usize = 256 << 10;
+
+/// The output limit of a client that has not authenticated, in bytes.
+const UNAUTHENTICATED_OUT_BYTES_MAX: usize = 1 << 20;
+
+impl<R: Ring> Inner<R> {
+    /// Lets a connection work.
+    pub(super) fn drive(&mut self, mesh: &Mesh<Shard>, mut conn: Box<Conn>) {
+        if conn.out.capacity() == 0 {
+            conn.out = self.buffer();
+        }
+        let begun = conn.out.len();
+        let mut commands = 0;
+        while conn.waiting == Waiting::No && conn.closing == Closing::No {
+            if commands >= COMMANDS_PER_TURN_MAX || conn.out.len() - begun > OUT_BYTES_PER_TURN_MAX {
+                self.again(&mut conn);
+                break;
+            }
+            let progress = match conn.deferred.take() {
+                Some(args) => self.single(mesh, &mut conn, args.args()),
+                None => self.batch(mesh, &mut conn),
+            };
+            match progress {
+                Progress::More(done) => commands += done.max(1),
+                Progress::Rest => break,
+            }
+        }
+        self.settle(conn);
+    }
+
+    /// Lets a connection of this core work, if it is still there.
+    pub(super) fn drive_id(&mut self, mesh: &Mesh<Shard>, id: ConnId) {
+        if let Some(conn) = self.conns.take(id) {
+            self.drive(mesh, conn);
+        }
+    }
+
+    /// Puts a connection in line for the next turn.
+    fn again(&mut self, conn: &mut Conn) {
+        if !std::mem::replace(&mut conn.ready, true) {
+            self.ready.push(conn.id);
+        }
+    }
+
+    /// Lets the hops and connections go on that had to wait for this turn.
+    pub(super) fn due(&mut self, mesh: &Mesh<Shard>) {
+        for hop in std::mem::take(&mut self.unfinished) {
+            self.carry(hop);
+        }
+        for id in std::mem::take(&mut self.ready) {
+            if let Some(mut conn) = self.conns.take(id) {
+                conn.ready = false;
+                self.drive(mesh, conn);
+            }
+        }
+    }
+
+    /// Puts a connection back after work: queues its replies, applies its limits, or ends it.
+    pub(super) fn settle(&mut self, mut conn: Box<Conn>) {
+        if self.is_over_limit(&mut conn) {
+            tracing::debug!(client = conn.session.id, bytes = conn.output_bytes(), "closed: output buffer limit");
+            self.cron.traffic.output_limit_closed += 1;
+            conn.closing = Closing::Now;
+        }
+        if conn.input.is_empty() && conn.input.capacity() > 0 {
+            let input = std::mem::take(&mut conn.input);
+            self.spare(input);
+        }
+        let answered = conn.waiting == Waiting::No && !conn.ready && conn.deferred.is_none();
+        if conn.ended && answered && conn.closing == Closing::No {
+            conn.closing = Closing::AfterReplies;
+        }
+        let idle = conn.out.is_empty() && conn.sending == 0;
+        if conn.closing == Closing::Now || (conn.closing == Closing::AfterReplies && idle) {
+            return self.end(conn);
+        }
+        if conn.out.is_empty() {
+            let out = std::mem::take(&mut conn.out);
+            self.spare(out);
+        } else if !std::mem::replace(&mut conn.dirty, true) {
+            self.dirty.push(conn.id);
+        }
+        if conn.closing != Closing::No {
+            // What it still sends is not read.
+            conn.input = Vec::new();
+            conn.parser = Parser::default();
+            self.ring.pause(conn.id);
+        }
+        let full = conn.unread_bytes() > UNREAD_BYTES_MAX && (conn.waiting != Waiting::No || conn.ready);
+        if full != conn.paused && conn.closing == Closing::No {
+            conn.paused = full;
+            if full { self.ring.pause(conn.id) } else { self.ring.receive(conn.id) }
+        }
+        self.conns.put_back(conn);
+    }
+
+    fn is_over_limit(&self, conn: &mut Conn) -> bool {
+        let bytes = conn.output_bytes();
+        if bytes == 0 {
+            conn.soft_since_us = None;
+            return false;
+        }
+        if bytes > UNAUTHENTICATED_OUT_BYTES_MAX && conn.session.auth == crate::resp::Auth::Needed {
+            return true;
+        }
+        let OutputLimit { hard_bytes, soft_bytes, soft_seconds } = self.settings.client_output_buffer_limit.normal;
+        if hard_bytes > 0 && bytes as u64 > hard_bytes {
+            return true;
+        }
+        if soft_bytes == 0 || bytes as u64 <= soft_bytes {
+            conn.soft_since_us = None;
+            return false;
+        }
+        let since = *conn.soft_since_us.get_or_insert(self.now.monotonic_us);
+        self.now.monotonic_us - since > soft_seconds * 1_000_000
+    }
+
+    /// Ends a connection that was taken out. What it waits for finds it gone.
+    pub(super) fn end(&mut self, mut conn: Box<Conn>) {
+        self.ring.close(conn.id);
+        self.conns.gone();
+        self.cron.traffic.closed += 1;
+        let (input, out) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.out));
+        self.spare(input);
+        self.spare(out);
+    }
+
+    /// Hands the replies of this turn to the ring: one send per connection, whatever it answered.
+    pub(super) fn send_dirty(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            conn.dirty = false;
+            if conn.sending == 0 && !conn.out.is_empty() {
+                let out = std::mem::take(&mut conn.out);
+                conn.sending = out.len();
+                // Nothing waits for the end of an ordinary send: it need not end the core's wait.
+                match conn.closing {
+                    Closing::No => self.ring.send_quiet(id, out),
+                    _ => self.ring.send(id, out),
+                }
+            }
+        }
+        self.dirty = dirty;
+    }
+}

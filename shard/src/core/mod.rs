@@ -1,0 +1,337 @@
+//! The core loop: one pinned thread, one ring, one turn after the other.
+//!
+//! A turn has a fixed order: enter the ring; completions; connections that are due again; mail from other cores; timers; and
+//! before it sleeps, one send per dirty connection and mail once per target. A core parks, which leaves its shard to visitors,
+//! only when it owes nothing. The driver around it is `loop { park = core.turn(park) }`.
+//!
+//! Each file of this folder is one part of the turn.
+
+mod asks;
+mod barrier;
+mod batch;
+mod clients;
+mod configure;
+mod cron;
+mod drive;
+mod events;
+mod meters;
+mod outbox;
+mod pause;
+mod post;
+mod units;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use evict::time::UnixMillis;
+use keyspace::hash::KeyHasher;
+
+use crate::command::{self, CommandTable};
+use crate::commands::ServerInfo;
+use crate::conn::Conns;
+use crate::hop::Hop;
+use crate::mail::{Mail, Question};
+use crate::mesh::baton::{Owner, Wake as Woken};
+use crate::mesh::mailbox::{Address, Ends};
+use crate::mesh::{CoreId, Mesh};
+use crate::ring::{ConnId, Event, ListenerId, Now, Ring, Wait};
+use crate::route::SlotMap;
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::shard::Shard;
+use crate::slowlog::{Slow, Slowlog};
+use crate::unit::{Unit, UnitSeq};
+
+use asks::Gathering;
+use batch::Batch;
+use cron::Cron;
+use outbox::Outboxes;
+use pause::PauseState;
+
+/// How long a core may wait in its next enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Park {
+    /// Something is owed: no wait, and the baton stays.
+    Busy,
+    /// Until something happens, at most this long.
+    Until(Duration),
+    /// The core was told to stop.
+    Stopped,
+}
+
+/// One listener of a core, in the order given to its ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// TCP.
+    Tcp,
+    /// A UNIX socket.
+    Unix,
+}
+
+/// What a core is made from.
+pub struct CoreParts<R: Ring> {
+    /// Its number.
+    pub id: CoreId,
+    /// Its ring, made on this thread.
+    pub ring: R,
+    /// What its listeners are.
+    pub listeners: Vec<ListenerKind>,
+    /// The owner's end of its baton.
+    pub owner: Owner<Shard>,
+    /// What all cores share.
+    pub mesh: Arc<Mesh<Shard>>,
+    /// Its mailboxes.
+    pub ends: Ends<Mail<R::Socket>>,
+    /// The slot map at start.
+    pub map: SlotMap,
+    /// The hasher of keys.
+    pub hasher: KeyHasher,
+    /// The settings at start.
+    pub settings: Arc<Settings>,
+    /// Facts about the process.
+    pub server: Arc<ServerInfo>,
+    /// Numbers of clients, one counter for the process.
+    pub client_ids: Arc<AtomicU64>,
+    /// Wakes the service thread.
+    pub wake_service: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// One core of the server.
+pub struct Core<R: Ring> {
+    mesh: Arc<Mesh<Shard>>,
+    inner: Inner<R>,
+}
+
+/// Everything of a core but what it shares, so that a part of the turn can hold a visit to another core and still work here.
+struct Inner<R: Ring> {
+    id: CoreId,
+    ring: R,
+    listeners: Vec<ListenerKind>,
+    /// Listeners whose accepting stopped: armed again by the cron.
+    deaf: Vec<ListenerId>,
+    owner: Owner<Shard>,
+    ends: Ends<Mail<R::Socket>>,
+    outboxes: Outboxes<R::Socket>,
+    map: SlotMap,
+    hasher: KeyHasher,
+    settings: Arc<Settings>,
+    settings_version: u64,
+    server: Arc<ServerInfo>,
+    client_ids: Arc<AtomicU64>,
+    wake_service: Arc<dyn Fn() + Send + Sync>,
+    table: &'static CommandTable,
+    now: Now,
+    conns: Conns,
+    /// Connections with work left from an earlier turn.
+    ready: Vec<ConnId>,
+    /// Connections with replies to send at the end of the turn.
+    dirty: Vec<ConnId>,
+    /// Connections that wait for the end of a client pause.
+    postponed: Vec<ConnId>,
+    /// The client pause.
+    pauses: PauseState,
+    units: HashMap<UnitSeq, Unit>,
+    next_unit: UnitSeq,
+    gatherings: BTreeMap<u64, Gathering>,
+    next_gathering: u64,
+    batch: Batch,
+    spare_buffers: Vec<Vec<u8>>,
+    spare_hops: Vec<Box<Hop>>,
+    events: Vec<Event<R::Socket>>,
+    mail: Vec<(Address, Mail<R::Socket>)>,
+    mail_left: bool,
+    /// Hops of our own connections that are back.
+    returned: Vec<Box<Hop>>,
+    /// Hops that are carried out here and go on in the next turn.
+    unfinished: Vec<Box<Hop>>,
+    /// Questions of our own connections to this core.
+    own_questions: Vec<Question>,
+    /// Slow commands of our own clients.
+    slowlog: Slowlog,
+    cron: Cron,
+    stopping: bool,
+}
+
+/// Buffers kept for reuse, per core.
+const SPARE_BUFFERS_MAX: usize = 256;
+
+/// A reply or input buffer larger than this is freed rather than kept, in bytes.
+const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+impl<R: Ring> Core<R> {
+    /// A core that has not begun to accept.
+    pub fn new(parts: CoreParts<R>) -> Self {
+        let addresses = parts.mesh.addresses();
+        let inner = Inner {
+            id: parts.id,
+            ring: parts.ring,
+            listeners: parts.listeners,
+            deaf: Vec::new(),
+            owner: parts.owner,
+            ends: parts.ends,
+            outboxes: Outboxes::new(addresses),
+            map: parts.map,
+            hasher: parts.hasher,
+            settings: parts.settings,
+            settings_version: 0,
+            server: parts.server,
+            client_ids: parts.client_ids,
+            wake_service: parts.wake_service,
+            table: command::table(),
+            now: Now::default(),
+            conns: Conns::default(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            postponed: Vec::new(),
+            pauses: PauseState::default(),
+            units: HashMap::new(),
+            next_unit: 0,
+            gatherings: BTreeMap::new(),
+            next_gathering: 0,
+            batch: Batch::default(),
+            spare_buffers: Vec::new(),
+            spare_hops: Vec::new(),
+            events: Vec::new(),
+            mail: Vec::new(),
+            mail_left: false,
+            returned: Vec::new(),
+            unfinished: Vec::new(),
+            own_questions: Vec::new(),
+            slowlog: Slowlog::default(),
+            cron: Cron::default(),
+            stopping: false,
+        };
+        let mut core = Core { mesh: parts.mesh, inner };
+        core.inner.start();
+        core
+    }
+
+    /// One turn. `park` is what the turn before returned; `Park::Busy` for the first.
+    ///
+    /// # Errors
+    ///
+    /// The ring is unusable: a broken invariant.
+    pub fn turn(&mut self, park: Park) -> io::Result<Park> {
+        let (mesh, inner) = (&*self.mesh, &mut self.inner);
+        let wait = match park {
+            Park::Until(_) if inner.owner.is_awake() && !inner.owner.park() => Wait::No,
+            Park::Until(time) => Wait::Until(time),
+            Park::Busy | Park::Stopped => Wait::No,
+        };
+        inner.ring.enter(wait, &mut inner.events)?;
+        if inner.owner.wake() == Woken::Visited {
+            // The visitor's leaving wakes this ring; until then there is nothing to do that needs no shard.
+            return Ok(Park::Until(VISIT_WAIT));
+        }
+        inner.clock();
+        inner.completions(mesh);
+        inner.due(mesh);
+        inner.receive_mail(mesh);
+        inner.timers(mesh);
+        inner.loose_ends(mesh);
+        inner.before_sleep(mesh);
+        Ok(inner.park())
+    }
+
+    /// Puts the baton down now and hands over what is queued, if the next turn with this `park` would: for a simulation, in
+    /// which others run during the wait. True if the shard is open to visitors; that turn follows once the ring has something
+    /// or the time is up.
+    pub fn rest(&mut self, park: Park) -> bool {
+        let Inner { owner, ring, .. } = &mut self.inner;
+        let rests = matches!(park, Park::Until(_)) && (!owner.is_awake() || owner.park());
+        if rests {
+            ring.submit();
+        }
+        rests
+    }
+
+    /// The core's ring, for a simulation to drive.
+    pub fn ring_mut(&mut self) -> &mut R {
+        &mut self.inner.ring
+    }
+}
+
+/// How long an owner waits at most for a visitor that was preempted. The wake-up comes long before.
+const VISIT_WAIT: Duration = Duration::from_millis(100);
+
+impl<R: Ring> Inner<R> {
+    fn start(&mut self) {
+        self.clock();
+        for listener in 0..self.listeners.len() {
+            self.ring.accept(ListenerId(listener as u32));
+        }
+    }
+
+    /// Reads the clock, once per turn.
+    fn clock(&mut self) {
+        self.now = self.ring.now();
+        let now = UnixMillis((self.now.wall_us / 1000) as i64);
+        self.owner.shard().advance(now);
+    }
+
+    /// Before sleep: sends, then mail, then the freeing of what was dropped.
+    fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
+        self.send_dirty();
+        self.post_mail(mesh);
+        self.owner.shard().keyspace.free_dropped();
+    }
+
+    /// What the next enter may do. A core that owes anything does not park.
+    fn park(&mut self) -> Park {
+        if self.stopping {
+            self.ring.submit();
+            return Park::Stopped;
+        }
+        let owes = self.mail_left
+            || !self.ready.is_empty()
+            || !self.dirty.is_empty()
+            || !self.unfinished.is_empty()
+            || !self.own_questions.is_empty()
+            || self.ring.owes()
+            || self.outboxes.is_ready()
+            || self.pauses.is_released()
+            || self.owner.shard().keyspace.dropped() > 0;
+        match owes {
+            true => Park::Busy,
+            false => Park::Until(self.cron.rest(self.now, self.pauses.ends_us())),
+        }
+    }
+
+    /// An empty buffer with some room.
+    fn buffer(&mut self) -> Vec<u8> {
+        self.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(4096))
+    }
+
+    /// Keeps a buffer for reuse.
+    fn spare(&mut self, mut buffer: Vec<u8>) {
+        let fits = buffer.capacity() > 0 && buffer.capacity() <= SPARE_BUFFER_BYTES_MAX;
+        if fits && self.spare_buffers.len() < SPARE_BUFFERS_MAX {
+            buffer.clear();
+            self.spare_buffers.push(buffer);
+        }
+    }
+
+    /// An empty hop.
+    fn hop(&mut self) -> Box<Hop> {
+        self.spare_hops.pop().unwrap_or_default()
+    }
+
+    /// Keeps a hop for reuse.
+    fn spare_hop(&mut self, mut hop: Box<Hop>) {
+        if hop.reset() && self.spare_hops.len() < SPARE_BUFFERS_MAX {
+            self.spare_hops.push(hop);
+        }
+    }
+
+    /// Takes slow commands of one of our clients into the slow log.
+    #[inline]
+    fn log_slow(&mut self, session: &Session, slow: &mut Vec<Slow>) {
+        for entry in slow.drain(..) {
+            let entry = Slow { peer: session.peer.clone(), name: session.name.clone(), ..entry };
+            self.slowlog.push(entry, self.settings.slowlog_max_len as usize);
+        }
+    }
+}

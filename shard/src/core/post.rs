@@ -1,0 +1,153 @@
+//! Mail: what other cores and the service thread sent, and what goes out at the end of the turn.
+
+use crate::conn::{Closing, Waiting};
+use crate::hop::Hop;
+use crate::mail::Mail;
+use crate::mesh::Mesh;
+use crate::mesh::baton::Post;
+use crate::mesh::mailbox::{Address, Received};
+use crate::ring::Ring;
+use crate::shard::{Carried, Shard, Work};
+
+use super::Inner;
+
+/// Messages taken from one sender in one turn.
+const MESSAGES_PER_SENDER_MAX: usize = 64;
+
+impl<R: Ring> Inner<R> {
+    /// Handles what arrived in the mailboxes.
+    pub(super) fn receive_mail(&mut self, mesh: &Mesh<Shard>) {
+        if self.owner.take_mail() || self.mail_left {
+            let mail = &mut self.mail;
+            let received = self.ends.receive(MESSAGES_PER_SENDER_MAX, |from, message| mail.push((from, message)));
+            self.mail_left = received == Received::Left;
+            let mut mail = std::mem::take(&mut self.mail);
+            for (from, message) in mail.drain(..) {
+                self.handle(mesh, from, message);
+            }
+            self.mail = mail;
+        }
+    }
+
+    /// What the parts of a turn left for later in the turn: hops that are back, own questions, work whose slots came free.
+    pub(super) fn loose_ends(&mut self, mesh: &Mesh<Shard>) {
+        self.answer_own(mesh);
+        loop {
+            self.bring_home(mesh);
+            self.confirm_pause(mesh);
+            if std::mem::take(&mut self.owner.shard().freed) {
+                self.release(mesh);
+            } else if self.returned.is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn handle(&mut self, mesh: &Mesh<Shard>, from: Address, message: Mail<R::Socket>) {
+        match message {
+            Mail::Hops(hops) => hops.into_iter().for_each(|hop| self.carry(hop)),
+            Mail::Done(hops) => {
+                self.outboxes.answered(from, hops.len());
+                self.returned.extend(hops);
+            }
+            Mail::Lease(ask) => self.lease(mesh, *ask),
+            Mail::Granted(grant) => self.granted(mesh, *grant),
+            Mail::Return(back) => {
+                self.owner.shard().take_back(back.unit, back.loan, back.now);
+            }
+            Mail::Ask(question) => self.answer(from, *question),
+            Mail::Answer(reply) => {
+                self.outboxes.answered(from, 1);
+                self.answered(mesh, from, *reply);
+            }
+            Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
+            Mail::Stop => self.stopping = true,
+            Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
+        }
+    }
+
+    /// Carries out a hop here, and sends it home once it is done.
+    pub(super) fn carry(&mut self, hop: Box<Hop>) {
+        let carried = self.owner.shard().carry_out_or_park(hop);
+        self.carried(carried);
+    }
+
+    fn carried(&mut self, carried: Carried) {
+        match carried {
+            Carried::Done(hop) => self.send_home(hop),
+            Carried::More(hop) => self.unfinished.push(hop),
+            Carried::Parked => {}
+        }
+    }
+
+    /// Sends a hop that is done to its connection's core.
+    fn send_home(&mut self, hop: Box<Hop>) {
+        let (home, _) = hop.home.expect("a hop has a home");
+        match home == self.id {
+            true => self.returned.push(hop),
+            false => self.outboxes.done(home.into(), hop),
+        }
+    }
+
+    /// Carries out what waited for slots that are back.
+    pub(super) fn release(&mut self, mesh: &Mesh<Shard>) {
+        while let Some((need, work)) = self.owner.shard().loans.next_runnable() {
+            match work {
+                Work::Hop(hop) => {
+                    let carried = self.owner.shard().carry_on_or_park(hop);
+                    self.carried(carried);
+                }
+                Work::Lease(ask) => {
+                    debug_assert!(need == ask.need, "a lease waits for what it asks for");
+                    self.lease_now(mesh, *ask);
+                }
+                Work::Question(from, question) => self.scan_now(mesh, from, *question),
+            }
+        }
+    }
+
+    /// Gives the hops that are back to their connections.
+    pub(super) fn bring_home(&mut self, mesh: &Mesh<Shard>) {
+        while let Some(hop) = self.returned.pop() {
+            self.land(mesh, hop);
+        }
+    }
+
+    /// A hop is back. After the last of a batch its replies go out in order and the connection goes on.
+    fn land(&mut self, mesh: &Mesh<Shard>, hop: Box<Hop>) {
+        let (_, id) = hop.home.expect("a hop has a home");
+        self.pauses.writing_hops -= usize::from(hop.writes);
+        let Some(mut conn) = self.conns.take(id) else { return self.spare_hop(hop) };
+        let flight = conn.flight.as_mut().expect("a connection with a hop has a flight");
+        if !flight.returned(hop.target, hop) {
+            return self.conns.put_back(conn);
+        }
+        if conn.out.capacity() == 0 {
+            conn.out = self.buffer();
+        }
+        for (_, mut hop) in flight.land(&mut conn.out) {
+            self.log_slow(&conn.session, &mut hop.slow);
+            if hop.overflowed {
+                conn.closing = Closing::Now;
+            }
+            self.spare_hop(hop);
+        }
+        conn.waiting = Waiting::No;
+        self.drive(mesh, conn);
+    }
+
+    /// Posts the turn's mail and wakes the targets that are parked.
+    pub(super) fn post_mail(&mut self, mesh: &Mesh<Shard>) {
+        self.outboxes.post(&mut self.ends);
+        let ring = &mut self.ring;
+        let wake_service = &self.wake_service;
+        self.ends.flush(|to| {
+            if mesh.post(to) == Post::Wake {
+                match (to.0 as usize) < mesh.cores() {
+                    true => ring.wake_core(to.0),
+                    false => wake_service(),
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,69 @@
+//! What cores and service threads send each other.
+
+use std::sync::Arc;
+
+use evict::time::UnixMillis;
+
+use crate::ask::{Answer, Ask};
+use crate::hop::Hop;
+use crate::mesh::loans::UnitId;
+use crate::settings::Settings;
+use crate::unit::{Grant, LeaseAsk, Loan};
+
+/// One message between two addresses. `S` is the ring's socket type.
+pub enum Mail<S> {
+    /// Commands for the target's shard. Each hop is a request: it holds a credit until it is back.
+    Hops(Vec<Box<Hop>>),
+    /// Hops that are done. An answer.
+    Done(Vec<Box<Hop>>),
+    /// A unit asks for slots. A request.
+    Lease(Box<LeaseAsk>),
+    /// Slots for a unit. An answer.
+    Granted(Box<Grant>),
+    /// Slots come back. Follows its lease.
+    Return(Box<Return>),
+    /// A question to an address. A request.
+    Ask(Box<Question>),
+    /// Its answer.
+    Answer(Box<Reply>),
+    /// An accepted connection that the target serves. A notice.
+    Accepted(Box<Accepted<S>>),
+    /// Settings that are in force everywhere: to service threads. A notice.
+    Configured(Arc<Settings>),
+    /// The core stops. A notice, from a service thread.
+    Stop,
+}
+
+/// Slots on their way back to their owner.
+pub struct Return {
+    /// The unit that had them.
+    pub unit: UnitId,
+    /// The slots.
+    pub loan: Loan,
+    /// The time of the unit: the owner's clock is not before it.
+    pub now: UnixMillis,
+}
+
+/// A question with its number at the asking address.
+pub struct Question {
+    /// Given back with the answer.
+    pub id: u64,
+    /// The question.
+    pub ask: Ask,
+}
+
+/// An answer with the number of its question.
+pub struct Reply {
+    /// The question's number.
+    pub id: u64,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// An accepted connection.
+pub struct Accepted<S> {
+    /// The connection.
+    pub socket: S,
+    /// Whether it came in by the UNIX socket.
+    pub unix: bool,
+}

@@ -1,0 +1,102 @@
+//! What lies between the cores, and nothing else is shared by them: `spec/cores.md`.
+//!
+//! - [`baton`]: the right to touch a core's shard, one atomic word; the only `unsafe` here.
+//! - [`mailbox`]: bounded lanes between addresses, and the credits that keep them from filling.
+//! - [`loans`]: what one owner has lent and what waits for it.
+//! - [`published`]: numbers that any thread may read.
+//!
+//! [`Mesh`] holds what all threads share: the batons and the published numbers. Mailbox ends and loans belong to one core each.
+
+pub mod baton;
+pub mod loans;
+pub mod mailbox;
+pub mod published;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+use baton::{Baton, Owner, Post};
+use mailbox::Address;
+use published::Published;
+use std::sync::Arc;
+
+const _: () = assert!(
+    1_023 * mailbox::REQUESTS_PER_PAIR_MAX + 65_000 <= loans::PARKED_WORK_MAX,
+    "an owner can park all that credits and its own connections bring"
+);
+
+/// The number of a core loop, from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CoreId(pub u16);
+
+impl From<CoreId> for Address {
+    /// Cores are the first addresses.
+    fn from(core: CoreId) -> Address {
+        Address(core.0)
+    }
+}
+
+/// The batons of all cores and service threads and the published numbers of the cores; `S` is a core's shard.
+pub struct Mesh<S> {
+    cores: Vec<Arc<Baton<S>>>,
+    /// A service thread has no shard, but parks and is woken like a core.
+    services: Vec<Arc<Baton<()>>>,
+    published: Vec<Published>,
+}
+
+/// A mesh as it is made: the shared part, and the owners' ends to give to their threads.
+pub struct MeshParts<S> {
+    /// For every thread.
+    pub mesh: Arc<Mesh<S>>,
+    /// By core.
+    pub cores: Vec<Owner<S>>,
+    /// By service thread; its address is the number of cores plus its index.
+    pub services: Vec<Owner<()>>,
+}
+
+impl<S> MeshParts<S> {
+    /// Puts each shard behind a baton, and adds `services` addresses without one.
+    pub fn new(shards: Vec<S>, services: usize) -> MeshParts<S> {
+        let published = shards.iter().map(|_| Published::default()).collect();
+        let (batons, cores) = shards.into_iter().map(Baton::new).unzip();
+        let (service_batons, services) = (0..services).map(|_| Baton::new(())).unzip();
+        MeshParts { mesh: Arc::new(Mesh { cores: batons, services: service_batons, published }), cores, services }
+    }
+}
+
+impl<S> Mesh<S> {
+    /// Number of cores.
+    pub fn cores(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// Number of addresses: cores and service threads.
+    pub fn addresses(&self) -> usize {
+        self.cores.len() + self.services.len()
+    }
+
+    /// The baton of a core, to visit it.
+    pub fn baton(&self, core: CoreId) -> &Baton<S> {
+        &self.cores[usize::from(core.0)]
+    }
+
+    /// Tells an address of mail that was pushed to it.
+    pub fn post(&self, to: Address) -> Post {
+        let to = usize::from(to.0);
+        match self.cores.get(to) {
+            Some(core) => core.post(),
+            None => self.services[to - self.cores.len()].post(),
+        }
+    }
+
+    /// The published numbers of a core.
+    pub fn published(&self, core: CoreId) -> &Published {
+        &self.published[usize::from(core.0)]
+    }
+
+    /// The core with the fewest connections, the lowest of several: where the next accepted one goes. O(cores).
+    pub fn least_connected(&self) -> CoreId {
+        let fewest = (0..self.published.len()).min_by_key(|&core| self.published[core].connections.get());
+        CoreId(fewest.expect("there is at least one core") as u16)
+    }
+}

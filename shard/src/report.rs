@@ -1,0 +1,213 @@
+//! What one core reports about itself: the source of INFO, of the metrics and of MEMORY STATS.
+//!
+//! Every core answers `Ask::Report` with a `CoreReport` of its own numbers; whoever asked adds them up, or shows them core by core.
+//! So nothing is counted in shared memory, and the sum is as of the moments at which the cores answered.
+//!
+//! Facts about the whole process (resident memory, processor time) are in the report of core 0 alone.
+
+use keyspace::store::{DataStats, DbTotals};
+
+use crate::stats::Stats;
+
+/// What happened to a core's connections since the counters were reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Connections taken on.
+    pub accepted: u64,
+    /// Connections refused because of `maxclients`.
+    pub rejected: u64,
+    /// Connections ended.
+    pub closed: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Receives.
+    pub reads: u64,
+    /// Sends.
+    pub writes: u64,
+    /// Connections ended because of their output limit.
+    pub output_limit_closed: u64,
+    /// Connections ended because of the query buffer limit.
+    pub query_limit_closed: u64,
+    /// Commands that were sent to another core.
+    pub hops: u64,
+    /// Commands that were carried out as a visitor of another core.
+    pub visits: u64,
+}
+
+/// Averages over the last 16 samples, 100 ms each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Commands carried out per second.
+    pub ops: u64,
+    /// Bytes received per second.
+    pub bytes_in: u64,
+    /// Bytes sent per second.
+    pub bytes_out: u64,
+}
+
+/// The clients of a core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientTotals {
+    /// Connected now.
+    pub connected: u64,
+    /// Waiting in a blocking command.
+    pub blocked: u64,
+    /// Most received and unread bytes of one client in the last seconds.
+    pub input_bytes_max: u64,
+    /// Most reply bytes of one client in the last seconds.
+    pub output_bytes_max: u64,
+}
+
+/// Bytes that a core accounts for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryTotals {
+    /// Tables and entries of the core's slots.
+    pub data: u64,
+    /// Of `data`, the tables without their entries: the sum of `CoreReport::table_bytes`.
+    pub tables: u64,
+    /// Connections with their buffers, as of the last look at all of them (once a second).
+    pub clients: u64,
+    /// What the core holds from its start: slots, receive buffers, counters.
+    pub startup: u64,
+}
+
+impl MemoryTotals {
+    /// Everything: Redis's `used_memory`.
+    pub fn used(&self) -> u64 {
+        self.data + self.clients + self.startup
+    }
+}
+
+/// Processor time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuTime {
+    /// In user mode, in microseconds.
+    pub user_us: u64,
+    /// In the kernel, in microseconds.
+    pub system_us: u64,
+}
+
+/// Facts about the process, sampled by core 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessReport {
+    /// Processor time of all threads.
+    pub cpu: CpuTime,
+    /// Resident memory in bytes, at most a second old.
+    pub rss_bytes: u64,
+    /// The most that `MemoryTotals::used` of all cores together was when it was looked at, ten times a second.
+    pub used_bytes_peak: u64,
+    /// Memory of the machine in bytes.
+    pub machine_bytes: u64,
+    /// Kernel name, release and machine, as `uname` gives them.
+    pub os: String,
+}
+
+/// Everything that one core reports about itself.
+#[derive(Clone, Default)]
+pub struct CoreReport {
+    /// Counters per command and per error code.
+    pub stats: Stats,
+    /// Counters of look-ups and changes.
+    pub data: DataStats,
+    /// What the core holds of each database, by the number that clients select.
+    pub databases: Vec<DbTotals>,
+    /// Bytes of each database's tables without their entries, likewise, as of the last look (one database a second).
+    pub table_bytes: Vec<u64>,
+    /// Counters of connections and traffic.
+    pub traffic: Traffic,
+    /// Recent averages.
+    pub rates: Rates,
+    /// Its clients.
+    pub clients: ClientTotals,
+    /// Bytes.
+    pub memory: MemoryTotals,
+    /// Processor time of the core's thread.
+    pub cpu: CpuTime,
+    /// Keys of flushed databases whose memory is still to be freed.
+    pub lazyfree_pending: u64,
+    /// Units that have slots of this core on loan, and work that waits for such slots.
+    pub loans: u64,
+    /// Entries of the slow log of this core's clients.
+    pub slowlog_entries: u64,
+    /// The process; from core 0.
+    pub process: Option<ProcessReport>,
+}
+
+impl CoreReport {
+    /// Adds another core's report.
+    pub fn add(&mut self, other: &CoreReport) {
+        self.stats.add(&other.stats);
+        add_data(&mut self.data, &other.data);
+        self.databases.resize(self.databases.len().max(other.databases.len()), DbTotals::default());
+        for (mine, other) in self.databases.iter_mut().zip(&other.databases) {
+            mine.keys += other.keys;
+            mine.volatile += other.volatile;
+        }
+        self.table_bytes.resize(self.table_bytes.len().max(other.table_bytes.len()), 0);
+        self.table_bytes.iter_mut().zip(&other.table_bytes).for_each(|(mine, other)| *mine += other);
+        self.traffic.add(&other.traffic);
+        self.rates.ops += other.rates.ops;
+        self.rates.bytes_in += other.rates.bytes_in;
+        self.rates.bytes_out += other.rates.bytes_out;
+        self.clients.add(&other.clients);
+        self.memory.data += other.memory.data;
+        self.memory.tables += other.memory.tables;
+        self.memory.clients += other.memory.clients;
+        self.memory.startup += other.memory.startup;
+        self.cpu.user_us += other.cpu.user_us;
+        self.cpu.system_us += other.cpu.system_us;
+        self.lazyfree_pending += other.lazyfree_pending;
+        self.loans += other.loans;
+        self.slowlog_entries += other.slowlog_entries;
+        if self.process.is_none() {
+            self.process.clone_from(&other.process);
+        }
+    }
+
+    /// The reports of all cores together.
+    pub fn sum<'a>(reports: impl IntoIterator<Item = &'a CoreReport>) -> CoreReport {
+        let mut sum = CoreReport::default();
+        reports.into_iter().for_each(|report| sum.add(report));
+        sum
+    }
+
+    /// Keys of all databases, expired ones included.
+    pub fn keys(&self) -> u64 {
+        self.databases.iter().map(|totals| totals.keys).sum()
+    }
+}
+
+impl Traffic {
+    fn add(&mut self, other: &Traffic) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.closed += other.closed;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.output_limit_closed += other.output_limit_closed;
+        self.query_limit_closed += other.query_limit_closed;
+        self.hops += other.hops;
+        self.visits += other.visits;
+    }
+}
+
+impl ClientTotals {
+    fn add(&mut self, other: &ClientTotals) {
+        self.connected += other.connected;
+        self.blocked += other.blocked;
+        self.input_bytes_max = self.input_bytes_max.max(other.input_bytes_max);
+        self.output_bytes_max = self.output_bytes_max.max(other.output_bytes_max);
+    }
+}
+
+fn add_data(mine: &mut DataStats, other: &DataStats) {
+    mine.hits += other.hits;
+    mine.misses += other.misses;
+    mine.expired_keys += other.expired_keys;
+    mine.changes += other.changes;
+    mine.lazyfreed_objects += other.lazyfreed_objects;
+}

@@ -1,0 +1,176 @@
+//! A session: what the server knows of a client, changed only by the client's own commands and by CLIENT.
+
+use keyspace::exec::Caller;
+use keyspace::reply::Resp;
+
+use crate::command::CommandId;
+use crate::hop::Context;
+use crate::resp::Auth;
+use crate::settings::Settings;
+
+/// What becomes of replies: `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    /// Replies are sent.
+    #[default]
+    On,
+    /// No reply is sent.
+    Off,
+    /// The reply of the next command is dropped.
+    SkipNext,
+    /// The reply of the command that is being carried out is dropped.
+    SkipThis,
+}
+
+/// One client's session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The client's number, unique in the process and growing with time.
+    pub id: u64,
+    /// The selected database.
+    pub db: u16,
+    /// The protocol version it asked for.
+    pub resp: Resp,
+    /// Whether it has authenticated, or there was no password when it came.
+    pub auth: Auth,
+    /// `CLIENT SETNAME`.
+    pub name: Vec<u8>,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub lib_name: Vec<u8>,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub lib_ver: Vec<u8>,
+    /// `CLIENT NO-EVICT on`.
+    pub no_evict: bool,
+    /// `CLIENT NO-TOUCH on`.
+    pub no_touch: bool,
+    /// `CLIENT REPLY`.
+    pub reply_mode: ReplyMode,
+    /// When it connected, in microseconds of the monotonic clock.
+    pub connected_us: u64,
+    /// When it last sent a command, likewise.
+    pub active_us: u64,
+    /// Its last command.
+    pub last_command: Option<CommandId>,
+    /// The client's end of the connection, as CLIENT LIST shows it.
+    pub peer: String,
+    /// Our end.
+    pub local: String,
+    /// True for a client on the UNIX socket.
+    pub unix: bool,
+}
+
+impl Session {
+    /// A session that just began.
+    pub fn new(id: u64, auth: Auth, now_us: u64, peer: String, local: String, unix: bool) -> Self {
+        Session {
+            id,
+            db: 0,
+            resp: Resp::V2,
+            auth,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_ver: Vec::new(),
+            no_evict: false,
+            no_touch: false,
+            reply_mode: ReplyMode::On,
+            connected_us: now_us,
+            active_us: now_us,
+            last_command: None,
+            peer,
+            local,
+            unix,
+        }
+    }
+
+    /// Whether it must authenticate before it may use commands. A client that never did may nevertheless while there is no
+    /// password.
+    #[inline]
+    pub fn auth_under(&self, settings: &Settings) -> Auth {
+        if settings.requirepass.is_empty() { Auth::Done } else { self.auth }
+    }
+
+    /// What commands need to know of it.
+    #[inline]
+    pub fn context(&self, expiry_paused: bool) -> Context {
+        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused };
+        Context { caller, resp: self.resp, client: self.id }
+    }
+
+    /// Begins a command that is routed: true if its reply is to be dropped.
+    #[inline]
+    pub fn begin(&mut self, command: CommandId) -> bool {
+        self.last_command = Some(command);
+        self.is_muted()
+    }
+
+    /// True if the next reply is to be dropped; uses up a `CLIENT REPLY SKIP`.
+    #[inline]
+    pub fn is_muted(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On => false,
+            ReplyMode::Off => true,
+            ReplyMode::SkipNext | ReplyMode::SkipThis => {
+                self.reply_mode = ReplyMode::On;
+                true
+            }
+        }
+    }
+
+    /// Begins a command that may itself change what becomes of its reply; `ends` tells once the reply is made.
+    pub fn begins(&mut self, command: CommandId) {
+        self.last_command = Some(command);
+        if self.reply_mode == ReplyMode::SkipNext {
+            self.reply_mode = ReplyMode::SkipThis;
+        }
+    }
+
+    /// Ends such a command: true if its reply is to be dropped.
+    pub fn ends(&mut self) -> bool {
+        match self.reply_mode {
+            ReplyMode::On | ReplyMode::SkipNext => false,
+            ReplyMode::Off => true,
+            ReplyMode::SkipThis => {
+                self.reply_mode = ReplyMode::On;
+                true
+            }
+        }
+    }
+
+    /// True for a client of this machine: UNIX socket or loopback.
+    pub fn is_local(&self) -> bool {
+        self.unix || self.peer.starts_with("127.") || self.peer.starts_with("[::1]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skip_is_used_up_by_one_command_and_undone_by_on() {
+        let mut session = Session::new(1, Auth::Done, 0, String::new(), String::new(), false);
+        let id = CommandId(0);
+        session.reply_mode = ReplyMode::SkipNext;
+        assert!(session.begin(id) && !session.begin(id));
+        session.reply_mode = ReplyMode::SkipNext;
+        session.begins(id);
+        assert!(session.ends() && !session.begin(id));
+        for (during, dropped, next_dropped) in
+            [(ReplyMode::On, false, false), (ReplyMode::SkipNext, false, true), (ReplyMode::Off, true, true)]
+        {
+            session.reply_mode = ReplyMode::SkipNext;
+            session.begins(id);
+            session.reply_mode = during;
+            assert_eq!((session.ends(), session.begin(id)), (dropped, next_dropped), "{during:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_password_nobody_has_to_authenticate() {
+        let mut settings = Settings::default();
+        let session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
+        assert_eq!(session.auth_under(&settings), Auth::Done);
+        settings = crate::settings::config_set(&settings, &[(b"requirepass", b"x")]).unwrap();
+        assert_eq!(session.auth_under(&settings), Auth::Needed);
+    }
+}

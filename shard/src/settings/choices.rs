@@ -1,0 +1,117 @@
+//! Settings that are one word of a closed list.
+
+use super::row::Kind;
+use super::value::Value;
+
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$inner])* $variant,)+ }
+
+        impl $name {
+            /// Its words, in the order in which an error lists them.
+            pub const WORDS: &'static [&'static str] = &[$($word,)+];
+
+            /// The word for this value.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl Value for $name {
+            fn parse(_: &Self, _: &Kind, raw: &[u8]) -> Result<Self, String> {
+                $(if raw.eq_ignore_ascii_case($word.as_bytes()) {
+                    return Ok(Self::$variant);
+                })+
+                Err(format!("argument(s) must be one of the following: {}", Self::WORDS.join(", ")))
+            }
+
+            fn print(&self, _: &Kind) -> Vec<u8> {
+                self.word().as_bytes().to_vec()
+            }
+        }
+    };
+}
+
+choice! {
+    /// How much is logged, most first.
+    LogLevel {
+        /// Everything, for development.
+        Debug = "debug",
+        /// Much that is rarely of use.
+        Verbose = "verbose",
+        /// What matters in production.
+        Notice = "notice",
+        /// Only what needs attention.
+        Warning = "warning",
+    }
+}
+
+choice! {
+    /// The form of a log line.
+    LogFormat {
+        /// One readable line.
+        Text = "text",
+        /// One JSON object per line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// Who may use DEBUG.
+    DebugAccess {
+        /// Nobody.
+        No = "no",
+        /// Every client.
+        Yes = "yes",
+        /// Clients of this machine: loopback or UNIX socket.
+        Local = "local",
+    }
+}
+
+choice! {
+    /// Whether commands of one pipeline that go to different cores keep their order.
+    PipelineOrder {
+        /// They may take effect in either order; replies keep theirs.
+        Relaxed = "relaxed",
+        /// They take effect one after the other.
+        Strict = "strict",
+    }
+}
+
+choice! {
+    /// The service manager that started the process.
+    Supervised {
+        /// Upstart.
+        Upstart = "upstart",
+        /// systemd.
+        Systemd = "systemd",
+        /// Whichever the environment names.
+        Auto = "auto",
+        /// None.
+        No = "no",
+    }
+}
+
+choice! {
+    /// What to evict when `maxmemory` is reached.
+    MaxmemoryPolicy {
+        /// Of keys with a deadline, those unused longest.
+        VolatileLru = "volatile-lru",
+        /// Of keys with a deadline, those used least often.
+        VolatileLfu = "volatile-lfu",
+        /// Of keys with a deadline, any.
+        VolatileRandom = "volatile-random",
+        /// Of keys with a deadline, those that expire soonest.
+        VolatileTtl = "volatile-ttl",
+        /// Of all keys, those unused longest.
+        AllkeysLru = "allkeys-lru",
+        /// Of all keys, those used least often.
+        AllkeysLfu = "allkeys-lfu",
+        /// Of all keys, any.
+        AllkeysRandom = "allkeys-random",
+        /// Nothing: commands that need memory fail.
+        Noeviction = "noeviction",
+    }
+}

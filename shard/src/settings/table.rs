@@ -1,0 +1,244 @@
+//! The table of settings: every one once, with its field, type, default, name, group, values, and when it may change.
+//!
+//! `only "x"` marks a setting of a capability that does not exist: it is known, so that scripts and files written for Redis work,
+//! and takes no value but the one that leaves the capability off.
+
+use super::choices::{DebugAccess, LogFormat, LogLevel, MaxmemoryPolicy, PipelineOrder, Supervised};
+use super::limits::OutputLimits;
+use super::row::{
+    Change::{Anytime, AtStart, Protected},
+    Group, Kind, Row,
+};
+use super::value::{Secret, Value};
+
+/// Greatest `proto-max-bulk-len` and `client-query-buffer-limit`: positions in a query buffer are 32 bits wide, and one receive may
+/// add up to a mebibyte before the limit is checked.
+pub const QUERY_BYTES_MAX: u64 = (1 << 32) - (1 << 20);
+/// Greatest port.
+const PORT_MAX: i64 = 65_535;
+/// Greatest value of what Redis holds in an `int`.
+const INT_MAX: i64 = i32::MAX as i64;
+/// Most databases: each has a table per slot on every core.
+const DATABASES_MAX: i64 = 1024;
+/// Most core loops: every ordered pair of them has a mailbox.
+const CORES_MAX: i64 = 256;
+/// Most addresses to listen on, as in Redis: each is a listener on every core.
+const BIND_MAX: usize = 16;
+/// Most words of `save`: 16 pairs of seconds and changes.
+const SAVE_WORDS_MAX: usize = 32;
+
+const PORT: Kind = Kind::Integer { min: 0, max: PORT_MAX };
+const INT: Kind = Kind::Integer { min: 0, max: INT_MAX };
+const LONG: Kind = Kind::Integer { min: 0, max: i64::MAX };
+const QUERY_BYTES: Kind = Kind::Bytes { min: 1 << 20, max: QUERY_BYTES_MAX };
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident: $type:ty = $default:expr,
+            $group:ident $name:literal $(/ $alias:literal)* $kind:expr, $change:ident $(only $only:literal)?;
+    )+) => {
+        /// The value of every setting, for reading by field. Cheap to share as `Arc<Settings>`, replaced whole when one changes.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Settings { $( $(#[doc = $doc])+ pub $field: $type, )+ }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        /// Every setting, in the order of the sample file.
+        pub static ROWS: &[Row] = &[$(Row {
+            name: $name,
+            aliases: &[$($alias),*],
+            group: Group::$group,
+            kind: $kind,
+            change: $change,
+            only: settings!(@only $($only)?),
+            doc: concat!($($doc, "\n"),+),
+            read: |settings, row| settings.$field.print(&row.kind),
+            write: |settings, row, raw| {
+                let value = <$type as Value>::parse(&settings.$field, &row.kind, raw)?;
+                row.admit(&value.print(&row.kind))?;
+                settings.$field = value;
+                Ok(())
+            },
+        },)+];
+    };
+    (@only) => { None };
+    (@only $only:literal) => { Some($only) };
+}
+
+settings! {
+    /// Addresses to listen on. One that starts with `-` may be missing on this machine; `*` and `::*` are all of IPv4 and IPv6.
+    bind: Vec<String> = vec!["127.0.0.1".to_owned(), "-::1".to_owned()],
+        Network "bind" Kind::Words { max: BIND_MAX }, AtStart;
+    /// TCP port; 0 listens on none.
+    port: u16 = 6379,
+        Network "port" PORT, AtStart;
+    /// Connections that may wait to be accepted; the kernel's `net.core.somaxconn` bounds it.
+    tcp_backlog: u32 = 511,
+        Network "tcp-backlog" INT, AtStart;
+    /// Seconds of silence after which TCP asks whether the peer lives; 0 never asks.
+    tcp_keepalive: u32 = 300,
+        Network "tcp-keepalive" INT, Anytime;
+    /// Seconds after which an idle client is closed; 0 never closes one.
+    timeout: u32 = 0,
+        Network "timeout" INT, Anytime;
+    /// Path of a UNIX socket to listen on; empty for none.
+    unixsocket: String = String::new(),
+        Network "unixsocket" Kind::Text, AtStart;
+    /// Permissions of the UNIX socket in octal; 0 leaves what the process's umask gives.
+    unixsocketperm: u32 = 0,
+        Network "unixsocketperm" Kind::Permissions, AtStart;
+    /// TCP port for TLS. Not available: only 0.
+    tls_port: u16 = 0,
+        Network "tls-port" PORT, AtStart only "0";
+
+    /// Password that clients must give with AUTH or HELLO; empty for none.
+    requirepass: Secret = Secret::default(),
+        Security "requirepass" Kind::Secret, Anytime;
+    /// Refuse clients of other machines while no password is set.
+    protected_mode: bool = true,
+        Security "protected-mode" Kind::YesNo, Anytime;
+    /// Who may use DEBUG; `local` are the clients of this machine.
+    enable_debug_command: DebugAccess = DebugAccess::No,
+        Security "enable-debug-command" Kind::OneOf(DebugAccess::WORDS), AtStart;
+
+    /// Directory in which the process works; empty for the one it is started in.
+    dir: String = String::new(),
+        Process "dir" Kind::Text, Protected;
+    /// File that holds the process id while the server runs; empty for none.
+    pidfile: String = String::new(),
+        Process "pidfile" Kind::Text, AtStart;
+    /// Run in the background. Not available: only no; use a service manager.
+    daemonize: bool = false,
+        Process "daemonize" Kind::YesNo, AtStart only "no";
+    /// Tell a service manager when the server is ready. Not available: only no.
+    supervised: Supervised = Supervised::No,
+        Process "supervised" Kind::OneOf(Supervised::WORDS), AtStart only "no";
+    /// Show what the process does in its title. Not available: only no.
+    set_proc_title: bool = false,
+        Process "set-proc-title" Kind::YesNo, AtStart only "no";
+    /// Print a logo at start. There is none: only no.
+    always_show_logo: bool = false,
+        Process "always-show-logo" Kind::YesNo, AtStart only "no";
+
+    /// Core loops, each pinned to a CPU; 0 for one per available CPU.
+    cores: u32 = 0,
+        Cores "cores" Kind::Integer { min: 0, max: CORES_MAX }, AtStart;
+    /// How often per second each core does its periodic work.
+    hz: u32 = 10,
+        Cores "hz" Kind::Clamped { low: 1, high: 500 }, Anytime;
+    /// Do the periodic work of clients more often when there are many.
+    dynamic_hz: bool = true,
+        Cores "dynamic-hz" Kind::YesNo, Anytime;
+    /// `relaxed`: commands of one pipeline whose keys live on different cores may take effect in either order. `strict`: in the
+    /// order sent. Replies are in order with both.
+    pipeline_order: PipelineOrder = PipelineOrder::Relaxed,
+        Cores "pipeline-order" Kind::OneOf(PipelineOrder::WORDS), AtStart;
+    /// Carry out short commands on the data of a sleeping core without waking it. `no` is for measurements.
+    visits: bool = true,
+        Cores "visits" Kind::YesNo, Anytime;
+    /// Receive buffers of each core. Few fit the CPU's caches; a core that runs out waits until some are free.
+    ring_buffers: u32 = 256,
+        Cores "ring-buffers" Kind::PowerOfTwo { min: 2, max: 32_768 }, AtStart;
+    /// Size of a receive buffer in bytes.
+    ring_buffer_bytes: u32 = 4096,
+        Cores "ring-buffer-bytes" Kind::Bytes { min: 64, max: 1 << 20 }, AtStart;
+
+    /// Most clients at a time.
+    maxclients: u32 = 10_000,
+        Clients "maxclients" Kind::Integer { min: 1, max: u32::MAX as i64 }, Anytime;
+    /// Greatest length of one argument.
+    proto_max_bulk_len: u64 = 512 << 20,
+        Clients "proto-max-bulk-len" QUERY_BYTES, Anytime;
+    /// Greatest size of what a client has sent and is not yet carried out.
+    client_query_buffer_limit: u64 = 1 << 30,
+        Clients "client-query-buffer-limit" QUERY_BYTES, Anytime;
+    /// Per class of clients: close one whose replies exceed `hard`, or exceed `soft` for `seconds`; 0 is no limit. Classes are
+    /// `normal`, `replica` and `pubsub`.
+    client_output_buffer_limit: OutputLimits = OutputLimits::default(),
+        Clients "client-output-buffer-limit" Kind::OutputLimits, Anytime;
+
+    /// Databases that SELECT can choose from.
+    databases: u32 = 16,
+        Keyspace "databases" Kind::Integer { min: 1, max: DATABASES_MAX }, AtStart;
+    /// How hard expired keys are searched for in the background.
+    active_expire_effort: u32 = 1,
+        Keyspace "active-expire-effort" Kind::Integer { min: 1, max: 10 }, Anytime;
+    /// Free what was evicted in the background.
+    lazyfree_lazy_eviction: bool = false,
+        Keyspace "lazyfree-lazy-eviction" Kind::YesNo, Anytime;
+    /// Free what has expired in the background.
+    lazyfree_lazy_expire: bool = false,
+        Keyspace "lazyfree-lazy-expire" Kind::YesNo, Anytime;
+    /// Free what a command such as RENAME replaces in the background.
+    lazyfree_lazy_server_del: bool = false,
+        Keyspace "lazyfree-lazy-server-del" Kind::YesNo, Anytime;
+    /// Let DEL free in the background, as UNLINK does.
+    lazyfree_lazy_user_del: bool = false,
+        Keyspace "lazyfree-lazy-user-del" Kind::YesNo, Anytime;
+    /// Let FLUSHDB and FLUSHALL free in the background unless they say SYNC.
+    lazyfree_lazy_user_flush: bool = false,
+        Keyspace "lazyfree-lazy-user-flush" Kind::YesNo, Anytime;
+    /// Events of keys to publish. Not available: only empty.
+    notify_keyspace_events: String = String::new(),
+        Keyspace "notify-keyspace-events" Kind::Text, Anytime only "";
+
+    /// Milliseconds after which a running script makes other clients see BUSY; 0 never.
+    busy_reply_threshold: u64 = 5000,
+        Scripts "busy-reply-threshold" / "lua-time-limit" LONG, Anytime;
+
+    /// Most memory to use. Not available: only 0, which is no limit.
+    maxmemory: u64 = 0,
+        Memory "maxmemory" Kind::Bytes { min: 0, max: u64::MAX }, Anytime only "0";
+    /// What to evict at that limit. Not available: only `noeviction`.
+    maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::Noeviction,
+        Memory "maxmemory-policy" Kind::OneOf(MaxmemoryPolicy::WORDS), Anytime only "noeviction";
+
+    /// When to save a snapshot. Not available: only empty, which is never.
+    save: Vec<String> = Vec::new(),
+        Persistence "save" Kind::Words { max: SAVE_WORDS_MAX }, Anytime only "";
+    /// Log every write to a file. Not available: only no.
+    appendonly: bool = false,
+        Persistence "appendonly" Kind::YesNo, Anytime only "no";
+
+    /// Be a node of a cluster. Not available: only no.
+    cluster_enabled: bool = false,
+        Cluster "cluster-enabled" Kind::YesNo, AtStart only "no";
+
+    /// How much to log, most first.
+    loglevel: LogLevel = LogLevel::Notice,
+        Log "loglevel" Kind::OneOf(LogLevel::WORDS), Anytime;
+    /// File to log to; empty for standard output.
+    logfile: String = String::new(),
+        Log "logfile" Kind::Text, AtStart;
+    /// Form of a log line.
+    log_format: LogFormat = LogFormat::Text,
+        Log "log-format" Kind::OneOf(LogFormat::WORDS), AtStart;
+
+    /// Microseconds from which a command is entered in the slow log; 0 enters all, -1 none.
+    slowlog_log_slower_than: i64 = 10_000,
+        Statistics "slowlog-log-slower-than" Kind::Integer { min: -1, max: i64::MAX }, Anytime;
+    /// Entries that the slow log keeps.
+    slowlog_max_len: u64 = 128,
+        Statistics "slowlog-max-len" LONG, Anytime;
+    /// Milliseconds from which LATENCY records an event; 0 records none.
+    latency_monitor_threshold: u64 = 0,
+        Statistics "latency-monitor-threshold" LONG, Anytime;
+    /// Keep a histogram of latency per command.
+    latency_tracking: bool = true,
+        Statistics "latency-tracking" Kind::YesNo, Anytime;
+    /// Percentiles of that latency that INFO prints.
+    latency_tracking_info_percentiles: Vec<f64> = vec![50.0, 99.0, 99.9],
+        Statistics "latency-tracking-info-percentiles" Kind::Percentiles, Anytime;
+
+    /// Address of the HTTP endpoint with `/metrics` and `/healthz`.
+    metrics_bind: String = "127.0.0.1".to_owned(),
+        Metrics "metrics-bind" Kind::Text, AtStart;
+    /// Its port; 0 for no endpoint.
+    metrics_port: u16 = 0,
+        Metrics "metrics-port" PORT, AtStart;
+}

@@ -1,0 +1,337 @@
+//! The shard: everything of one core that commands touch, and the one place where a data command is carried out.
+//!
+//! A shard sits behind its core's baton. Its owner works with it while awake; a core that finds it parked may visit. Neither
+//! does I/O here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use evict::access::AccessBits;
+use evict::time::UnixMillis;
+use keyspace::args::Args;
+use keyspace::exec::Exec;
+use keyspace::refusal::Refusal;
+use keyspace::reply::Reply;
+use keyspace::slot::Slot;
+use keyspace::spec::Flags;
+use keyspace::store::{DataStats, Db, Keyspace};
+
+use crate::command::{Command, CommandTable, Run};
+use crate::commands::hello::{REDACTED, is_secret};
+use crate::hop::{Call, Context, Hop};
+use crate::latency::{EventKind, LatencyMonitor};
+use crate::mail::Question;
+use crate::mesh::CoreId;
+use crate::mesh::loans::{Loans, Need};
+use crate::mesh::mailbox::Address;
+use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::settings::Settings;
+use crate::slowlog::{Slow, shorten};
+use crate::stats::Stats;
+use crate::unit::LeaseAsk;
+
+/// Work that waits for slots on loan.
+pub enum Work {
+    /// Commands of a connection, here or from another core.
+    Hop(Box<Hop>),
+    /// Another unit's lease.
+    Lease(Box<LeaseAsk>),
+    /// A question from this address that concerns every slot.
+    Question(Address, Box<Question>),
+}
+
+/// Replies that one connection's commands make here before others have their turn, in bytes.
+pub const OUT_BYTES_PER_TURN_MAX: usize = 1 << 20;
+
+/// The largest entry that a visitor works on, in bytes.
+const VISITED_ENTRY_BYTES_MAX: usize = 64 << 10;
+
+/// Why a hop stopped.
+enum Stop {
+    /// Every command is done.
+    Done,
+    /// The next command's slot is on loan.
+    NoSlot,
+    /// It had its share of this turn.
+    LongEnough,
+}
+
+/// What became of a hop.
+pub enum Carried {
+    /// Every command is done: it goes home.
+    Done(Box<Hop>),
+    /// It goes on in the next turn.
+    More(Box<Hop>),
+    /// It waits for a slot on loan.
+    Parked,
+}
+
+/// The part of a core that commands touch.
+pub struct Shard {
+    /// Whose it is.
+    pub core: CoreId,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// What is lent to multi-core units, and what waits for it.
+    pub loans: Loans<Work>,
+    /// Wall-clock time of the commands carried out now; never goes back.
+    pub now: UnixMillis,
+    /// Counters per command.
+    pub stats: Stats,
+    /// Latency events of what was carried out here.
+    pub latency: LatencyMonitor,
+    /// Slow commands, for whoever carried them out to take to the client's core.
+    pub slow: Vec<Slow>,
+    /// A client pause is in force here: nobody visits, and what is expired stays.
+    pub paused: bool,
+    /// Slots came back: what waited for them can go on.
+    pub freed: bool,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// From how many nanoseconds on a command is slow; `u64::MAX` for never. From the settings.
+    slow_ns: u64,
+    /// From how many nanoseconds on it is a latency event, likewise.
+    event_ns: u64,
+    /// The lesser of both: what is compared per command.
+    long_ns: u64,
+    /// Replies to one batch above which its client is closed, in bytes: the hard output limit. From the settings.
+    out_bytes_max: usize,
+    /// Whether latency histograms are kept. From the settings.
+    track_latency: bool,
+    table: &'static CommandTable,
+    slow_ids: Arc<AtomicU64>,
+}
+
+/// What a shard is made from.
+pub struct ShardParts {
+    /// Whose it is.
+    pub core: CoreId,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// The settings at start.
+    pub settings: Arc<Settings>,
+    /// Numbers of slow-log entries, one counter for the process.
+    pub slow_ids: Arc<AtomicU64>,
+    /// The command table.
+    pub table: &'static CommandTable,
+}
+
+impl Shard {
+    /// A shard at the beginning of its life.
+    pub fn new(parts: ShardParts) -> Self {
+        let mut shard = Shard {
+            core: parts.core,
+            keyspace: parts.keyspace,
+            loans: Loans::new(),
+            now: UnixMillis(0),
+            stats: Stats::new(parts.table.all().len()),
+            latency: LatencyMonitor::default(),
+            slow: Vec::new(),
+            paused: false,
+            freed: false,
+            settings: parts.settings.clone(),
+            slow_ns: u64::MAX,
+            event_ns: u64::MAX,
+            long_ns: u64::MAX,
+            out_bytes_max: usize::MAX,
+            track_latency: true,
+            table: parts.table,
+            slow_ids: parts.slow_ids,
+        };
+        shard.configure(parts.settings);
+        shard
+    }
+
+    /// Moves the clock forward; never back.
+    #[inline]
+    pub fn advance(&mut self, now: UnixMillis) {
+        self.now = self.now.max(now);
+    }
+
+    /// The access bits of what is used now.
+    #[inline]
+    pub fn access(&self) -> AccessBits {
+        AccessBits::lru(self.now)
+    }
+
+    /// True if a command on this slot may run now.
+    #[inline]
+    pub fn is_free(&self, slot: Slot) -> bool {
+        self.loans.is_quiet() || self.loans.is_free(Need::One(slot.number()))
+    }
+
+    /// True if the value that a visitor would touch is small.
+    #[inline]
+    pub fn is_light(&self, db: Db, slot: Slot, hash: u64) -> bool {
+        self.keyspace.weight(db, slot, hash) <= VISITED_ENTRY_BYTES_MAX
+    }
+
+    /// Carries out one data command and appends its reply. `started` is when the command before it ended; returns when this one
+    /// did, so that a batch reads the clock once per command.
+    #[inline]
+    pub fn execute(
+        &mut self,
+        command: &Command,
+        context: &Context,
+        routed: Option<(Slot, u64)>,
+        args: Args,
+        started: u64,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let Run::Data(run) = command.run else { unreachable!("only data commands are routed to a shard") };
+        let start = out.len();
+        let access = self.access();
+        let now = self.now;
+        let db = self.keyspace.db(context.caller.db as usize).expect("SELECT checks the number");
+        let mut exec = Exec { keyspace: &mut self.keyspace, db, now, access, caller: context.caller, routed };
+        let outcome = run(&mut exec, args, &mut Reply::new(out, context.resp));
+        let ended = ticks();
+        if let Err(refusal) = outcome {
+            self.refuse(command, &refusal, context, start, out);
+        }
+        self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
+        ended
+    }
+
+    /// Counts one execution and logs it if it was slow.
+    #[inline]
+    pub fn account(&mut self, command: &Command, args: Args, ns: u64) {
+        self.stats.executed(command.id, ns, self.track_latency);
+        if ns >= self.long_ns {
+            self.took_long(command, args, ns);
+        }
+    }
+
+    /// Answers with a handler's refusal in place of what it had written.
+    #[cold]
+    pub fn refuse(&mut self, command: &Command, refusal: &Refusal, context: &Context, start: usize, out: &mut Vec<u8>) {
+        out.truncate(start);
+        let text = refusal.text();
+        self.stats.failed(command.id, &text);
+        Reply::new(out, context.resp).error(&text);
+    }
+
+    #[cold]
+    fn took_long(&mut self, command: &Command, args: Args, ns: u64) {
+        if ns >= self.event_ns {
+            let kind = if command.is(Flags::FAST) { EventKind::FastCommand } else { EventKind::Command };
+            self.latency.record(kind, self.now.0 / 1000, ns / 1_000_000);
+        }
+        if ns < self.slow_ns || command.is(Flags::SKIP_SLOWLOG) {
+            return;
+        }
+        let mut shown = shorten(args);
+        for (index, arg) in shown.iter_mut().enumerate() {
+            if is_secret(command.spec.name, args, index) {
+                *arg = REDACTED.into();
+            }
+        }
+        let entry = Slow {
+            id: self.slow_ids.fetch_add(1, Ordering::Relaxed),
+            at: self.now.0 / 1000,
+            us: ns / 1000,
+            args: shown,
+            peer: String::new(),
+            name: Vec::new(),
+        };
+        self.slow.push(entry);
+    }
+
+    /// Sets counters to zero: CONFIG RESETSTAT. How many changes there were is not forgotten.
+    pub fn reset_stats(&mut self) {
+        self.stats.reset();
+        self.keyspace.stats = DataStats { changes: self.keyspace.stats.changes, ..DataStats::default() };
+    }
+
+    /// Carries out a hop from where it stands, up to a turn's worth of replies.
+    fn carry_out(&mut self, hop: &mut Hop) -> Stop {
+        self.prefetch(hop);
+        let before = hop.replies.len();
+        let mut started = ticks();
+        let stop = loop {
+            let Some(call) = hop.next() else { break Stop::Done };
+            if !self.is_free(call.slot) {
+                break Stop::NoSlot;
+            }
+            if hop.replies.len() > self.out_bytes_max {
+                hop.overflow();
+                break Stop::Done;
+            }
+            if hop.replies.len() - before > OUT_BYTES_PER_TURN_MAX {
+                break Stop::LongEnough;
+            }
+            started = self.step(hop, call, started);
+        };
+        hop.slow.append(&mut self.slow);
+        stop
+    }
+
+    /// Carries out the next command of a hop; returns when it ended.
+    #[inline]
+    fn step(&mut self, hop: &mut Hop, call: Call, mut started: u64) -> u64 {
+        let command = self.table.get(call.command);
+        let mut context = hop.context;
+        context.caller.expiry_paused |= self.paused;
+        hop.step(call, |args, out| {
+            started = self.execute(command, &context, Some((call.slot, call.hash)), args, started, out);
+        });
+        started
+    }
+
+    fn prefetch(&self, hop: &Hop) {
+        let Some(db) = self.keyspace.db(hop.context.caller.db as usize) else { return };
+        if hop.calls().len() > 1 && self.loans.is_quiet() {
+            hop.calls().iter().for_each(|call| self.keyspace.prefetch(db, call.slot, call.hash));
+        }
+    }
+
+    /// Carries out a hop or parks it until its slots are back.
+    pub fn carry_out_or_park(&mut self, mut hop: Box<Hop>) -> Carried {
+        match self.carry_out(&mut hop) {
+            Stop::Done => return Carried::Done(hop),
+            Stop::LongEnough => return Carried::More(hop),
+            Stop::NoSlot => {}
+        }
+        let slot = hop.next().expect("a hop that is not done has a next command").slot;
+        match self.loans.park(Need::One(slot.number()), Work::Hop(hop)) {
+            Ok(_) => Carried::Parked,
+            Err(Work::Hop(mut hop)) => {
+                // The bound is above what all connections can have outstanding; past it commands are refused, not kept.
+                let context = hop.context;
+                while let Some(call) = hop.next() {
+                    hop.step(call, |_, out| {
+                        Reply::new(out, context.resp).error("BUSY too many commands wait for a lease")
+                    });
+                }
+                Carried::Done(hop)
+            }
+            Err(Work::Lease(_) | Work::Question(..)) => unreachable!("a refused parking gives back what it was given"),
+        }
+    }
+
+    /// Goes on with a hop that waited for the slot of its next command and has its turn for it. Later work may wait for the same
+    /// slot: it does not hold that command up.
+    pub fn carry_on_or_park(&mut self, mut hop: Box<Hop>) -> Carried {
+        let call = hop.next().expect("a parked hop has a next command");
+        self.step(&mut hop, call, ticks());
+        self.carry_out_or_park(hop)
+    }
+
+    /// Takes on new settings.
+    pub fn configure(&mut self, settings: Arc<Settings>) {
+        let slower_than_us = u64::try_from(settings.slowlog_log_slower_than);
+        self.slow_ns = slower_than_us.map_or(u64::MAX, |us| us.saturating_mul(1000));
+        self.event_ns = match settings.latency_monitor_threshold {
+            0 => u64::MAX,
+            ms => ms.saturating_mul(1_000_000),
+        };
+        self.long_ns = self.slow_ns.min(self.event_ns);
+        self.track_latency = settings.latency_tracking;
+        self.out_bytes_max = match settings.client_output_buffer_limit.normal.hard_bytes {
+            0 => usize::MAX,
+            bytes => bytes as usize,
+        };
+        self.keyspace.limits.string_bytes_max = settings.proto_max_bulk_len as usize;
+        self.settings = settings;
+    }
+}

@@ -1,0 +1,210 @@
+//! Some cores around one simulated network, stepped one turn at a time in an order that a seed decides.
+//!
+//! A core whose turn ended without work lies down at some later step, and from then on its shard is open to visitors. It is
+//! stepped again only when its ring has something for it or its wait is over: a core that nobody wakes stays asleep, so a
+//! wake-up that was owed and not sent shows as a stall.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use keyspace::hash::{KeyHasher, Random};
+use keyspace::store::{DataLimits, Keyspace};
+use shard::command;
+use shard::commands::ServerInfo;
+use shard::core::{Core, CoreParts, ListenerKind, Park};
+use shard::mail::Mail;
+use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
+use shard::mesh::{CoreId, Mesh, MeshParts};
+use shard::ring::ListenerId;
+use shard::ring::sim::{SimClient, SimNet, SimOptions, SimRing, SimSocket};
+use shard::route::SlotMap;
+use shard::settings::Settings;
+use shard::shard::{Shard, ShardParts};
+
+/// What a core does next.
+enum State {
+    /// A turn.
+    Turn(Park),
+    /// It lies down, if no mail comes first.
+    Tired(Park),
+    /// It sleeps until something happens, or until this time.
+    Asleep(u64),
+}
+
+struct Place {
+    core: Core<SimRing>,
+    state: State,
+}
+
+/// What a step did.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// A core did something, or time passed.
+    Went,
+    /// All cores sleep and nothing is under way: only timers can wake them.
+    Quiet,
+}
+
+/// The cores and their network.
+pub(crate) struct World {
+    /// The network.
+    pub(crate) net: SimNet,
+    /// What the driver decides by.
+    pub(crate) random: fastrand::Rng,
+    /// Clients may be made to wait by `CLIENT PAUSE`: what waits for a timer is then no stall.
+    pub(crate) pauses: bool,
+    places: Vec<Place>,
+    mesh: Arc<Mesh<Shard>>,
+    /// Nobody runs the service thread, but its address exists.
+    _service: (Owner<()>, Ends<Mail<SimSocket>>),
+}
+
+impl World {
+    /// Cores that have not begun, as `server` boots them.
+    pub(crate) fn new(seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
+        World::with_hasher(seed, seed, cores, options, settings)
+    }
+
+    /// Likewise, with a seed of its own for what the data depend on.
+    pub(crate) fn with_hasher(seed: u64, data_seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
+        let net = SimNet::new(seed, cores, 1, options);
+        let settings = Arc::new(settings);
+        let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
+        let slow_ids = Arc::new(AtomicU64::new(0));
+        let shards = (0..cores).map(|core| {
+            let limits = DataLimits { string_bytes_max: settings.proto_max_bulk_len as usize };
+            let random = Random::new(data_seed ^ u64::from(core));
+            let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
+            let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table })
+        });
+        let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
+        let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
+        let service_ends = ends.pop().expect("the last address is the service thread's");
+        let server = Arc::new(ServerInfo {
+            run_id: "0".repeat(40),
+            pid: 1,
+            started_us: net.now().wall_us,
+            executable: PathBuf::new(),
+            config_file: None,
+            default_bind: true,
+        });
+        let client_ids = Arc::new(AtomicU64::new(1));
+        let places = owners.into_iter().zip(ends).enumerate().map(|(core, (owner, ends))| {
+            let core = Core::new(CoreParts {
+                id: CoreId(core as u16),
+                ring: net.ring(core as u16),
+                listeners: vec![ListenerKind::Tcp],
+                owner,
+                mesh: mesh.clone(),
+                ends,
+                map: SlotMap::striped(cores),
+                hasher: hasher.clone(),
+                settings: settings.clone(),
+                server: server.clone(),
+                client_ids: client_ids.clone(),
+                wake_service: Arc::new(|| {}),
+            });
+            Place { core, state: State::Turn(Park::Busy) }
+        });
+        let places = places.collect();
+        let service = services.into_iter().next().expect("one service was asked for");
+        let random = fastrand::Rng::with_seed(seed);
+        World { net, random, pauses: false, places, mesh, _service: (service, service_ends) }
+    }
+
+    /// Number of cores.
+    pub(crate) fn cores(&self) -> u16 {
+        self.places.len() as u16
+    }
+
+    /// A connection to one of the cores.
+    pub(crate) fn connect(&mut self) -> SimClient {
+        let core = self.random.u16(0..self.places.len() as u16);
+        self.net.connect(core, ListenerId(0))
+    }
+
+    /// One step of one core.
+    pub(crate) fn step(&mut self) -> Step {
+        let now = self.net.now().monotonic_us;
+        let places = self.places.iter_mut().enumerate();
+        let able = places.filter_map(|(index, place)| match place.state {
+            State::Asleep(until) => (now >= until || place.core.ring_mut().is_ready()).then_some(index),
+            State::Turn(_) | State::Tired(_) => Some(index),
+        });
+        let able: Vec<usize> = able.collect();
+        if able.is_empty() {
+            let Some(next) = self.net.next_arrival_us() else { return Step::Quiet };
+            self.net.advance(next - now);
+            return Step::Went;
+        }
+        // The first of the list is favoured for a while now and then, so that others fall behind.
+        let index = if now & 64 == 0 { able[0] } else { able[self.random.usize(..able.len())] };
+        let index = if self.random.u8(..) < 64 { able[self.random.usize(..able.len())] } else { index };
+        self.step_core(index, now);
+        if self.random.u8(..) < 16 {
+            let us = self.random.u64(1..20);
+            self.net.advance(us);
+        }
+        Step::Went
+    }
+
+    fn step_core(&mut self, index: usize, now: u64) {
+        let Place { core, state } = &mut self.places[index];
+        let park = match *state {
+            State::Tired(park @ Park::Until(time)) if core.rest(park) => {
+                *state = State::Asleep(now + time.as_micros() as u64);
+                return;
+            }
+            // The wait is over: the ring does not wait in the enter.
+            State::Asleep(_) => Park::Until(std::time::Duration::ZERO),
+            State::Turn(park) | State::Tired(park) => park,
+        };
+        *state = match core.turn(park).expect("a simulated ring is always usable") {
+            park @ Park::Until(_) => State::Tired(park),
+            Park::Busy => State::Turn(Park::Busy),
+            Park::Stopped => panic!("nobody stops a core"),
+        };
+    }
+
+    /// Lets the next timer of any core fire.
+    pub(crate) fn pass_time(&mut self) {
+        let now = self.net.now().monotonic_us;
+        let ends = self.places.iter().filter_map(|place| match place.state {
+            State::Asleep(until) => Some(until),
+            State::Turn(_) | State::Tired(_) => None,
+        });
+        if let Some(end) = ends.min() {
+            self.net.advance(end.saturating_sub(now));
+        }
+    }
+
+    /// What is wrong with a world that has come to rest: loans that are out, work that waits for them.
+    pub(crate) fn check_rest(&self) -> Result<(), String> {
+        for core in 0..self.mesh.cores() {
+            let Some(visit) = self.mesh.baton(CoreId(core as u16)).try_visit() else {
+                return Err(format!("core {core} does not rest"));
+            };
+            let (quiet, depth) = (visit.loans.is_quiet(), visit.loans.depth());
+            // Nobody waits for this visit.
+            let _ = visit.leave(Errand::None);
+            if !quiet {
+                return Err(format!("core {core} has loans out or keeps work for them: {depth}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Connections that the cores count.
+    pub(crate) fn connections(&self) -> u64 {
+        (0..self.mesh.cores()).map(|core| self.mesh.published(CoreId(core as u16)).connections.get()).sum()
+    }
+
+    /// Commands that went to another core by message, and commands that were carried out by visitors.
+    pub(crate) fn traffic(&self) -> [u64; 2] {
+        let cores = (0..self.mesh.cores()).map(|core| self.mesh.published(CoreId(core as u16)));
+        cores.fold([0, 0], |[hops, visits], core| [hops + core.hops.get(), visits + core.visits.get()])
+    }
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds `ashlar`, runs every test of the workspace and prints the time of each suite.
+# Debian 12 with a Rust toolchain is enough. Arguments go to `cargo test` (./test.sh -p tests --test differential).
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# Suites start several servers each; more at once than this only slow each other down.
+test_threads=${TEST_THREADS:-2}
+
+# Seconds that each suite may take on 2 cores; the builds before them have what .ci/run leaves.
+budgets="differential=180 serialisable=60 robustness=120 starvation=60 pipelines=90 lifecycle=60 config=30
+    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 other=60"
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+        sudo -n "$@"
+    else
+        echo "test.sh: cannot install packages: neither root nor sudo without a password." >&2
+        echo "test.sh: install them yourself and run again: apt-get install ${packages[*]}" >&2
+        exit 1
+    fi
+}
+
+packages=()
+command -v redis-server >/dev/null || packages+=(redis-server)
+command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null || packages+=(redis-tools)
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+command -v git >/dev/null || packages+=(git) # glommio's build calls it
+if [ ${#packages[@]} -gt 0 ]; then
+    echo "test.sh: installing ${packages[*]}"
+    command -v apt-get >/dev/null || {
+        echo "test.sh: no apt-get here; install these yourself: ${packages[*]}" >&2
+        exit 1
+    }
+    # The tests start their own servers: Debian's service must not be started by the installation.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+        trap 'as_root rm -f "$policy"' EXIT
+    fi
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+fi
+
+command -v cargo >/dev/null || {
+    echo "test.sh: cargo is not in PATH: install a Rust toolchain (see rust-version in Cargo.toml)" >&2
+    exit 1
+}
+
+# 10,000 idle connections need a descriptor on both sides; the suite scales down to what is allowed.
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+
+echo "test.sh: building"
+cargo build --locked -p server
+cargo test --locked --workspace --no-run
+
+log=$(mktemp)
+status=0
+started=$SECONDS
+if [ $# -eq 0 ]; then set -- --workspace; fi
+cargo test --locked --no-fail-fast "$@" -- --test-threads "$test_threads" 2>&1 | tee "$log" || status=$?
+
+echo
+echo "test.sh: time per suite, its budget in seconds, and whether it passed"
+awk -v budgets="$budgets" '
+    BEGIN { count = split(budgets, list, " "); for (i = 1; i <= count; i++) { split(list[i], pair, "="); budget[pair[1]] = pair[2] } }
+    / Running / { sub(/^ *Running /, ""); sub(/ \(.*/, ""); suite = $0 }
+    / Doc-tests / { sub(/^ */, ""); suite = $0 }
+    /^test result:/ {
+        time = $0; sub(/.*finished in /, "", time)
+        name = suite; sub(/.*\//, "", name); sub(/\.rs$/, "", name)
+        limit = (name in budget) ? budget[name] : budget["other"]
+        over = (time + 0 > limit) ? " OVER ITS BUDGET" : ""
+        printf "  %9s of %4d  %-5s %s%s\n", time, limit, ($3 == "ok." ? "ok" : "FAIL"), suite, over
+    }
+' "$log"
+rm -f "$log"
+echo "test.sh: tests took $((SECONDS - started)) s"
+exit "$status"

@@ -1,0 +1,64 @@
+//! Where Ashlar's replies differ from redis-server 7.0.15 on purpose: the one list.
+//!
+//! Clients are told `redis_version:7.2.4`, so what 7.2 added or changed is there. Under an exception the case states
+//! ashlar's bytes itself. Fields and lines that are excepted inside a larger reply are lists of their own below.
+
+/// One documented difference.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// What cases call it.
+    pub name: &'static str,
+    /// Why replies differ.
+    pub reason: &'static str,
+}
+
+/// All of them.
+pub const EXCEPTIONS: &[Exception] = &[
+    Exception { name: "setinfo", reason: "CLIENT SETINFO and its fields lib-name and lib-ver came with 7.2" },
+    Exception { name: "no-touch", reason: "CLIENT NO-TOUCH came with 7.2" },
+    Exception { name: "at-start", reason: "port and bind change only at start: every core listens on its own" },
+    Exception { name: "spans", reason: "lengths in a query buffer are 32 bits: the limits of 4 GiB are lower" },
+    Exception {
+        name: "arguments",
+        reason: "a command has at most 1,048,576 arguments here; 7.0.15 would take 2,147,483,647 from anybody",
+    },
+];
+
+/// Fields of INFO that 7.0.15 prints and Ashlar does not, each for a reason.
+pub const INFO_FIELDS: &[(&str, &str)] = &[];
+
+/// Heads of HELP lines that came with 7.2.
+pub const HELP_LINES_OF_7_2: &[&str] =
+    &["NO-TOUCH (ON|OFF)", "SETINFO <option> <value>", "STRINGMATCH-LEN <pattern> <string>"];
+
+/// Starts of INFO's fields that are named after what happened: compared by a normaliser of their own.
+pub const INFO_DYNAMIC: &[&str] = &["cmdstat_", "errorstat_", "latency_percentiles_usec_", "db"];
+
+/// Starts of the parts of such a field that are times.
+pub const STATS_TIMES: &[&str] = &["usec=", "usec_per_call=", "p50=", "p99=", "p99.9=", "avg_ttl="];
+
+/// Fields of a CLIENT LIST line whose values belong to the process or the moment: presence only.
+pub const CLIENT_FIELDS_OF_THE_MOMENT: &[&str] = &[
+    "id",
+    "addr",
+    "laddr",
+    "fd",
+    "age",
+    "idle",
+    "qbuf",
+    "qbuf-free",
+    "argv-mem",
+    "multi-mem",
+    "rbs",
+    "rbp",
+    "obl",
+    "oll",
+    "omem",
+    "tot-mem",
+    "events",
+];
+
+/// Looks an exception up.
+pub fn named(name: &str) -> Result<&'static Exception, String> {
+    EXCEPTIONS.iter().find(|exception| exception.name == name).ok_or_else(|| format!("no exception is named {name}"))
+}

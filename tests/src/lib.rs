@@ -1,0 +1,24 @@
+//! Harness of the black-box suites: contents, in reading order.
+//!
+//! The suites in `tests/tests` talk to the `ashlar` and `redis-server` binaries through sockets only; this crate
+//! depends on no other crate of the workspace.
+#![forbid(unsafe_code)]
+
+pub mod binaries;
+pub mod server;
+
+pub mod client;
+pub mod frame;
+
+pub mod script;
+pub mod words;
+
+pub mod compare;
+pub mod exceptions;
+pub mod normalise;
+pub mod replay;
+
+pub mod history;
+pub mod process;
+
+pub mod tidy;

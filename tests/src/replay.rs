@@ -1,0 +1,274 @@
+//! Plays a script on one server and records what came back, step by step.
+//!
+//! It judges nothing: comparison is done by `compare`. Each replay has its own connections, opened when first named.
+
+use crate::client::{Client, Outcome, Reply};
+use crate::frame::Frame;
+use crate::normalise::Normaliser;
+use crate::script::{Action, Script, Step};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Most rounds of one SCAN loop: a cursor that never ends is a failure, not a hang.
+const SCAN_ROUNDS_MAX: usize = 100_000;
+
+/// Wait for further replies on a connection that already left one out.
+const WAIT_AFTER_SILENCE: Duration = Duration::from_millis(100);
+
+/// The RESP version that a replay speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RESP2, the default of a fresh connection.
+    Resp2,
+    /// RESP3, after HELLO 3.
+    Resp3,
+}
+
+impl Protocol {
+    /// Both, in order.
+    pub const ALL: [Protocol; 2] = [Protocol::Resp2, Protocol::Resp3];
+}
+
+/// Whether a server is the measure or what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// redis-server. What it does under a documented exception is not waited for.
+    Reference,
+    /// `ashlar`.
+    Tested,
+}
+
+/// What one step saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A reply.
+    Reply(Reply),
+    /// The bytes until the server closed; `closed` is false if it did not.
+    End {
+        /// All bytes read.
+        bytes: Vec<u8>,
+        /// Whether the connection ended within the wait.
+        closed: bool,
+    },
+    /// The server closed where a reply was due.
+    Closed,
+    /// No reply came.
+    Silent,
+    /// Bytes that are no reply.
+    Garbage(String),
+    /// The step expects nothing.
+    Nothing,
+}
+
+/// Milliseconds since the epoch: taken once per comparison, so that absolute times agree on all servers.
+pub fn clock_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    i64::try_from(now.as_millis()).expect("milliseconds fit for 292 million years")
+}
+
+struct Person {
+    client: Client,
+    id: i64,
+}
+
+struct Stage {
+    port: u16,
+    protocol: Protocol,
+    now_ms: i64,
+    people: BTreeMap<char, Person>,
+}
+
+/// Plays all steps one after another; one observation per step.
+pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: i64) -> Vec<Seen> {
+    let mut stage = Stage { port, protocol, now_ms, people: BTreeMap::new() };
+    stage.person('a').client.ok("FLUSHALL");
+    let mut seen = Vec::with_capacity(script.steps.len());
+    for step in &script.steps {
+        let unread = part == Part::Reference && step.exception.is_some();
+        if unread {
+            stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
+        }
+        seen.push(stage.step(step));
+        let late = matches!(seen.last(), Some(Seen::Silent | Seen::End { closed: false, .. }));
+        if late {
+            // One full wait shows the failure; further ones would only take time.
+            stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
+        }
+    }
+    seen
+}
+
+/// Plays a plain script as one pipeline on one connection.
+pub fn play_pipelined(script: &Script, port: u16, protocol: Protocol, now_ms: i64) -> Vec<Seen> {
+    let mut stage = Stage { port, protocol, now_ms, people: BTreeMap::new() };
+    stage.person('a').client.ok("FLUSHALL");
+    let mut commands = Vec::new();
+    for step in &script.steps {
+        commands.push(match &step.action {
+            Action::Call(words) => words.iter().map(|word| stage.fill(word)).collect(),
+            _ => vec![b"FLUSHALL".to_vec()],
+        });
+    }
+    let outcomes = stage.person('a').client.pipeline(&commands);
+    script
+        .steps
+        .iter()
+        .zip(outcomes)
+        .map(|(step, outcome)| match step.action {
+            Action::Flush => Seen::Nothing,
+            _ => seen(outcome),
+        })
+        .collect()
+}
+
+fn seen(outcome: Outcome) -> Seen {
+    match outcome {
+        Outcome::Reply(reply) => Seen::Reply(reply),
+        Outcome::Closed => Seen::Closed,
+        Outcome::Silent => Seen::Silent,
+        Outcome::Garbage(why) => Seen::Garbage(why),
+    }
+}
+
+impl Stage {
+    fn person(&mut self, name: char) -> &mut Person {
+        let (port, protocol) = (self.port, self.protocol);
+        self.people.entry(name).or_insert_with(|| {
+            let mut client = Client::connect(port);
+            if protocol == Protocol::Resp3 {
+                // Refused while a password is asked for: the connection then stays with RESP2, on every server.
+                let hello = client.ask("HELLO 3");
+                assert!(matches!(hello, Frame::Map(_) | Frame::Error(_)), "HELLO 3: {hello}");
+            }
+            let id = client.ask("CLIENT ID").int().unwrap_or(-1);
+            Person { client, id }
+        })
+    }
+
+    fn step(&mut self, step: &Step) -> Seen {
+        let name = step.connection;
+        let outcome = match &step.action {
+            Action::Call(words) => {
+                let words: Vec<Vec<u8>> = words.iter().map(|word| self.fill(word)).collect();
+                let client = &mut self.person(name).client;
+                match step.normaliser {
+                    Some(Normaliser::Scan) => return scan(client, &words),
+                    Some(Normaliser::Member) => return member(client, &words),
+                    _ => client.call(&words),
+                }
+            }
+            Action::Send(words) => {
+                let words: Vec<Vec<u8>> = words.iter().map(|word| self.fill(word)).collect();
+                let _ = self.person(name).client.send(&words);
+                return Seen::Nothing;
+            }
+            Action::Read => self.person(name).client.read(),
+            Action::Raw(bytes) => {
+                let bytes = self.fill(bytes);
+                let client = &mut self.person(name).client;
+                let _ = client.send_raw(&bytes);
+                client.read()
+            }
+            Action::RawEnd { bytes, finish } => {
+                let bytes = self.fill(bytes);
+                let client = &mut self.person(name).client;
+                let _ = client.send_raw(&bytes);
+                if *finish {
+                    client.finish_sending();
+                }
+                return end(client);
+            }
+            Action::Eof => return end(&mut self.person(name).client),
+            Action::Flush => {
+                self.people.retain(|name, _| *name == 'a');
+                self.person('a').client.ok("FLUSHALL");
+                return Seen::Nothing;
+            }
+        };
+        seen(outcome)
+    }
+
+    /// Replaces the placeholders of an argument.
+    fn fill(&mut self, word: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(word.len());
+        let mut rest = word;
+        while let Some(open) = rest.iter().position(|&byte| byte == b'{') {
+            out.extend_from_slice(&rest[..open]);
+            rest = &rest[open..];
+            let close = rest.iter().position(|&byte| byte == b'}');
+            let value =
+                close.and_then(|close| std::str::from_utf8(&rest[1..close]).ok().and_then(|name| self.value(name)));
+            match (value, close) {
+                (Some(value), Some(close)) => {
+                    out.extend_from_slice(&value);
+                    rest = &rest[close + 1..];
+                }
+                _ => {
+                    out.push(b'{');
+                    rest = &rest[1..];
+                }
+            }
+        }
+        out.extend_from_slice(rest);
+        out
+    }
+
+    fn value(&mut self, name: &str) -> Option<Vec<u8>> {
+        let offset = |text: &str| {
+            if text.is_empty() { Some(0) } else { text.parse::<i64>().ok() }
+        };
+        if let Some(text) = name.strip_prefix("nowms") {
+            return offset(text).map(|offset| (self.now_ms + offset).to_string().into_bytes());
+        }
+        if let Some(text) = name.strip_prefix("now") {
+            return offset(text).map(|offset| (self.now_ms / 1000 + offset).to_string().into_bytes());
+        }
+        if let Some(text) = name.strip_prefix("rep:") {
+            let (unit, count) = text.rsplit_once(':')?;
+            return Some(unit.repeat(count.parse().ok()?).into_bytes());
+        }
+        let (fact, person) = name.split_once(':')?;
+        let person = self.person(person.chars().next()?);
+        match fact {
+            "id" => Some(person.id.to_string().into_bytes()),
+            "addr" => Some(person.client.addresses().0.into_bytes()),
+            "laddr" => Some(person.client.addresses().1.into_bytes()),
+            _ => None,
+        }
+    }
+}
+
+fn end(client: &mut Client) -> Seen {
+    let (bytes, closed) = client.read_to_end();
+    Seen::End { bytes, closed }
+}
+
+/// Runs a SCAN loop to its end; the reply is what it returned, as a sorted set.
+fn scan(client: &mut Client, words: &[Vec<u8>]) -> Seen {
+    let mut words = words.to_vec();
+    let mut keys = BTreeSet::new();
+    for _ in 0..SCAN_ROUNDS_MAX {
+        let outcome = client.call(&words);
+        let Outcome::Reply(Reply { frame: Frame::Array(parts), .. }) = &outcome else {
+            return seen(outcome);
+        };
+        let [Frame::Bulk(cursor), Frame::Array(page)] = &parts[..] else {
+            return seen(outcome);
+        };
+        keys.extend(page.iter().map(|key| key.text().unwrap_or_default().to_vec()));
+        if cursor == b"0" {
+            let frame = Frame::Array(keys.into_iter().map(Frame::Bulk).collect());
+            return Seen::Reply(Reply { raw: frame.to_string().into_bytes(), frame });
+        }
+        words[1].clone_from(cursor);
+    }
+    Seen::Garbage(format!("SCAN did not end in {SCAN_ROUNDS_MAX} rounds"))
+}
+
+/// Calls, then asks whether the key in the reply exists. A null stays a null.
+fn member(client: &mut Client, words: &[Vec<u8>]) -> Seen {
+    match client.call(words) {
+        Outcome::Reply(Reply { frame: Frame::Bulk(key), .. }) => seen(client.call(&[b"EXISTS".to_vec(), key])),
+        other => seen(other),
+    }
+}
