@@ -91,8 +91,8 @@ fn an_idle_server_sleeps() {
     clients[0].wait = Duration::from_secs(3);
     assert_eq!(clients[0].read(), Outcome::Silent);
     let used = cpu_ticks(server.pid()).expect("it runs") - before;
-    // One per cent of a core is 3 ticks in 3 seconds; the rest is room for a noisy machine and an unoptimised build.
-    assert!(used <= 15, "{used} ticks of 10 ms in 3 s");
+    // A loop that spins takes 300; `bench idle` measures how little a sleeping server takes.
+    assert!(used <= 60, "{used} ticks of 10 ms in 3 s: a busy loop");
 }
 
 #[test]

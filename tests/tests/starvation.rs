@@ -53,7 +53,7 @@ fn check(kind: Kind, flags: &[&str]) {
     client.wait = Duration::from_secs(1);
     assert_eq!(client.read(), Outcome::Silent);
     let used = cpu_ticks(server.pid()).expect("it runs") - before;
-    assert!(used <= 10, "{}: {used} ticks of 10 ms in an idle second: a busy loop", kind.name());
+    assert!(used <= 30, "{}: {used} ticks of 10 ms in an idle second: a busy loop", kind.name());
 }
 
 #[test]
