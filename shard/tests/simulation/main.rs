@@ -3,7 +3,8 @@
 //! `world` steps the cores, `client` is a connection's far end, `model` says what a single thread would answer. The tests:
 //! `exact` (one client at a time, every reply as the model's), `serial` (clients at once, a serial order is searched), `storm`
 //! (longer load, connections that break, what must hold all the same), `stalls` (a lost wake-up is noticed), `splits` (how a
-//! stream arrives does not matter), `fuzz` (any command with any argument answers once).
+//! stream arrives does not matter), `fuzz` (any command with any argument answers once), `loans` (slots on loan and what meets
+//! them).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
@@ -11,6 +12,7 @@
 mod client;
 mod exact;
 mod fuzz;
+mod loans;
 mod model;
 mod program;
 mod resp;
