@@ -71,6 +71,11 @@ impl Client {
         self.end.is_ended()
     }
 
+    /// Sends the end of the stream, and goes on reading.
+    pub(crate) fn finish(&self) {
+        self.end.shutdown();
+    }
+
     /// Breaks the connection.
     pub(crate) fn reset(&self) {
         self.end.reset();
