@@ -52,6 +52,8 @@ pub struct Hop {
     pub context: Context,
     /// Whether a command of it may change data.
     pub writes: bool,
+    /// A command of it may take long: only the owner carries it out.
+    pub heavy: bool,
     body: Vec<u8>,
     spans: Vec<Span>,
     calls: Vec<Call>,
@@ -93,6 +95,11 @@ impl Hop {
         &self.calls
     }
 
+    /// Commands that are not carried out.
+    pub fn left(&self) -> usize {
+        self.calls.len() - self.done
+    }
+
     /// The next command to carry out.
     #[inline]
     pub fn next(&self) -> Option<Call> {
@@ -131,6 +138,7 @@ impl Hop {
     pub fn reset(&mut self) -> bool {
         self.home = None;
         self.writes = false;
+        self.heavy = false;
         self.body.clear();
         self.spans.clear();
         self.calls.clear();

@@ -46,6 +46,9 @@ pub const OUT_BYTES_PER_TURN_MAX: usize = 1 << 20;
 /// The largest entry that a visitor works on, in bytes.
 const VISITED_ENTRY_BYTES_MAX: usize = 64 << 10;
 
+/// Commands of one visit. What is left goes by mail: there is enough for two to work on.
+const VISITED_COMMANDS_MAX: usize = 256;
+
 /// Why a hop stopped.
 enum Stop {
     /// Every command is done.
@@ -162,7 +165,7 @@ impl Shard {
 
     /// True if the value that a visitor would touch is small.
     #[inline]
-    pub fn is_light(&self, db: Db, slot: Slot, hash: u64) -> bool {
+    fn is_light(&self, db: Db, slot: Slot, hash: u64) -> bool {
         self.keyspace.weight(db, slot, hash) <= VISITED_ENTRY_BYTES_MAX
     }
 
@@ -245,7 +248,9 @@ impl Shard {
 
     /// Carries out a hop from where it stands, up to a turn's worth of replies.
     fn carry_out(&mut self, hop: &mut Hop) -> Stop {
-        self.prefetch(hop);
+        if hop.left() > 1 {
+            self.prefetch(hop);
+        }
         let before = hop.replies.len();
         let mut started = ticks();
         let stop = loop {
@@ -266,6 +271,38 @@ impl Shard {
         stop
     }
 
+    /// Carries out hops on behalf of a visitor, as far as they are small and their slots are here: those done go to `done`, the
+    /// others to `left`. Says how many commands were carried out.
+    pub fn visited_by(&mut self, hops: Vec<Box<Hop>>, done: &mut Vec<Box<Hop>>, mut left: impl FnMut(Box<Hop>)) -> u64 {
+        if hops.iter().map(|hop| hop.left()).sum::<usize>() > 1 {
+            hops.iter().filter(|hop| !hop.heavy).for_each(|hop| self.prefetch(hop));
+        }
+        let mut commands = 0;
+        for mut hop in hops {
+            let before = hop.left();
+            if !hop.heavy && commands < VISITED_COMMANDS_MAX {
+                self.carry_out_light(&mut hop);
+            }
+            commands += before - hop.left();
+            if hop.left() == 0 { done.push(hop) } else { left(hop) }
+        }
+        commands as u64
+    }
+
+    /// Carries out a hop up to the first command whose slot is on loan or whose entry is large.
+    fn carry_out_light(&mut self, hop: &mut Hop) {
+        let db = self.keyspace.db(hop.context.caller.db as usize);
+        let mut started = ticks();
+        while let Some(call) = hop.next() {
+            let light = db.is_none_or(|db| self.is_light(db, call.slot, call.hash));
+            if !light || !self.is_free(call.slot) || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
+                break;
+            }
+            started = self.step(hop, call, started);
+        }
+        hop.slow.append(&mut self.slow);
+    }
+
     /// Carries out the next command of a hop; returns when it ended.
     #[inline]
     fn step(&mut self, hop: &mut Hop, call: Call, mut started: u64) -> u64 {
@@ -280,7 +317,7 @@ impl Shard {
 
     fn prefetch(&self, hop: &Hop) {
         let Some(db) = self.keyspace.db(hop.context.caller.db as usize) else { return };
-        if hop.calls().len() > 1 && self.loans.is_quiet() {
+        if self.loans.is_quiet() {
             hop.calls().iter().for_each(|call| self.keyspace.prefetch(db, call.slot, call.hash));
         }
     }

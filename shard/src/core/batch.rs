@@ -1,6 +1,5 @@
 //! One batch: the complete commands at the front of a connection's input that can be routed by their keys alone.
 
-use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs, Span};
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
@@ -10,14 +9,12 @@ use crate::command::Run;
 use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
-use crate::mesh::baton::{Errand, Leave, Visit};
 use crate::mesh::{CoreId, Mesh};
 use crate::resp::{Auth, Limits, Step};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
 use crate::settings::PipelineOrder;
 use crate::shard::{OUT_BYTES_PER_TURN_MAX, Shard};
-use crate::slowlog::Slow;
 
 use super::{Inner, pause};
 
@@ -26,9 +23,6 @@ pub(super) const BATCH_COMMANDS_MAX: usize = 512;
 
 /// Arguments of a command that a visitor carries out, in bytes: a visit is short (`cores.md` §3.1).
 const VISIT_BYTES_MAX: usize = 16 << 10;
-
-/// Commands that one batch carries out as a visitor, before the rest goes as a hop.
-const VISITED_MAX: usize = 64;
 
 /// Buffers of the batch that is being worked on; kept from one to the next.
 #[derive(Default)]
@@ -51,8 +45,7 @@ enum End {
     Failed(crate::resp::ProtocolError),
 }
 
-/// The cores that a batch visits or sends to.
-type Visits<'a> = SmallVec<[(CoreId, Visit<'a, Shard>); 2]>;
+/// The cores that a batch sends to, with what they get.
 type Hops = SmallVec<[(CoreId, Box<Hop>); 2]>;
 
 /// Whether a connection may have more to do at once.
@@ -73,7 +66,7 @@ impl<R: Ring> Inner<R> {
         batch.calls.clear();
         let end = self.fill(conn, &input, &mut batch);
         if !batch.calls.is_empty() {
-            self.carry_out(mesh, conn, &input, &batch);
+            self.carry_out(conn, &input, &batch);
         }
         let (rests, done) = (conn.waiting != Waiting::No, batch.calls.len());
         let progress = match end {
@@ -182,66 +175,45 @@ impl<R: Ring> Inner<R> {
         Some((call, self.map.owner(slot)))
     }
 
-    /// Carries out a batch: here, as a visitor, or by hops.
-    fn carry_out(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, input: &[u8], batch: &Batch) {
+    /// Carries out a batch: here, or by hops.
+    fn carry_out(&mut self, conn: &mut Conn, input: &[u8], batch: &Batch) {
         let context = conn.session.context(self.pauses.is_in_force(self.now));
         let mut flight = conn.flight.take();
-        let mut visits: Visits = SmallVec::new();
         let mut hops: Hops = SmallVec::new();
-        let mut slow = Vec::new();
         self.prefetch(&batch.calls, context.caller.db);
-        let (now, visits_allowed) =
-            (self.owner.shard().now, self.settings.visits && !self.pauses.is_in_force(self.now));
-        let (begun, db) = (conn.out.len(), self.owner.shard().keyspace.db(context.caller.db as usize));
-        let mut visited = 0;
+        let begun = conn.out.len();
         let mut started = ticks();
         for (call, target) in &batch.calls {
             let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
             let command = self.table.get(call.command);
-            // Past its share of replies the connection goes on in the next turn, wherever its commands run.
-            let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
-            let away = written > OUT_BYTES_PER_TURN_MAX || hops.iter().any(|(core, _)| core == target);
-            let small = command.is(Flags::VISITABLE) && args.bytes() <= VISIT_BYTES_MAX;
-            let shard = match *target == self.id {
-                true => {
-                    if !small {
-                        // It may take long: no baton is held meanwhile.
-                        end_visits(&mut visits, &mut self.ring, &mut slow);
-                    }
-                    Some(self.owner.shard())
+            let away = hops.iter().position(|(core, _)| core == target);
+            if *target == self.id && away.is_none() {
+                let shard = self.owner.shard();
+                // Past its share of replies the connection goes on in the next turn.
+                let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
+                if shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                    let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
+                    started = reply_with(conn, aside, call.muted, |out| {
+                        shard.execute(command, &context, Some((call.slot, call.hash)), args, started, out)
+                    });
+                    continue;
                 }
-                false if visits_allowed && small && !away && visited < VISITED_MAX && !self.is_owed_mail(*target) => {
-                    visited += 1;
-                    let shard = visit(&mut visits, mesh, *target, now, &mut self.ring);
-                    shard.filter(|shard| db.is_none_or(|db| shard.is_light(db, call.slot, call.hash)))
-                }
-                false => None,
-            };
-            if let Some(shard) = shard.filter(|shard| !away && shard.is_free(call.slot)) {
-                self.cron.traffic.visits += u64::from(*target != self.id);
-                let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
-                started = reply_with(conn, aside, call.muted, |out| {
-                    shard.execute(command, &context, Some((call.slot, call.hash)), args, started, out)
-                });
-                continue;
             }
-            let hop = match hops.iter().position(|(core, _)| core == target) {
-                Some(index) => &mut hops[index].1,
-                None => {
-                    let mut hop = self.hop();
-                    hop.context = context;
-                    hop.home = Some((self.id, conn.id));
-                    hop.target = *target;
-                    hops.push((*target, hop));
-                    &mut hops.last_mut().expect("it was just pushed").1
-                }
-            };
+            let index = away.unwrap_or_else(|| {
+                let mut hop = self.hop();
+                hop.context = context;
+                hop.home = Some((self.id, conn.id));
+                hop.target = *target;
+                hops.push((*target, hop));
+                hops.len() - 1
+            });
+            let hop = &mut hops[index].1;
             hop.writes |= pause::writes(command);
+            hop.heavy |= !command.is(Flags::VISITABLE) || args.bytes() > VISIT_BYTES_MAX;
             hop.push(*call, args);
             flight.get_or_insert_default().expect(*target);
         }
-        end_visits(&mut visits, &mut self.ring, &mut slow);
-        slow.append(&mut self.owner.shard().slow);
+        let mut slow = std::mem::take(&mut self.owner.shard().slow);
         self.log_slow(&conn.session, &mut slow);
         if !hops.is_empty() {
             conn.waiting = Waiting::Hops;
@@ -271,7 +243,6 @@ impl<R: Ring> Inner<R> {
                 // Its slot is on loan, or it has had its share of this turn.
                 self.unfinished.push(hop);
             } else {
-                self.cron.traffic.hops += hop.calls().len() as u64;
                 self.outboxes.hop(target.into(), hop);
             }
         }
@@ -296,44 +267,5 @@ fn reply_with<T>(conn: &mut Conn, aside: Option<&mut Flight>, muted: bool, write
             flight.replied_here(bytes);
             result
         }
-    }
-}
-
-/// The shard of a parked core, visited from the first command of the batch that needs it. One that a client pause holds is not
-/// visited, even if this core has not heard of the pause.
-#[inline]
-fn visit<'v, 'm>(
-    visits: &'v mut Visits<'m>,
-    mesh: &'m Mesh<Shard>,
-    target: CoreId,
-    now: UnixMillis,
-    ring: &mut impl Ring,
-) -> Option<&'v mut Shard> {
-    if let Some(index) = visits.iter().position(|(core, _)| *core == target) {
-        return Some(&mut visits[index].1);
-    }
-    let mut visit = mesh.baton(target).try_visit()?;
-    if visit.paused {
-        leave(visit, target, ring);
-        return None;
-    }
-    visit.advance(now);
-    visits.push((target, visit));
-    visits.last_mut().map(|(_, visit)| &mut **visit)
-}
-
-/// Ends all visits, takes along what was slow, and wakes the owners to whom the release owes it.
-fn end_visits(visits: &mut Visits<'_>, ring: &mut impl Ring, slow: &mut Vec<Slow>) {
-    for (target, mut visit) in visits.drain(..) {
-        slow.append(&mut visit.slow);
-        leave(visit, target, ring);
-    }
-}
-
-/// Puts a baton back, and wakes the owner if the release owes it that.
-fn leave(visit: Visit<'_, Shard>, target: CoreId, ring: &mut impl Ring) {
-    if visit.leave(Errand::None) == Leave::WakeOwner {
-        ring.wake_core(target.0);
-        ring.submit();
     }
 }

@@ -19,6 +19,7 @@ mod outbox;
 mod pause;
 mod post;
 mod units;
+mod visits;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

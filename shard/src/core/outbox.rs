@@ -51,6 +51,16 @@ impl<S> Outboxes<S> {
         self.to(to).hops.push(hop);
     }
 
+    /// Takes the hops to a core that are not posted, for a visitor; what it leaves comes back by `hop`.
+    pub(super) fn take_hops(&mut self, to: Address) -> Vec<Box<Hop>> {
+        std::mem::take(&mut self.boxes[to.0 as usize].hops)
+    }
+
+    /// True if hops to a core are not posted.
+    pub(super) fn has_hops_for(&self, to: Address) -> bool {
+        !self.boxes[to.0 as usize].hops.is_empty()
+    }
+
     /// A hop that is done, on its way home.
     pub(super) fn done(&mut self, to: Address, hop: Box<Hop>) {
         self.to(to).done.push(hop);
@@ -94,11 +104,13 @@ impl<S> Outboxes<S> {
         self.fresh
     }
 
-    /// Hands everything that has room to the mailboxes. What lacks a credit stays until an answer brings one.
-    pub(super) fn post(&mut self, ends: &mut Ends<Mail<S>>) {
+    /// Hands everything that has room to the mailboxes. What lacks a credit stays until an answer brings one. Returns how many
+    /// commands went out in hops.
+    pub(super) fn post(&mut self, ends: &mut Ends<Mail<S>>) -> u64 {
         if !std::mem::take(&mut self.fresh) {
-            return;
+            return 0;
         }
+        let mut commands = 0;
         for (index, outbox) in self.boxes.iter_mut().enumerate() {
             let to = Address(index as u16);
             let full = "credits keep room in every lane";
@@ -117,6 +129,7 @@ impl<S> Outboxes<S> {
             if covered > 0 {
                 let later = outbox.hops.split_off(covered);
                 let hops = std::mem::replace(&mut outbox.hops, later);
+                commands += hops.iter().map(|hop| hop.left() as u64).sum::<u64>();
                 ends.send(to, Mail::Hops(hops)).ok().expect(full);
             }
             while let Some(notice) = outbox.notices.pop_front() {
@@ -127,5 +140,6 @@ impl<S> Outboxes<S> {
                 }
             }
         }
+        commands
     }
 }

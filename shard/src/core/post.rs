@@ -14,6 +14,9 @@ use super::Inner;
 /// Messages taken from one sender in one turn.
 const MESSAGES_PER_SENDER_MAX: usize = 64;
 
+/// Rounds of visits in one turn: connections whose hops are back go on and may have further ones, which then go by mail.
+const VISITS_PER_TURN_MAX: usize = 4;
+
 impl<R: Ring> Inner<R> {
     /// Handles what arrived in the mailboxes.
     pub(super) fn receive_mail(&mut self, mesh: &Mesh<Shard>) {
@@ -29,15 +32,21 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// What the parts of a turn left for later in the turn: hops that are back, own questions, work whose slots came free.
+    /// What the parts of a turn left for later in the turn: hops that are back, own questions, work whose slots came free, and
+    /// hops to cores that are parked.
     pub(super) fn loose_ends(&mut self, mesh: &Mesh<Shard>) {
         self.answer_own(mesh);
+        let mut visits = 0;
         loop {
             self.bring_home(mesh);
             self.confirm_pause(mesh);
             if std::mem::take(&mut self.owner.shard().freed) {
                 self.release(mesh);
-            } else if self.returned.is_empty() {
+                continue;
+            }
+            visits += 1;
+            let may_visit = visits <= VISITS_PER_TURN_MAX;
+            if self.returned.is_empty() && !(may_visit && self.visit_parked(mesh)) {
                 break;
             }
         }
@@ -138,7 +147,7 @@ impl<R: Ring> Inner<R> {
 
     /// Posts the turn's mail and wakes the targets that are parked.
     pub(super) fn post_mail(&mut self, mesh: &Mesh<Shard>) {
-        self.outboxes.post(&mut self.ends);
+        self.cron.traffic.hops += self.outboxes.post(&mut self.ends);
         let ring = &mut self.ring;
         let wake_service = &self.wake_service;
         self.ends.flush(|to| {

@@ -1,0 +1,41 @@
+//! Visits: hops to a parked core are carried out here, so that nobody is woken for them (`cores.md` §3).
+//!
+//! A visit is the last chance before mail: all hops that the turn made for one core are carried out in one go, with their entries
+//! fetched ahead. The baton is held for nothing else: an owner that wakes meanwhile waits for it, and long if the visitor is
+//! preempted with it in hand.
+
+use crate::mesh::baton::{Errand, Leave};
+use crate::mesh::{CoreId, Mesh};
+use crate::ring::Ring;
+use crate::shard::Shard;
+
+use super::Inner;
+
+impl<R: Ring> Inner<R> {
+    /// Carries out the turn's hops to parked cores. True if some are back.
+    pub(super) fn visit_parked(&mut self, mesh: &Mesh<Shard>) -> bool {
+        if self.settings.visits && self.outboxes.is_ready() && !self.pauses.is_in_force(self.now) {
+            (0..mesh.cores()).for_each(|core| self.visit(mesh, CoreId(core as u16)));
+        }
+        !self.returned.is_empty()
+    }
+
+    /// Carries out the hops to one core, if it is parked and nothing of ours is on its way there.
+    fn visit(&mut self, mesh: &Mesh<Shard>, core: CoreId) {
+        if !self.outboxes.has_hops_for(core.into()) || self.ends.has_unflushed(core.into()) {
+            return;
+        }
+        let Some(mut visit) = mesh.baton(core).try_visit() else { return };
+        // One that a client pause holds is not worked on, even if this core has not heard of the pause.
+        if !visit.paused {
+            visit.advance(self.owner.shard().now);
+            let outboxes = &mut self.outboxes;
+            let hops = outboxes.take_hops(core.into());
+            self.cron.traffic.visits += visit.visited_by(hops, &mut self.returned, |hop| outboxes.hop(core.into(), hop));
+        }
+        if visit.leave(Errand::None) == Leave::WakeOwner {
+            self.ring.wake_core(core.0);
+            self.ring.submit();
+        }
+    }
+}
