@@ -31,7 +31,8 @@ impl<R: Ring> Inner<R> {
             visit.advance(self.owner.shard().now);
             let outboxes = &mut self.outboxes;
             let hops = outboxes.take_hops(core.into());
-            self.cron.traffic.visits += visit.visited_by(hops, &mut self.returned, |hop| outboxes.hop(core.into(), hop));
+            self.cron.traffic.visits +=
+                visit.visited_by(hops, &mut self.returned, |hop| outboxes.hop(core.into(), hop));
         }
         if visit.leave(Errand::None) == Leave::WakeOwner {
             self.ring.wake_core(core.0);

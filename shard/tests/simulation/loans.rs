@@ -21,7 +21,7 @@ const CLIENTS: usize = 6;
 const ROUNDS: usize = 30;
 
 /// The first `count` keys of one core, each with a slot of its own.
-fn keys_of(core: u16, count: usize) -> Vec<String> {
+pub(crate) fn keys_of(core: u16, count: usize) -> Vec<String> {
     let map = SlotMap::striped(CORES);
     let mut slots = Vec::new();
     let of_core = (0..).map(|n| format!("key:{n}")).filter(|key| {
