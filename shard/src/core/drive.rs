@@ -38,7 +38,13 @@ impl<R: Ring> Inner<R> {
             };
             match progress {
                 Progress::More(done) => commands += done.max(1),
-                Progress::Rest => break,
+                Progress::Rest => {
+                    // A batch that rests ends the connection only for malformed input, with an error reply.
+                    if conn.closing != Closing::No {
+                        self.owner.shard().stats.rejected(None, b"ERR");
+                    }
+                    break;
+                }
             }
         }
         self.settle(conn);
