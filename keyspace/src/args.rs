@@ -72,16 +72,25 @@ impl<'a> Args<'a> {
         self.spans.iter().map(move |span| span.of(buf))
     }
 
-    /// True if argument `index` is `word`, whatever the case of its letters.
+    /// True if argument `index` [`spells`] `word`.
     #[inline]
     pub fn is(&self, index: usize, word: &str) -> bool {
-        self.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+        self.get(index).is_some_and(|arg| spells(arg, word))
     }
 
     /// Bytes of all arguments together.
     pub fn bytes(&self) -> usize {
         self.spans.iter().map(|span| span.len as usize).sum()
     }
+}
+
+/// True if an argument is the option `word`, whatever the case of its letters. Options are C strings to Redis: what follows a zero byte
+/// does not count. Names of commands and subcommands are not compared in this way.
+#[inline]
+pub fn spells(arg: &[u8], word: &str) -> bool {
+    let (word, letters) = (word.as_bytes(), arg.get(..word.len()));
+    letters.is_some_and(|letters| letters.eq_ignore_ascii_case(word))
+        && arg.get(word.len()).is_none_or(|&byte| byte == 0)
 }
 
 impl<'a> std::ops::Index<usize> for Args<'a> {

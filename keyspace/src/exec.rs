@@ -4,6 +4,7 @@
 //! forget a deadline, a counter or the memory figures.
 
 use evict::access::AccessBits;
+use evict::gate::{self, DataSet, GateContext, GateFlags, Role, Verdict, gate};
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -12,7 +13,7 @@ use crate::refusal::Outcome;
 use crate::reply::Reply;
 use crate::slot::Slot;
 use crate::spec::CommandSpec;
-use crate::store::{Db, Key, Keyspace, is_expired};
+use crate::store::{Db, Key, Keyspace};
 use crate::table::Place;
 
 /// A data command's handler: writes one reply, or refuses and changes nothing.
@@ -33,7 +34,8 @@ pub struct Caller {
     pub db: u16,
     /// `CLIENT NO-TOUCH on`: look-ups leave the access bits alone.
     pub no_touch: bool,
-    /// `CLIENT PAUSE` is in force for expiry: what is expired is hidden but not removed.
+    /// `CLIENT PAUSE` is in force for expiry: what is expired is hidden but not removed. Never for a command that writes: it would
+    /// store a second entry beside the one that it does not see.
     pub expiry_paused: bool,
 }
 
@@ -134,19 +136,29 @@ impl<'a> Exec<'a> {
     #[inline]
     pub fn peek_in(&mut self, db: Db, key: &Key) -> Option<Place> {
         let place = self.keyspace.locate(db, key)?;
-        if is_expired(self.keyspace.at(db, key.slot, place).deadline(), self.now) {
-            self.expire(db, key, place);
-            return None;
+        let deadline = self.keyspace.at(db, key.slot, place).deadline();
+        match gate(&self.gate_context(), deadline, GateFlags::NONE) {
+            Verdict::Valid => Some(place),
+            Verdict::Expired => None,
+            Verdict::Delete => {
+                self.expire(db, key, place);
+                None
+            }
         }
-        Some(place)
+    }
+
+    /// What the expiry gate needs to know of this command. There are no replicas, no scripts and nothing to load.
+    #[inline]
+    fn gate_context(&self) -> GateContext {
+        let expiry = if self.caller.expiry_paused { gate::Expiry::Paused } else { gate::Expiry::Running };
+        let (role, caller, data_set) = (Role::Master, gate::Caller::Client, DataSet::Ready);
+        GateContext { now: self.now, role, caller, data_set, expiry }
     }
 
     #[cold]
     fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        if !self.caller.expiry_paused {
-            self.keyspace.remove(db, key.slot, key.hash, place);
-            self.keyspace.stats.expired_keys += 1;
-        }
+        self.keyspace.remove(db, key.slot, key.hash, place);
+        self.keyspace.stats.expired_keys += 1;
     }
 
     /// The entry at a place.

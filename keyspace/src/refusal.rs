@@ -45,6 +45,11 @@ impl Refusal {
         Refusal::owned([before.as_bytes(), quoted(word, QUOTED_BYTES_MAX), after.as_bytes()].concat())
     }
 
+    /// A refusal that quotes a client's whole word between two texts, up to its first zero byte as a C string ends there.
+    pub fn naming(before: &str, word: &[u8], after: &str) -> Refusal {
+        Refusal::owned([before.as_bytes(), quoted(word, usize::MAX), after.as_bytes()].concat())
+    }
+
     /// The whole error, code first, without the leading `-`.
     pub fn text(&self) -> Cow<'_, [u8]> {
         let text = match self {

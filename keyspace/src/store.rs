@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use evict::gate::expired_on_access;
 use evict::time::UnixMillis;
 
 use crate::entry::Entry;
@@ -432,8 +433,9 @@ fn empty_slots() -> Box<[SlotTables]> {
     (0..SLOTS).map(|_| SlotTables::default()).collect()
 }
 
-/// True if an entry with this deadline is hidden from a command at `now`: strictly after its time.
+/// True if an entry with this deadline is hidden at `now` from a command that walks over entries: the border of the expiry gate, by which
+/// look-ups of single keys go.
 #[inline]
 pub fn is_expired(deadline: Option<UnixMillis>, now: UnixMillis) -> bool {
-    deadline.is_some_and(|at| now > at)
+    deadline.is_some_and(|at| expired_on_access(now, at))
 }

@@ -3,10 +3,20 @@
 use keyspace::args::OwnedArgs;
 
 use crate::flight::Flight;
+use crate::mesh::loans::PARKED_WORK_MAX;
+use crate::mesh::mailbox::REQUESTS_PER_PAIR_MAX;
 use crate::resp::Parser;
 use crate::ring::ConnId;
 use crate::session::Session;
 use crate::unit::UnitSeq;
+
+/// Most connections of one core, with what is under way for those that are gone. Whoever comes then is refused, as above `maxclients`.
+pub const CONNECTIONS_PER_CORE_MAX: usize = 131_072;
+
+const _: () = assert!(
+    1_023 * REQUESTS_PER_PAIR_MAX + CONNECTIONS_PER_CORE_MAX <= PARKED_WORK_MAX,
+    "an owner can park all that credits and its own connections bring"
+);
 
 /// What a connection waits for before it takes its next command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +123,15 @@ impl Conn {
             return;
         }
         self.parser.drained();
+    }
+
+    /// Pieces of work that are under way for it: each comes back, whether it is still there or not.
+    pub fn under_way(&self) -> usize {
+        match self.waiting {
+            Waiting::No | Waiting::Pause => 0,
+            Waiting::Hops => self.flight.as_ref().map_or(0, |flight| flight.outstanding()),
+            Waiting::Unit(_) | Waiting::Answers(_) => 1,
+        }
     }
 
     /// Bytes that it holds on the heap.

@@ -67,9 +67,9 @@ impl Flight {
         self.outstanding == 0
     }
 
-    /// True while hops are under way.
-    pub fn is_under_way(&self) -> bool {
-        self.outstanding > 0
+    /// Hops that are under way.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
     }
 
     /// Appends all replies in request order and gives the hops back for reuse.

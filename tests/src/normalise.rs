@@ -3,6 +3,8 @@
 //! Whatever is not named here is compared byte for byte. Two of them are conversations: they ask the server further
 //! questions and compare the answers.
 
+mod docs;
+
 use crate::exceptions::{CLIENT_FIELDS_OF_THE_MOMENT, HELP_LINES_OF_7_2, INFO_DYNAMIC, INFO_FIELDS, STATS_TIMES};
 use crate::frame::Frame;
 use std::collections::BTreeSet;
@@ -36,6 +38,8 @@ pub enum Normaliser {
     Help,
     /// `names`: a map or list of pairs: each name of Redis is there (MEMORY STATS).
     Names,
+    /// `docs`: COMMAND DOCS: equal but for texts, and for what later versions brought.
+    Docs,
     /// `code`: an error with the same first word (texts that quote addresses or lines of the process).
     Code,
 }
@@ -54,6 +58,7 @@ const NAMES: &[(&str, Normaliser)] = &[
     ("hello", Normaliser::Hello),
     ("help", Normaliser::Help),
     ("names", Normaliser::Names),
+    ("docs", Normaliser::Docs),
     ("code", Normaliser::Code),
 ];
 
@@ -92,6 +97,7 @@ impl Normaliser {
             Normaliser::Hello => same_type(reference, ours) && hello(reference, ours),
             Normaliser::Info => same_type(reference, ours) && info(reference, ours),
             Normaliser::Help => help(reference, ours),
+            Normaliser::Docs => docs::agree(reference, ours),
             Normaliser::Names => same_type(reference, ours) && names(reference, ours),
         }
     }

@@ -145,10 +145,6 @@ fn help_names_every_setting() {
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{output}");
         for (name, _) in settings.pairs().expect("CONFIG GET answers pairs") {
             let name = String::from_utf8_lossy(name.text().unwrap_or_default()).into_owned();
-            if name == "lua-time-limit" {
-                // An alias of busy-reply-threshold, for old scripts only.
-                continue;
-            }
             assert!(output.contains(&format!("--{name}")), "--{name} in --help");
         }
     }

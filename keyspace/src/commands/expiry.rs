@@ -5,7 +5,7 @@
 
 use evict::time::UnixMillis;
 
-use crate::args::Args;
+use crate::args::{Args, spells};
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -123,15 +123,12 @@ impl Conditions {
     fn parse(options: Args) -> Result<Conditions, Refusal> {
         let mut found = Conditions::default();
         for option in options.iter() {
-            match option.to_ascii_lowercase().as_slice() {
-                b"nx" => found.nx = true,
-                b"xx" => found.xx = true,
-                b"gt" => found.gt = true,
-                b"lt" => found.lt = true,
-                _ => {
-                    let option = String::from_utf8_lossy(option);
-                    return Err(Refusal::owned(format!("ERR Unsupported option {option}")));
-                }
+            match option {
+                word if spells(word, "nx") => found.nx = true,
+                word if spells(word, "xx") => found.xx = true,
+                word if spells(word, "gt") => found.gt = true,
+                word if spells(word, "lt") => found.lt = true,
+                _ => return Err(Refusal::naming("ERR Unsupported option ", option, "")),
             }
         }
         if found.nx && (found.xx || found.gt || found.lt) {

@@ -178,3 +178,15 @@ fn telling() {
         ("ttl k", ":0"),
     ]);
 }
+
+#[test]
+fn what_is_expired_is_hidden_while_expiry_is_paused_and_removed_otherwise() {
+    let mut desk = Desk::new();
+    desk.run("set k v px 1");
+    desk.run("@later 2");
+    desk.caller.expiry_paused = true;
+    assert_eq!([desk.run("get k"), desk.run("exists k"), desk.run("dbsize")], ["$-1", ":0", ":1"]);
+    desk.caller.expiry_paused = false;
+    assert_eq!([desk.run("get k"), desk.run("dbsize")], ["$-1", ":0"]);
+    assert_eq!(desk.keyspace.stats.expired_keys, 1);
+}

@@ -5,7 +5,7 @@
 //! that bit is also the direction in which the subsequence is read back. Which of several longest ones is found, and how it
 //! falls into ranges, is as in Redis: from the end, and along the second string where both directions are as good.
 
-use crate::args::Args;
+use crate::args::{Args, spells};
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -74,10 +74,10 @@ fn options(args: Args) -> Result<Options, Refusal> {
     let mut index = 0;
     while index < args.len() {
         match args.at(index) {
-            word if word.eq_ignore_ascii_case(b"len") => options.len = true,
-            word if word.eq_ignore_ascii_case(b"idx") => options.idx = true,
-            word if word.eq_ignore_ascii_case(b"withmatchlen") => options.match_len = true,
-            word if word.eq_ignore_ascii_case(b"minmatchlen") && index + 1 < args.len() => {
+            word if spells(word, "len") => options.len = true,
+            word if spells(word, "idx") => options.idx = true,
+            word if spells(word, "withmatchlen") => options.match_len = true,
+            word if spells(word, "minmatchlen") && index + 1 < args.len() => {
                 let min = parse_i64(args.at(index + 1)).ok_or(Refusal::NotInteger)?;
                 options.match_len_min = usize::try_from(min).unwrap_or(0);
                 index += 1;

@@ -11,7 +11,7 @@
 use evict::time::UnixMillis;
 
 use super::keys::type_name;
-use crate::args::Args;
+use crate::args::{Args, spells};
 use crate::entry::Entry;
 use crate::glob::{self, Case};
 use crate::number::parse_i64;
@@ -107,7 +107,7 @@ impl ScanRequest {
 
     /// Whether the reply is to show an entry, if it lives.
     fn wants(&self, entry: &Entry) -> bool {
-        self.type_name.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(type_name(entry).as_bytes()))
+        self.type_name.as_ref().is_none_or(|name| spells(name, type_name(entry)))
             && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, entry.key(), Case::Exact))
     }
 

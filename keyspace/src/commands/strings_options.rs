@@ -5,7 +5,7 @@
 
 use evict::time::UnixMillis;
 
-use crate::args::Args;
+use crate::args::{Args, spells};
 use crate::exec::Expiry;
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
@@ -103,7 +103,7 @@ fn time_form(word: &[u8]) -> Option<TimeForm> {
         ("exat", TimeForm::UnixSeconds),
         ("pxat", TimeForm::UnixMillis),
     ];
-    forms.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())).map(|(_, form)| form)
+    forms.into_iter().find(|(name, _)| spells(word, name)).map(|(_, form)| form)
 }
 
 /// The deadline that a time argument means at `now`. `command` is named in the refusal of a time that is not positive or

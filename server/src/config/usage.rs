@@ -53,7 +53,8 @@ wins over CONFIG.toml. Settings, by their tables in CONFIG.toml:
             let default = String::from_utf8_lossy(&row.get(&defaults)).into_owned();
             let default = if default.contains(' ') || default.is_empty() { format!("\"{default}\"") } else { default };
             line(&mut text, &format!("  --{} {default}", row.name));
-            line(&mut text, &format!("      {}", sentence(row)));
+            let aliases: String = row.aliases.iter().map(|alias| format!(" Also --{alias}.")).collect();
+            line(&mut text, &format!("      {}{aliases}", sentence(row)));
         }
     }
     text

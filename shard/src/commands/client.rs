@@ -303,14 +303,15 @@ fn is_word(text: &[u8]) -> bool {
 }
 
 fn setinfo(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
-    let attribute = String::from_utf8_lossy(args.at(2));
+    let attribute = args.at(2);
     let place = match () {
         () if args.is(2, "lib-name") => &mut exec.session.lib_name,
         () if args.is(2, "lib-ver") => &mut exec.session.lib_ver,
-        () => return Err(Refusal::owned(format!("ERR Unrecognized option '{attribute}'"))),
+        () => return Err(Refusal::naming("ERR Unrecognized option '", attribute, "'")),
     };
     if !is_word(args.at(3)) {
-        return Err(Refusal::owned(format!("ERR {attribute} cannot contain spaces, newlines or special characters.")));
+        let after = " cannot contain spaces, newlines or special characters.";
+        return Err(Refusal::naming("ERR ", attribute, after));
     }
     *place = args.at(3).to_vec();
     reply.ok();
@@ -368,8 +369,8 @@ fn unblock(_: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
 
 /// What a subcommand answers to arguments that its arity allows and its syntax does not. It quotes the client's word.
 pub(super) fn too_many(args: Args) -> Refusal {
-    let word = String::from_utf8_lossy(args.at(1));
-    Refusal::owned(format!("ERR unknown subcommand or wrong number of arguments for '{word}'. Try CLIENT HELP."))
+    let before = "ERR unknown subcommand or wrong number of arguments for '";
+    Refusal::naming(before, args.at(1), "'. Try CLIENT HELP.")
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {

@@ -1,5 +1,6 @@
 //! Which clients CLIENT LIST and CLIENT KILL mean. Pure.
 
+use keyspace::args::spells;
 use keyspace::refusal::Refusal;
 
 use crate::session::Session;
@@ -20,12 +21,12 @@ pub enum ClientType {
 impl ClientType {
     /// Reads its name.
     pub fn parse(word: &[u8]) -> Result<ClientType, Refusal> {
-        match word.to_ascii_lowercase().as_slice() {
-            b"normal" => Ok(ClientType::Normal),
-            b"master" => Ok(ClientType::Primary),
-            b"slave" | b"replica" => Ok(ClientType::Replica),
-            b"pubsub" => Ok(ClientType::Pubsub),
-            _ => Err(Refusal::owned(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))),
+        match word {
+            _ if spells(word, "normal") => Ok(ClientType::Normal),
+            _ if spells(word, "master") => Ok(ClientType::Primary),
+            _ if spells(word, "slave") || spells(word, "replica") => Ok(ClientType::Replica),
+            _ if spells(word, "pubsub") => Ok(ClientType::Pubsub),
+            _ => Err(Refusal::naming("ERR Unknown client type '", word, "'")),
         }
     }
 }

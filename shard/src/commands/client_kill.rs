@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyspace::args::Args;
+use keyspace::args::{Args, spells};
 use keyspace::number::parse_i64;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
@@ -60,12 +60,12 @@ fn parse_option(request: &mut Request, args: Args, index: usize, value: &[u8]) -
         filter.laddr = Some(value.to_vec());
     } else if args.is(index, "user") {
         if value != DEFAULT_USER.as_bytes() {
-            return Err(Refusal::owned(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
+            return Err(Refusal::naming("ERR No such user '", value, "'"));
         }
     } else if args.is(index, "skipme") {
-        request.skip_me = match value.to_ascii_lowercase().as_slice() {
-            b"yes" => true,
-            b"no" => false,
+        request.skip_me = match value {
+            _ if spells(value, "yes") => true,
+            _ if spells(value, "no") => false,
             _ => return Err(Refusal::Syntax),
         };
     } else if args.is(index, "maxage") {

@@ -216,10 +216,10 @@ impl<'a> Filter<'a> {
         if args.len() != 3 || !args.is(0, "filterby") {
             return Err(Refusal::Syntax);
         }
-        match args.at(1).to_ascii_lowercase().as_slice() {
-            b"module" => Ok(Filter::Module),
-            b"aclcat" => Ok(Filter::Category(Categories::named(args.at(2)))),
-            b"pattern" => Ok(Filter::Pattern(args.at(2))),
+        match args.at(2) {
+            _ if args.is(1, "module") => Ok(Filter::Module),
+            category if args.is(1, "aclcat") => Ok(Filter::Category(Categories::named(category))),
+            pattern if args.is(1, "pattern") => Ok(Filter::Pattern(pattern)),
             _ => Err(Refusal::Syntax),
         }
     }

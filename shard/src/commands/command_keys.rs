@@ -34,7 +34,10 @@ pub(super) fn getkeysandflags(exec: &mut SessionExec, args: Args, reply: &mut Re
 
 /// Indexes of the keys of a command, in order, and what it does to each.
 pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, usize)>, Refusal> {
-    let command = table.named_by(args).ok_or(Refusal::Text("ERR Invalid command specified"))?;
+    let named = table.named_by(args).or_else(|| table.find_command(args.at(0)).filter(|named| named.is(Flags::SYSCMD)));
+    let named = named.ok_or(Refusal::Text("ERR Invalid command specified"))?;
+    // A container that hides its subcommands hides their keys.
+    let command = table.get(table.shown(named.id));
     let spec = command.spec;
     if !spec.has_keys() {
         return Err(Refusal::Text("ERR The command has no key arguments"));

@@ -41,7 +41,8 @@ const HELP: &[&str] = &[
     "    Makes <count> keys named <prefix>:<number> (default: key), with values of",
     "    <size> bytes or value:<number>.",
     "SET-ACTIVE-EXPIRE <0|1>",
-    "    Turns the removal of expired keys that nobody asks for off or on.",
+    "    Accepted for test suites: what has expired is removed when it is asked for,",
+    "    and never before.",
     "SLEEP <seconds>",
     "    Stops all cores for <seconds>, a decimal number.",
     "STRINGMATCH-LEN <pattern> <string>",
@@ -65,7 +66,7 @@ fn debug(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
                 Ok(())
             });
         }
-        // No core removes expired keys that nobody asks for, so there is nothing to turn off or on.
+        // Suites say 0 so that what has expired stays until it is asked for, and 1 for the default: here that is the same.
         3 if args.is(1, "set-active-expire") => reply.ok(),
         3 if args.is(1, "log") => {
             let message = &args[2][..args[2].len().min(LOG_BYTES_MAX)];

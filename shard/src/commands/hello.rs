@@ -94,8 +94,7 @@ fn hello(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
             set_name(exec.session, args.at(index + 1))?;
             index += 2;
         } else {
-            let option = String::from_utf8_lossy(args.at(index));
-            return Err(Refusal::owned(format!("ERR Syntax error in HELLO option '{option}'")));
+            return Err(Refusal::naming("ERR Syntax error in HELLO option '", args.at(index), "'"));
         }
     }
     if exec.session.auth == Auth::Needed {

@@ -213,7 +213,10 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let gathering = self.gatherings.remove(&reply.id).expect("it was just there");
-        let Some(mut conn) = self.conns.take(gathering.conn) else { return };
+        let Some(mut conn) = self.conns.take(gathering.conn) else {
+            self.abandoned -= 1;
+            return;
+        };
         conn.waiting = Waiting::No;
         self.finish(mesh, &mut conn, gathering);
         self.drive(mesh, conn);

@@ -38,7 +38,13 @@ impl<R: Ring> Inner<R> {
             };
             match progress {
                 Progress::More(done) => commands += done.max(1),
-                Progress::Rest => break,
+                Progress::Rest => {
+                    // A batch that rests ends the connection only for malformed input, with an error reply.
+                    if conn.closing != Closing::No {
+                        self.owner.shard().stats.rejected(None, b"ERR");
+                    }
+                    break;
+                }
             }
         }
         self.settle(conn);
@@ -131,9 +137,11 @@ impl<R: Ring> Inner<R> {
         self.now.monotonic_us - since > soft_seconds * 1_000_000
     }
 
-    /// Ends a connection that was taken out. What it waits for finds it gone.
+    /// Ends a connection that was taken out. What it waits for finds it gone; until then that has the connection's place among the
+    /// clients, or a core that does not take turns for a while could be given any number of commands by clients that come and go.
     pub(super) fn end(&mut self, mut conn: Box<Conn>) {
         self.ring.close(conn.id);
+        self.abandoned += conn.under_way();
         self.conns.gone();
         self.cron.traffic.closed += 1;
         let (input, out) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.out));

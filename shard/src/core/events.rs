@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::conn::{Closing, Conn};
+use crate::conn::{CONNECTIONS_PER_CORE_MAX, Closing, Conn};
 use crate::mail::{Accepted, Mail};
 use crate::mesh::{CoreId, Mesh};
 use crate::resp::Auth;
@@ -118,6 +118,13 @@ impl<R: Ring> Inner<R> {
         }
     }
 
+    /// True if there are more clients than there may be, the one that just came included.
+    fn is_full(&self, mesh: &Mesh<Shard>) -> bool {
+        let published = (0..mesh.cores()).map(|core| mesh.published(CoreId(core as u16)));
+        let clients: u64 = published.map(|core| core.connections.get() + core.abandoned.get()).sum();
+        clients > self.settings.maxclients as u64 || self.conns.len() + self.abandoned >= CONNECTIONS_PER_CORE_MAX
+    }
+
     /// Takes on a connection that is counted as this core's already.
     pub(super) fn welcome(&mut self, mesh: &Mesh<Shard>, accepted: Accepted<R::Socket>) {
         let id = self.ring.adopt(accepted.socket);
@@ -130,8 +137,7 @@ impl<R: Ring> Inner<R> {
         let number = self.client_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let now_us = self.now.monotonic_us;
         let session = Session::new(number, auth, now_us, addresses.peer, addresses.local, accepted.unix);
-        let total: u64 = (0..mesh.cores()).map(|core| mesh.published(CoreId(core as u16)).connections.get()).sum();
-        let refusal = if total > self.settings.maxclients as u64 {
+        let refusal = if self.is_full(mesh) {
             self.cron.traffic.rejected += 1;
             Some(TOO_MANY_CLIENTS)
         } else if self.settings.protected_mode && auth == Auth::Done && !session.is_local() && self.server.default_bind

@@ -137,6 +137,8 @@ struct Inner<R: Ring> {
     units: HashMap<UnitSeq, Unit>,
     next_unit: UnitSeq,
     gatherings: BTreeMap<u64, Gathering>,
+    /// Pieces of work under way for connections that are gone.
+    abandoned: usize,
     next_gathering: u64,
     batch: Batch,
     spare_buffers: Vec<Vec<u8>>,
@@ -192,6 +194,7 @@ impl<R: Ring> Core<R> {
             next_unit: 0,
             gatherings: BTreeMap::new(),
             next_gathering: 0,
+            abandoned: 0,
             batch: Batch::default(),
             spare_buffers: Vec::new(),
             spare_hops: Vec::new(),
@@ -277,6 +280,7 @@ impl<R: Ring> Inner<R> {
     fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
         self.send_dirty();
         self.post_mail(mesh);
+        mesh.published(self.id).abandoned.set(self.abandoned as u64);
         self.owner.shard().keyspace.free_dropped();
     }
 

@@ -126,7 +126,10 @@ impl<R: Ring> Inner<R> {
     fn land(&mut self, mesh: &Mesh<Shard>, hop: Box<Hop>) {
         let (_, id) = hop.home.expect("a hop has a home");
         self.pauses.writing_hops -= usize::from(hop.writes);
-        let Some(mut conn) = self.conns.take(id) else { return self.spare_hop(hop) };
+        let Some(mut conn) = self.conns.take(id) else {
+            self.abandoned -= 1;
+            return self.spare_hop(hop);
+        };
         let flight = conn.flight.as_mut().expect("a connection with a hop has a flight");
         if !flight.returned(hop.target, hop) {
             return self.conns.put_back(conn);

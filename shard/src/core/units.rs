@@ -135,6 +135,7 @@ impl<R: Ring> Inner<R> {
         let id = unit.conn;
         let conn = self.conns.take(id).filter(|conn| conn.waiting == Waiting::Unit(seq));
         let Some(mut conn) = conn else {
+            self.abandoned -= 1;
             self.run(mesh, unit, &mut Vec::new());
             return self.owner.shard().slow.clear();
         };

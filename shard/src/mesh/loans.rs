@@ -20,7 +20,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Most work parked at one owner. Above what credits admit of 1,023 other addresses and one command of each of 65,000 connections of the core.
+/// Most work parked at one owner. Above what credits admit of 1,023 other addresses and one command of each connection that the core may
+/// have: `conn.rs` asserts it.
 pub const PARKED_WORK_MAX: usize = 393_216;
 
 /// A multi-core unit: a command, transaction or script that runs under leases.

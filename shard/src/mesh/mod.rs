@@ -20,11 +20,6 @@ use mailbox::Address;
 use published::Published;
 use std::sync::Arc;
 
-const _: () = assert!(
-    1_023 * mailbox::REQUESTS_PER_PAIR_MAX + 65_000 <= loans::PARKED_WORK_MAX,
-    "an owner can park all that credits and its own connections bring"
-);
-
 /// The number of a core loop, from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CoreId(pub u16);

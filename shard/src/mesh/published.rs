@@ -52,6 +52,8 @@ macro_rules! published {
 published! {
     /// Client connections of this core. Added to by whoever accepts for it, so that a burst spreads; subtracted from by the core itself.
     connections,
+    /// Work under way for clients of this core that are gone. Each piece counts against `maxclients` until it is back.
+    abandoned,
     /// Bytes that the core accounts for: slots, connections, and what it holds from its start.
     used_bytes,
     /// Keys of the core's slots, in all databases.

@@ -15,6 +15,7 @@ mod tests;
 
 pub use error::ProtocolError;
 pub use keyspace::args::Span;
+use keyspace::args::spells;
 pub use limits::{Auth, Limits};
 pub use parser::{Parser, Step};
 
@@ -23,5 +24,5 @@ pub use parser::{Parser, Step};
 /// `POST` and `Host:` in any case, as redis-server 7.0.15 has it: the connection is then closed without a reply, before a
 /// line of the request's body is taken for a command.
 pub fn is_cross_protocol(first_arg: &[u8]) -> bool {
-    first_arg.eq_ignore_ascii_case(b"post") || first_arg.eq_ignore_ascii_case(b"host:")
+    spells(first_arg, "post") || spells(first_arg, "host:")
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use shard::ring::ListenerId;
 use shard::ring::sim::SimClient;
 
 use super::resp::{self, Value};
@@ -40,7 +41,14 @@ pub(crate) struct Client {
 impl Client {
     /// A new connection.
     pub(crate) fn connect(world: &mut World) -> Client {
-        Client { end: world.connect(), unread: Vec::new(), owed: 0, replies: VecDeque::new(), served: false }
+        let core = world.random.u16(..world.cores());
+        Client::connect_at(world, core)
+    }
+
+    /// A new connection to a listener of this core.
+    pub(crate) fn connect_at(world: &World, core: u16) -> Client {
+        let end = world.net.connect(core, ListenerId(0));
+        Client { end, unread: Vec::new(), owed: 0, replies: VecDeque::new(), served: false }
     }
 
     /// Sends a pipeline.
@@ -69,6 +77,11 @@ impl Client {
     /// Whether the connection broke or was closed.
     pub(crate) fn is_ended(&self) -> bool {
         self.end.is_ended()
+    }
+
+    /// Sends the end of the stream, and goes on reading.
+    pub(crate) fn finish(&self) {
+        self.end.shutdown();
     }
 
     /// Breaks the connection.

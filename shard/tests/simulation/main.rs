@@ -3,14 +3,17 @@
 //! `world` steps the cores, `client` is a connection's far end, `model` says what a single thread would answer. The tests:
 //! `exact` (one client at a time, every reply as the model's), `serial` (clients at once, a serial order is searched), `storm`
 //! (longer load, connections that break, what must hold all the same), `stalls` (a lost wake-up is noticed), `splits` (how a
-//! stream arrives does not matter), `fuzz` (any command with any argument answers once).
+//! stream arrives does not matter), `fuzz` (any command with any argument answers once), `loans` (slots on loan and what meets
+//! them), `endings` (clients that stop sending).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
 
 mod client;
+mod endings;
 mod exact;
 mod fuzz;
+mod loans;
 mod model;
 mod program;
 mod resp;

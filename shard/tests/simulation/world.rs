@@ -17,8 +17,7 @@ use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
-use shard::ring::ListenerId;
-use shard::ring::sim::{SimClient, SimNet, SimOptions, SimRing, SimSocket};
+use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
 use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
@@ -55,6 +54,8 @@ pub(crate) struct World {
     pub(crate) random: fastrand::Rng,
     /// Clients may be made to wait by `CLIENT PAUSE`: what waits for a timer is then no stall.
     pub(crate) pauses: bool,
+    /// A core that takes no turns.
+    pub(crate) stopped: Option<usize>,
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
     /// Nobody runs the service thread, but its address exists.
@@ -112,7 +113,7 @@ impl World {
         let places = places.collect();
         let service = services.into_iter().next().expect("one service was asked for");
         let random = fastrand::Rng::with_seed(seed);
-        World { net, random, pauses: false, places, mesh, _service: (service, service_ends) }
+        World { net, random, pauses: false, stopped: None, places, mesh, _service: (service, service_ends) }
     }
 
     /// Number of cores.
@@ -120,16 +121,11 @@ impl World {
         self.places.len() as u16
     }
 
-    /// A connection to one of the cores.
-    pub(crate) fn connect(&mut self) -> SimClient {
-        let core = self.random.u16(0..self.places.len() as u16);
-        self.net.connect(core, ListenerId(0))
-    }
-
     /// One step of one core.
     pub(crate) fn step(&mut self) -> Step {
         let now = self.net.now().monotonic_us;
-        let places = self.places.iter_mut().enumerate();
+        let stopped = self.stopped;
+        let places = self.places.iter_mut().enumerate().filter(|(index, _)| Some(*index) != stopped);
         let able = places.filter_map(|(index, place)| match place.state {
             State::Asleep(until) => (now >= until || place.core.ring_mut().is_ready()).then_some(index),
             State::Turn(_) | State::Tired(_) => Some(index),
@@ -200,6 +196,11 @@ impl World {
     /// Connections that the cores count.
     pub(crate) fn connections(&self) -> u64 {
         (0..self.mesh.cores()).map(|core| self.mesh.published(CoreId(core as u16)).connections.get()).sum()
+    }
+
+    /// Work that the cores count for clients that are gone.
+    pub(crate) fn abandoned(&self) -> u64 {
+        (0..self.mesh.cores()).map(|core| self.mesh.published(CoreId(core as u16)).abandoned.get()).sum()
     }
 
     /// Commands that went to another core by message, and commands that were carried out by visitors.

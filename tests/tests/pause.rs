@@ -1,0 +1,41 @@
+//! CLIENT PAUSE by the clock: it lasts as long as it says and ends by itself. What it holds back is compared with redis-server in
+//! `tests/cases/connection.txt`.
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+use tests::frame::Frame;
+use tests::server::{Kind, Server};
+
+/// Milliseconds of the pauses.
+const PAUSE_MS: u64 = 300;
+
+/// The replies to `command` come no sooner than a pause of `mode` is over, on whichever core their clients are.
+#[track_caller]
+fn check(mode: &str, command: &str, reply: &Frame) {
+    // redis-server counts whole milliseconds of the clock.
+    let least = Duration::from_millis(PAUSE_MS - 1);
+    for kind in [Kind::Redis, Kind::Ashlar { cores: 1 }, Kind::Ashlar { cores: 4 }] {
+        let server = Server::start(kind, &[]);
+        let mut pausing = server.client();
+        let mut others: Vec<_> = (0..6).map(|_| server.client()).collect();
+        others.iter_mut().for_each(|other| other.ok("SET k v"));
+        let begun = Instant::now();
+        pausing.ok(&format!("CLIENT PAUSE {PAUSE_MS} {mode}"));
+        let words: Vec<&str> = command.split(' ').collect();
+        others.iter_mut().for_each(|other| other.send(&words).expect("the server reads"));
+        for other in &mut others {
+            assert_eq!(other.read().expect(command).frame, *reply, "{} {mode} {command}", kind.name());
+            assert!(begun.elapsed() >= least, "{} {mode} {command}: too soon", kind.name());
+        }
+        pausing.ok("SET k v");
+    }
+}
+
+#[test]
+fn a_pause_lasts_as_long_as_it_says_and_ends_by_itself() {
+    check("ALL", "GET k", &Frame::Bulk(b"v".to_vec()));
+    check("ALL", "PING", &Frame::Simple(b"PONG".to_vec()));
+    check("WRITE", "SET k v", &Frame::Simple(b"OK".to_vec()));
+    check("WRITE", "MSET a 1 b 2 c 3", &Frame::Simple(b"OK".to_vec()));
+}
