@@ -5,11 +5,11 @@ use keyspace::refusal::Outcome;
 use keyspace::reply::Reply;
 use keyspace::spec::{CommandSpec, Flags};
 
-use crate::ask::{Answer, Ask, Audience};
+use crate::ask::{Ask, Audience};
 use crate::command::Run;
 use crate::report::CoreReport;
 
-use super::{SessionExec, SessionFn, SessionRow, info::reports, info_process::Memory, write_help};
+use super::{SessionExec, SessionFn, SessionRow, done, info::reports, info_process::Memory, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -202,10 +202,7 @@ fn malloc_stats(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn purge(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::Purge, |_, _, _: Vec<Answer>, reply| {
-        reply.ok();
-        Ok(())
-    });
+    exec.ask(Audience::Cores, Ask::Purge, done);
     Ok(())
 }
 

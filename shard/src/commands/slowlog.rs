@@ -10,7 +10,7 @@ use crate::ask::{Answer, Ask, Audience};
 use crate::command::{Run, misused_subcommand};
 use crate::slowlog::Slow;
 
-use super::{SessionExec, SessionRow, info::reports, write_help};
+use super::{SessionExec, SessionRow, done, info::reports, write_help};
 
 /// Entries shown without a count.
 const COUNT_DEFAULT: i64 = 10;
@@ -157,10 +157,7 @@ fn add(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply)
 }
 
 fn reset(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::SlowlogReset, |_, _, _, reply| {
-        reply.ok();
-        Ok(())
-    });
+    exec.ask(Audience::Cores, Ask::SlowlogReset, done);
     Ok(())
 }
 

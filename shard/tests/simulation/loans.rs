@@ -92,7 +92,7 @@ fn hops_behind_a_slot(seed: u64) -> Result<(), String> {
     load(&mut world, &mut clients, pipeline, |_, _| Ok(()))?;
     let mut last = [Client::connect(&mut world)];
     let replies = ask(&mut world, &mut last, &[with_keys("MGET", &keys)])?;
-    let each = Value::bulk(&((CLIENTS - 2) * ROUNDS * 3).to_string());
+    let each = Value::bulk(((CLIENTS - 2) * ROUNDS * 3).to_string());
     (replies == [Value::Array(vec![each.clone(), each])]).then_some(()).ok_or_else(|| format!("{replies:?}"))
 }
 
