@@ -138,6 +138,5 @@ fn rewrite(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }

@@ -59,7 +59,7 @@ const LOG_BYTES_MAX: usize = 1024;
 
 fn debug(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     match args.len() {
-        2 if args.is(1, "help") => write_help(reply, HELP),
+        2 if args.is(1, "help") => write_help(reply, HELP)?,
         3 if args.is(1, "sleep") => {
             exec.ask(Audience::Cores, Ask::Sleep(duration(&args[2])), done);
         }

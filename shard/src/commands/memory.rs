@@ -207,8 +207,7 @@ fn purge(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }
 
 #[cfg(test)]

@@ -77,9 +77,10 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
 }
 
 /// Writes the reply of a HELP subcommand.
-fn write_help(reply: &mut Reply<'_>, lines: &[&str]) {
+fn write_help(reply: &mut Reply<'_>, lines: &[&str]) -> Outcome {
     reply.array(lines.len());
     lines.iter().for_each(|line| reply.simple(line));
+    Ok(())
 }
 
 /// The `finish` of what is done once everybody has answered.

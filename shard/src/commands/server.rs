@@ -129,8 +129,7 @@ fn module_list(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn module_help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, MODULE_HELP);
-    Ok(())
+    write_help(reply, MODULE_HELP)
 }
 
 fn shutdown(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
