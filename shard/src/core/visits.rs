@@ -3,6 +3,9 @@
 //! A visit is the last chance before mail: all hops that the turn made for one core are carried out in one go, with their entries
 //! fetched ahead. The baton is held for nothing else: an owner that wakes meanwhile waits for it, and long if the visitor is
 //! preempted with it in hand.
+//!
+//! An owner with completions of its own is not visited: it runs as soon as its CPU is free and needs no wake-up for mail. To go on
+//! without it would keep a crowded machine's CPUs from it: its clients would wait for whole time slices of others.
 
 use crate::mesh::baton::{Errand, Leave};
 use crate::mesh::{CoreId, Mesh};
@@ -22,7 +25,8 @@ impl<R: Ring> Inner<R> {
 
     /// Carries out the hops to one core, if it is parked and nothing of ours is on its way there.
     fn visit(&mut self, mesh: &Mesh<Shard>, core: CoreId) {
-        if !self.outboxes.has_hops_for(core.into()) || self.ends.has_unflushed(core.into()) {
+        if !self.outboxes.has_hops_for(core.into()) || self.ends.has_unflushed(core.into()) || self.ring.is_due(core.0)
+        {
             return;
         }
         let Some(mut visit) = mesh.baton(core).try_visit() else { return };

@@ -182,6 +182,10 @@ pub trait Ring {
     /// Queues a wake-up of another core's ring. It happens at the next `enter` or `submit`.
     fn wake_core(&mut self, core: u16);
 
+    /// Whether another core's ring has something that its core has not taken yet: that core runs by itself as soon as its CPU
+    /// lets it. A hint, which may be stale either way; one load from memory that the kernel writes.
+    fn is_due(&self, core: u16) -> bool;
+
     /// Hands what is queued to the kernel now, without waiting or reaping.
     fn submit(&mut self);
 

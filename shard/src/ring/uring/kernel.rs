@@ -13,6 +13,8 @@ use std::time::Duration;
 use io_uring::types::Timespec;
 use io_uring::{IoUring, Submitter, cqueue, squeue};
 
+use super::glance::{self, Glance};
+
 /// Flags of io_uring_enter(2); the crate has them only inside its own calls.
 const ENTER_GETEVENTS: u32 = 1 << 0;
 const ENTER_EXT_ARG: u32 = 1 << 3;
@@ -71,6 +73,11 @@ impl Kernel {
     /// The ring's descriptor, for other rings' messages.
     pub(super) fn fd(&self) -> RawFd {
         self.ring.as_raw_fd()
+    }
+
+    /// What other threads may see of this ring.
+    pub(super) fn glance(&self) -> io::Result<Glance> {
+        Glance::new(self.fd(), glance::flags_offset(&self.ring))
     }
 
     /// For registrations at start-up only.
@@ -199,12 +206,10 @@ impl Kernel {
         use std::sync::atomic::{AtomicU32, Ordering};
         const SQ_TASKRUN: u32 = 1 << 2;
         const BYTES: usize = 4096;
-        // `struct io_uring_params`: ten words, then `sq_off` with head, tail, mask, entries, flags.
-        // SAFETY: the parameters are a transparent wrapper over that struct. The mapping is the ring's own first page, the
-        // offset that of an aligned 32-bit word in it, which is only accessed atomically.
+        let offset = glance::flags_offset(&self.ring);
+        // SAFETY: The mapping is the ring's own first page, the offset that of an aligned 32-bit word in it, which is only
+        // accessed atomically.
         unsafe {
-            let words = (&raw const *self.ring.params()).cast::<u32>();
-            let offset = *words.add(14) as usize;
             let protection = libc::PROT_READ | libc::PROT_WRITE;
             let page = libc::mmap(std::ptr::null_mut(), BYTES, protection, libc::MAP_SHARED, self.fd(), 0);
             assert!(page != libc::MAP_FAILED);

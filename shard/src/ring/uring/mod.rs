@@ -7,13 +7,14 @@
 //!
 //! The folder: `setup` makes the instance, `kernel` is its queues and the system call, `buffers` the provided-buffer ring,
 //! `connections` the slab, `starved` the queue for buffers, `token` the `user_data`, `table` how rings wake each other,
-//! `sockets` options and addresses, `completions` what each completion does.
+//! `glance` what one sees of another, `sockets` options and addresses, `completions` what each completion does.
 
 #![allow(unsafe_code)]
 
 mod buffers;
 mod completions;
 mod connections;
+mod glance;
 mod kernel;
 mod setup;
 mod sockets;
@@ -115,7 +116,7 @@ impl Uring {
             sockets::set_nodelay(listener.socket.as_raw_fd());
             sockets::set_keepalive(listener.socket.as_raw_fd(), config.tcp_keepalive_s);
         }
-        table.publish(core, kernel.fd());
+        table.publish(core, kernel.fd(), kernel.glance().map_err(setup::unusable)?);
         let mut ring = Self {
             kernel,
             buffers: Some(buffers),
@@ -433,6 +434,10 @@ impl Ring for Uring {
         // SAFETY: refers to no memory. If the other ring is closed meanwhile, its number means nothing or another file, which
         // the kernel refuses unless it is a ring; a ring takes the message for a needless wake-up.
         unsafe { self.kernel.push(entry) };
+    }
+
+    fn is_due(&self, core: u16) -> bool {
+        self.table.is_due(core)
     }
 
     fn submit(&mut self) {

@@ -6,9 +6,10 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use super::glance::Glance;
 use crate::ring::Wake;
 
 /// No ring is published.
@@ -16,6 +17,7 @@ const NO_RING: RawFd = -1;
 
 struct Place {
     ring: AtomicI32,
+    glance: OnceLock<Glance>,
     eventfd: OwnedFd,
 }
 
@@ -32,7 +34,7 @@ impl RingTable {
     /// The process is out of descriptors (one is needed per core).
     pub fn new(cores: u16) -> io::Result<Arc<Self>> {
         let places = (0..cores)
-            .map(|_| Ok(Place { ring: AtomicI32::new(NO_RING), eventfd: eventfd()? }))
+            .map(|_| Ok(Place { ring: AtomicI32::new(NO_RING), glance: OnceLock::new(), eventfd: eventfd()? }))
             .collect::<io::Result<_>>()?;
         Ok(Arc::new(Self { places }))
     }
@@ -44,8 +46,16 @@ impl RingTable {
     }
 
     /// Makes a core's ring known to the others.
-    pub(super) fn publish(&self, core: u16, ring: RawFd) {
-        self.places[usize::from(core)].ring.store(ring, Ordering::Release);
+    pub(super) fn publish(&self, core: u16, ring: RawFd, glance: Glance) {
+        let place = &self.places[usize::from(core)];
+        // A ring that takes another's place is not looked at: a core of the server has one ring in its life.
+        let _ = place.glance.set(glance);
+        place.ring.store(ring, Ordering::Release);
+    }
+
+    /// Whether the kernel has work for a core, so that it wakes by itself. A hint.
+    pub(super) fn is_due(&self, core: u16) -> bool {
+        self.places[usize::from(core)].glance.get().is_some_and(Glance::is_due)
     }
 
     /// Takes a core's ring back, before it is closed.
