@@ -11,43 +11,20 @@ test_threads=${TEST_THREADS:-2}
 budgets="differential=180 serialisable=60 robustness=120 starvation=60 pipelines=90 lifecycle=60 config=30
     redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 other=60"
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        sudo -n "$@"
-    else
-        echo "test.sh: cannot install packages: neither root nor sudo without a password." >&2
-        echo "test.sh: install them yourself and run again: apt-get install ${packages[*]}" >&2
-        exit 1
-    fi
-}
-
-packages=()
+. ./packages.sh
+need_cargo
 command -v redis-server >/dev/null || packages+=(redis-server)
 command -v redis-cli >/dev/null && command -v redis-benchmark >/dev/null || packages+=(redis-tools)
-command -v cc >/dev/null || packages+=(gcc libc6-dev)
-command -v git >/dev/null || packages+=(git) # glommio's build calls it
 if [ ${#packages[@]} -gt 0 ]; then
-    echo "test.sh: installing ${packages[*]}"
-    command -v apt-get >/dev/null || {
-        echo "test.sh: no apt-get here; install these yourself: ${packages[*]}" >&2
-        exit 1
-    }
+    need_apt
     # The tests start their own servers: Debian's service must not be started by the installation.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
         trap 'as_root rm -f "$policy"' EXIT
     fi
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+    install_packages
 fi
-
-command -v cargo >/dev/null || {
-    echo "test.sh: cargo is not in PATH: install a Rust toolchain (see rust-version in Cargo.toml)" >&2
-    exit 1
-}
 
 # 10,000 idle connections need a descriptor on both sides; the suite scales down to what is allowed.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<Verdict, BenchError> {
 }
 
 fn share(contender: &Contender, cores: usize, time: Duration, rig: &Rig) -> Result<f64, BenchError> {
-    let server = Server::start(contender, cores, None, rig.scratch.path(), &rig.reaper)?;
+    let server = Server::start(contender, cores, None, rig)?;
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
         let mut client = Client::connect(server.endpoint.port, PATIENCE)?;

@@ -33,7 +33,7 @@ pub(crate) fn measure(contenders: &[Contender], rig: &Rig) -> Result<Vec<Overhea
     let mut rows = Vec::new();
     for value_bytes in VALUE_BYTES {
         for contender in contenders.iter().filter(|c| c.stores()) {
-            let server = Server::start(contender, 1, None, rig.scratch.path(), &rig.reaper)?;
+            let server = Server::start(contender, 1, None, rig)?;
             let before = settled(server.pid())?;
             fill(server.endpoint.port, KeyRange { prefix: "key:", first: 0, count: KEYS }, &"x".repeat(value_bytes))?;
             let grown = settled(server.pid())?.saturating_sub(before);

@@ -99,7 +99,7 @@ impl Plan {
         for contender in self.contenders.iter().filter(|c| cells.iter().any(|cell| c.serves(cell))) {
             eprintln!("round {round}/{}: {data}: start and fill {}", self.rounds, contender.name);
             let pin = cpus.map(|cpus| cpus.server);
-            let server = Server::start(contender, data.cores, pin, rig.scratch.path(), &rig.reaper)?;
+            let server = Server::start(contender, data.cores, pin, rig)?;
             outcome.note_server(&server, round, data.cores);
             if let Some(cpu) = pin {
                 outcome.note_strays(&server, cpu);

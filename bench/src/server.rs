@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use crate::contender::{Contender, Endpoint};
 use crate::error::BenchError;
 use crate::reaper::Reaper;
 use crate::resp_client::Client;
+use crate::rig::Rig;
 use crate::tool::quoted;
 
 /// Time a server has to come up.
@@ -36,31 +37,25 @@ pub(crate) struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    /// Starts `contender` with `cores` core loops, kept on CPU `pin` if given, with log and socket in `folder`, and waits until it
-    /// serves.
+    /// Starts `contender` with `cores` core loops, kept on CPU `pin` if given, with log and socket among the rig's files, and waits until
+    /// it serves.
     pub(crate) fn start(
         contender: &Contender,
         cores: usize,
         pin: Option<usize>,
-        folder: &Path,
-        reaper: &'a Reaper,
+        rig: &'a Rig,
     ) -> Result<Self, BenchError> {
         let mut tries = 1;
         loop {
-            match Self::try_start(contender, cores, pin, folder, reaper) {
+            match Self::try_start(contender, cores, pin, rig) {
                 Err(BenchError::Server { .. }) if tries < TRIES => tries += 1,
                 result => return result,
             }
         }
     }
 
-    fn try_start(
-        contender: &Contender,
-        cores: usize,
-        pin: Option<usize>,
-        folder: &Path,
-        reaper: &'a Reaper,
-    ) -> Result<Self, BenchError> {
+    fn try_start(contender: &Contender, cores: usize, pin: Option<usize>, rig: &'a Rig) -> Result<Self, BenchError> {
+        let (folder, reaper) = (rig.scratch.path(), &rig.reaper);
         let port = free_port()?;
         let log = folder.join(format!("{port}.log"));
         let endpoint = Endpoint { port, socket: folder.join(format!("{port}.sock")) };

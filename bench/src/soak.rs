@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<Ending, BenchError> {
         if run.is_multiple_of(RUNS_PER_SERVER) {
             servers.clear();
             for cores in CORES {
-                servers.push((cores, Server::start(&contender, cores, None, rig.scratch.path(), &rig.reaper)?));
+                servers.push((cores, Server::start(&contender, cores, None, &rig)?));
             }
         }
         let turn = usize::try_from(run).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The full matrix of the gate: FR-P2C-008 C09 (U009).
+//! The full matrix of the gate: `expire-evict.md` §5.
 
 use super::*;
 use Verdict::{Delete, Expired, Valid};

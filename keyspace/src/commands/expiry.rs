@@ -1,7 +1,7 @@
 //! Deadlines: EXPIRE and its family set them, TTL and its family tell them, PERSIST removes them.
 //!
 //! A deadline is an absolute unix time in milliseconds. A command's time stands still while it runs, so relative times, and the
-//! question whether one is past, mean the same moment. FR-P2C-008: `expire-evict.md` §4.
+//! question whether one is past, mean the same moment: `expire-evict.md` §4.
 
 use evict::time::UnixMillis;
 

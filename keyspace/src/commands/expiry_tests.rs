@@ -1,4 +1,4 @@
-//! The deadline family against redis-server 7.0.15, the table of `expire-evict.md` §4.2 included. FR-P2C-008.
+//! The deadline family against redis-server 7.0.15, the table of `expire-evict.md` §4.2 included.
 
 use crate::commands::testing::{Desk, START, check};
 

@@ -12,7 +12,7 @@ use crate::session::{ReplyMode, Session};
 use super::client_kill::kill;
 use super::client_list::{info, list};
 use super::client_pause::{pause, unpause};
-use super::{SessionExec, SessionFn, SessionRow};
+use super::{SessionExec, SessionFn, SessionRow, write_help};
 
 /// Flags of subcommands that concern the own session.
 const OWN: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
@@ -374,7 +374,5 @@ pub(super) fn too_many(args: Args) -> Refusal {
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    reply.array(HELP.len());
-    HELP.iter().for_each(|line| reply.simple(line));
-    Ok(())
+    write_help(reply, HELP)
 }

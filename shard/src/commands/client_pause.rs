@@ -15,6 +15,7 @@ use crate::ring::Now;
 
 use super::SessionExec;
 use super::client::too_many;
+use super::done;
 
 /// The core that decides about pauses.
 const DECIDES: Audience = Audience::Core(CoreId(0));
@@ -88,12 +89,7 @@ fn parse(args: Args, now: Now) -> Result<Pause, Refusal> {
 fn tell(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, _: &mut Reply) -> Outcome {
     let order =
         answers.into_iter().find_map(|answer| if let Answer::Pause(order) = answer { Some(order) } else { None });
-    exec.ask(Audience::Cores, Ask::Pause(order.expect("the deciding core answers with its decision")), told);
-    Ok(())
-}
-
-fn told(_: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
-    reply.ok();
+    exec.ask(Audience::Cores, Ask::Pause(order.expect("the deciding core answers with its decision")), done);
     Ok(())
 }
 

@@ -193,8 +193,7 @@ fn list(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }
 
 /// What `FILTERBY` lets through.

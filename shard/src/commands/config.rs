@@ -14,7 +14,7 @@ use crate::command::Run;
 use crate::mesh::CoreId;
 use crate::settings::config_get;
 
-use super::{SessionExec, SessionFn, SessionRow, write_help};
+use super::{SessionExec, SessionFn, SessionRow, done, done_by_service, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -132,26 +132,11 @@ fn resetstat(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
     Ok(())
 }
 
-fn done(_: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
-    reply.ok();
-    Ok(())
-}
-
 fn rewrite(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Service, Ask::ConfigRewrite, rewritten);
-    Ok(())
-}
-
-fn rewritten(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
-    let Some(Answer::Text(result)) = answers.into_iter().next() else {
-        unreachable!("the service thread answers with a text");
-    };
-    result.map_err(Refusal::owned)?;
-    reply.ok();
+    exec.ask(Audience::Service, Ask::ConfigRewrite, done_by_service);
     Ok(())
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }

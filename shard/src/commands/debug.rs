@@ -14,7 +14,7 @@ use keyspace::spec::{CommandSpec, Flags};
 use crate::ask::{Ask, Audience};
 use crate::command::{Run, misused_subcommand};
 
-use super::{SessionExec, SessionRow, write_help};
+use super::{SessionExec, SessionRow, done, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[SessionRow {
@@ -59,12 +59,9 @@ const LOG_BYTES_MAX: usize = 1024;
 
 fn debug(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     match args.len() {
-        2 if args.is(1, "help") => write_help(reply, HELP),
+        2 if args.is(1, "help") => write_help(reply, HELP)?,
         3 if args.is(1, "sleep") => {
-            exec.ask(Audience::Cores, Ask::Sleep(duration(&args[2])), |_, _, _, reply| {
-                reply.ok();
-                Ok(())
-            });
+            exec.ask(Audience::Cores, Ask::Sleep(duration(&args[2])), done);
         }
         // Suites say 0 so that what has expired stays until it is asked for, and 1 for the default: here that is the same.
         3 if args.is(1, "set-active-expire") => reply.ok(),

@@ -180,6 +180,5 @@ fn named(answers: Vec<Answer>, name: &[u8]) -> Option<Event> {
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }

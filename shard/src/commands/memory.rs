@@ -5,11 +5,11 @@ use keyspace::refusal::Outcome;
 use keyspace::reply::Reply;
 use keyspace::spec::{CommandSpec, Flags};
 
-use crate::ask::{Answer, Ask, Audience};
+use crate::ask::{Ask, Audience};
 use crate::command::Run;
 use crate::report::CoreReport;
 
-use super::{SessionExec, SessionFn, SessionRow, info::reports, info_process::Memory, write_help};
+use super::{SessionExec, SessionFn, SessionRow, done, info::reports, info_process::Memory, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -202,16 +202,12 @@ fn malloc_stats(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn purge(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::Purge, |_, _, _: Vec<Answer>, reply| {
-        reply.ok();
-        Ok(())
-    });
+    exec.ask(Audience::Cores, Ask::Purge, done);
     Ok(())
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }
 
 #[cfg(test)]

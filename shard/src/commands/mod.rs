@@ -38,11 +38,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use keyspace::args::Args;
-use keyspace::refusal::Outcome;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::spec::CommandSpec;
 
-use crate::ask::{Ask, Asking, Audience, FinishFn};
+use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::Now;
@@ -77,9 +77,26 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
 }
 
 /// Writes the reply of a HELP subcommand.
-fn write_help(reply: &mut Reply<'_>, lines: &[&str]) {
+fn write_help(reply: &mut Reply<'_>, lines: &[&str]) -> Outcome {
     reply.array(lines.len());
     lines.iter().for_each(|line| reply.simple(line));
+    Ok(())
+}
+
+/// The `finish` of what is done once everybody has answered.
+fn done(_: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    reply.ok();
+    Ok(())
+}
+
+/// The `finish` of what the service thread does, or refuses with a text.
+fn done_by_service(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    let Some(Answer::Text(result)) = answers.into_iter().next() else {
+        unreachable!("the service thread answers with a text");
+    };
+    result.map_err(Refusal::owned)?;
+    reply.ok();
+    Ok(())
 }
 
 /// What must happen after a handler.

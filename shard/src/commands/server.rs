@@ -5,10 +5,10 @@ use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::spec::{Categories, CommandSpec, Flags};
 
-use crate::ask::{Answer, Ask, Audience, ShutdownFlags};
+use crate::ask::{Ask, Audience, ShutdownFlags};
 use crate::command::Run;
 
-use super::{SessionExec, SessionRow, write_help};
+use super::{SessionExec, SessionRow, done_by_service, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -129,12 +129,12 @@ fn module_list(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn module_help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, MODULE_HELP);
-    Ok(())
+    write_help(reply, MODULE_HELP)
 }
 
 fn shutdown(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Service, Ask::Shutdown(shutdown_flags(args)?), shut_down);
+    // A reply comes if the process goes on: why it does, or that an earlier SHUTDOWN was called off.
+    exec.ask(Audience::Service, Ask::Shutdown(shutdown_flags(args)?), done_by_service);
     Ok(())
 }
 
@@ -156,16 +156,6 @@ fn shutdown_flags(args: Args) -> Result<ShutdownFlags, Refusal> {
         true => Err(Refusal::Syntax),
         false => Ok(flags),
     }
-}
-
-/// The process goes on: why, or that an earlier SHUTDOWN was called off. One that succeeds has no reply.
-fn shut_down(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
-    let Some(Answer::Text(result)) = answers.into_iter().next() else {
-        unreachable!("the service thread answers with a text");
-    };
-    result.map_err(Refusal::owned)?;
-    reply.ok();
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::ask::{Answer, Ask, Audience};
 use crate::command::{Run, misused_subcommand};
 use crate::slowlog::Slow;
 
-use super::{SessionExec, SessionRow, info::reports, write_help};
+use super::{SessionExec, SessionRow, done, info::reports, write_help};
 
 /// Entries shown without a count.
 const COUNT_DEFAULT: i64 = 10;
@@ -157,16 +157,12 @@ fn add(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply)
 }
 
 fn reset(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::SlowlogReset, |_, _, _, reply| {
-        reply.ok();
-        Ok(())
-    });
+    exec.ask(Audience::Cores, Ask::SlowlogReset, done);
     Ok(())
 }
 
 fn help(_: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
-    write_help(reply, HELP);
-    Ok(())
+    write_help(reply, HELP)
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ settings! {
     ring_buffer_bytes: u32 = 4096,
         Cores "ring-buffer-bytes" Kind::Bytes { min: 64, max: 1 << 20 }, AtStart;
 
-    /// Most clients at a time.
+    /// Most clients at a time, of which a core takes at most 131,072.
     maxclients: u32 = 10_000,
         Clients "maxclients" Kind::Integer { min: 1, max: u32::MAX as i64 }, Anytime;
     /// Greatest length of one argument.

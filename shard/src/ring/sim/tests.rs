@@ -207,10 +207,9 @@ fn rings_and_threads_wake_rings() {
     assert!(matches!(events[..], [Event::Woken]));
 }
 
-#[test]
-fn a_slow_reader_holds_the_send_and_a_close_ends_it() {
-    let options = SimOptions { window_bytes: 100, ..SimOptions::calm() };
-    let net = SimNet::new(0, 1, 1, options);
+/// A ring with one connection, and the client's end of it.
+fn connected(seed: u64, options: SimOptions) -> (SimRing, SimClient, ConnId) {
+    let net = SimNet::new(seed, 1, 1, options);
     let mut ring = net.ring(0);
     ring.accept(LISTENER);
     let client = net.connect(0, LISTENER);
@@ -218,6 +217,13 @@ fn a_slow_reader_holds_the_send_and_a_close_ends_it() {
     ring.enter(Wait::Forever, &mut events).unwrap();
     let Some(Event::Accepted { socket, .. }) = events.pop() else { panic!("an accept") };
     let conn = ring.adopt(socket);
+    (ring, client, conn)
+}
+
+#[test]
+fn a_slow_reader_holds_the_send_and_a_close_ends_it() {
+    let (mut ring, client, conn) = connected(0, SimOptions { window_bytes: 100, ..SimOptions::calm() });
+    let mut events = Vec::new();
     assert_eq!(ring.addresses(conn).peer, client.address());
     ring.send(conn, vec![1; 250]);
     for expected in [100, 100] {
@@ -250,14 +256,8 @@ fn a_socket_that_nobody_adopts_is_closed() {
 #[test]
 fn a_paused_connection_gets_at_most_one_piece_more() {
     for seed in 0..50 {
-        let net = SimNet::new(seed, 1, 1, SimOptions::calm());
-        let mut ring = net.ring(0);
-        ring.accept(LISTENER);
-        let client = net.connect(0, LISTENER);
+        let (mut ring, client, conn) = connected(seed, SimOptions::calm());
         let mut events = Vec::new();
-        ring.enter(Wait::Forever, &mut events).unwrap();
-        let Some(Event::Accepted { socket, .. }) = events.pop() else { panic!("an accept") };
-        let conn = ring.adopt(socket);
         ring.receive(conn);
         ring.pause(conn);
         client.write(&[1; 10]);
