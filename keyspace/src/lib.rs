@@ -10,6 +10,8 @@ pub mod spec;
 mod directory;
 pub mod entry;
 pub mod hash;
+pub mod intset;
+pub mod packed;
 pub mod slot;
 pub mod store;
 pub mod table;
