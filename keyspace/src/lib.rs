@@ -13,6 +13,7 @@ pub mod hash;
 pub mod slot;
 pub mod store;
 pub mod table;
+pub mod types;
 
 // What commands do.
 pub mod commands;
