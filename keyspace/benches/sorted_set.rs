@@ -1,10 +1,8 @@
-//! Large sorted sets: insertion, rank, score and ranges at 10 thousand, 1 million and 10 million members, and the longest that
-//! any single operation takes while a set of `MEMBERS` (10 million by default) is built and taken apart: it must stay below 1 ms.
+//! Large sorted sets: insertion, rank, score and ranges at 10 thousand, 1 million and 10 million members.
 //!
 //! Members are drawn at random, so at the large sizes every step misses the cache.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use keyspace::hash::{KeyHasher, Random};
@@ -72,42 +70,5 @@ fn operations(criterion: &mut Criterion) {
     }
 }
 
-/// The longest and the mean time of a kind of operation.
-fn longest(label: &str, operations: u64, mut operation: impl FnMut(u64)) {
-    let (mut worst, mut over, start) = (Duration::ZERO, 0, Instant::now());
-    for number in 0..operations {
-        let begin = Instant::now();
-        operation(number);
-        let took = begin.elapsed();
-        worst = worst.max(took);
-        over += (took > Duration::from_micros(500)) as u32;
-    }
-    let mean = start.elapsed().as_nanos() / operations as u128;
-    println!("{label:<8} {operations} operations: mean {mean} ns, longest {worst:?}, {over} above 500 us");
-}
-
-fn pauses(_: &mut Criterion) {
-    let members = std::env::var("MEMBERS").map_or(10_000_000, |text| text.parse().expect("MEMBERS is a number"));
-    let hasher = KeyHasher::new([1, 2, 3, 4]);
-    for round in 0..2 {
-        let (mut set, mut random) = (SortedSet::default(), Random::new(7));
-        println!("round {round}: the first one touches fresh memory, which is the system's time");
-        longest("nothing", members, |_| ());
-        longest("insert", members, |number| {
-            let score = random.below(members) as f64;
-            set.upsert(&hasher, &name(number), |_| Some(score));
-        });
-        longest("scan", 1000, |_| {
-            black_box(set.scan(&hasher, random.below(1 << 48), 10, |_, _| ()));
-        });
-        longest("remove", members / 2, |number| {
-            set.remove(&hasher, &name(number));
-        });
-        longest("free", 100_000, |_| {
-            set.free_pieces(1);
-        });
-    }
-}
-
-criterion_group!(benches, operations, pauses);
+criterion_group!(benches, operations);
 criterion_main!(benches);

@@ -221,12 +221,12 @@ impl MemberTable {
         }
     }
 
-    /// Frees a few segments; the table is void from then on. False when nothing is left.
-    pub(super) fn free_piece(&mut self) -> bool {
-        let Some(segments) = self.segments.take_chunk() else { return false };
+    /// Frees some segments; the table is void from then on. Returns how many allocations that were: 0 when nothing is left.
+    pub(super) fn free_piece(&mut self) -> usize {
+        let Some(segments) = self.segments.take_chunk() else { return 0 };
         let bytes: usize = segments.iter().map(|segment| segment.table.allocation_size()).sum();
         self.table_bytes = self.table_bytes.saturating_sub(bytes);
-        true
+        segments.len()
     }
 }
 

@@ -227,10 +227,31 @@ impl SortedSet {
         self.members.scan(from, limit, hash_of, &mut visit)
     }
 
-    /// Frees so many pieces of the set, each a chunk or some dozens of segments; it is void from then on. False when nothing is
-    /// left to free.
-    pub fn free_pieces(&mut self, pieces: usize) -> bool {
-        (0..pieces).all(|_| self.tree.free_piece() || self.members.free_piece() || self.records.free_piece())
+    /// Frees a part of the set: some allocations whose weights add up to `elements` or a few more. Returns their weight; less
+    /// than `elements` when nothing is left. The set is void from then on.
+    pub fn free_piece(&mut self, elements: usize) -> usize {
+        let mut freed = 0;
+        while freed < elements {
+            let weight = match self.tree.free_piece() {
+                0 => match self.members.free_piece() {
+                    0 => self.records.free_piece(),
+                    weight => weight,
+                },
+                weight => weight,
+            };
+            if weight == 0 {
+                break;
+            }
+            freed += weight;
+        }
+        freed
+    }
+
+    /// A copy with all members. O(n log n).
+    pub fn duplicate(&self, hasher: &KeyHasher) -> SortedSet {
+        let mut copy = SortedSet::default();
+        self.ascending(0).for_each(|(member, score)| copy.upsert(hasher, member, |_| Some(score)));
+        copy
     }
 }
 

@@ -32,6 +32,9 @@ const CLASSES: usize = (MEMBER_AT + INSIDE_BYTES_MAX - RECORD_BYTES_MIN) / UNIT_
 /// A chunk grows up to this: large enough that the list of chunks stays in a cache, small enough that no step is long.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
 
+/// What freeing a chunk weighs in elements: the system may have to take all its memory back.
+const CHUNK_WEIGHT: usize = 64;
+
 /// Bits of a handle that number a record in its chunk.
 const INDEX_BITS: u32 = 14;
 
@@ -238,16 +241,17 @@ impl Records {
         }
     }
 
-    /// Frees one allocation or a list of members outside; the records are void from then on. False when nothing is left.
-    pub(super) fn free_piece(&mut self) -> bool {
+    /// Frees a chunk or some members outside; the records are void from then on. Returns what that weighs in elements: 0 when
+    /// nothing is left.
+    pub(super) fn free_piece(&mut self) -> usize {
         if let Some(chunk) = self.chunks.pop() {
             self.bytes = self.bytes.saturating_sub(chunk.bytes.capacity());
-            return true;
+            return CHUNK_WEIGHT;
         }
-        let Some(members) = self.outside.take_chunk() else { return false };
+        let Some(members) = self.outside.take_chunk() else { return 0 };
         let bytes: usize = members.iter().map(|outside| outside.member.len()).sum();
         self.bytes = self.bytes.saturating_sub(bytes);
-        true
+        members.len()
     }
 }
 
@@ -288,7 +292,7 @@ mod tests {
                 assert_eq!(records.bytes, chunks + lists + outside.sum::<usize>());
             }
         }
-        while records.free_piece() {}
+        while records.free_piece() > 0 {}
     }
 
     #[test]

@@ -23,7 +23,11 @@ const CHILDREN: usize = 32;
 /// What a node at the end of its level passes on to the new one when it splits, in children: enough for a node to have two.
 const CHILDREN_AT_END: usize = 4;
 
+/// Nodes are listed in chunks of this many.
 const CHUNK: usize = 256;
+
+/// What freeing a chunk of nodes weighs in elements: the system may have to take 200 KiB back.
+const CHUNK_WEIGHT: usize = 64;
 
 /// No leaf.
 const NONE: u32 = u32::MAX;
@@ -413,9 +417,10 @@ impl Tree {
         self.inners[node][index].node = to;
     }
 
-    /// Frees a few nodes; the tree is void from then on. False when nothing is left.
-    pub(super) fn free_piece(&mut self) -> bool {
-        self.leaves.take_chunk().is_some() || self.inners.take_chunk().is_some()
+    /// Frees some nodes; the tree is void from then on. Returns what that weighs in elements: 0 when nothing is left.
+    pub(super) fn free_piece(&mut self) -> usize {
+        let freed = self.leaves.take_chunk().is_some() || self.inners.take_chunk().is_some();
+        if freed { CHUNK_WEIGHT } else { 0 }
     }
 }
 
