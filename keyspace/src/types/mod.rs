@@ -6,6 +6,7 @@
 
 pub mod fields;
 pub mod kind;
+pub mod scored;
 pub mod sorted_set;
 
 use crate::hash::KeyHasher;
