@@ -138,6 +138,14 @@ impl<'a> Scored<'a> {
         self.len() == 0
     }
 
+    /// Whether so many more members fit for sure: see `SortedSet::has_room`. A packed set becomes a large one long before.
+    pub fn has_room(&self, members: usize) -> bool {
+        match self {
+            Scored::Packed(_) => true,
+            Scored::Large(set) => set.has_room(members),
+        }
+    }
+
     /// The score of a member.
     #[inline]
     pub fn score(&self, hasher: &KeyHasher, member: &[u8]) -> Option<f64> {
@@ -279,7 +287,7 @@ impl<'a> ScoredMut<'a> {
     }
 
     /// Adds a member or changes its score, as `decide` says from its present score; nothing happens if it says `None`. There is
-    /// room for it: see `has_room`.
+    /// room for it: see `Scored::has_room`.
     #[inline]
     pub fn upsert(&mut self, member: &[u8], decide: impl FnOnce(Option<f64>) -> Option<f64>) {
         if let Some(Object::SortedSet(set)) = self.entry.object_mut() {
