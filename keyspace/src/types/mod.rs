@@ -5,6 +5,7 @@
 //! core is longer because something large is dropped.
 
 pub mod fields;
+pub mod hash;
 pub mod kind;
 pub mod scored;
 pub mod sorted_set;
@@ -21,8 +22,8 @@ pub enum Object {
     Hash(Fields),
     /// A set: members, which are fields without values.
     Set(Fields),
-    /// Members with scores.
-    SortedSet(SortedSet),
+    /// Members with scores; boxed, as it is much larger than the others.
+    SortedSet(Box<SortedSet>),
 }
 
 impl Object {
@@ -48,7 +49,7 @@ impl Object {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Object::Hash(fields) | Object::Set(fields) => fields.heap_bytes(),
-            Object::SortedSet(set) => set.heap_bytes(),
+            Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
     }
 
@@ -66,7 +67,7 @@ impl Object {
         match self {
             Object::Hash(fields) => Object::Hash(fields.duplicate(hasher)),
             Object::Set(fields) => Object::Set(fields.duplicate(hasher)),
-            Object::SortedSet(set) => Object::SortedSet(set.duplicate(hasher)),
+            Object::SortedSet(set) => Object::SortedSet(Box::new(set.duplicate(hasher))),
         }
     }
 }

@@ -244,11 +244,13 @@ impl<'a> Scored<'a> {
         hasher: &KeyHasher,
         from: ScanPosition,
         limit: usize,
-        mut visit: impl FnMut(Element, f64),
+        mut visit: impl FnMut(Element, f64) -> usize,
     ) -> Option<ScanPosition> {
         match self {
             Scored::Packed(_) => {
-                self.for_each(visit);
+                self.for_each(|member, score| {
+                    visit(member, score);
+                });
                 None
             }
             Scored::Large(set) => set.scan(hasher, from, limit, |member, score| visit(Element::Bytes(member), score)),
@@ -354,7 +356,7 @@ impl<'a> ScoredMut<'a> {
         self.as_scored().for_each(|member, score| {
             set.upsert(hasher, member.text(&mut itoa::Buffer::new()), |_| Some(score));
         });
-        self.entry.set_object(Box::new(Object::SortedSet(set)));
+        self.entry.set_object(Box::new(Object::SortedSet(Box::new(set))));
         match self.entry.object_mut() {
             Some(Object::SortedSet(set)) => set,
             _ => unreachable!("the object was stored just now"),

@@ -122,7 +122,7 @@ const fn storing(
             name,
             arity: -4,
             flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::MOVABLEKEYS),
-            keys: &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }],
+            keys: const { &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }] },
             movable_keys: const { &[MovableKeys::new(SOURCE_KEYS, Form::Counted { at: 2 })] },
             since,
             summary,

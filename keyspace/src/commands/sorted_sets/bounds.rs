@@ -62,7 +62,10 @@ mod tests {
         let both = |min: &str, max: &str| scores(min.as_bytes(), max.as_bytes()).ok();
         assert_eq!(both("1", "2"), Some((Edge::BeforeScore(1.0), Edge::AfterScore(2.0))));
         assert_eq!(both("(1", "(2"), Some((Edge::AfterScore(1.0), Edge::BeforeScore(2.0))));
-        assert_eq!(both("-inf", "(+inf"), Some((Edge::BeforeScore(f64::NEG_INFINITY), Edge::BeforeScore(f64::INFINITY))));
+        assert_eq!(
+            both("-inf", "(+inf"),
+            Some((Edge::BeforeScore(f64::NEG_INFINITY), Edge::BeforeScore(f64::INFINITY)))
+        );
         assert_eq!(both("", "("), Some((Edge::BeforeScore(0.0), Edge::BeforeScore(0.0))));
         assert_eq!(both("nan", "1"), None);
         assert_eq!(both("((1", "1"), None);

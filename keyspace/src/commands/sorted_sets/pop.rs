@@ -41,7 +41,7 @@ const fn pop_row(name: &'static str, summary: &'static str, run: DataFn) -> Data
             name,
             arity: -2,
             flags: Flags::WRITE.and(Flags::FAST),
-            keys: &[KeySpec { flags: POP_KEY, first: 1, last: 0, step: 1 }],
+            keys: const { &[KeySpec { flags: POP_KEY, first: 1, last: 0, step: 1 }] },
             since: "5.0.0",
             summary,
             complexity: "O(M*log(N)) for M members that are removed of N",

@@ -79,9 +79,8 @@ fn zrem(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         reply.int(0);
         return Ok(());
     };
-    let removed = change(exec, &key, place, |set| {
-        args.from(2).iter().filter(|member| set.remove(member).is_some()).count()
-    });
+    let removed =
+        change(exec, &key, place, |set| args.from(2).iter().filter(|member| set.remove(member).is_some()).count());
     exec.changed(removed as u64);
     reply.int(removed as i64);
     Ok(())

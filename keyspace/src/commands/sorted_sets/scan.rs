@@ -28,3 +28,29 @@ pub(super) static ROWS: &[DataRow] = &[DataRow {
     },
     run: zscan,
 }];
+
+fn zscan(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let cursor = parse_cursor(args.at(2))?;
+    let key = exec.first_key(args, 1);
+    let Some(place) = exec.read_as(&key, Kind::SortedSet)? else {
+        reply_with_walk(cursor, reply, |_, _| (0, None));
+        return Ok(());
+    };
+    let options = ScanOptions::parse(args.from(3), Walk::Elements)?;
+    let (set, hasher) = (Scored::of(exec.entry(&key, place)), exec.keyspace.hasher());
+    reply_with_walk(cursor, reply, |from, reply| {
+        let (mut count, mut digits) = (0, itoa::Buffer::new());
+        let next = set.scan(hasher, from, options.visits(), |member, score| {
+            if !options.matches(member.text(&mut digits)) {
+                return 1;
+            }
+            reply.element(member);
+            // Text in RESP3 too.
+            reply.bulk(&double::text(score));
+            count += 2;
+            1 + member.text_len() / BYTES_PER_VISIT
+        });
+        (count, next)
+    });
+    Ok(())
+}

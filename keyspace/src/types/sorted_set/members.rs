@@ -186,7 +186,7 @@ impl MemberTable {
         *found.expect("a handle that is renamed is here") = to;
     }
 
-    /// Visits handles in hash order from position `from` until there were `limit` of them.
+    /// Visits handles in hash order from position `from` until their weights, which `visit` tells, add up to `limit`.
     ///
     /// Returns where to go on, or `None` at the end. A member that is present throughout a whole scan is visited at least once.
     /// Cost: the hashes of at most one segment more than the handles visited.
@@ -195,7 +195,7 @@ impl MemberTable {
         from: u64,
         limit: usize,
         hash_of: impl Fn(Handle) -> u64,
-        visit: &mut impl FnMut(Handle),
+        visit: &mut impl FnMut(Handle) -> usize,
     ) -> Option<u64> {
         // A position that no scan returned may lie beyond all hashes.
         let mut from = from & (u64::MAX >> SCAN_SHIFT);
@@ -210,8 +210,7 @@ impl MemberTable {
                 if visited >= limit && last != Some(position) {
                     return Some(position);
                 }
-                visit(handle);
-                visited += 1;
+                visited += visit(handle);
                 last = Some(position);
             }
             from = end_of(segment.depth, from)?;
@@ -285,6 +284,7 @@ mod tests {
         loop {
             let next = table.scan(from, 10, hash_of, &mut |handle| {
                 seen.insert(handle);
+                1
             });
             // Grow to twice the size, then shrink to an eighth, all while the scan goes on.
             if calls < 200 {

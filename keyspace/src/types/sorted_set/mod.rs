@@ -217,11 +217,18 @@ impl SortedSet {
         self.tree.descending(rank).map(|item| self.show(item))
     }
 
-    /// Visits members in hash order from position `from`, a walk's beginning being 0, until there were `limit` of them.
+    /// Visits members in hash order from position `from`, a walk's beginning being 0, until their weights, which `visit` tells,
+    /// add up to `limit`.
     ///
     /// Returns where to go on, or `None` at the end. A member that is there throughout a walk is visited at least once. Cost:
     /// the hashes of 900 members more than those visited.
-    pub fn scan(&self, hasher: &KeyHasher, from: u64, limit: usize, mut visit: impl FnMut(&[u8], f64)) -> Option<u64> {
+    pub fn scan(
+        &self,
+        hasher: &KeyHasher,
+        from: u64,
+        limit: usize,
+        mut visit: impl FnMut(&[u8], f64) -> usize,
+    ) -> Option<u64> {
         let hash_of = |handle| hasher.hash(self.records.member(handle));
         let mut visit = |handle| visit(self.records.member(handle), self.records.score(handle));
         self.members.scan(from, limit, hash_of, &mut visit)

@@ -108,7 +108,10 @@ fn compare_with(set: &SortedSet, model: &Model, edges: &[f64]) {
     let mut seen: Vec<Vec<u8>> = Vec::new();
     let mut from = Some(0);
     while let Some(at) = from {
-        from = set.scan(&hasher, at, 7, |member, _| seen.push(member.to_vec()));
+        from = set.scan(&hasher, at, 7, |member, _| {
+            seen.push(member.to_vec());
+            1
+        });
     }
     seen.sort();
     assert!(seen.iter().eq(model.0.keys()));
