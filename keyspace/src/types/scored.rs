@@ -1,7 +1,7 @@
 //! A sorted set as its entry keeps it: packed while it is small, a tree and a table when it is large.
 //!
 //! Packed, a member and its score are two elements in turn, in order of score and member. A score that is a whole number is an
-//! integer element, any other is its eight bytes. Commands see neither form: they read a `Scored` and change a `ScoredMut`, which
+//! integer element, any other is its eight bytes; so a zero loses its sign, as it does in redis-server's packed form. Commands see neither form: they read a `Scored` and change a `ScoredMut`, which
 //! moves the set to the large form when it passes a limit.
 
 use std::cmp::Ordering;
@@ -51,8 +51,7 @@ impl ScoreBytes {
     #[inline]
     fn encoded(&self) -> Encoded<'_> {
         let score = f64::from_le_bytes(self.0);
-        let is_negative_zero = score == 0.0 && score.is_sign_negative();
-        if score == score.trunc() && score.abs() <= WHOLE_MAX && !is_negative_zero {
+        if score == score.trunc() && score.abs() <= WHOLE_MAX {
             Encoded::int(score as i64)
         } else {
             Encoded::element(Element::Bytes(&self.0))
