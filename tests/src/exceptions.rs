@@ -21,6 +21,7 @@ pub const EXCEPTIONS: &[Exception] = &[
         name: "http",
         reason: "a reply before an HTTP line is sent; 7.0.15 drops it, if both came with one read",
     },
+    Exception { name: "withscore", reason: "WITHSCORE of ZRANK and ZREVRANK came with 7.2" },
     Exception { name: "at-start", reason: "port and bind change only at start: every core listens on its own" },
     Exception { name: "spans", reason: "lengths in a query buffer are 32 bits: the limits of 4 GiB are lower" },
     Exception {

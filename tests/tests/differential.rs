@@ -27,5 +27,6 @@ families! {
     protocol
     auth
     boundaries
+    sorted_sets
     hashes
 }
