@@ -141,6 +141,14 @@ impl<'a> Exec<'a> {
         Some(place)
     }
 
+    /// The entry of a key, without any trace: what is expired stays hidden and in place. Several can be borrowed at a time.
+    #[inline]
+    pub fn glance(&self, key: &Key) -> Option<&Entry> {
+        let place = self.keyspace.locate(self.db, key)?;
+        let entry = self.entry(key, place);
+        (!is_expired(entry.deadline(), self.now)).then_some(entry)
+    }
+
     #[cold]
     fn expire(&mut self, db: Db, key: &Key, place: Place) {
         if !self.caller.expiry_paused {

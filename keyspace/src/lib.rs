@@ -19,6 +19,7 @@ pub mod commands;
 pub mod exec;
 pub mod whole;
 
+mod bitmap;
 pub mod glob;
 mod long_double;
 mod natural;

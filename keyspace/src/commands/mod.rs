@@ -1,5 +1,7 @@
 //! The data commands, one family per file, each a row of the table and a handler.
 
+pub mod bitfields;
+pub mod bitmaps;
 pub mod counters;
 pub mod debug;
 pub mod expiry;
@@ -11,6 +13,7 @@ pub mod populate;
 pub mod ranges;
 pub mod renames;
 pub mod scan;
+mod stretch;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
@@ -26,7 +29,8 @@ use crate::whole::WholeRow;
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
-    strings.into_iter().chain(generic).flatten()
+    let bits = [bitmaps::ROWS, bitfields::ROWS];
+    strings.into_iter().chain(generic).chain(bits).flatten()
 }
 
 /// The rows of the commands that need every slot of every core.
