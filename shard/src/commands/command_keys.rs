@@ -55,7 +55,24 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
 
 /// What a command does to the keys of one of its key specs, where its arguments decide that.
 fn flags(spec: &CommandSpec, key: &KeySpec, args: Args) -> KeyFlags {
-    // SET reads the key only if it has to tell the value that was there. Redis looks for the word wherever an option may be.
-    let overwrites = spec.name == "set" && !(3..args.len()).any(|index| args.is(index, "get"));
-    if overwrites { KeyFlags::OW.and(KeyFlags::UPDATE) } else { key.flags.without(KeyFlags::VARIABLE_FLAGS) }
+    match spec.name {
+        // SET reads the key only if it has to tell the value that was there. Redis looks for the word wherever an option may be.
+        "set" if !(3..args.len()).any(|index| args.is(index, "get")) => KeyFlags::OW.and(KeyFlags::UPDATE),
+        "bitfield" if bitfield_reads(args) => KeyFlags::RO.and(KeyFlags::ACCESS),
+        _ => key.flags.without(KeyFlags::VARIABLE_FLAGS),
+    }
+}
+
+/// True if BITFIELD has these arguments and only reads. What is no operation counts as one that writes.
+fn bitfield_reads(args: Args) -> bool {
+    let mut index = 2;
+    while index < args.len() {
+        let following = args.len() - index - 1;
+        index += match () {
+            _ if args.is(index, "get") && following >= 2 => 3,
+            _ if args.is(index, "overflow") && following >= 1 => 2,
+            _ => return false,
+        };
+    }
+    true
 }
