@@ -134,17 +134,6 @@ impl Entry {
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(head.payload_start()), head.inline_len) }
     }
 
-    /// The value's bytes, for changes that keep its length.
-    #[inline]
-    pub fn value_mut(&mut self) -> &mut [u8] {
-        let head = self.head();
-        if head.flags & BOXED != 0 {
-            return self.boxed_mut();
-        }
-        // SAFETY: without BOXED the payload is `inline_len` initialised bytes of this allocation; `&mut self` makes it exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_ptr().add(head.payload_start()), head.inline_len) }
-    }
-
     /// When the entry expires, if it does.
     #[inline]
     pub fn deadline(&self) -> Option<UnixMillis> {

@@ -9,10 +9,12 @@ use crate::args::Args;
 use crate::bitmap;
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
+use crate::packed::ByteStore;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
+use crate::types::kind::Kind;
 
 use super::bitmaps::bit_offset;
 use super::stretch::stretch;
@@ -126,7 +128,6 @@ fn bitfield(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         None => read_all(exec, &key, &operations, reply),
         Some(bytes) => carry_out(exec, &key, &operations, bytes, reply),
     }
-    Ok(())
 }
 
 fn bitfield_ro(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -135,8 +136,7 @@ fn bitfield_ro(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return Err(Refusal::Text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
     let key = exec.first_key(args, 1);
-    read_all(exec, &key, &operations, reply);
-    Ok(())
+    read_all(exec, &key, &operations, reply)
 }
 
 /// The operations of a command, in order.
@@ -208,8 +208,8 @@ fn bytes_written(operations: &Operations) -> Option<usize> {
     Some((last_bit / 8) as usize + 1)
 }
 
-fn read_all(exec: &mut Exec, key: &Key, operations: &Operations, reply: &mut Reply) {
-    let value = match exec.read(key) {
+fn read_all(exec: &mut Exec, key: &Key, operations: &Operations, reply: &mut Reply) -> Outcome {
+    let value = match exec.read_as(key, Kind::String)? {
         Some(place) => exec.entry(key, place).value(),
         None => b"",
     };
@@ -218,13 +218,14 @@ fn read_all(exec: &mut Exec, key: &Key, operations: &Operations, reply: &mut Rep
         let bits = bitmap::read(value, operation.offset, operation.encoding.width);
         reply.int(operation.encoding.value(bits) as i64);
     }
+    Ok(())
 }
 
-fn carry_out(exec: &mut Exec, key: &Key, operations: &Operations, bytes: usize, reply: &mut Reply) {
-    let string = stretch(exec, key, bytes);
+fn carry_out(exec: &mut Exec, key: &Key, operations: &Operations, bytes: usize, reply: &mut Reply) -> Outcome {
+    let string = stretch(exec, key, bytes)?;
     reply.array(operations.len());
     let changes = exec.edit(key, string.place, |entry| {
-        let value = entry.value_mut();
+        let value = entry.bytes_mut();
         let mut changes = 0;
         for operation in operations {
             let Encoding { width, .. } = operation.encoding;
@@ -242,6 +243,7 @@ fn carry_out(exec: &mut Exec, key: &Key, operations: &Operations, bytes: usize, 
         changes
     });
     exec.changed(changes);
+    Ok(())
 }
 
 /// What an operation makes of a field that holds `old`: what is written if anything is, and what is answered. `None` if it fails.

@@ -5,11 +5,13 @@ use crate::bitmap::{self, Bit, Combination};
 use crate::entry::{Entry, INLINE_BYTES_MAX, Shape};
 use crate::exec::{DataRow, Exec, Expiry};
 use crate::number::parse_i64;
+use crate::packed::ByteStore;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
+use crate::types::kind::Kind;
 
 use super::stretch::stretch;
 
@@ -117,10 +119,10 @@ fn setbit(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     };
     let key = exec.first_key(args, 1);
     let byte = (offset / 8) as usize;
-    let string = stretch(exec, &key, byte + 1);
+    let string = stretch(exec, &key, byte + 1)?;
     let before = bitmap::bit_at(exec.entry(&key, string.place).value(), offset);
     if string.grew || before != bit {
-        exec.edit(&key, string.place, |entry| bitmap::write(entry.value_mut(), offset, 1, bit as u64));
+        exec.edit(&key, string.place, |entry| bitmap::write(entry.bytes_mut(), offset, 1, bit as u64));
         exec.changed(1);
     }
     reply.int(before as i64);
@@ -130,7 +132,8 @@ fn setbit(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn getbit(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let offset = bit_offset(exec, parse_i64(args.at(2)))?;
     let key = exec.first_key(args, 1);
-    let bit = exec.read(&key).is_some_and(|place| bitmap::bit_at(exec.entry(&key, place).value(), offset));
+    let place = exec.read_as(&key, Kind::String)?;
+    let bit = place.is_some_and(|place| bitmap::bit_at(exec.entry(&key, place).value(), offset));
     reply.int(bit as i64);
     Ok(())
 }
@@ -166,7 +169,7 @@ fn bits_between(len: usize, start: i64, end: i64, unit: Unit) -> Option<(usize, 
 fn bitcount(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     // A missing key wins over whatever else is wrong.
-    let Some(place) = exec.read(&key) else {
+    let Some(place) = exec.read_as(&key, Kind::String)? else {
         reply.int(0);
         return Ok(());
     };
@@ -196,7 +199,7 @@ fn bitpos(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         _ => return Err(Refusal::Text("ERR The bit argument must be 1 or 0.")),
     };
     let key = exec.first_key(args, 1);
-    let Some(place) = exec.read(&key) else {
+    let Some(place) = exec.read_as(&key, Kind::String)? else {
         // A missing key has clear bits without end.
         reply.int(if bit == Bit::Set { -1 } else { 0 });
         return Ok(());
@@ -238,7 +241,7 @@ fn bitop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     }
     let sources: Vec<_> = args.from(3).iter().map(|bytes| exec.key(bytes)).collect();
     for source in &sources {
-        exec.read(source);
+        exec.read_as(source, Kind::String)?;
     }
     // What has expired is gone now, so all values can be borrowed together.
     let values: Vec<&[u8]> = sources.iter().map(|source| exec.glance(source).map_or(&b""[..], Entry::value)).collect();

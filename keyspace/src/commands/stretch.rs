@@ -2,8 +2,10 @@
 
 use crate::entry::{Entry, Shape};
 use crate::exec::{Exec, Expiry};
+use crate::refusal::Refusal;
 use crate::store::Key;
 use crate::table::Place;
+use crate::types::kind::Kind;
 
 /// A string that was made long enough.
 pub(super) struct Stretched {
@@ -14,8 +16,8 @@ pub(super) struct Stretched {
 
 /// Finds the string of a key in order to write its first `len` bytes: makes a missing one, adds zero bytes to a short one. It
 /// counts as edited from then on, whatever is written. The caller has checked the length.
-pub(super) fn stretch(exec: &mut Exec, key: &Key, len: usize) -> Stretched {
-    let found = exec.write(key);
+pub(super) fn stretch(exec: &mut Exec, key: &Key, len: usize) -> Result<Stretched, Refusal> {
+    let found = exec.write_as(key, Kind::String)?;
     let place = found.or_else(|| {
         exec.put(key, None, b"", Expiry::Never, Shape::Edited);
         exec.peek(key)
@@ -28,7 +30,7 @@ pub(super) fn stretch(exec: &mut Exec, key: &Key, len: usize) -> Stretched {
         }
         entry.set_shape(Shape::Edited);
     });
-    Stretched { place, grew }
+    Ok(Stretched { place, grew })
 }
 
 /// Adds zero bytes up to `len`, which is more than there are.
