@@ -25,6 +25,7 @@ pub mod whole;
 
 mod bitmap;
 pub mod glob;
+mod hyperloglog;
 mod long_double;
 mod natural;
 pub mod number;

@@ -1,6 +1,8 @@
 //! Bitmaps, row by row as redis-server 7.0.15 answers them.
 
 use crate::commands::testing::{Desk, check};
+use crate::entry::{Entry, Form, Kind};
+use crate::packed;
 
 const INTEGER: &str = "-ERR value is not an integer or out of range";
 const OFFSET: &str = "-ERR bit offset is not an integer or out of range";
@@ -122,7 +124,7 @@ fn combinations() {
         ("set r x ex 100", "+OK"),
         ("bitop and r r none", ":1"),
         ("@left r", "never"),
-        ("@changes", "6"),
+        ("@changes", "7"),
         ("bitop and r none", ":0"),
         ("@left r", "missing"),
         ("@changes", "1"),
@@ -156,7 +158,9 @@ fn expired_sources() {
 fn other_kinds_are_refused() {
     let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
     let mut desk = Desk::new();
-    desk.put_list("l");
+    let (db, key) = (desk.keyspace.db(0).unwrap(), desk.keyspace.key(b"l"));
+    let list = Entry::packed(b"l", Kind::List, Form::Packed, packed::EMPTY, desk.access);
+    desk.keyspace.insert(db, key.slot, key.hash, list);
     for line in [
         "setbit l 1 1",
         "getbit l 1",

@@ -6,6 +6,7 @@ pub mod counters;
 pub mod debug;
 pub mod expiry;
 pub mod flush;
+pub mod hyperloglogs;
 pub mod keys;
 pub mod lcs;
 pub mod object;
@@ -29,7 +30,7 @@ use crate::whole::WholeRow;
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
-    let bits = [bitmaps::ROWS, bitfields::ROWS];
+    let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
     strings.into_iter().chain(generic).chain(bits).flatten()
 }
 
