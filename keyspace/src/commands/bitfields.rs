@@ -147,7 +147,7 @@ fn parse(exec: &Exec, args: Args) -> Result<Operations, Refusal> {
     while index < args.len() {
         let following = args.len() - index - 1;
         if args.is(index, "overflow") && following >= 1 {
-            overflow = overflow_named(args.at(index + 1))?;
+            overflow = overflow_named(args, index + 1)?;
             index += 2;
             continue;
         }
@@ -170,9 +170,9 @@ fn parse(exec: &Exec, args: Args) -> Result<Operations, Refusal> {
     Ok(operations)
 }
 
-fn overflow_named(word: &[u8]) -> Result<Overflow, Refusal> {
+fn overflow_named(args: Args, index: usize) -> Result<Overflow, Refusal> {
     let known = [("wrap", Overflow::Wrap), ("sat", Overflow::Saturate), ("fail", Overflow::Fail)];
-    let found = known.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+    let found = known.iter().find(|(name, _)| args.is(index, name));
     found.map(|(_, overflow)| *overflow).ok_or(Refusal::Text("ERR Invalid OVERFLOW type specified"))
 }
 

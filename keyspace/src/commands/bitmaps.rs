@@ -229,13 +229,14 @@ enum Operation {
 }
 
 fn bitop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let operation = match args.at(1).to_ascii_lowercase().as_slice() {
-        b"and" => Operation::Combine(Combination::And),
-        b"or" => Operation::Combine(Combination::Or),
-        b"xor" => Operation::Combine(Combination::Xor),
-        b"not" => Operation::Invert,
-        _ => return Err(Refusal::Syntax),
-    };
+    let operations = [
+        ("and", Operation::Combine(Combination::And)),
+        ("or", Operation::Combine(Combination::Or)),
+        ("xor", Operation::Combine(Combination::Xor)),
+        ("not", Operation::Invert),
+    ];
+    let named = operations.into_iter().find(|(name, _)| args.is(1, name));
+    let (_, operation) = named.ok_or(Refusal::Syntax)?;
     if matches!(operation, Operation::Invert) && args.len() != 4 {
         return Err(Refusal::Text("ERR BITOP NOT must be called with a single source key."));
     }

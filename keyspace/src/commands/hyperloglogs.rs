@@ -213,21 +213,23 @@ fn pfdebug(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let place = write(exec, &key)?.ok_or(Refusal::Text("ERR The specified key does not exist"))?;
     exec.edit(&key, place, |entry| entry.set_shape(Shape::Edited));
     let encoding = checked(exec.entry(&key, place))?;
-    match args.at(1).to_ascii_lowercase().as_slice() {
-        b"getreg" => {
+    match () {
+        _ if args.is(1, "getreg") => {
             make_dense(exec, &key, place)?;
             let mut registers: Registers = [0; REGISTERS];
             hyperloglog::merge(exec.entry(&key, place).value(), &mut registers)?;
             reply.array(REGISTERS);
             registers.iter().for_each(|&register| reply.int(register as i64));
         }
-        b"decode" if encoding == Encoding::Dense => return Err(Refusal::Text("ERR HLL encoding is not sparse")),
-        b"decode" => {
+        _ if args.is(1, "decode") => {
+            if encoding == Encoding::Dense {
+                return Err(Refusal::Text("ERR HLL encoding is not sparse"));
+            }
             let runs = hyperloglog::runs(exec.entry(&key, place).value()).map(describe);
             reply.text(&runs.collect::<Vec<_>>().join(" "));
         }
-        b"encoding" => reply.simple(if encoding == Encoding::Dense { "dense" } else { "sparse" }),
-        b"todense" => {
+        _ if args.is(1, "encoding") => reply.simple(if encoding == Encoding::Dense { "dense" } else { "sparse" }),
+        _ if args.is(1, "todense") => {
             let changed = make_dense(exec, &key, place)?;
             reply.int(changed as i64);
         }

@@ -24,7 +24,8 @@ const HIGHEST: u8 = 32;
 pub(crate) struct Run {
     /// Where it stands in the string.
     at: usize,
-    /// How long its code is: two bytes for many zeros. The second one may be missing at the end of bytes that a client wrote.
+    /// How long its code is: two bytes for many zeros. At the end of bytes that a client wrote the second one may be missing, and
+    /// counts as 0.
     pub(crate) bytes: usize,
     /// What the registers hold.
     pub(crate) value: u8,
@@ -145,9 +146,7 @@ pub(super) fn raise(value: &mut impl ByteStore, hit: Hit, bytes_max: usize) -> R
     if codes.len() > run.bytes && len + codes.len() - run.bytes > bytes_max {
         return Ok(Raised::TooDense);
     }
-    // A code whose second byte is missing takes as many from the new ones, as in Redis.
-    let missing = (run.at + run.bytes).saturating_sub(len);
-    value.replace(run.at..run.at + run.bytes - missing, &[&codes[..codes.len() - missing]]);
+    value.replace(run.at..len.min(run.at + run.bytes), &[&codes]);
     unite(value, before.unwrap_or(HEADER_BYTES));
     Ok(Raised::Done(true))
 }

@@ -47,6 +47,10 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
         key.indexes(args.len()).map(move |index| (flags, index))
     };
     let mut keys: Vec<_> = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
+    // Where a key spec has no argument to stand for, there are no keys at all.
+    if spec.keys.iter().any(|key| key.indexes(args.len()).next().is_none()) {
+        keys.clear();
+    }
     for movable in spec.movable_keys {
         match movable.run(args) {
             Some(run) => keys.extend(run.indexes().map(|index| (movable.flags, index))),
