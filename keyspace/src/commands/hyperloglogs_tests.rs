@@ -55,7 +55,7 @@ fn debugging() {
         ("pfdebug decode h", "-ERR HLL encoding is not sparse"),
         ("strlen h", ":12304"),
         ("pfcount h", ":1"),
-        ("@changes", "3"),
+        ("@changes", "4"),
         ("pfselftest", "+OK"),
         ("pfadd i a", ":1"),
     ] {
@@ -65,7 +65,7 @@ fn debugging() {
     let words: Vec<&str> = registers.split(' ').collect();
     assert_eq!((words.len(), words[0], words[1], words[12712]), (16385, "*16384", ":0", ":2"));
     assert_eq!(desk.run("pfdebug encoding i"), "+dense");
-    assert_eq!(desk.run("@changes"), "2");
+    assert_eq!(desk.run("@changes"), "3");
 }
 
 #[test]
