@@ -24,6 +24,7 @@ pub mod exec;
 pub mod whole;
 
 mod bitmap;
+pub mod double;
 pub mod glob;
 mod hyperloglog;
 mod long_double;

@@ -29,4 +29,5 @@ families! {
     boundaries
     bitmaps
     hyperloglog
+    hashes
 }

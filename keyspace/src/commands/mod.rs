@@ -6,6 +6,10 @@ pub mod counters;
 pub mod debug;
 pub mod expiry;
 pub mod flush;
+pub mod hashes;
+pub mod hashes_counters;
+pub mod hashes_read;
+pub mod hashes_walk;
 pub mod hyperloglogs;
 pub mod keys;
 pub mod lcs;
@@ -14,6 +18,8 @@ pub mod populate;
 pub mod ranges;
 pub mod renames;
 pub mod scan;
+mod scan_options;
+pub mod sorted_sets;
 mod stretch;
 pub mod strings;
 pub mod strings_many;
@@ -30,8 +36,9 @@ use crate::whole::WholeRow;
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
+    let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
     let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
-    strings.into_iter().chain(generic).chain(bits).flatten()
+    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(sorted_sets::rows())
 }
 
 /// The rows of the commands that need every slot of every core.
