@@ -25,6 +25,7 @@ pub mod whole;
 
 mod bitmap;
 pub mod double;
+mod geo;
 pub mod glob;
 mod hyperloglog;
 mod long_double;

@@ -29,5 +29,6 @@ families! {
     boundaries
     bitmaps
     hyperloglog
+    geo
     hashes
 }

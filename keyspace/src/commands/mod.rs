@@ -6,6 +6,7 @@ pub mod counters;
 pub mod debug;
 pub mod expiry;
 pub mod flush;
+pub mod geo;
 pub mod hashes;
 pub mod hashes_counters;
 pub mod hashes_read;
@@ -38,7 +39,7 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
     let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
-    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(sorted_sets::rows())
+    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(sorted_sets::rows()).chain(geo::rows())
 }
 
 /// The rows of the commands that need every slot of every core.
