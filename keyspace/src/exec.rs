@@ -179,6 +179,14 @@ impl<'a> Exec<'a> {
         GateContext { now: self.now, role, caller, data_set, expiry }
     }
 
+    /// The entry of a key, without any trace: what is expired stays hidden and in place. Several can be borrowed at a time.
+    #[inline]
+    pub fn glance(&self, key: &Key) -> Option<&Entry> {
+        let place = self.keyspace.locate(self.db, key)?;
+        let entry = self.entry(key, place);
+        (gate(&self.gate_context(), entry.deadline(), GateFlags::NONE) == Verdict::Valid).then_some(entry)
+    }
+
     #[cold]
     fn expire(&mut self, db: Db, key: &Key, place: Place) {
         self.keyspace.discard(db, key.slot, key.hash, place);

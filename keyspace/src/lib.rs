@@ -23,8 +23,11 @@ pub mod commands;
 pub mod exec;
 pub mod whole;
 
+mod bitmap;
 pub mod double;
+mod geo;
 pub mod glob;
+mod hyperloglog;
 mod long_double;
 mod natural;
 pub mod number;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binaries;
+pub mod sequence;
 pub mod server;
 
 pub mod client;

@@ -28,5 +28,8 @@ families! {
     auth
     boundaries
     sorted_sets
+    bitmaps
+    hyperloglog
+    geo
     hashes
 }

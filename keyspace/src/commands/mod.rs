@@ -1,13 +1,17 @@
 //! The data commands, one family per file, each a row of the table and a handler.
 
+pub mod bitfields;
+pub mod bitmaps;
 pub mod counters;
 pub mod debug;
 pub mod expiry;
 pub mod flush;
+pub mod geo;
 pub mod hashes;
 pub mod hashes_counters;
 pub mod hashes_read;
 pub mod hashes_walk;
+pub mod hyperloglogs;
 pub mod keys;
 pub mod lcs;
 pub mod object;
@@ -17,6 +21,7 @@ pub mod renames;
 pub mod scan;
 mod scan_options;
 pub mod sorted_sets;
+mod stretch;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
@@ -33,7 +38,8 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
-    strings.into_iter().chain(generic).chain(hashes).flatten().chain(sorted_sets::rows())
+    let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
+    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(sorted_sets::rows()).chain(geo::rows())
 }
 
 /// The rows of the commands that need every slot of every core.

@@ -50,6 +50,10 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
         key.indexes(args.len()).map(move |index| (flags, index))
     };
     let mut keys: Vec<_> = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
+    // Where a key spec has no argument to stand for, there are no keys at all.
+    if spec.keys.iter().any(|key| key.indexes(args.len()).next().is_none()) {
+        keys.clear();
+    }
     for movable in spec.movable_keys {
         match movable.run(args) {
             Some(run) => keys.extend(run.indexes().map(|index| (movable.flags, index))),
@@ -65,7 +69,24 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
 
 /// What a command does to the keys of one of its key specs, where its arguments decide that.
 fn flags(spec: &CommandSpec, key: &KeySpec, args: Args) -> KeyFlags {
-    // SET reads the key only if it has to tell the value that was there. Redis looks for the word wherever an option may be.
-    let overwrites = spec.name == "set" && !(3..args.len()).any(|index| args.is(index, "get"));
-    if overwrites { KeyFlags::OW.and(KeyFlags::UPDATE) } else { key.flags.without(KeyFlags::VARIABLE_FLAGS) }
+    match spec.name {
+        // SET reads the key only if it has to tell the value that was there. Redis looks for the word wherever an option may be.
+        "set" if !(3..args.len()).any(|index| args.is(index, "get")) => KeyFlags::OW.and(KeyFlags::UPDATE),
+        "bitfield" if bitfield_reads(args) => KeyFlags::RO.and(KeyFlags::ACCESS),
+        _ => key.flags.without(KeyFlags::VARIABLE_FLAGS),
+    }
+}
+
+/// True if BITFIELD has these arguments and only reads. What is no operation counts as one that writes.
+fn bitfield_reads(args: Args) -> bool {
+    let mut index = 2;
+    while index < args.len() {
+        let following = args.len() - index - 1;
+        index += match () {
+            _ if args.is(index, "get") && following >= 2 => 3,
+            _ if args.is(index, "overflow") && following >= 1 => 2,
+            _ => return false,
+        };
+    }
+    true
 }

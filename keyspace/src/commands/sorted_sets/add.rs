@@ -170,7 +170,7 @@ impl Options {
     }
 }
 
-fn zadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+pub(in crate::commands) fn zadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     add(exec, args, reply, Options::default())
 }
 

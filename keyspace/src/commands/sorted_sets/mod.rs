@@ -14,6 +14,8 @@ mod request;
 mod scan;
 mod source;
 
+pub(super) use add::zadd;
+
 use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
 use crate::packed::Element;
@@ -89,14 +91,18 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut 
 }
 
 /// The entry of a new set, made of members in any order. Refuses what has no room.
-fn build(exec: &Exec, key: &Key, fill: impl FnOnce(&mut ScoredMut) -> Result<(), Refusal>) -> Result<Entry, Refusal> {
+pub(super) fn build(
+    exec: &Exec,
+    key: &Key,
+    fill: impl FnOnce(&mut ScoredMut) -> Result<(), Refusal>,
+) -> Result<Entry, Refusal> {
     let mut entry = scored::empty(key.bytes, exec.access);
     fill(&mut ScoredMut::of(&mut entry, exec.keyspace.hasher(), exec.keyspace.limits.sorted_set))?;
     Ok(entry)
 }
 
 /// Stores a new set under a key, over whatever stands there; an empty one only deletes that. Returns the number of members.
-fn store(exec: &mut Exec, key: &Key, entry: Entry) -> usize {
+pub(super) fn store(exec: &mut Exec, key: &Key, entry: Entry) -> usize {
     let len = Scored::of(&entry).len();
     if len > 0 {
         exec.replace(key, entry);
