@@ -2,7 +2,7 @@
 
 use keyspace::args::OwnedArgs;
 use keyspace::hash::{KeyHasher, Random};
-use keyspace::store::DataLimits;
+use keyspace::limits::DataLimits;
 
 use super::*;
 use crate::command::table;
