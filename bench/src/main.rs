@@ -10,6 +10,7 @@ mod compare;
 mod hop;
 mod idle;
 mod soak;
+mod types;
 // What it is made of.
 mod contender;
 mod goal;
@@ -66,6 +67,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
     }
     let passed = match action {
         Action::Compare => compare::run(&options).map(|()| true)?,
+        Action::Types => types::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

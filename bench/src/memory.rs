@@ -56,7 +56,7 @@ pub(crate) fn judge(rows: &[Overhead]) -> Verdict {
 }
 
 /// Resident bytes once they have stopped moving: a server may still be returning buffers or finishing a resize.
-fn settled(pid: u32) -> Result<u64, BenchError> {
+pub(crate) fn settled(pid: u32) -> Result<u64, BenchError> {
     const PAUSE: Duration = Duration::from_millis(200);
     const NOISE: u64 = 64 * 1024;
     const PATIENCE: Duration = Duration::from_secs(10);

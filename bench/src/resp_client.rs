@@ -3,7 +3,7 @@
 //! Filling is pipelined in batches with one batch in flight behind the one being written, so that five million keys take seconds;
 //! redis-benchmark cannot set each key of a range exactly once.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -95,14 +95,53 @@ pub(crate) fn fill(port: u16, range: KeyRange, value: &str) -> Result<(), BenchE
     }
 }
 
+/// Sends commands whose replies are one line or one bulk string, and checks that none is an error.
+pub(crate) fn feed(port: u16, commands: &mut dyn Iterator<Item = Vec<String>>) -> Result<(), BenchError> {
+    let client = Client::connect(port, PATIENCE)?;
+    let mut replies = BufReader::new(client.stream.try_clone().map_err(BenchError::io("share a connection"))?);
+    let mut stream = client.stream;
+    let mut batch = Vec::with_capacity(2 * BATCH_BYTES);
+    let (mut in_batch, mut in_flight) = (0, 0);
+    loop {
+        let command = commands.next();
+        if let Some(command) = &command {
+            push_command(&mut batch, command);
+            in_batch += 1;
+        }
+        if command.is_none() || batch.len() >= BATCH_BYTES {
+            stream.write_all(&batch).map_err(BenchError::io("fill"))?;
+            expect_replies(&mut replies, in_flight)?;
+            batch.clear();
+            (in_flight, in_batch) = (in_batch, 0);
+        }
+        if command.is_none() {
+            return expect_replies(&mut replies, in_flight);
+        }
+    }
+}
+
+fn expect_replies(replies: &mut impl BufRead, count: usize) -> Result<(), BenchError> {
+    let mut line = String::new();
+    for _ in 0..count {
+        line.clear();
+        replies.read_line(&mut line).map_err(BenchError::io("replies while filling"))?;
+        match line.as_bytes().first() {
+            Some(b'$') => replies.read_line(&mut line).map(drop).map_err(BenchError::io("replies while filling"))?,
+            Some(b':' | b'+') => {}
+            _ => return Err(BenchError::Reply { command: "fill".to_owned(), reply: line }),
+        }
+    }
+    Ok(())
+}
+
 fn key(prefix: &str, number: u64) -> String {
     format!("{prefix}{number:012}")
 }
 
-fn push_command(buffer: &mut Vec<u8>, words: &[&str]) {
+fn push_command(buffer: &mut Vec<u8>, words: &[impl AsRef<str>]) {
     // Writing to a vector cannot fail.
     let _ = write!(buffer, "*{}\r\n", words.len());
-    for word in words {
+    for word in words.iter().map(AsRef::as_ref) {
         let _ = write!(buffer, "${}\r\n{word}\r\n", word.len());
     }
 }
