@@ -79,7 +79,7 @@ fn measure_load(
 }
 
 fn one_run(load: &Load, contender: &Contender, requests: u64, rig: &Rig) -> Result<f64, BenchError> {
-    let server = Server::start(contender, 1, rig.cpus.map(|cpus| cpus.server), rig.scratch.path(), &rig.reaper)?;
+    let server = Server::start(contender, 1, rig.cpus.map(|cpus| cpus.server), rig)?;
     feed(server.endpoint.port, &mut *(load.fill)())?;
     let mut line = pinned(rig.cpus.map(|cpus| cpus.client));
     let numbers = [
@@ -105,7 +105,7 @@ fn one_run(load: &Load, contender: &Contender, requests: u64, rig: &Rig) -> Resu
 }
 
 fn measure_store(store: &Store, contender: &Contender, rig: &Rig) -> Result<u64, BenchError> {
-    let server = Server::start(contender, 1, None, rig.scratch.path(), &rig.reaper)?;
+    let server = Server::start(contender, 1, None, rig)?;
     let before = settled(server.pid())?;
     feed(server.endpoint.port, &mut *(store.fill)())?;
     Ok(settled(server.pid())?.saturating_sub(before))
