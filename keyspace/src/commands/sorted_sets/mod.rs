@@ -124,3 +124,6 @@ fn store(exec: &mut Exec, key: &Key, entry: Entry) -> usize {
     }
     len
 }
+
+#[cfg(test)]
+mod tests;
