@@ -39,6 +39,11 @@ pub fn empty(key: &[u8], access: AccessBits) -> Entry {
     Entry::packed(key, Kind::SortedSet, Form::Packed, packed::EMPTY, access)
 }
 
+/// The entry of a key with a large sorted set that has no members yet: for what is known to become one.
+pub fn empty_large(key: &[u8], access: AccessBits) -> Entry {
+    Entry::large(key, Box::new(Object::SortedSet(Box::default())), access)
+}
+
 /// The bytes of a score that is no integer element.
 struct ScoreBytes([u8; 8]);
 
