@@ -14,6 +14,9 @@ pub mod slot;
 pub mod store;
 pub mod table;
 
+// What DUMP writes and RESTORE reads.
+pub mod rdb;
+
 // What commands do.
 pub mod commands;
 pub mod exec;

@@ -1,0 +1,105 @@
+//! Lists: a run of strings, one ziplist, or a quicklist of ziplists (type 14) or of listpacks and single strings (type 18).
+
+use super::Corrupt;
+use super::element::{Element, each_element, not_empty};
+use super::listpack::{self, ListpackWriter};
+use super::object_type::ObjectType;
+use super::reader::Reader;
+use super::writer::{push_element, push_length, push_string};
+use super::ziplist;
+
+/// The forms of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListForm {
+    /// Each element a string.
+    Strings,
+    /// One ziplist.
+    Ziplist,
+    /// Ziplists.
+    Quicklist,
+    /// Listpacks, and long elements on their own.
+    Quicklist2,
+}
+
+/// A node that is one element.
+const PLAIN: u64 = 1;
+/// A node that is a listpack.
+const PACKED: u64 = 2;
+
+/// What a written node holds at most, in bytes: Redis's default for its own nodes (`list-max-listpack-size -2`).
+const NODE_BYTES_MAX: usize = 8 * 1024;
+
+/// Reads a list: `take` is handed every element from first to last.
+pub fn read(
+    form: ListForm,
+    reader: &mut Reader<'_>,
+    mut take: impl FnMut(Element<'_>) -> Result<(), Corrupt>,
+) -> Result<(), Corrupt> {
+    let nodes = if form == ListForm::Ziplist { 1 } else { reader.count(1)? };
+    let mut elements = 0;
+    for _ in 0..nodes {
+        elements += match form {
+            ListForm::Strings => read_plain(reader, &mut take)?,
+            ListForm::Ziplist | ListForm::Quicklist => {
+                each_element(ziplist::Elements::of(&reader.packed()?)?, &mut take)?
+            }
+            ListForm::Quicklist2 => match reader.length()? {
+                PLAIN => read_plain(reader, &mut take)?,
+                PACKED => each_element(listpack::Elements::of(&reader.packed()?)?, &mut take)?,
+                _ => return Err(Corrupt("a list's node of unknown kind")),
+            },
+        };
+    }
+    not_empty(elements)
+}
+
+fn read_plain(
+    reader: &mut Reader<'_>,
+    take: &mut impl FnMut(Element<'_>) -> Result<(), Corrupt>,
+) -> Result<u64, Corrupt> {
+    take(reader.string()?.element())?;
+    Ok(1)
+}
+
+/// Appends a list of these elements, of which there is at least one. Returns its type.
+pub fn write<'a>(out: &mut Vec<u8>, elements: impl Iterator<Item = Element<'a>>) -> ObjectType {
+    let mut nodes = Nodes::default();
+    elements.for_each(|element| nodes.push(element));
+    nodes.close();
+    push_length(out, nodes.count);
+    out.append(&mut nodes.bytes);
+    ObjectType::List(ListForm::Quicklist2)
+}
+
+/// The nodes of a quicklist in the making.
+#[derive(Default)]
+struct Nodes {
+    bytes: Vec<u8>,
+    count: u64,
+    open: ListpackWriter,
+}
+
+impl Nodes {
+    fn push(&mut self, element: Element<'_>) {
+        let bytes = if let Element::Bytes(bytes) = element { bytes.len() } else { 0 };
+        if self.open.len() + bytes > NODE_BYTES_MAX {
+            self.close();
+        }
+        if self.open.has_room(bytes) {
+            return self.open.push(element);
+        }
+        push_length(&mut self.bytes, PLAIN);
+        push_element(&mut self.bytes, element);
+        self.count += 1;
+    }
+
+    /// Ends the listpack under way, if it holds anything.
+    fn close(&mut self) {
+        let node = std::mem::take(&mut self.open);
+        if !node.is_empty() {
+            push_length(&mut self.bytes, PACKED);
+            push_string(&mut self.bytes, &node.finish());
+            self.count += 1;
+        }
+    }
+}
