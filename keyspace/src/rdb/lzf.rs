@@ -20,8 +20,8 @@ pub(crate) const RATIO_MAX: u64 = COPY_MAX as u64 / 3;
 /// What the last step of compression may still add, in bytes: a run of three literals beside its head.
 const TAIL_BYTES_MAX: usize = 3;
 
-/// Entries of the compressor's table per input byte, before the bounds below: few bytes share one.
-const TABLE_SHARE_BITS: u32 = 3;
+/// Entries of the compressor's table per input byte, as a power of two and within the bounds below: few positions share one.
+const TABLE_SHARE_BITS: u32 = 4;
 /// Bits of the table's index at least and at most. It is cleared for each string, and short strings are the rule.
 const TABLE_BITS: std::ops::RangeInclusive<u32> = 8..=16;
 
@@ -71,7 +71,7 @@ fn fits(out: &[u8], more: usize, length: usize) -> Result<(), Corrupt> {
 /// Compresses `input`, if the result is at most `most` bytes.
 ///
 /// Which copies are taken, and when it is not worth it, follows what redis-server emits, so that payloads compare equal but
-/// for collisions in its table: no copy reaches back to the first byte, or forward to the last two.
+/// for collisions in its table: no copy reaches back to the first byte, or, but for a few lengths, forward to the last two.
 pub(crate) fn compress(input: &[u8], most: usize) -> Option<Vec<u8>> {
     // Positions are 32 bits wide; no string that is stored is longer.
     let length = u32::try_from(input.len()).ok()?;
@@ -132,7 +132,10 @@ fn match_length(input: &[u8], from: usize, at: usize) -> usize {
     if from == 0 || at - from > DISTANCE_MAX {
         return 0;
     }
-    let most = (input.len() - at - 2).clamp(3, COPY_MAX);
+    let most = match (input.len() - at - 2).min(COPY_MAX) {
+        few @ ..=16 => few.max(3),
+        many => many.max(19),
+    };
     let (earlier, later) = (&input[from..], &input[at..]);
     earlier.iter().zip(later).take(most).take_while(|(a, b)| a == b).count()
 }
@@ -200,7 +203,7 @@ mod tests {
         #[test]
         fn round_trip(bytes in proptest::collection::vec(0u8..4, 0..3000), far in 0usize..20_000) {
             let mut input = bytes.clone();
-            input.extend((0..far).map(|n| (n * n >> 3) as u8));
+            input.extend((0..far).map(|n| ((n * n) >> 3) as u8));
             input.extend_from_slice(&bytes);
             if let Some(packed) = compress(&input, input.len() * 2 + 10) {
                 prop_assert_eq!(decompress(&packed, input.len()), Ok(input));

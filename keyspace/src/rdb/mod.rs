@@ -36,3 +36,9 @@ mod stream_node;
 /// Bytes that are not what they should be, with the reason for whoever debugs; clients see one text for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt(pub &'static str);
+#[cfg(test)]
+mod captured_tests;
+#[cfg(test)]
+mod mutation_tests;
+#[cfg(test)]
+mod round_trip_tests;

@@ -95,8 +95,8 @@ pub struct StreamConsumer<'a> {
 /// What builds a stream from a payload, called in the payload's order. It refuses names and ids that it has already, and an
 /// id of a consumer that is not pending in the group, or that belongs to another consumer.
 pub trait StreamSink {
-    /// A node begins. Its entries repeat these names, so whoever stores them once per node takes no more than the payload does;
-    /// whoever stores them once per entry lets a small payload fill the memory.
+    /// A node begins, at or below its first entry's id and above all entries before it. Its entries repeat these names, so
+    /// whoever stores them once per node takes no more than the payload does; whoever stores them once per entry lets a small payload fill the memory.
     fn node(&mut self, base: EntryId, names: Names<'_>) -> Result<(), Corrupt>;
     /// An entry, above all before it. Its fields have been checked to the last.
     fn entry(&mut self, id: EntryId, fields: Fields<'_>) -> Result<(), Corrupt>;

@@ -38,6 +38,9 @@ pub(super) fn read(
         return Err(Corrupt("a stream's node has no end of its field names"));
     }
     if live > 0 {
+        if last.is_some_and(|last| last >= base) {
+            return Err(Corrupt("a stream's nodes are not in order"));
+        }
         sink.node(base, names.clone())?;
     }
     let (mut live_left, mut deleted_left) = (live, deleted);
