@@ -19,8 +19,9 @@ use keyspace::args::OwnedArgs;
 use keyspace::commands::scan::ScanRequest;
 use keyspace::entry::Entry;
 use keyspace::hash::{KeyHasher, Random};
+use keyspace::limits::DataLimits;
 use keyspace::slot::Slot;
-use keyspace::store::{DataLimits, Db, Keyspace};
+use keyspace::store::{Db, Keyspace};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -81,7 +82,7 @@ impl Times {
 }
 
 fn keyspace() -> (Keyspace, Db) {
-    let limits = DataLimits { string_bytes_max: 512 << 20 };
+    let limits = DataLimits::default();
     let keyspace = Keyspace::new(16, KeyHasher::new([1, 2, 3, 4]), Random::new(5), limits);
     let db = keyspace.db(0).expect("there are databases");
     (keyspace, db)

@@ -11,8 +11,9 @@ use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::exec::{Caller, DataFn, Exec};
 use keyspace::hash::{KeyHasher, Random};
+use keyspace::limits::DataLimits;
 use keyspace::reply::{Reply, Resp};
-use keyspace::store::{DataLimits, Keyspace};
+use keyspace::store::Keyspace;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,7 +44,7 @@ fn handler(name: &str) -> DataFn {
 }
 
 fn filled(keys: u64) -> Keyspace {
-    let limits = DataLimits { string_bytes_max: 512 << 20 };
+    let limits = DataLimits::default();
     let mut keyspace = Keyspace::new(16, KeyHasher::new([1, 2, 3, 4]), Random::new(5), limits);
     let set = handler("set");
     (0..keys).for_each(|number| {

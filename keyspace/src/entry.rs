@@ -10,78 +10,44 @@
 //!        8   i64   deadline          only with DEADLINE
 //!            u64   length of the key only with LONG_KEY
 //!            key bytes
-//!            value bytes, or with BOXED the pointer to a Vec<u8>
+//!            payload: bytes, or with BOXED the pointer to a Vec<u8> or an Object
 //! ```
 //!
-//! The allocation is that long, rounded up to 8, and aligned to 8. Values above `INLINE_BYTES_MAX`, and strings that grow in
+//! The allocation is that long, rounded up to 8, and aligned to 8. Payloads above `INLINE_BYTES_MAX`, and strings that grow in
 //! place, live in a `Vec` of their own. Lengths are checked by the commands: keys and values stay below 4 GiB.
+//!
+//! A string's payload is the string. A small collection's is its packed bytes, so that it is one allocation with its key; a
+//! large collection's is a pointer to its `Object`.
 #![allow(unsafe_code)]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+mod header;
+
+use std::alloc::{alloc, dealloc, handle_alloc_error, realloc};
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use evict::access::AccessBits;
 use evict::time::UnixMillis;
 
-/// The longest value, in bytes, that is stored beside its key. Above it a copy costs more than the second allocation.
-pub const INLINE_BYTES_MAX: usize = 4096;
+use crate::hash::KeyHasher;
+use crate::packed::ByteStore;
+use crate::types::Object;
+pub use crate::types::kind::{Form, Kind, Shape};
 
-const HEADER_BYTES: usize = 8;
-const SHORT_KEY_BYTES_MAX: usize = u16::MAX as usize;
-
-const DEADLINE: u8 = 1;
-const LONG_KEY: u8 = 2;
-const BOXED: u8 = 4;
-const SHAPE_SHIFT: u8 = 3;
-const SHAPE_MASK: u8 = 3 << SHAPE_SHIFT;
-
-/// How a string came to be, as far as `OBJECT ENCODING` tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Shape {
-    /// Stored whole: `int`, `embstr` or `raw`, by its bytes.
-    Stored = 0,
-    /// Changed in place (APPEND, SETRANGE): always `raw`.
-    Edited = 1,
-    /// The result of INCRBYFLOAT: never `int`.
-    Float = 2,
-}
+pub use header::INLINE_BYTES_MAX;
+use header::{
+    BOXED, DEADLINE, HEADER_BYTES, Head, KIND_MASK, KIND_SHIFT, LONG_KEY, POINTER_BYTES, SHAPE_MASK, SHAPE_SHIFT,
+    SHORT_KEY_BYTES_MAX, described, is_large, layout,
+};
 
 /// One key with its value.
 pub struct Entry(NonNull<u8>);
 
-// SAFETY: an entry owns its allocation and the `Vec` it may point to; nothing in it is tied to a thread.
+// SAFETY: an entry owns its allocation and the `Vec` or `Object` it may point to; nothing in them is tied to a thread.
 unsafe impl Send for Entry {}
 
-/// The parts of a header, decoded once per access.
-#[derive(Clone, Copy)]
-struct Head {
-    flags: u8,
-    key_start: usize,
-    key_len: usize,
-    inline_len: usize,
-}
-
-impl Head {
-    fn payload_start(self) -> usize {
-        self.key_start + self.key_len
-    }
-
-    fn payload_len(self) -> usize {
-        if self.flags & BOXED != 0 { size_of::<*mut Vec<u8>>() } else { self.inline_len }
-    }
-
-    fn layout(self) -> Layout {
-        layout(self.payload_start() + self.payload_len())
-    }
-}
-
-fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes.next_multiple_of(8), 8).expect("an entry is far below isize::MAX bytes")
-}
-
 impl Entry {
-    /// An entry of `key` and `value`.
+    /// An entry of `key` and a string.
     pub fn new(key: &[u8], value: &[u8], deadline: Option<UnixMillis>, access: AccessBits) -> Entry {
         let boxed = value.len() > INLINE_BYTES_MAX;
         let long = key.len() > SHORT_KEY_BYTES_MAX;
@@ -110,9 +76,24 @@ impl Entry {
             base.add(key_start).copy_from_nonoverlapping(key.as_ptr(), key.len());
         }
         match boxed {
-            true => entry.put_pointer(Box::new(value.to_vec())),
+            true => entry.put_pointer(Box::into_raw(Box::new(value.to_vec()))),
             false => entry.write_inline(value),
         }
+        entry
+    }
+
+    /// An entry of `key` and a small collection, whose bytes the kind's module made.
+    pub fn packed(key: &[u8], kind: Kind, form: Form, bytes: &[u8], access: AccessBits) -> Entry {
+        assert!(kind != Kind::String && form != Form::Large, "only small collections are bytes");
+        let mut entry = Entry::new(key, bytes, None, access);
+        entry.set_flags(entry.flags() | described(kind, form));
+        entry
+    }
+
+    /// An entry of `key` and a large collection.
+    pub fn large(key: &[u8], object: Box<Object>, access: AccessBits) -> Entry {
+        let mut entry = Entry::new(key, b"", None, access);
+        entry.set_object(object);
         entry
     }
 
@@ -140,12 +121,13 @@ impl Entry {
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().add(head.key_start), head.key_len) }
     }
 
-    /// The value's bytes.
+    /// The string, or the bytes of a small collection. Panics for a large one.
     #[inline]
     pub fn value(&self) -> &[u8] {
         let head = self.head();
         if head.flags & BOXED != 0 {
-            // SAFETY: BOXED says that the payload is a pointer made by `Box::into_raw`, owned by this entry.
+            assert!(!head.is_large(), "a large collection has no bytes");
+            // SAFETY: BOXED says that the payload is a pointer made by `Box::into_raw`, owned by this entry; not of an object.
             return unsafe { &*self.pointer() };
         }
         // SAFETY: without BOXED the payload is `inline_len` initialised bytes of this allocation.
@@ -178,7 +160,68 @@ impl Entry {
         }
     }
 
-    /// How the value came to be.
+    #[inline]
+    fn flags(&self) -> u8 {
+        // SAFETY: the flags byte is part of every header.
+        unsafe { *self.0.as_ptr().add(3) }
+    }
+
+    /// What kind of value it is.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        match self.flags() >> KIND_SHIFT {
+            0 => Kind::String,
+            1 => Kind::List,
+            2 => Kind::Hash,
+            3 => Kind::Set,
+            4 => Kind::SortedSet,
+            _ => Kind::Stream,
+        }
+    }
+
+    /// True if the value is a string: the only kind that most commands see.
+    #[inline]
+    pub fn is_string(&self) -> bool {
+        self.flags() & KIND_MASK == 0
+    }
+
+    /// True if the value is a large collection: `object` has it.
+    #[inline]
+    pub fn is_large(&self) -> bool {
+        is_large(self.flags())
+    }
+
+    /// How a collection is kept. A string has none.
+    #[inline]
+    pub fn form(&self) -> Option<Form> {
+        let flags = self.flags();
+        if flags & KIND_MASK == 0 {
+            return None;
+        }
+        Some(match (flags & SHAPE_MASK) >> SHAPE_SHIFT {
+            0 => Form::Packed,
+            1 => Form::IntSet,
+            _ => Form::Large,
+        })
+    }
+
+    /// A large collection.
+    #[inline]
+    pub fn object(&self) -> Option<&Object> {
+        let head = self.head();
+        // SAFETY: the flags say that the payload is a pointer to an `Object`, made by `Box::into_raw` and owned by this entry.
+        head.is_large().then(|| unsafe { &*self.pointer().cast::<Object>() })
+    }
+
+    /// A large collection, to change.
+    #[inline]
+    pub fn object_mut(&mut self) -> Option<&mut Object> {
+        let head = self.head();
+        // SAFETY: as for `object`; `&mut self` makes it exclusive.
+        head.is_large().then(|| unsafe { &mut *self.pointer().cast::<Object>() })
+    }
+
+    /// How a string came to be.
     pub fn shape(&self) -> Shape {
         match (self.head().flags & SHAPE_MASK) >> SHAPE_SHIFT {
             0 => Shape::Stored,
@@ -187,11 +230,47 @@ impl Entry {
         }
     }
 
-    /// Records how the value came to be.
+    /// Records that the value is a string and how it came to be. Not for a large collection: `set_value` replaces one first.
     #[inline]
     pub fn set_shape(&mut self, shape: Shape) {
-        let flags = self.head().flags & !SHAPE_MASK | (shape as u8) << SHAPE_SHIFT;
-        self.set_flags(flags);
+        let flags = self.flags();
+        assert!(!is_large(flags), "an object is no string");
+        self.set_flags(flags & !(SHAPE_MASK | KIND_MASK) | (shape as u8) << SHAPE_SHIFT);
+    }
+
+    /// Records that the bytes are those of an intset or packed. Only between these two.
+    pub fn set_form(&mut self, form: Form) {
+        let flags = self.flags();
+        assert!(flags & KIND_MASK != 0 && !is_large(flags) && form != Form::Large, "only bytes become other bytes");
+        self.set_flags(flags & !SHAPE_MASK | (form as u8) << SHAPE_SHIFT);
+    }
+
+    /// Makes a collection large, in the place of whatever the entry holds.
+    pub fn set_object(&mut self, object: Box<Object>) {
+        let head = self.head();
+        if head.flags & BOXED != 0 {
+            self.drop_box();
+        }
+        self.resize_inline(self.head(), POINTER_BYTES);
+        self.set_inline_len(0);
+        let kind = described(object.kind(), Form::Large);
+        self.set_flags(self.flags() & !(SHAPE_MASK | KIND_MASK) | BOXED | kind);
+        self.put_pointer(Box::into_raw(object).cast());
+    }
+
+    /// Takes a large collection out and leaves an empty string.
+    #[inline]
+    pub fn take_object(&mut self) -> Option<Box<Object>> {
+        if self.is_large() { self.take_large() } else { None }
+    }
+
+    #[cold]
+    fn take_large(&mut self) -> Option<Box<Object>> {
+        // SAFETY: the payload is a pointer to an `Object`, made by `Box::into_raw`; `forget_box` makes the entry forget it.
+        let object = unsafe { Box::from_raw(self.pointer().cast::<Object>()) };
+        self.forget_box();
+        self.resize_inline(self.head(), 0);
+        Some(object)
     }
 
     #[inline]
@@ -200,7 +279,9 @@ impl Entry {
         unsafe { *self.0.as_ptr().add(3) = flags };
     }
 
-    /// Replaces the value. In place when the allocation's size stays the same.
+    /// Replaces the string, or the bytes of a small collection. In place when the allocation's size stays the same.
+    ///
+    /// A large collection is dropped, which takes as long as it is large; what it leaves is a string.
     #[inline]
     pub fn set_value(&mut self, value: &[u8]) {
         let head = self.head();
@@ -214,7 +295,9 @@ impl Entry {
     }
 
     /// Replaces the value where the old or the new one is boxed.
+    #[inline(never)]
     fn replace_boxed(&mut self, value: &[u8]) {
+        drop(self.take_object());
         if value.len() > INLINE_BYTES_MAX {
             let vec = self.boxed_mut();
             vec.clear();
@@ -227,17 +310,19 @@ impl Entry {
         }
     }
 
-    /// The value as a growable string of its own: for edits in place. Boxes an inline value first.
+    /// The value as a growable string of its own: for edits in place. Boxes an inline value first. Panics for a large collection.
     pub fn boxed_mut(&mut self) -> &mut Vec<u8> {
         let head = self.head();
+        assert!(!head.is_large(), "a large collection has no bytes");
         if head.flags & BOXED == 0 {
             let value = Box::new(self.value().to_vec());
-            self.resize_inline(head, size_of::<*mut Vec<u8>>());
+            self.resize_inline(head, POINTER_BYTES);
             self.set_inline_len(0);
             self.set_flags(head.flags | BOXED);
-            self.put_pointer(value);
+            self.put_pointer(Box::into_raw(value));
         }
-        // SAFETY: BOXED is set, so the payload is a live pointer that this entry owns; `&mut self` makes it exclusive.
+        // SAFETY: BOXED is set and no object, so the payload is a live pointer to a `Vec` that this entry owns; `&mut self`
+        // makes it exclusive.
         unsafe { &mut *self.pointer() }
     }
 
@@ -255,25 +340,42 @@ impl Entry {
         *self = next;
     }
 
-    /// The same value, deadline, shape and access bits under another key. A boxed value changes hands, it is not copied.
+    /// The same value, deadline and access bits under another key. A boxed value changes hands, it is not copied.
     pub fn renamed(mut self, key: &[u8]) -> Entry {
         let deadline = self.deadline();
         self.moved(Some(key), deadline)
     }
 
+    /// A copy under another key: value and deadline, and all elements of a collection. O(n).
+    pub fn duplicate(&self, key: &[u8], access: AccessBits, hasher: &KeyHasher) -> Entry {
+        let Some(object) = self.object() else {
+            let mut copy = Entry::new(key, self.value(), self.deadline(), access);
+            copy.set_flags(copy.flags() | self.flags() & (SHAPE_MASK | KIND_MASK));
+            return copy;
+        };
+        let mut copy = Entry::new(key, b"", self.deadline(), access);
+        copy.set_object(Box::new(object.duplicate(hasher)));
+        copy
+    }
+
     /// What replaces this entry when its key or the room for its deadline changes. Takes a boxed value with it.
     fn moved(&mut self, key: Option<&[u8]>, deadline: Option<UnixMillis>) -> Entry {
-        let boxed = self.head().flags & BOXED != 0;
+        let flags = self.flags();
+        let boxed = flags & BOXED != 0;
         let value = if boxed { b"" } else { self.value() };
         let mut next = Entry::new(key.unwrap_or(self.key()), value, deadline, self.access());
-        next.set_shape(self.shape());
+        if let Some(object) = self.take_object() {
+            next.set_object(object);
+            return next;
+        }
+        next.set_flags(next.flags() | flags & (SHAPE_MASK | KIND_MASK));
         if boxed {
             *next.boxed_mut() = std::mem::take(self.boxed_mut());
         }
         next
     }
 
-    /// Bytes that this entry holds on the heap. The capacity of an edited string counts, not only its length.
+    /// Bytes that this entry holds on the heap. The capacity of an edited string counts, not only its length. O(1).
     #[inline]
     pub fn heap_bytes(&self) -> usize {
         let head = self.head();
@@ -281,7 +383,10 @@ impl Entry {
         if head.flags & BOXED == 0 {
             return own;
         }
-        // SAFETY: BOXED says that the payload is a live pointer.
+        if let Some(object) = self.object() {
+            return own + size_of::<Object>() + object.heap_bytes();
+        }
+        // SAFETY: BOXED without an object says that the payload is a live pointer to a `Vec`.
         own + size_of::<Vec<u8>>() + unsafe { (*self.pointer()).capacity() }
     }
 
@@ -334,20 +439,99 @@ impl Entry {
     }
 
     /// Writes the pointer of a boxed payload. Only with BOXED, and when the old pointer is owned by nobody.
-    #[expect(clippy::box_collection, reason = "the entry has room for a thin pointer")]
-    fn put_pointer(&mut self, value: Box<Vec<u8>>) {
+    fn put_pointer(&mut self, value: *mut Vec<u8>) {
         let start = self.head().payload_start();
         // SAFETY: with BOXED the allocation has room for a pointer at the payload.
-        unsafe { self.0.as_ptr().add(start).cast::<*mut Vec<u8>>().write_unaligned(Box::into_raw(value)) };
+        unsafe { self.0.as_ptr().add(start).cast::<*mut Vec<u8>>().write_unaligned(value) };
     }
 
     /// Frees a boxed value and leaves an inline payload as long as a pointer.
     fn drop_box(&mut self) {
-        let pointer = self.pointer();
-        // SAFETY: the pointer came from `Box::into_raw` and is owned by this entry, which forgets it here.
-        drop(unsafe { Box::from_raw(pointer) });
-        self.set_flags(self.head().flags & !BOXED);
-        self.set_inline_len(size_of::<*mut Vec<u8>>());
+        self.free_box();
+        self.forget_box();
+    }
+
+    /// Frees what the pointer of a boxed payload points to. Only with BOXED; the pointer is dead afterwards.
+    fn free_box(&mut self) {
+        let (pointer, large) = (self.pointer(), self.is_large());
+        // SAFETY: the pointer came from `Box::into_raw` of the type that the flags tell and is owned by this entry, which the
+        // caller makes forget it.
+        unsafe {
+            match large {
+                true => drop(Box::from_raw(pointer.cast::<Object>())),
+                false => drop(Box::from_raw(pointer)),
+            }
+        }
+    }
+
+    /// Makes of a boxed payload an inline one as long as the pointer, of whatever kind; of a large collection a string.
+    fn forget_box(&mut self) {
+        let described = if self.is_large() { SHAPE_MASK | KIND_MASK } else { 0 };
+        self.set_flags(self.flags() & !(BOXED | described));
+        self.set_inline_len(POINTER_BYTES);
+    }
+
+    /// `ByteStore::replace` where the payload is inline and stays so.
+    fn replace_inline(&mut self, range: Range<usize>, pieces: &[&[u8]], added: usize) {
+        let head = self.head();
+        assert!(
+            head.flags & BOXED == 0 && range.start <= range.end && range.end <= head.inline_len,
+            "inside the payload"
+        );
+        let len = head.inline_len - range.len() + added;
+        if len > head.inline_len {
+            self.resize_inline(head, len);
+        }
+        // SAFETY: the allocation covers the payload at its longer length, before or after the edit. The tail is moved within it,
+        // and the pieces, which cannot overlap what `self` owns exclusively, fill the gap that `added` counts.
+        unsafe {
+            let payload = self.0.as_ptr().add(head.payload_start());
+            let tail = payload.add(range.end);
+            tail.copy_to(payload.add(range.start + added), head.inline_len - range.end);
+            let mut to = payload.add(range.start);
+            for piece in pieces {
+                to.copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+                to = to.add(piece.len());
+            }
+        }
+        if len < head.inline_len {
+            self.resize_inline(head, len);
+        }
+    }
+}
+
+/// The payload of a small collection, to edit in place. It moves to a `Vec` of its own when it grows beyond `INLINE_BYTES_MAX`,
+/// and back at half of that.
+impl ByteStore for Entry {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.value()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        let head = self.head();
+        if head.flags & BOXED != 0 {
+            return self.boxed_mut();
+        }
+        // SAFETY: without BOXED the payload is `inline_len` initialised bytes of this allocation; `&mut self` makes them
+        // exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_ptr().add(head.payload_start()), head.inline_len) }
+    }
+
+    fn replace(&mut self, range: Range<usize>, pieces: &[&[u8]]) {
+        let added: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let before = self.value().len();
+        let after = before - range.len() + added;
+        let boxed = self.head().flags & BOXED != 0;
+        if !boxed && after <= INLINE_BYTES_MAX {
+            return self.replace_inline(range, pieces, added);
+        }
+        let bytes = self.boxed_mut();
+        bytes.replace(range, pieces);
+        if after <= INLINE_BYTES_MAX / 2 {
+            let bytes = std::mem::take(bytes);
+            self.set_value(&bytes);
+        }
     }
 }
 
@@ -356,8 +540,7 @@ impl Drop for Entry {
         let head = self.head();
         let layout = head.layout();
         if head.flags & BOXED != 0 {
-            // SAFETY: as in `drop_box`; the entry is gone after this.
-            drop(unsafe { Box::from_raw(self.pointer()) });
+            self.free_box();
         }
         // SAFETY: the allocation was made with exactly this layout.
         unsafe { dealloc(self.0.as_ptr(), layout) };

@@ -8,12 +8,14 @@ use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::entry::{Entry, Shape};
-use crate::refusal::Outcome;
+use crate::hash::KeyHasher;
+use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::slot::Slot;
 use crate::spec::CommandSpec;
 use crate::store::{Db, Key, Keyspace, is_expired};
 use crate::table::Place;
+use crate::types::kind::Kind;
 
 /// A data command's handler: writes one reply, or refuses and changes nothing.
 pub type DataFn = fn(&mut Exec<'_>, Args<'_>, &mut Reply<'_>) -> Outcome;
@@ -97,6 +99,28 @@ impl<'a> Exec<'a> {
         place
     }
 
+    /// `read` for a command on one kind of value: refuses any other.
+    #[inline]
+    pub fn read_as(&mut self, key: &Key, kind: Kind) -> Result<Option<Place>, Refusal> {
+        let place = self.read(key);
+        self.checked(key, place, kind)
+    }
+
+    /// `write` for a command on one kind of value: refuses any other.
+    #[inline]
+    pub fn write_as(&mut self, key: &Key, kind: Kind) -> Result<Option<Place>, Refusal> {
+        let place = self.write(key);
+        self.checked(key, place, kind)
+    }
+
+    #[inline]
+    fn checked(&self, key: &Key, place: Option<Place>, kind: Kind) -> Result<Option<Place>, Refusal> {
+        match place {
+            Some(place) if self.entry(key, place).kind() != kind => Err(Refusal::WrongType),
+            place => Ok(place),
+        }
+    }
+
     /// Looks a key up to tell about it and not to use it (EXISTS, TYPE, TTL): counts a hit or a miss, leaves no mark.
     #[inline]
     pub fn inspect(&mut self, key: &Key) -> Option<Place> {
@@ -144,7 +168,7 @@ impl<'a> Exec<'a> {
     #[cold]
     fn expire(&mut self, db: Db, key: &Key, place: Place) {
         if !self.caller.expiry_paused {
-            self.keyspace.remove(db, key.slot, key.hash, place);
+            self.keyspace.discard(db, key.slot, key.hash, place);
             self.keyspace.stats.expired_keys += 1;
         }
     }
@@ -161,13 +185,34 @@ impl<'a> Exec<'a> {
         self.keyspace.edit(self.db, key.slot, place, change)
     }
 
+    /// `edit` for what needs the hasher as well: the fields of a large hash.
+    #[inline]
+    pub fn edit_hashed<R>(&mut self, key: &Key, place: Place, change: impl FnOnce(&mut Entry, &KeyHasher) -> R) -> R {
+        self.keyspace.edit_hashed(self.db, key.slot, place, change)
+    }
+
+    /// Adds the entry of a key that does not exist.
+    #[inline]
+    pub fn insert(&mut self, key: &Key, entry: Entry) {
+        self.keyspace.insert(self.db, key.slot, key.hash, entry);
+    }
+
+    /// Stores an entry under its key, over whatever stands there.
+    pub fn replace(&mut self, key: &Key, entry: Entry) {
+        if let Some(place) = self.peek(key) {
+            self.delete(key, place);
+        }
+        self.insert(key, entry);
+    }
+
     /// Stores a string under a key, over whatever stands at `place`.
     #[inline]
     pub fn put(&mut self, key: &Key, place: Option<Place>, value: &[u8], expiry: Expiry, shape: Shape) {
         match place {
             Some(place) => {
                 let access = self.access;
-                self.edit(key, place, |entry| {
+                let replaced = self.edit(key, place, |entry| {
+                    let replaced = entry.take_object();
                     match expiry {
                         Expiry::Keep => {}
                         Expiry::Never => entry.set_deadline(None),
@@ -176,19 +221,29 @@ impl<'a> Exec<'a> {
                     entry.set_value(value);
                     entry.set_shape(shape);
                     entry.set_access(access);
-                })
+                    replaced
+                });
+                if let Some(object) = replaced {
+                    self.keyspace.drop_later(object);
+                }
             }
             None => {
                 let deadline = if let Expiry::At(at) = expiry { Some(at) } else { None };
                 let mut entry = Entry::new(key.bytes, value, deadline, self.access);
                 entry.set_shape(shape);
-                self.keyspace.insert(self.db, key.slot, key.hash, entry);
+                self.insert(key, entry);
             }
         }
     }
 
-    /// Removes the key at a place on behalf of the command.
-    pub fn delete(&mut self, key: &Key, place: Place) -> Entry {
+    /// Deletes the key at a place on behalf of the command. What is large is freed later.
+    #[inline]
+    pub fn delete(&mut self, key: &Key, place: Place) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place);
+    }
+
+    /// Takes the key at a place out, to put it somewhere else.
+    pub fn take(&mut self, key: &Key, place: Place) -> Entry {
         self.keyspace.remove(self.db, key.slot, key.hash, place)
     }
 

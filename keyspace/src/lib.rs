@@ -10,9 +10,13 @@ pub mod spec;
 mod directory;
 pub mod entry;
 pub mod hash;
+pub mod intset;
+pub mod limits;
+pub mod packed;
 pub mod slot;
 pub mod store;
 pub mod table;
+pub mod types;
 
 // What DUMP writes and RESTORE reads.
 pub mod rdb;

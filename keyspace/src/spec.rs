@@ -3,7 +3,11 @@
 //! One row feeds dispatch, COMMAND, access control and the documentation. A row of a subcommand has the full name
 //! `container|subcommand`; a container that does nothing by itself has a row without a handler.
 
+mod movable;
+
 use crate::args::Args;
+
+pub use movable::{Form, KeyRun, MovableKeys};
 
 /// Properties of a command, as `COMMAND INFO` names them, and two of our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -176,7 +180,7 @@ bits! { KeyFlags:
     VARIABLE_FLAGS = 10 ("variable_flags");
 }
 
-/// Where keys stand among a command's arguments: from argument `first`, every `step`th, up to `last`.
+/// Where keys with a fixed place stand among a command's arguments: from argument `first`, every `step`th, up to `last`.
 ///
 /// `last` counts from `first` if it is not negative, and from the end (`-1` is the last argument) if it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,8 +218,10 @@ pub struct CommandSpec {
     pub flags: Flags,
     /// Categories of access control beside those that follow from the flags.
     pub categories: Categories,
-    /// Where its keys stand.
+    /// Where its keys stand that have a fixed place.
     pub keys: &'static [KeySpec],
+    /// Its other keys. A command that has any has the flag `MOVABLEKEYS`.
+    pub movable_keys: &'static [MovableKeys],
     /// The Redis version that brought it.
     pub since: &'static str,
     /// Group of the documentation: `string`, `generic`, `connection`, `server`, …
@@ -253,6 +259,7 @@ impl CommandSpec {
         flags: Flags(0),
         categories: Categories(0),
         keys: &[],
+        movable_keys: &[],
         since: "1.0.0",
         group: "",
         summary: "",
@@ -285,8 +292,8 @@ impl CommandSpec {
         implied.fold(self.categories.and(slow), |all, (_, categories)| all.and(*categories))
     }
 
-    /// First key, last key and step in the form that describes all keys at once; zeros without keys. The last key counts
-    /// from the end if it is negative. `None` if the key specs do not make one run.
+    /// First key, last key and step in the form that describes all keys at once, but for movable ones; zeros without keys. The
+    /// last key counts from the end if it is negative. `None` if the key specs do not make one run.
     pub fn key_range(&self) -> Option<(i32, i32, i32)> {
         let absolute = |spec: &KeySpec| match spec.last {
             from_end if from_end < 0 => from_end as i32,
@@ -302,27 +309,28 @@ impl CommandSpec {
 
     /// True if any argument may be a key.
     pub fn has_keys(&self) -> bool {
-        self.keys.iter().any(|spec| !spec.flags.has(KeyFlags::NOT_KEY))
-    }
-
-    /// Indexes of the keys among `count` arguments, in order.
-    pub fn key_indexes(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
-        let keys = self.keys;
-        keys.iter().filter(|spec| !spec.flags.has(KeyFlags::NOT_KEY)).flat_map(move |spec| spec.indexes(count))
+        !self.movable_keys.is_empty() || self.keys.iter().any(|spec| !spec.flags.has(KeyFlags::NOT_KEY))
     }
 
     /// The index of its key, for a command that always has exactly one.
     #[inline]
     pub fn only_key(&self) -> Option<usize> {
         match self.keys {
-            [spec] if spec.last == 0 && !spec.flags.has(KeyFlags::NOT_KEY) => Some(spec.first as usize),
+            [spec] if spec.last == 0 && !spec.flags.has(KeyFlags::NOT_KEY) && self.movable_keys.is_empty() => {
+                Some(spec.first as usize)
+            }
             _ => None,
         }
     }
 
-    /// The keys among `args`, in order.
+    /// The keys among `args`: those with a fixed place, then the movable ones. Whoever routes by them may count on all that the
+    /// command will touch, but for arguments that it refuses.
     pub fn keys_of<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.key_indexes(args.len()).map(move |index| args.at(index))
+        let (keys, movable) = (self.keys, self.movable_keys);
+        let fixed = keys.iter().filter(|spec| !spec.flags.has(KeyFlags::NOT_KEY));
+        let fixed = fixed.flat_map(move |spec| spec.indexes(args.len()));
+        let movable = movable.iter().filter_map(move |keys| keys.run(args)).flat_map(KeyRun::indexes);
+        fixed.chain(movable).map(move |index| args.at(index))
     }
 }
 

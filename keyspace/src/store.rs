@@ -7,11 +7,14 @@
 use std::collections::VecDeque;
 
 use evict::time::UnixMillis;
+use hashbrown::HashTable;
 
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
+use crate::limits::DataLimits;
 use crate::slot::{SLOTS, Slot};
 use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
+use crate::types::Object;
 
 /// A database, by the place of its tables. `Keyspace::db` maps the number that clients select to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub struct DataStats {
     pub expired_keys: u64,
     /// Changes of keys: Redis's `rdb_changes_since_last_save`.
     pub changes: u64,
-    /// Keys of flushed databases whose memory was given back.
+    /// Keys of flushed databases, and large collections, whose memory was given back after they were gone.
     pub lazyfreed_objects: u64,
 }
 
@@ -111,15 +114,14 @@ impl DataStats {
     }
 }
 
-/// Limits that commands enforce; from the settings.
-#[derive(Clone, Copy, Debug)]
-pub struct DataLimits {
-    /// `proto-max-bulk-len`: the longest string, in bytes.
-    pub string_bytes_max: usize,
-}
-
 /// Pieces and tables that one call of `free_dropped` looks at: small tables are many.
 const FREED_STEPS_MAX: usize = 128;
+
+/// What is gone for commands and still to be freed.
+enum Dropped {
+    Table(Table),
+    Object(Box<Object>),
+}
 
 /// The keyspace of one core.
 pub struct Keyspace {
@@ -130,7 +132,7 @@ pub struct Keyspace {
     hasher: KeyHasher,
     totals: Vec<DbTotals>,
     bytes: u64,
-    dropped: VecDeque<Table>,
+    dropped: VecDeque<Dropped>,
     dropped_keys: u64,
     /// Counters.
     pub stats: DataStats,
@@ -177,9 +179,11 @@ impl Keyspace {
         std::mem::replace(self, stand_in)
     }
 
-    /// Takes back what `lend_whole` gave. What was counted and set here meanwhile stays.
+    /// Takes back what `lend_whole` gave. What was counted, set and dropped here meanwhile stays.
     pub fn take_back_whole(&mut self, mut lent: Keyspace) {
         lent.stats.add(&self.stats);
+        lent.dropped.append(&mut self.dropped);
+        lent.dropped_keys += self.dropped_keys;
         lent.limits = self.limits;
         lent.spare = Some(std::mem::take(&mut self.slots));
         *self = lent;
@@ -249,12 +253,24 @@ impl Keyspace {
     /// Changes the entry at a place. Its key stays.
     #[inline]
     pub fn edit<R>(&mut self, db: Db, slot: Slot, place: Place, change: impl FnOnce(&mut Entry) -> R) -> R {
+        self.edit_hashed(db, slot, place, |entry, _| change(entry))
+    }
+
+    /// `edit` for what needs the hasher as well: the fields of a large hash.
+    #[inline]
+    pub fn edit_hashed<R>(
+        &mut self,
+        db: Db,
+        slot: Slot,
+        place: Place,
+        change: impl FnOnce(&mut Entry, &KeyHasher) -> R,
+    ) -> R {
         let databases = self.databases.len();
         let tables = &mut self.slots[slot.index()];
         let table = tables.table_mut(db, databases);
         let entry = table.at_mut(place);
         let before = (entry.heap_bytes() as u64, entry.deadline().is_some());
-        let result = change(entry);
+        let result = change(entry, &self.hasher);
         let after = (entry.heap_bytes() as u64, entry.deadline().is_some());
         if before != after {
             let delta = after.1 as i32 - before.1 as i32;
@@ -278,7 +294,25 @@ impl Keyspace {
         self.bytes += table.heap_bytes().wrapping_sub(before);
     }
 
-    /// Takes the entry of a key out.
+    /// Deletes the entry of a key. A large collection is freed later, in pieces.
+    #[inline]
+    pub fn discard(&mut self, db: Db, slot: Slot, hash: u64, place: Place) {
+        let mut entry = self.remove(db, slot, hash, place);
+        if let Some(object) = entry.take_object() {
+            self.drop_later(object);
+        }
+    }
+
+    /// Puts a large collection aside that no entry holds any more. A piece of what stands there is freed at once, so that a small
+    /// one costs no later turn, and whoever drops much pays for it.
+    #[cold]
+    pub fn drop_later(&mut self, object: Box<Object>) {
+        self.dropped_keys += 1;
+        self.dropped.push_back(Dropped::Object(object));
+        self.free_dropped();
+    }
+
+    /// Takes the entry of a key out: to put it somewhere else.
     pub fn remove(&mut self, db: Db, slot: Slot, hash: u64, place: Place) -> Entry {
         let databases = self.databases.len();
         let table = self.slots[slot.index()].table_mut(db, databases);
@@ -366,36 +400,67 @@ impl Keyspace {
             }
             let table = std::mem::take(tables.table_mut(db, databases));
             self.bytes -= table.heap_bytes();
-            self.dropped.push_back(table);
+            self.dropped.push_back(Dropped::Table(table));
         }
     }
 
-    /// Frees a part of what was flushed: some tables, or entries up to one segment and what makes it full. False when nothing
-    /// was left.
+    /// Frees a part of what was dropped: some tables, or entries and elements up to one segment and what makes it full. False
+    /// when nothing was left.
     pub fn free_dropped(&mut self) -> bool {
-        let (mut entries, mut steps) = (0, 0);
-        while entries < SEGMENT_ENTRIES_MAX && steps < FREED_STEPS_MAX {
-            let Some(table) = self.dropped.front_mut() else { return steps > 0 };
+        let (mut freed, mut steps) = (0, 0);
+        while freed < SEGMENT_ENTRIES_MAX && steps < FREED_STEPS_MAX {
             steps += 1;
-            match table.take_piece() {
-                Some(piece) => {
-                    entries += piece.len();
-                    self.stats.lazyfreed_objects += piece.len() as u64;
-                    self.dropped_keys -= piece.len() as u64;
+            let more = match self.dropped.front_mut() {
+                None => return steps > 1,
+                Some(Dropped::Object(object)) => {
+                    let elements = object.free_piece(SEGMENT_ENTRIES_MAX);
+                    freed += elements;
+                    let more = elements >= SEGMENT_ENTRIES_MAX;
+                    self.count_freed(!more as u64);
+                    more
                 }
-                None if self.dropped.len() == 1 => self.dropped = VecDeque::new(),
-                None => drop(self.dropped.pop_front()),
+                Some(Dropped::Table(table)) => match table.take_piece() {
+                    Some(piece) => {
+                        freed += piece.len();
+                        self.free_entries(piece);
+                        true
+                    }
+                    None => false,
+                },
+            };
+            if !more {
+                self.dropped.pop_front();
             }
+        }
+        if self.dropped.is_empty() {
+            self.dropped = VecDeque::new();
         }
         true
     }
 
-    /// Flushed tables that are not freed yet.
+    /// Frees entries but for the large collections among them, which have to wait for their turn.
+    fn free_entries(&mut self, piece: HashTable<Entry>) {
+        let mut freed = piece.len() as u64;
+        for mut entry in piece {
+            if let Some(object) = entry.take_object() {
+                self.dropped.push_back(Dropped::Object(object));
+                freed -= 1;
+            }
+        }
+        self.count_freed(freed);
+    }
+
+    fn count_freed(&mut self, keys: u64) {
+        self.stats.lazyfreed_objects += keys;
+        self.dropped_keys -= keys;
+    }
+
+    /// Flushed tables and large collections that are not freed yet.
     pub fn dropped(&self) -> usize {
         self.dropped.len()
     }
 
-    /// Keys in flushed tables that are not freed yet.
+    /// Keys in flushed tables, and large collections, that are not freed yet.
     pub fn dropped_keys(&self) -> u64 {
         self.dropped_keys
     }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use keyspace::hash::{KeyHasher, Random};
-use keyspace::store::{DataLimits, Keyspace};
+use keyspace::store::Keyspace;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
@@ -92,7 +92,7 @@ pub(crate) fn start(
     let server = Arc::new(server_info(&settings, config_file, &mut random));
     let slow_ids = Arc::new(AtomicU64::new(0));
     let shards = (0..cores).map(|core| {
-        let limits = DataLimits { string_bytes_max: settings.proto_max_bulk_len as usize };
+        let limits = settings.data_limits();
         let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), Random::new(random.draw()), limits);
         let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
         Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table })

@@ -331,7 +331,7 @@ impl Shard {
             0 => usize::MAX,
             bytes => bytes as usize,
         };
-        self.keyspace.limits.string_bytes_max = settings.proto_max_bulk_len as usize;
+        self.keyspace.limits = settings.data_limits();
         self.settings = settings;
     }
 }

@@ -8,6 +8,7 @@ use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::types::kind::Kind;
 
 /// What the rows of this family share.
 const COUNTER: CommandSpec = CommandSpec {
@@ -96,7 +97,7 @@ fn decrby(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 #[inline]
 fn add(exec: &mut Exec, args: Args, reply: &mut Reply, term: i64) -> Outcome {
     let key = exec.first_key(args, 1);
-    let place = exec.write(&key);
+    let place = exec.write_as(&key, Kind::String)?;
     let before = match place {
         Some(place) => parse_i64(exec.entry(&key, place).value()).ok_or(Refusal::NotInteger)?,
         None => 0,
@@ -111,7 +112,7 @@ fn add(exec: &mut Exec, args: Args, reply: &mut Reply, term: i64) -> Outcome {
 
 fn incrbyfloat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
-    let place = exec.write(&key);
+    let place = exec.write_as(&key, Kind::String)?;
     let before = match place {
         Some(place) => exec.entry(&key, place).value(),
         None => b"0",

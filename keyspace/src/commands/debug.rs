@@ -31,7 +31,7 @@ fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let entry = exec.entry(&key, place);
     reply.simple(&format!(
         "Value at:{:p} refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
-        entry.value().as_ptr(),
+        entry.key().as_ptr_range().end,
         references(entry),
         encoding_name(entry),
         serialized_bytes(entry),
@@ -41,8 +41,14 @@ fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// Bytes of the value in a snapshot of Redis's format, not compressed.
+/// Bytes of a string in a snapshot of Redis's format, not compressed; of a collection, the bytes that it takes here.
 fn serialized_bytes(entry: &Entry) -> usize {
+    if let Some(object) = entry.object() {
+        return object.heap_bytes();
+    }
+    if !entry.is_string() {
+        return entry.value().len();
+    }
     let value = entry.value();
     match parse_i64(value) {
         Some(number) if i8::try_from(number).is_ok() => 2,

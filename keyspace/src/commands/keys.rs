@@ -98,8 +98,8 @@ pub static ROWS: &[DataRow] = &[
 ];
 
 /// The name of the type of an entry's value, as TYPE and the TYPE option of SCAN have it.
-pub(crate) fn type_name(_entry: &Entry) -> &'static str {
-    "string"
+pub(crate) fn type_name(entry: &Entry) -> &'static str {
+    entry.kind().name()
 }
 
 /// The keys that are the arguments from the first one on. The first key's hash is known already.
@@ -113,11 +113,15 @@ fn each_key<'k>(exec: &mut Exec, args: Args<'k>, mut visit: impl FnMut(&mut Exec
     count
 }
 
-/// DEL and UNLINK. A string is one or two allocations, which are freed at once in either case: handing them on would cost more.
+/// DEL and UNLINK. A string or a small collection is one or two allocations, which are freed at once in either case: handing them
+/// on would cost more. A large collection is freed later in either case.
 fn del(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let count = each_key(exec, args, |exec, key| {
         let place = exec.peek(key);
-        place.map(|place| exec.delete(key, place)).is_some()
+        if let Some(place) = place {
+            exec.delete(key, place);
+        }
+        place.is_some()
     });
     exec.changed(count as u64);
     reply.int(count);

@@ -11,6 +11,7 @@ use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::table::Place;
 
 /// The rows of this family.
 pub static ROWS: &[DataRow] = &[DataRow {
@@ -45,6 +46,10 @@ fn lcs(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     exec.read(&first);
     let b = exec.read(&second);
     let a = exec.peek(&first);
+    let is_string = |key, place: Option<Place>| place.is_none_or(|place| exec.entry(key, place).is_string());
+    if !is_string(&first, a) || !is_string(&second, b) {
+        return Err(Refusal::Text("ERR The specified keys must contain string values"));
+    }
     let options = options(args.from(3))?;
     let a = a.map_or(&b""[..], |place| exec.entry(&first, place).value());
     let b = b.map_or(&b""[..], |place| exec.entry(&second, place).value());

@@ -11,6 +11,7 @@ use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::table::BUCKET_BYTES;
+use crate::types::kind::Form;
 
 /// The row of `OBJECT` itself, which does nothing without a subcommand.
 pub const CONTAINER: CommandSpec = CommandSpec {
@@ -51,7 +52,7 @@ pub static ROWS: &[DataRow] = &[
             since: "4.0.0",
             group: "server",
             summary: "Estimates the memory, in bytes, that a key and its value take.",
-            complexity: "O(N) for N samples of a collection.",
+            complexity: "O(1); redis-server samples N elements of a collection.",
             syntax: "key [SAMPLES count]",
             ..CommandSpec::NONE
         },
@@ -100,11 +101,19 @@ const fn about(name: &'static str, since: &'static str, summary: &'static str, r
 
 /// The integer that Redis would keep instead of a string's bytes.
 fn integer(entry: &Entry) -> Option<i64> {
-    if entry.shape() == Shape::Stored { parse_i64(entry.value()) } else { None }
+    if entry.is_string() && entry.shape() == Shape::Stored { parse_i64(entry.value()) } else { None }
 }
 
 /// The name of the encoding that Redis would choose for an entry's value.
 pub fn encoding_name(entry: &Entry) -> &'static str {
+    if let Some(object) = entry.object() {
+        return object.encoding_name();
+    }
+    match entry.form() {
+        Some(Form::IntSet) => return "intset",
+        Some(_) => return "listpack",
+        None => {}
+    }
     match entry.shape() {
         _ if integer(entry).is_some() => "int",
         Shape::Edited => "raw",
@@ -172,7 +181,8 @@ fn help(_: &mut Exec, _: Args, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// MEMORY USAGE leaves no trace in the counters of look-ups. Strings have nothing to sample: SAMPLES is only checked.
+/// MEMORY USAGE leaves no trace in the counters of look-ups. Every value knows its bytes, so there is nothing to sample: SAMPLES is
+/// only checked.
 fn usage(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let mut index = 3;
     while index < args.len() {

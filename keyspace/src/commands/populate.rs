@@ -84,7 +84,7 @@ fn add(whole: &mut Whole, db: Db, key: &[u8], value: &[u8]) {
         if !is_expired(keyspace.at(db, key.slot, place).deadline(), whole.now) {
             return;
         }
-        keyspace.remove(db, key.slot, key.hash, place);
+        keyspace.discard(db, key.slot, key.hash, place);
         keyspace.stats.expired_keys += 1;
     }
     let entry = Entry::new(key.bytes, value, None, AccessBits::lru(whole.now));

@@ -9,6 +9,7 @@ use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Deprecation, Flags, KeyFlags, KeySpec};
+use crate::types::kind::Kind;
 
 /// What the rows of this family share.
 const RANGE: CommandSpec = CommandSpec { categories: Categories::STRING, group: "string", ..CommandSpec::NONE };
@@ -92,7 +93,7 @@ pub static ROWS: &[DataRow] = &[
 fn append(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let tail = args.at(2);
-    let Some(place) = exec.write(&key) else {
+    let Some(place) = exec.write_as(&key, Kind::String)? else {
         exec.put(&key, None, tail, Expiry::Never, Shape::Stored);
         exec.changed(1);
         reply.int(tail.len() as i64);
@@ -108,7 +109,7 @@ fn append(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn strlen(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
-    let len = exec.read(&key).map_or(0, |place| exec.entry(&key, place).value().len());
+    let len = exec.read_as(&key, Kind::String)?.map_or(0, |place| exec.entry(&key, place).value().len());
     reply.int(len as i64);
     Ok(())
 }
@@ -118,7 +119,7 @@ fn setrange(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let offset = usize::try_from(offset).map_err(|_| Refusal::Text("ERR offset is out of range"))?;
     let piece = args.at(3);
     let key = exec.first_key(args, 1);
-    let place = exec.write(&key);
+    let place = exec.write_as(&key, Kind::String)?;
     let len = place.map_or(0, |place| exec.entry(&key, place).value().len());
     // An empty piece changes nothing, wherever it would stand.
     if piece.is_empty() {
@@ -178,7 +179,7 @@ fn getrange(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let start = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
     let end = parse_i64(args.at(3)).ok_or(Refusal::NotInteger)?;
     let key = exec.first_key(args, 1);
-    let value = match exec.read(&key) {
+    let value = match exec.read_as(&key, Kind::String)? {
         Some(place) => exec.entry(&key, place).value(),
         None => b"",
     };

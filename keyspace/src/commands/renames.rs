@@ -2,10 +2,7 @@
 //!
 //! Two keys may have two slots; both are in the keyspace here, since whoever routed the command leased them.
 
-use evict::access::AccessBits;
-
 use crate::args::Args;
-use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -105,7 +102,7 @@ fn database(exec: &Exec, arg: &[u8]) -> Result<Db, Refusal> {
 fn relocate(exec: &mut Exec, source: &Key, db: Db, target: &Key) {
     // The place is looked up here because what came before may have moved entries of the same table.
     let place = exec.keyspace.locate(exec.db, source).expect("the caller found the source");
-    let entry = exec.delete(source, place);
+    let entry = exec.take(source, place);
     let entry = if source.bytes == target.bytes { entry } else { entry.renamed(target.bytes) };
     exec.keyspace.insert(db, target.slot, target.hash, entry);
     exec.changed(1);
@@ -182,22 +179,14 @@ fn copy_to(exec: &mut Exec, source: &Key, db: Db, target: &Key, replace: bool) -
         if !replace {
             return false;
         }
-        exec.keyspace.remove(db, target.slot, target.hash, place);
+        exec.keyspace.discard(db, target.slot, target.hash, place);
     }
     // Looked up again: the target's removal may have moved entries of the same table.
     let place = exec.keyspace.locate(exec.db, source).expect("the source was found");
-    let access = exec.access;
-    let entry = duplicate(exec.entry(source, place), target.bytes, access);
+    let entry = exec.entry(source, place).duplicate(target.bytes, exec.access, exec.keyspace.hasher());
     exec.keyspace.insert(db, target.slot, target.hash, entry);
     exec.changed(1);
     true
-}
-
-/// A copy of an entry under another key: value, shape and deadline.
-fn duplicate(entry: &Entry, key: &[u8], access: AccessBits) -> Entry {
-    let mut copy = Entry::new(key, entry.value(), entry.deadline(), access);
-    copy.set_shape(entry.shape());
-    copy
 }
 
 #[cfg(test)]

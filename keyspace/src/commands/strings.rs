@@ -6,11 +6,12 @@
 use crate::args::Args;
 use crate::entry::Shape;
 use crate::exec::{DataRow, Exec, Expiry};
-use crate::refusal::Outcome;
+use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Deprecation, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
+use crate::types::kind::Kind;
 
 use super::strings_options::{Condition, Dialect, Lifetime, Options, TimeForm, deadline, parse};
 
@@ -158,19 +159,25 @@ pub static ROWS: &[DataRow] = &[
 
 fn get(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
-    read_value(exec, &key, reply);
+    read_value(exec, &key, reply)?;
     Ok(())
 }
 
-/// Replies with a key's value or null. Counts as a read.
+/// Replies with a key's value or null. Counts as a read. Refuses what is no string.
 #[inline]
-pub(super) fn read_value(exec: &mut Exec, key: &Key, reply: &mut Reply) -> Option<Place> {
+fn read_value(exec: &mut Exec, key: &Key, reply: &mut Reply) -> Result<Option<Place>, Refusal> {
     let place = exec.read(key);
     match place {
-        Some(place) => reply.bulk(exec.entry(key, place).value()),
+        Some(place) => {
+            let entry = exec.entry(key, place);
+            if !entry.is_string() {
+                return Err(Refusal::WrongType);
+            }
+            reply.bulk(entry.value());
+        }
         None => reply.null(),
     }
-    place
+    Ok(place)
 }
 
 fn set(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -190,7 +197,7 @@ fn set_with_options(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let expiry = lifetime.expiry(exec.now, "set")?;
     let key = exec.first_key(args, 1);
     // With GET the old value is the whole reply, whether anything is stored or not.
-    let place = if get { read_value(exec, &key, reply) } else { exec.write(&key) };
+    let place = if get { read_value(exec, &key, reply)? } else { exec.write(&key) };
     if condition != Condition::Always && place.is_some() != (condition == Condition::Existing) {
         if !get {
             reply.null();
@@ -237,7 +244,7 @@ fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, nam
 
 fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
-    let place = read_value(exec, &key, reply);
+    let place = read_value(exec, &key, reply)?;
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.changed(1);
     Ok(())
@@ -245,7 +252,7 @@ fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
-    if let Some(place) = read_value(exec, &key, reply) {
+    if let Some(place) = read_value(exec, &key, reply)? {
         exec.delete(&key, place);
         exec.changed(1);
     }
@@ -256,7 +263,7 @@ fn getex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let options = parse(args.from(2), Dialect::GetEx)?;
     let key = exec.first_key(args, 1);
     // A missing key wins over a bad time.
-    let Some(place) = exec.read(&key) else {
+    let Some(place) = exec.read_as(&key, Kind::String)? else {
         reply.null();
         return Ok(());
     };

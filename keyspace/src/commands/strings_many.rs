@@ -10,8 +10,6 @@ use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 
-use super::strings::read_value;
-
 /// What the rows of this family share.
 const MANY: CommandSpec = CommandSpec { categories: Categories::STRING, group: "string", ..CommandSpec::NONE };
 
@@ -73,7 +71,11 @@ fn mget(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     reply.array(args.len() - 1);
     for index in 1..args.len() {
         let key = key_at(exec, args, index);
-        read_value(exec, &key, reply);
+        // What is no string counts as missing here.
+        match exec.read(&key).map(|place| exec.entry(&key, place)).filter(|entry| entry.is_string()) {
+            Some(entry) => reply.bulk(entry.value()),
+            None => reply.null(),
+        }
     }
     Ok(())
 }

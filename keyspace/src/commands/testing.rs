@@ -10,10 +10,11 @@ use evict::time::UnixMillis;
 use crate::args::{Args, OwnedArgs};
 use crate::exec::{Caller, Exec};
 use crate::hash::{KeyHasher, Random};
+use crate::limits::DataLimits;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, Resp};
 use crate::slot::Slot;
-use crate::store::{DataLimits, Keyspace};
+use crate::store::Keyspace;
 use crate::whole::{Whole, WholeRow};
 
 /// The time at which every test begins: 2023-11-14 22:13:20 UTC.
@@ -32,7 +33,7 @@ pub(crate) struct Desk {
 impl Desk {
     /// 16 empty databases and Redis's limits.
     pub(crate) fn new() -> Desk {
-        let limits = DataLimits { string_bytes_max: 512 << 20 };
+        let limits = DataLimits::default();
         let keyspace = Keyspace::new(16, KeyHasher::new([1, 2, 3, 4]), Random::new(5), limits);
         Desk { keyspace, now: START, resp: Resp::V2, caller: Caller::default(), access: AccessBits::new(0) }
     }

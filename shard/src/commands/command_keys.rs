@@ -46,7 +46,14 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
         let flags = flags(spec, key, args);
         key.indexes(args.len()).map(move |index| (flags, index))
     };
-    let keys: Vec<_> = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
+    let mut keys: Vec<_> = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
+    for movable in spec.movable_keys {
+        match movable.run(args) {
+            Some(run) => keys.extend(run.indexes().map(|index| (movable.flags, index))),
+            // Arguments that cannot be the command's have no keys at all.
+            None => keys.clear(),
+        }
+    }
     if keys.is_empty() && !command.is(Flags::NO_MANDATORY_KEYS) {
         return Err(Refusal::Text("ERR Invalid arguments specified for command"));
     }

@@ -9,6 +9,7 @@
 
 mod access;
 mod choices;
+mod data;
 mod limits;
 mod number;
 mod row;

@@ -30,6 +30,8 @@ const SAVE_WORDS_MAX: usize = 32;
 const PORT: Kind = Kind::Integer { min: 0, max: PORT_MAX };
 const INT: Kind = Kind::Integer { min: 0, max: INT_MAX };
 const LONG: Kind = Kind::Integer { min: 0, max: i64::MAX };
+/// Bytes of what Redis holds in a `long`.
+const MEMORY: Kind = Kind::Bytes { min: 0, max: i64::MAX as u64 };
 const QUERY_BYTES: Kind = Kind::Bytes { min: 1 << 20, max: QUERY_BYTES_MAX };
 
 macro_rules! settings {
@@ -183,6 +185,42 @@ settings! {
     /// Let FLUSHDB and FLUSHALL free in the background unless they say SYNC.
     lazyfree_lazy_user_flush: bool = false,
         Keyspace "lazyfree-lazy-user-flush" Kind::YesNo, Anytime;
+    /// Most fields of a hash that is kept packed.
+    hash_max_listpack_entries: u64 = 512,
+        Keyspace "hash-max-listpack-entries" / "hash-max-ziplist-entries" LONG, Anytime;
+    /// Longest field or value of a hash that is kept packed.
+    hash_max_listpack_value: u64 = 64,
+        Keyspace "hash-max-listpack-value" / "hash-max-ziplist-value" MEMORY, Anytime;
+    /// Most items of a list's node; from -1 to -5 its most bytes: 4, 8, 16, 32 or 64 KiB. A list of one node is kept packed.
+    list_max_listpack_size: i32 = -2,
+        Keyspace "list-max-listpack-size" / "list-max-ziplist-size" Kind::Integer { min: i32::MIN as i64, max: INT_MAX }, Anytime;
+    /// Nodes at each end of a list that are not compressed; 0 compresses none. Not available: only 0.
+    list_compress_depth: u32 = 0,
+        Keyspace "list-compress-depth" INT, Anytime only "0";
+    /// Most integers of a set of only integers that is kept as sorted integers.
+    set_max_intset_entries: u64 = 512,
+        Keyspace "set-max-intset-entries" LONG, Anytime;
+    /// Most members of a set that is kept packed.
+    set_max_listpack_entries: u64 = 128,
+        Keyspace "set-max-listpack-entries" LONG, Anytime;
+    /// Longest member of a set that is kept packed.
+    set_max_listpack_value: u64 = 64,
+        Keyspace "set-max-listpack-value" MEMORY, Anytime;
+    /// Most members of a sorted set that is kept packed.
+    zset_max_listpack_entries: u64 = 128,
+        Keyspace "zset-max-listpack-entries" / "zset-max-ziplist-entries" LONG, Anytime;
+    /// Longest member of a sorted set that is kept packed.
+    zset_max_listpack_value: u64 = 64,
+        Keyspace "zset-max-listpack-value" / "zset-max-ziplist-value" MEMORY, Anytime;
+    /// Longest HyperLogLog, its header included, that is kept sparse.
+    hll_sparse_max_bytes: u64 = 3000,
+        Keyspace "hll-sparse-max-bytes" MEMORY, Anytime;
+    /// Most bytes of a stream's node; 0 for no limit.
+    stream_node_max_bytes: u64 = 4096,
+        Keyspace "stream-node-max-bytes" MEMORY, Anytime;
+    /// Most entries of a stream's node; 0 for no limit.
+    stream_node_max_entries: u64 = 100,
+        Keyspace "stream-node-max-entries" LONG, Anytime;
     /// Events of keys to publish. Not available: only empty.
     notify_keyspace_events: String = String::new(),
         Keyspace "notify-keyspace-events" Kind::Text, Anytime only "";

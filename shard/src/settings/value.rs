@@ -48,7 +48,7 @@ macro_rules! numbers {
         }
     )+ };
 }
-numbers!(u16, u32, u64, i64);
+numbers!(u16, u32, i32, u64, i64);
 
 impl Value for String {
     fn parse(_: &Self, _: &Kind, raw: &[u8]) -> Result<Self, String> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use keyspace::args::OwnedArgs;
 use keyspace::slot::Slot;
 use shard::mesh::CoreId;
 use shard::ring::sim::SimOptions;
@@ -33,8 +34,8 @@ fn route(command: &Command, map: &SlotMap, strict: bool) -> Option<CoreId> {
     let table = shard::command::table();
     let row = table.find(&command[0])?;
     let shard::command::Run::Data(_) = row.run else { return None };
-    let keys = row.spec.key_indexes(command.len()).map(|index| Slot::of(&command[index]));
-    let slots: Vec<Slot> = keys.collect();
+    let args: OwnedArgs = command.iter().collect();
+    let slots: Vec<Slot> = row.spec.keys_of(args.args()).map(Slot::of).collect();
     let one = slots.first().filter(|first| map.cores() == 1 || slots.iter().all(|slot| slot == *first))?;
     (!strict).then(|| map.owner(*one))
 }

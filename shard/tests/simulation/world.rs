@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use keyspace::hash::{KeyHasher, Random};
-use keyspace::store::{DataLimits, Keyspace};
+use keyspace::store::Keyspace;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
@@ -74,7 +74,7 @@ impl World {
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
         let slow_ids = Arc::new(AtomicU64::new(0));
         let shards = (0..cores).map(|core| {
-            let limits = DataLimits { string_bytes_max: settings.proto_max_bulk_len as usize };
+            let limits = settings.data_limits();
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());

@@ -3,7 +3,8 @@
 use std::task::Context;
 
 use keyspace::hash::{KeyHasher, Random};
-use keyspace::store::{DataLimits, Keyspace};
+use keyspace::limits::DataLimits;
+use keyspace::store::Keyspace;
 use shard::command;
 use shard::mesh::MeshParts;
 use shard::mesh::mailbox::{MAILBOX_MESSAGES, REQUESTS_PER_PAIR_MAX, mailboxes};
@@ -19,7 +20,7 @@ type Cores = (Vec<Ends<Mail<Socket>>>, Vec<Owner<Shard>>);
 fn post_and_cores() -> (Rc<RefCell<Post>>, Cores) {
     let settings = Arc::new(Settings::default());
     let shard = |core| {
-        let limits = DataLimits { string_bytes_max: 1 << 20 };
+        let limits = DataLimits { string_bytes_max: 1 << 20, ..DataLimits::default() };
         let keyspace = Keyspace::new(1, KeyHasher::new([1, 2, 3, 4]), Random::new(5), limits);
         let slow_ids = Arc::default();
         Shard::new(ShardParts {

@@ -1,7 +1,7 @@
 //! What COMMAND DOCS says of one argument, and what follows from a list of them.
 
 use keyspace::reply::Reply;
-use keyspace::spec::KeySpec;
+use keyspace::spec::{CommandSpec, Form, KeyFlags, KeySpec};
 
 /// An argument of a command, as its syntax describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,27 +113,64 @@ pub(super) fn words(arguments: &[Argument]) -> Words {
     })
 }
 
-/// The key spec of each key among `arguments`, in the order of the syntax. `at` is the index of the first of them among all
-/// words of the command, if it has one. A key has no spec if none covers its place.
-pub(super) fn key_specs(arguments: &[Argument], specs: &[KeySpec], at: Option<usize>) -> Vec<Option<usize>> {
+/// The arguments that name keys, keys and patterns, in the order of the syntax, each with the number of its key spec: fixed ones
+/// come first, then the movable ones. `at` is the index of the first argument among all words of the command, if it has one.
+/// A key has no spec if none covers its place; a pattern has one only if it names keys to read.
+pub(super) fn key_specs<'a>(
+    arguments: &'a [Argument],
+    spec: &CommandSpec,
+    at: Option<usize>,
+) -> Vec<(&'a Argument, Option<usize>)> {
     let mut found = Vec::new();
+    find_key_specs(arguments, spec, at, None, &mut found);
+    found
+}
+
+/// `key_specs` of what stands behind the token `behind`.
+fn find_key_specs<'a>(
+    arguments: &'a [Argument],
+    spec: &CommandSpec,
+    at: Option<usize>,
+    behind: Option<&str>,
+    found: &mut Vec<(&'a Argument, Option<usize>)>,
+) {
     // What follows an argument of variable length has no place of its own.
     let mut place = at;
     for argument in arguments {
         let token = (argument.token.is_some() && argument.kind != Kind::PureToken) as usize;
         let inside = place.map(|place| place + token);
+        let behind = argument.token.or(behind);
         match &argument.kind {
-            Kind::Key => found.push(inside.and_then(|index| specs.iter().position(|spec| covers(spec, index)))),
-            Kind::Block(inner) => found.extend(key_specs(inner, specs, inside)),
+            Kind::Key => found.push((argument, key_spec(spec, inside, behind))),
+            Kind::Pattern => found.push((argument, unknown_keys(spec, KeyFlags::RO))),
+            Kind::Block(inner) => find_key_specs(inner, spec, inside, behind, found),
             Kind::OneOf(inner) => {
-                found.extend(inner.iter().flat_map(|choice| key_specs(std::slice::from_ref(choice), specs, inside)));
+                for choice in inner {
+                    find_key_specs(std::slice::from_ref(choice), spec, inside, behind, found);
+                }
             }
             _ => {}
         }
         let words = argument.words();
         place = place.filter(|_| words.exact).map(|place| place + words.least);
     }
-    found
+}
+
+/// The number of the spec of a key at a place, if it has one, and behind a token, if there is one.
+fn key_spec(spec: &CommandSpec, place: Option<usize>, behind: Option<&str>) -> Option<usize> {
+    let fixed = place.and_then(|index| spec.keys.iter().position(|keys| covers(keys, index)));
+    let movable = spec.movable_keys.iter().position(|keys| match keys.form {
+        Form::Counted { at } => place.is_some_and(|index| index > at as usize),
+        Form::Behind { word, .. } | Form::HalfBehind { word, .. } => behind == Some(word),
+        Form::Unknown => false,
+    });
+    fixed.or(movable.map(|index| spec.keys.len() + index)).or_else(|| unknown_keys(spec, KeyFlags::OW))
+}
+
+/// The number of the spec whose keys nothing is told about, but what is done to them.
+fn unknown_keys(spec: &CommandSpec, done: KeyFlags) -> Option<usize> {
+    let found = spec.movable_keys.iter().position(|keys| keys.form == Form::Unknown && keys.flags.has(done));
+    found.map(|index| spec.keys.len() + index)
 }
 
 /// True if a key spec speaks of the word at this index.
@@ -143,11 +180,11 @@ fn covers(spec: &KeySpec, index: usize) -> bool {
     index >= first && before_last && (index - first).is_multiple_of(spec.step.max(1) as usize)
 }
 
-/// Writes `arguments` as the value of `arguments` in COMMAND DOCS. `keys` gives the keys' specs in order.
+/// Writes `arguments` as the value of `arguments` in COMMAND DOCS. `keys` gives the specs of keys and patterns in order.
 pub(super) fn write(arguments: &[Argument], keys: &mut impl Iterator<Item = Option<usize>>, reply: &mut Reply) {
     reply.array(arguments.len());
     for argument in arguments {
-        let key_spec = if argument.kind == Kind::Key { keys.next().flatten() } else { None };
+        let key_spec = if matches!(argument.kind, Kind::Key | Kind::Pattern) { keys.next().flatten() } else { None };
         let texts =
             [("token", argument.token), ("since", argument.since), ("deprecated_since", argument.deprecated_since)];
         let texts = texts.iter().filter_map(|(field, text)| Some((*field, (*text)?)));

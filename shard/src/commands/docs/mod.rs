@@ -48,7 +48,7 @@ pub(super) fn write(command: &Command, subcommands: &[&Command], reply: &mut Rep
     if has_arguments {
         reply.text("arguments");
         let name_words = 1 + spec.name.contains('|') as usize;
-        let mut keys = argument::key_specs(&arguments, spec.keys, Some(name_words)).into_iter();
+        let mut keys = argument::key_specs(&arguments, spec, Some(name_words)).into_iter().map(|(_, index)| index);
         argument::write(&arguments, &mut keys, reply);
     }
     if has_subcommands {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use keyspace::spec::{Form, KeyFlags, KeySpec, MovableKeys};
+
 use crate::command::{Run, table};
 
 use super::argument::{Kind, Repeat, key_specs, words};
@@ -82,13 +84,68 @@ fn what_is_not_the_notation() {
 
 #[test]
 fn places_of_keys() {
-    let specs = |row: &str| {
-        let spec = table().find(row.as_bytes()).unwrap().spec;
-        key_specs(&syntax::parse(spec.syntax).unwrap(), spec.keys, Some(1))
+    let specs_of = |spec: &CommandSpec| {
+        let arguments = syntax::parse(spec.syntax).unwrap();
+        key_specs(&arguments, spec, Some(1)).into_iter().map(|(_, index)| index).collect::<Vec<_>>()
     };
+    let specs = |row: &str| specs_of(table().find(row.as_bytes()).unwrap().spec);
     assert_eq!(specs("get"), [Some(0)]);
     assert_eq!(specs("mset"), [Some(0)]);
     assert_eq!(specs("lcs"), [Some(0), Some(0)]);
+    assert_eq!(specs("keys"), [None]);
+    const FIRST: KeySpec = KeySpec { flags: KeyFlags::RO, first: 1, last: 0, step: 1 };
+    const fn keys(flags: KeyFlags, form: Form) -> MovableKeys {
+        MovableKeys::new(flags, form)
+    }
+    let rows: [(&str, CommandSpec, &[Option<usize>]); 4] = [
+        (
+            "ZUNIONSTORE",
+            CommandSpec {
+                keys: &[FIRST],
+                movable_keys: const { &[keys(KeyFlags::RO, Form::Counted { at: 2 })] },
+                syntax: "destination:key numkeys:integer key [key ...] [WEIGHTS weight:integer]",
+                ..CommandSpec::NONE
+            },
+            &[Some(0), Some(1)],
+        ),
+        (
+            "XREAD",
+            CommandSpec {
+                movable_keys: const { &[keys(KeyFlags::RO, Form::HalfBehind { word: "STREAMS", from: 1 })] },
+                syntax: "[COUNT count] STREAMS streams={key [key ...] id [id ...]}",
+                ..CommandSpec::NONE
+            },
+            &[Some(0)],
+        ),
+        (
+            "GEORADIUS",
+            CommandSpec {
+                keys: &[FIRST],
+                movable_keys: const {
+                    &[
+                        keys(KeyFlags::OW, Form::Behind { word: "STORE", from: 2 }),
+                        keys(KeyFlags::OW, Form::Behind { word: "STOREDIST", from: 2 }),
+                    ]
+                },
+                syntax: "key [STORE key] [STOREDIST key]",
+                ..CommandSpec::NONE
+            },
+            &[Some(0), Some(1), Some(2)],
+        ),
+        (
+            "SORT",
+            CommandSpec {
+                keys: &[FIRST],
+                movable_keys: const { &[keys(KeyFlags::RO, Form::Unknown), keys(KeyFlags::OW, Form::Unknown)] },
+                syntax: "key [BY pattern] [GET pattern [GET pattern ...]] [STORE destination:key]",
+                ..CommandSpec::NONE
+            },
+            &[Some(0), Some(1), Some(1), Some(2)],
+        ),
+    ];
+    for (name, spec, expected) in rows {
+        assert_eq!(specs_of(&spec), expected, "{name}");
+    }
 }
 
 /// Rows whose arguments are not documented, as in redis-server 7.0.15: their arity says more than their syntax.
@@ -108,7 +165,9 @@ fn faults(command: &Command) -> Vec<String> {
         Err(broken) => return vec![format!("{name}: {broken:?} in {}", spec.syntax)],
     };
     let name_words = 1 + name.contains('|') as usize;
-    let specs = key_specs(&arguments, spec.keys, Some(name_words));
+    let specs = key_specs(&arguments, spec, Some(name_words));
+    let specified = |index: usize| specs.iter().any(|(_, found)| *found == Some(index));
+    let key_specs = spec.keys.len() + spec.movable_keys.len();
     let versions: Vec<_> = spec.history.iter().map(|(version, _)| *version).collect();
     let is_version = |text: &str| text.split('.').filter(|part| part.parse::<u16>().is_ok()).count() == 3;
     let runs = !matches!(command.run, Run::Container);
@@ -123,8 +182,15 @@ fn faults(command: &Command) -> Vec<String> {
         (spec.complexity.is_empty() || spec.complexity.starts_with(['O', 'D']), "its complexity is one"),
         (runs || !command.subcommands.is_empty(), "a container has subcommands"),
         (undocumented || !command.subcommands.is_empty() || spec.arity == arity, "its arity is that of its syntax"),
-        (specs.iter().all(Option::is_some), "each key in its syntax has a key spec"),
-        ((0..spec.keys.len()).all(|index| specs.contains(&Some(index))), "each key spec has a key in its syntax"),
+        (
+            specs.iter().all(|(key, spec)| key.kind != Kind::Key || spec.is_some()),
+            "each key in its syntax has a key spec",
+        ),
+        ((0..key_specs).all(specified), "each key spec has a key in its syntax"),
+        (
+            command.is(Flags::MOVABLEKEYS) != spec.movable_keys.is_empty(),
+            "movablekeys says that there are movable keys",
+        ),
         (spec.key_range().is_some(), "its keys make one run"),
         (versions.iter().all(|version| is_version(version)), "its history is of versions"),
         (spec.history.iter().all(|(_, change)| change.ends_with('.')), "its history is sentences"),

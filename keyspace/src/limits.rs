@@ -1,0 +1,54 @@
+//! The limits that commands enforce, from the settings: how long a string may be, and until when a collection stays small.
+
+/// Until when a collection is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedLimits {
+    /// The most elements: pairs of a hash or a sorted set.
+    pub entries: usize,
+    /// The longest element, in bytes.
+    pub value_bytes: usize,
+}
+
+impl PackedLimits {
+    /// The most bytes that a packed collection may have, whatever the settings say: an edit moves what stands behind it.
+    pub const BYTES_MAX: usize = 1 << 30;
+}
+
+/// All limits of data commands. The defaults are Redis's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataLimits {
+    /// `proto-max-bulk-len`: the longest string, in bytes.
+    pub string_bytes_max: usize,
+    /// `hash-max-listpack-entries` and `-value`.
+    pub hash: PackedLimits,
+    /// `set-max-listpack-entries` and `-value`.
+    pub set: PackedLimits,
+    /// `set-max-intset-entries`: the most integers of a set of only integers that is kept as an intset.
+    pub intset_entries: usize,
+    /// `zset-max-listpack-entries` and `-value`.
+    pub sorted_set: PackedLimits,
+    /// `list-max-listpack-size`: the most items of a list's node, or with -1 to -5 its most bytes: 4, 8, 16, 32, 64 KiB.
+    pub list_node: i32,
+    /// `hll-sparse-max-bytes`: the longest HyperLogLog, header included, that is kept sparse.
+    pub hll_sparse_bytes: usize,
+    /// `stream-node-max-bytes`; 0 for no limit.
+    pub stream_node_bytes: usize,
+    /// `stream-node-max-entries`; 0 for no limit.
+    pub stream_node_entries: usize,
+}
+
+impl Default for DataLimits {
+    fn default() -> Self {
+        DataLimits {
+            string_bytes_max: 512 << 20,
+            hash: PackedLimits { entries: 512, value_bytes: 64 },
+            set: PackedLimits { entries: 128, value_bytes: 64 },
+            intset_entries: 512,
+            sorted_set: PackedLimits { entries: 128, value_bytes: 64 },
+            list_node: -2,
+            hll_sparse_bytes: 3000,
+            stream_node_bytes: 4096,
+            stream_node_entries: 100,
+        }
+    }
+}

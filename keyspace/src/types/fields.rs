@@ -1,0 +1,192 @@
+//! The table of a large hash or set: names with values, or members alone.
+//!
+//! It is the table of a slot (`table`), with a field for a key: that has what a large collection needs. It grows and shrinks by at
+//! most one segment per step, keeps an order for HSCAN and SSCAN that no resize disturbs, draws at random, and knows its bytes.
+//! A field is an entry, one allocation with its value behind a thin pointer, and an entry has room for a deadline of its own.
+
+use evict::access::AccessBits;
+
+use crate::entry::Entry;
+use crate::hash::{KeyHasher, Random};
+use crate::table::{ScanPosition, Table};
+
+/// Fields of one large collection.
+#[derive(Default)]
+pub struct Fields(Table);
+
+impl Fields {
+    /// Number of fields.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True without fields.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of the table and its fields. O(1).
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        self.0.heap_bytes() as usize
+    }
+
+    /// The value of a field.
+    #[inline]
+    pub fn get(&self, hasher: &KeyHasher, name: &[u8]) -> Option<&[u8]> {
+        let place = self.0.locate(hasher.hash(name), name)?;
+        Some(self.0.at(place).value())
+    }
+
+    /// True if there is a field of this name.
+    #[inline]
+    pub fn contains(&self, hasher: &KeyHasher, name: &[u8]) -> bool {
+        self.0.locate(hasher.hash(name), name).is_some()
+    }
+
+    /// Sets a field; true if it is new. Moves at most one segment of other fields.
+    #[inline]
+    pub fn set(&mut self, hasher: &KeyHasher, name: &[u8], value: &[u8]) -> bool {
+        let hash = hasher.hash(name);
+        match self.0.locate(hash, name) {
+            Some(place) => {
+                let field = self.0.at_mut(place);
+                let before = field.heap_bytes() as i64;
+                field.set_value(value);
+                let after = field.heap_bytes() as i64;
+                if before != after {
+                    self.0.correct(0, after - before);
+                }
+                false
+            }
+            None => {
+                self.0.insert(hash, Entry::new(name, value, None, AccessBits::default()), hasher);
+                true
+            }
+        }
+    }
+
+    /// Removes a field; false if there is none of this name. Moves at most one segment of other fields.
+    #[inline]
+    pub fn remove(&mut self, hasher: &KeyHasher, name: &[u8]) -> bool {
+        let hash = hasher.hash(name);
+        let place = self.0.locate(hash, name);
+        if let Some(place) = place {
+            self.0.remove(hash, place, hasher);
+        }
+        place.is_some()
+    }
+
+    /// All fields with their values, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|field| (field.key(), field.value()))
+    }
+
+    /// A field drawn with `random`: each with nearly the same probability.
+    pub fn sample(&self, random: &mut Random) -> Option<(&[u8], &[u8])> {
+        self.0.sample(random).map(|field| (field.key(), field.value()))
+    }
+
+    /// Visits fields in scan order from `from` on, `limit` of them and those that share the last one's position.
+    ///
+    /// Returns where to go on, or `None` at the end. A field that is there throughout a whole scan is visited at least once.
+    pub fn scan(
+        &self,
+        hasher: &KeyHasher,
+        from: ScanPosition,
+        limit: usize,
+        visit: &mut impl FnMut(&[u8], &[u8]),
+    ) -> Option<ScanPosition> {
+        self.0.scan(from, limit, hasher, &mut |_, field| {
+            visit(field.key(), field.value());
+            1
+        })
+    }
+
+    /// Frees some segments, until `elements` fields are gone. An empty segment counts as one.
+    pub(super) fn free_piece(&mut self, elements: usize) -> usize {
+        let mut freed = 0;
+        while freed < elements {
+            let Some(piece) = self.0.take_piece() else { break };
+            freed += piece.len().max(1);
+        }
+        freed
+    }
+
+    /// A copy with all fields. O(n).
+    pub(super) fn duplicate(&self, hasher: &KeyHasher) -> Fields {
+        let mut copy = Fields::default();
+        for field in self.0.iter() {
+            let field = Entry::new(field.key(), field.value(), field.deadline(), field.access());
+            copy.0.insert(hasher.hash(field.key()), field, hasher);
+        }
+        copy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hasher() -> KeyHasher {
+        KeyHasher::new([1, 2, 3, 4])
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_map(edits in proptest::collection::vec((0..3u8, 0..300u32, 0..100usize), 0..2000)) {
+            let (mut fields, mut model, hasher) = (Fields::default(), HashMap::new(), hasher());
+            for (edit, name, len) in edits {
+                let name = name.to_string().into_bytes();
+                if edit < 2 {
+                    let value = vec![b'v'; len];
+                    prop_assert_eq!(fields.set(&hasher, &name, &value), model.insert(name.clone(), value).is_none());
+                } else {
+                    prop_assert_eq!(fields.remove(&hasher, &name), model.remove(&name).is_some());
+                }
+                prop_assert_eq!(fields.get(&hasher, &name), model.get(&name).map(|value| &value[..]));
+                prop_assert_eq!(fields.len(), model.len());
+            }
+            let mut copy = fields.duplicate(&hasher);
+            prop_assert_eq!(copy.iter().count(), model.len());
+            for (name, value) in copy.iter() {
+                prop_assert_eq!(model.get(name).map(|value| &value[..]), Some(value));
+            }
+            let bytes: usize = model.iter().map(|(name, value)| name.len() + value.len()).sum();
+            prop_assert!(fields.heap_bytes() >= bytes);
+            while copy.free_piece(100) >= 100 {}
+        }
+    }
+
+    #[test]
+    fn grows_shrinks_scans_and_is_freed_in_pieces() {
+        let (mut fields, hasher) = (Fields::default(), hasher());
+        let name = |n: u32| n.to_string().into_bytes();
+        (0..20_000).for_each(|n| assert!(fields.set(&hasher, &name(n), b"v")));
+        let (mut seen, mut from, mut calls) = (std::collections::HashSet::new(), Some(0), 0);
+        while let Some(position) = from {
+            calls += 1;
+            from = fields.scan(&hasher, position, 100, &mut |name, _| {
+                seen.insert(name.to_vec());
+            });
+        }
+        assert_eq!(seen.len(), 20_000);
+        assert!((150..=201).contains(&calls), "{calls} calls");
+        let drawn = fields.sample(&mut Random::new(1)).map(|(name, _)| name.to_vec()).unwrap();
+        assert!(fields.contains(&hasher, &drawn));
+        let large = fields.heap_bytes();
+        (0..19_990).for_each(|n| assert!(fields.remove(&hasher, &name(n))));
+        assert!(fields.heap_bytes() < large / 100);
+        (10..19_990).for_each(|n| assert!(fields.set(&hasher, &name(n), b"v")));
+        let mut pieces = 0;
+        while fields.free_piece(1000) >= 1000 {
+            pieces += 1;
+        }
+        assert!((10..=20).contains(&pieces), "{pieces} pieces");
+    }
+}
