@@ -133,7 +133,7 @@ impl StreamSink for Renderer<'_> {
 
     fn group(&mut self, group: StreamGroup<'_>) -> Result<(), Corrupt> {
         let read = group.entries_read.map_or("-".into(), |read| read.to_string());
-        self.words.push(format!("group:{},{},{read}", text(Element::Bytes(group.name)), id(group.last_id)));
+        self.words.push(format!("group:{},{},{read}", text(Element::of(group.name)), id(group.last_id)));
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl StreamSink for Renderer<'_> {
 
     fn consumer(&mut self, consumer: StreamConsumer<'_>) -> Result<(), Corrupt> {
         let active = consumer.active_at.map_or(String::new(), |at| format!(",{at}"));
-        let name = text(Element::Bytes(consumer.name));
+        let name = text(Element::of(consumer.name));
         self.words.push(format!("consumer:{name},{}{active}", consumer.seen_at));
         Ok(())
     }

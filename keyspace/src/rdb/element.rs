@@ -1,43 +1,14 @@
-//! One element of a packed form, and what the families do with runs of them.
+//! Runs of elements, as every packed form and every family has them.
 
 use super::Corrupt;
-use crate::number::parse_i64;
 
-/// Bytes, or an integer that stands for its decimal text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element<'a> {
-    /// A string. It may be the text of an integer all the same.
-    Bytes(&'a [u8]),
-    /// The text of this number.
-    Integer(i64),
-}
+pub use crate::packed::Element;
 
-impl<'a> Element<'a> {
-    /// Its bytes; `digits` is where the text of an integer is put.
-    pub fn text<'b>(self, digits: &'b mut itoa::Buffer) -> &'b [u8]
-    where
-        'a: 'b,
-    {
-        match self {
-            Element::Bytes(bytes) => bytes,
-            Element::Integer(value) => digits.format(value).as_bytes(),
-        }
-    }
-
-    /// The integer that it is, or that its bytes are the canonical text of.
-    pub fn integer(self) -> Option<i64> {
-        match self {
-            Element::Bytes(bytes) => parse_i64(bytes),
-            Element::Integer(value) => Some(value),
-        }
-    }
-
-    /// The score that it is; no score is NaN.
-    pub(super) fn score(self) -> Result<f64, Corrupt> {
-        match self {
-            Element::Bytes(bytes) => parse_score(bytes),
-            Element::Integer(value) => Ok(value as f64),
-        }
+/// The score that an element is; no score is NaN.
+pub(super) fn score_of(element: Element<'_>) -> Result<f64, Corrupt> {
+    match element {
+        Element::Bytes(bytes) => parse_score(bytes),
+        Element::Int(value) => Ok(value as f64),
     }
 }
 

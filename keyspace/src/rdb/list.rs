@@ -81,7 +81,7 @@ struct Nodes {
 
 impl Nodes {
     fn push(&mut self, element: Element<'_>) {
-        let bytes = if let Element::Bytes(bytes) = element { bytes.len() } else { 0 };
+        let bytes = element.text_len();
         if self.open.len() + bytes > NODE_BYTES_MAX {
             self.close();
         }

@@ -15,7 +15,6 @@
 
 use super::Corrupt;
 use super::element::Element;
-use crate::number::parse_i64;
 
 const HEADER_BYTES: usize = 6;
 const END: u8 = 0xff;
@@ -54,7 +53,7 @@ impl<'a> Elements<'a> {
 
     /// The next element, which has to be an integer.
     pub fn integer(&mut self) -> Result<i64, Corrupt> {
-        self.one()?.integer().ok_or(Corrupt("an element is not an integer"))
+        self.one()?.as_int().ok_or(Corrupt("an element is not an integer"))
     }
 
     /// The next element, which has to be a count.
@@ -101,22 +100,22 @@ fn split(bytes: &[u8]) -> Result<(Element<'_>, usize), Corrupt> {
     const SHORT: Corrupt = Corrupt("an element is cut short");
     let string = |head: usize, length: usize| {
         let data = bytes.get(head..).and_then(|tail| tail.get(..length)).ok_or(SHORT)?;
-        Ok((Element::Bytes(data), head + length))
+        Ok((Element::of(data), head + length))
     };
     let integer = |data: usize| {
         let data_bytes = bytes.get(1..1 + data).ok_or(SHORT)?;
         let mut wide = [0; 8];
         wide[8 - data..].copy_from_slice(data_bytes);
-        Ok((Element::Integer(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
+        Ok((Element::Int(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
     };
     let second = || bytes.get(1).copied().ok_or(SHORT);
     let first = *bytes.first().ok_or(SHORT)?;
     match first {
-        0..=0x7f => Ok((Element::Integer(first as i64), 1)),
+        0..=0x7f => Ok((Element::Int(first as i64), 1)),
         0x80..=0xbf => string(1, first as usize & 0x3f),
         0xc0..=0xdf => {
             let value = i16::from_be_bytes([first << 3, 0]) >> 3 | second()? as i16;
-            Ok((Element::Integer(value as i64), 2))
+            Ok((Element::Int(value as i64), 2))
         }
         0xe0..=0xef => string(2, u16::from_be_bytes([first & 0x0f, second()?]) as usize),
         0xf0 => {
@@ -177,15 +176,12 @@ impl ListpackWriter {
         self.bytes.len() + bytes + ELEMENT_OVERHEAD_MAX < BYTES_MAX
     }
 
-    /// Appends an element; bytes that are an integer's text become that integer. Callers ask `has_room` first.
+    /// Appends an element. Callers ask `has_room` first.
     pub fn push(&mut self, element: Element<'_>) {
         let start = self.bytes.len();
         match element {
-            Element::Integer(value) => self.put_integer(value),
-            Element::Bytes(bytes) => match parse_i64(bytes) {
-                Some(value) => self.put_integer(value),
-                None => self.put_string(bytes),
-            },
+            Element::Int(value) => self.put_integer(value),
+            Element::Bytes(bytes) => self.put_string(bytes),
         }
         let bytes = self.bytes.len() - start;
         self.bytes.extend_from_slice(put_back_length(&mut [0; 5], bytes));
@@ -242,8 +238,7 @@ impl ListpackWriter {
 pub(super) fn pack<'a>(elements: impl Iterator<Item = Element<'a>>) -> Option<Vec<u8>> {
     let mut writer = ListpackWriter::default();
     for element in elements {
-        let bytes = if let Element::Bytes(bytes) = element { bytes.len() } else { 0 };
-        if !writer.has_room(bytes) {
+        if !writer.has_room(element.text_len()) {
             return None;
         }
         writer.push(element);

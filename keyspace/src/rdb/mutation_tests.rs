@@ -47,7 +47,7 @@ impl StreamSink for Weight {
     }
 
     fn group(&mut self, group: StreamGroup<'_>) -> Result<(), Corrupt> {
-        self.add(Element::Bytes(group.name))
+        self.add(Element::of(group.name))
     }
 
     fn pending(&mut self, _: StreamPending) -> Result<(), Corrupt> {
@@ -56,7 +56,7 @@ impl StreamSink for Weight {
     }
 
     fn consumer(&mut self, consumer: StreamConsumer<'_>) -> Result<(), Corrupt> {
-        self.add(Element::Bytes(consumer.name))
+        self.add(Element::of(consumer.name))
     }
 
     fn consumer_pending(&mut self, _: EntryId) -> Result<(), Corrupt> {

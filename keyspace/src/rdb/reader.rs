@@ -22,8 +22,8 @@ impl RdbString<'_> {
     /// The same, borrowed.
     pub fn element(&self) -> Element<'_> {
         match self {
-            RdbString::Bytes(bytes) => Element::Bytes(bytes),
-            RdbString::Integer(value) => Element::Integer(*value),
+            RdbString::Bytes(bytes) => Element::of(bytes),
+            RdbString::Integer(value) => Element::Int(*value),
         }
     }
 }

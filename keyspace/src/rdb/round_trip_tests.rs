@@ -30,7 +30,7 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 fn bytes(text: &str) -> Element<'_> {
-    Element::Bytes(text.as_bytes())
+    Element::of(text.as_bytes())
 }
 
 /// The value as [`render`] writes it, in the order of its text.
@@ -163,15 +163,15 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
         })),
         ObjectType::Set(form) => {
             set::read(form, reader, |member| keep(&mut ones, own(member))).unwrap();
-            let members = ones.iter().map(|member| Element::Bytes(member));
+            let members = ones.iter().map(|member| Element::of(member));
             Some(payload(|out| match form {
-                set::SetForm::Intset => set::write_integers(out, members.map(|member| member.integer().unwrap())),
+                set::SetForm::Intset => set::write_integers(out, members.map(|member| member.as_int().unwrap())),
                 _ => set::write(out, ones.len() as u64, members),
             }))
         }
         ObjectType::Hash(form) => {
             hash::read(form, reader, |field, value| keep(&mut pairs, (own(field), own(value)))).unwrap();
-            let fields = pairs.iter().map(|(field, value)| (Element::Bytes(field), Element::Bytes(value)));
+            let fields = pairs.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
             Some(payload(|out| match form {
                 hash::HashForm::Strings => hash::write(out, pairs.len() as u64, fields),
                 _ => hash::write_small(out, pairs.len() as u64, fields),
@@ -179,7 +179,7 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
         }
         ObjectType::SortedSet(form) => {
             sorted_set::read(form, reader, |member, score| keep(&mut scores, (own(member), score))).unwrap();
-            let members = scores.iter().map(|(member, score)| (Element::Bytes(member), *score));
+            let members = scores.iter().map(|(member, score)| (Element::of(member), *score));
             Some(payload(|out| match form {
                 sorted_set::SortedSetForm::BinaryScores => sorted_set::write(out, scores.len() as u64, members),
                 _ => sorted_set::write_small(out, members).unwrap(),
@@ -198,7 +198,7 @@ fn keep<T>(all: &mut Vec<T>, one: T) -> Result<(), Corrupt> {
 fn a_list_of_long_elements_makes_short_nodes() {
     let elements: Vec<Vec<u8>> = (0..20u8).map(|at| vec![at; 1000 * at as usize]).collect();
     let mut body = Vec::new();
-    list::write(&mut body, elements.iter().map(|element| Element::Bytes(element)));
+    list::write(&mut body, elements.iter().map(|element| Element::of(element)));
     let nodes = Reader::new(&body).length();
     assert!((12..=20).contains(&nodes.unwrap()));
     let mut read = Vec::new();

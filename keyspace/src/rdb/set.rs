@@ -34,7 +34,7 @@ pub fn read(
         }
         SetForm::Intset => {
             let intset = reader.packed()?;
-            each_element(intset::read(&intset)?.map(|value| value.map(Element::Integer)), take)?
+            each_element(intset::read(&intset)?.map(|value| value.map(Element::Int)), take)?
         }
         SetForm::Listpack => each_element(listpack::Elements::of(&reader.packed()?)?, take)?,
     };

@@ -1,7 +1,7 @@
 //! Sorted sets: a run of strings with scores as text (type 3) or as doubles (type 5), or a packed form of members and scores.
 
 use super::Corrupt;
-use super::element::{Element, each_pair, not_empty};
+use super::element::{Element, each_pair, not_empty, score_of};
 use super::listpack::{self, ListpackWriter};
 use super::object_type::ObjectType;
 use super::reader::Reader;
@@ -30,7 +30,7 @@ pub fn read(
     reader: &mut Reader<'_>,
     mut take: impl FnMut(Element<'_>, f64) -> Result<(), Corrupt>,
 ) -> Result<(), Corrupt> {
-    let mut take_pair = |member: Element<'_>, score: Element<'_>| take(member, score.score()?);
+    let mut take_pair = |member: Element<'_>, score: Element<'_>| take(member, score_of(score)?);
     let members = match form {
         SortedSetForm::Ziplist => each_pair(ziplist::Elements::of(&reader.packed()?)?, take_pair)?,
         SortedSetForm::Listpack => each_pair(listpack::Elements::of(&reader.packed()?)?, &mut take_pair)?,
@@ -65,8 +65,7 @@ pub fn write<'a>(out: &mut Vec<u8>, count: u64, descending: impl Iterator<Item =
 pub fn write_small<'a>(out: &mut Vec<u8>, ascending: impl Iterator<Item = (Element<'a>, f64)>) -> Option<ObjectType> {
     let mut listpack = ListpackWriter::default();
     for (member, score) in ascending {
-        let bytes = if let Element::Bytes(bytes) = member { bytes.len() } else { 0 };
-        if !listpack.has_room(bytes + SCORE_BYTES_MAX) {
+        if !listpack.has_room(member.text_len() + SCORE_BYTES_MAX) {
             return None;
         }
         listpack.push(member);
@@ -85,7 +84,7 @@ const INTEGER_MAX: f64 = (1u64 << 62) as f64;
 fn score_element(score: f64, room: &mut String) -> Element<'_> {
     let negative_zero = score == 0.0 && score.is_sign_negative();
     if score.abs() < INTEGER_MAX && score == score.trunc() && !negative_zero {
-        return Element::Integer(score as i64);
+        return Element::Int(score as i64);
     }
     *room = format_g17(score);
     Element::Bytes(room.as_bytes())

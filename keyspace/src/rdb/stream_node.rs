@@ -45,7 +45,7 @@ pub(super) fn read(
     }
     let (mut live_left, mut deleted_left) = (live, deleted);
     while let Some(flags) = elements.next() {
-        let flags = flags?.integer().ok_or(Corrupt("an entry's flags are not an integer"))?;
+        let flags = flags?.as_int().ok_or(Corrupt("an entry's flags are not an integer"))?;
         if flags & !(DELETED | SAME_FIELDS) != 0 {
             return Err(Corrupt("an entry's flags are unknown"));
         }
@@ -173,11 +173,11 @@ impl<'a> NodeWriter<'a> {
             self.body.push(element);
             elements += 1;
         };
-        put(Element::Integer(if same { SAME_FIELDS } else { 0 }));
-        put(Element::Integer(id.ms.wrapping_sub(self.base.ms) as i64));
-        put(Element::Integer(id.seq.wrapping_sub(self.base.seq) as i64));
+        put(Element::Int(if same { SAME_FIELDS } else { 0 }));
+        put(Element::Int(id.ms.wrapping_sub(self.base.ms) as i64));
+        put(Element::Int(id.seq.wrapping_sub(self.base.seq) as i64));
         if !same {
-            put(Element::Integer(fields.clone().count() as i64));
+            put(Element::Int(fields.clone().count() as i64));
         }
         for (name, value) in fields {
             if !same {
@@ -185,18 +185,18 @@ impl<'a> NodeWriter<'a> {
             }
             put(value);
         }
-        self.body.push(Element::Integer(elements));
+        self.body.push(Element::Int(elements));
         self.live += 1;
     }
 
     /// Id and listpack of the node, if it holds anything.
     pub(super) fn finish(self) -> Option<(EntryId, Vec<u8>)> {
         let mut listpack = ListpackWriter::default();
-        listpack.push(Element::Integer(self.live as i64));
-        listpack.push(Element::Integer(0));
-        listpack.push(Element::Integer(self.names.len() as i64));
+        listpack.push(Element::Int(self.live as i64));
+        listpack.push(Element::Int(0));
+        listpack.push(Element::Int(self.names.len() as i64));
         self.names.iter().for_each(|name| listpack.push(*name));
-        listpack.push(Element::Integer(0));
+        listpack.push(Element::Int(0));
         listpack.append(self.body);
         (self.live > 0).then(|| (self.base, listpack.finish()))
     }

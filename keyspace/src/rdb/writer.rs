@@ -51,7 +51,7 @@ pub fn push_string(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends an element as a string.
 pub fn push_element(out: &mut Vec<u8>, element: Element<'_>) {
     match element {
-        Element::Integer(value) if push_small_integer(out, value) => {}
+        Element::Int(value) if push_small_integer(out, value) => {}
         element => push_string(out, element.text(&mut itoa::Buffer::new())),
     }
 }
@@ -115,13 +115,13 @@ mod tests {
 
         #[test]
         fn strings_come_back(bytes in proptest::collection::vec(b'a'..b'e', 0..200), value: i64, shift in 0u32..64) {
-            let number = Element::Integer(value >> shift);
+            let number = Element::Int(value >> shift);
             let mut out = Vec::new();
             push_string(&mut out, &bytes);
             push_element(&mut out, number);
             let mut reader = Reader::new(&out);
             let string = reader.string().unwrap();
-            prop_assert_eq!(string.element(), Element::Bytes(&bytes));
+            prop_assert_eq!(string.element(), Element::of(&bytes));
             let (mut one, mut two) = (itoa::Buffer::new(), itoa::Buffer::new());
             let string = reader.string().unwrap();
             prop_assert_eq!(string.element().text(&mut one), number.text(&mut two));

@@ -96,13 +96,13 @@ fn split(bytes: &[u8]) -> Result<(Element<'_>, usize), Corrupt> {
     const SHORT: Corrupt = Corrupt("an element is cut short");
     let string = |head: usize, length: usize| {
         let data = bytes.get(head..).and_then(|tail| tail.get(..length)).ok_or(SHORT)?;
-        Ok((Element::Bytes(data), head + length))
+        Ok((Element::of(data), head + length))
     };
     let integer = |data: usize| {
         let data_bytes = bytes.get(1..1 + data).ok_or(SHORT)?;
         let mut wide = [0; 8];
         wide[8 - data..].copy_from_slice(data_bytes);
-        Ok((Element::Integer(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
+        Ok((Element::Int(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
     };
     let first = *bytes.first().ok_or(SHORT)?;
     match first {
@@ -120,7 +120,7 @@ fn split(bytes: &[u8]) -> Result<(Element<'_>, usize), Corrupt> {
         0xe0 => integer(8),
         0xf0 => integer(3),
         0xfe => integer(1),
-        0xf1..=0xfd => Ok((Element::Integer((first & 0x0f) as i64 - 1), 1)),
+        0xf1..=0xfd => Ok((Element::Int((first & 0x0f) as i64 - 1), 1)),
         _ => Err(Corrupt("an element of unknown encoding")),
     }
 }
@@ -154,12 +154,12 @@ mod tests {
         let bytes = example();
         let expected = [
             Element::Bytes(b"hello"),
-            Element::Integer(12),
-            Element::Integer(-1),
-            Element::Integer(300),
+            Element::Int(12),
+            Element::Int(-1),
+            Element::Int(300),
             Element::Bytes(&[b'x'; 70]),
             Element::Bytes(&[b'y'; 300]),
-            Element::Integer(1 << 32),
+            Element::Int(1 << 32),
         ];
         assert_eq!(all(&bytes).as_deref(), Ok(&expected[..]));
         assert_eq!(all(b"\x0b\x00\x00\x00\x0a\x00\x00\x00\x00\x00\xff").as_deref(), Ok(&[][..]));

@@ -59,7 +59,7 @@ impl<'a> Elements<'a> {
         }
         let length = self.length(first)?;
         self.next = Next::Value;
-        self.rest.take(length).map(|bytes| Some(Element::Bytes(bytes)))
+        self.rest.take(length).map(|bytes| Some(Element::of(bytes)))
     }
 
     fn value(&mut self) -> Result<Option<Element<'a>>, Corrupt> {
@@ -69,7 +69,7 @@ impl<'a> Elements<'a> {
         let value = self.rest.take(length)?;
         self.rest.take(spare as u64)?;
         self.next = Next::Field;
-        Ok(Some(Element::Bytes(value)))
+        Ok(Some(Element::of(value)))
     }
 }
 
