@@ -18,7 +18,9 @@ pub mod store;
 pub mod table;
 pub mod types;
 
-// What DUMP writes and RESTORE reads.
+// What a stored value is to the outside.
+pub mod digest;
+pub mod payloads;
 pub mod rdb;
 
 // What commands do.

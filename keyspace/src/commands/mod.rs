@@ -2,6 +2,8 @@
 
 pub mod counters;
 pub mod debug;
+pub mod digests;
+pub mod dump;
 pub mod expiry;
 pub mod flush;
 pub mod keys;
@@ -25,11 +27,11 @@ use crate::whole::WholeRow;
 /// The rows of all data commands.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
-    let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
+    let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     strings.into_iter().chain(generic).flatten()
 }
 
 /// The rows of the commands that need every slot of every core.
 pub fn whole_rows() -> impl Iterator<Item = &'static WholeRow> {
-    [whole::ROWS, flush::ROWS, populate::ROWS].into_iter().flatten()
+    [whole::ROWS, flush::ROWS, populate::ROWS, digests::WHOLE_ROWS].into_iter().flatten()
 }

@@ -6,7 +6,7 @@
 use super::crc64::crc64;
 use super::element::Element;
 use super::object_type::ObjectType;
-use super::payload::{self, BadFrame};
+use super::payload::{self, BadPayload};
 use super::reader::Reader;
 use super::stream::{EntryId, Fields, Names, StreamConsumer, StreamGroup, StreamPending, StreamSink, StreamTotals};
 use super::{Corrupt, hash, list, set, sorted_set, stream};
@@ -35,8 +35,8 @@ fn text(element: Element) -> String {
 pub(super) fn render(payload: &[u8]) -> Result<String, Corrupt> {
     let (object_type, mut reader) = match payload::open(payload) {
         Ok(opened) => opened,
-        Err(BadFrame::Type(corrupt)) => return Err(corrupt),
-        Err(BadFrame::VersionOrChecksum) => return Err(Corrupt("frame")),
+        Err(BadPayload::Value(corrupt)) => return Err(corrupt),
+        Err(BadPayload::VersionOrChecksum) => return Err(Corrupt("frame")),
     };
     let words = render_value(object_type, &mut reader)?;
     if reader.remaining() == 0 { Ok(words.join(" ")) } else { Err(Corrupt("bytes behind the value")) }

@@ -12,13 +12,6 @@ use super::stream::{EntryId, StreamConsumer, StreamGroup, StreamHistory, StreamP
 use super::{Corrupt, hash, list, set, sorted_set};
 use crate::number::format_g17;
 
-/// A payload of what `write` appends, which returns its type.
-fn payload(write: impl FnOnce(&mut Vec<u8>) -> ObjectType) -> Vec<u8> {
-    let mut body = Vec::new();
-    let object_type = write(&mut body);
-    payload::build(object_type, |out| out.extend_from_slice(&body))
-}
-
 /// Texts of every kind, each short enough to be rendered whole: empty, words, text that compresses, integers of every width and text that is almost one.
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -44,16 +37,16 @@ fn sorted(head: &str, words: impl Iterator<Item = String>) -> String {
 proptest! {
     #[test]
     fn lists(elements in vec(texts(), 1..600)) {
-        let payload = payload(|out| list::write(out, elements.iter().map(|text| bytes(text))));
+        let payload = payload::build(|out| list::write(out, elements.iter().map(|text| bytes(text))));
         let expected = format!("list {}", elements.join(" "));
         prop_assert_eq!(render(&payload), Ok(expected));
     }
 
     #[test]
     fn sets(members in btree_set(texts(), 1..200), integers in btree_set(any::<i64>(), 1..200)) {
-        let strings = payload(|out| set::write(out, members.len() as u64, members.iter().map(|text| bytes(text))));
+        let strings = payload::build(|out| set::write(out, members.len() as u64, members.iter().map(|text| bytes(text))));
         prop_assert_eq!(render(&strings), Ok(sorted("set", members.iter().cloned())));
-        let intset = payload(|out| set::write_integers(out, integers.iter().copied()));
+        let intset = payload::build(|out| set::write_integers(out, integers.iter().copied()));
         prop_assert_eq!(render(&intset), Ok(sorted("set", integers.iter().map(i64::to_string))));
     }
 
@@ -61,8 +54,8 @@ proptest! {
     fn hashes(fields in btree_map(texts(), texts(), 1..200)) {
         let expected = sorted("hash", fields.iter().map(|(field, value)| format!("{field}={value}")));
         let pairs = fields.iter().map(|(field, value)| (bytes(field), bytes(value)));
-        let small = payload(|out| hash::write_small(out, fields.len() as u64, pairs.clone()));
-        let large = payload(|out| hash::write(out, fields.len() as u64, pairs));
+        let small = payload::build(|out| hash::write_small(out, fields.len() as u64, pairs.clone()));
+        let large = payload::build(|out| hash::write(out, fields.len() as u64, pairs));
         prop_assert_eq!((small[0], large[0]), (16, 4));
         prop_assert_eq!(render(&small), Ok(expected.clone()));
         prop_assert_eq!(render(&large), Ok(expected));
@@ -72,8 +65,8 @@ proptest! {
     fn sorted_sets(members in btree_map(texts(), any::<f64>().prop_filter("no NaN", |score| !score.is_nan()), 1..200)) {
         let expected = sorted("zset", members.iter().map(|(member, score)| format!("{member}={}", format_g17(*score))));
         let pairs = members.iter().map(|(member, score)| (bytes(member), *score));
-        let small = payload(|out| sorted_set::write_small(out, pairs.clone()).unwrap());
-        let large = payload(|out| sorted_set::write(out, members.len() as u64, pairs));
+        let small = payload::build(|out| sorted_set::write_small(out, pairs.clone()).unwrap());
+        let large = payload::build(|out| sorted_set::write(out, members.len() as u64, pairs));
         prop_assert_eq!((small[0], large[0]), (17, 5));
         prop_assert_eq!(render(&small), Ok(expected.clone()));
         prop_assert_eq!(render(&large), Ok(expected));
@@ -101,7 +94,10 @@ proptest! {
         }
         let history = StreamHistory { first_id: id, max_deleted_id: EntryId { ms: 7, seq: 8 }, entries_added: 99 };
         writer.totals(entries.len() as u64, id, history, 0);
-        let payload = payload::build(StreamWriter::TYPE, |out| out.append(&mut body));
+        let payload = payload::build(|out| {
+    out.append(&mut body);
+    StreamWriter::TYPE
+});
         let id = format!("{}-{}", id.ms, id.seq);
         expected.push(format!("totals:{},{id},{id},7-8,99", entries.len()));
         prop_assert_eq!(render(&payload), Ok(expected.join(" ")));
@@ -125,7 +121,10 @@ fn groups() {
     writer.consumer(StreamConsumer { name: b"12", seen_at: 6, active_at: None }, 0);
     writer.group(StreamGroup { name: b"", last_id: id(0), entries_read: None }, 0);
     writer.consumers(0);
-    let payload = payload::build(StreamWriter::TYPE, |out| out.append(&mut body));
+    let payload = payload::build(|out| {
+        out.append(&mut body);
+        StreamWriter::TYPE
+    });
     let expected = "stream totals:0,9-1,0-1,0-1,5 group:g,3-1,3 pending:1-1,1000,4 pending:2-1,-1,70 consumer:alice,5 \
                     owns:1-1 owns:2-1 consumer:12,6 group:,0-1,-";
     assert_eq!(render(&payload).as_deref(), Ok(expected));
@@ -157,14 +156,14 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let mut scores: Vec<(Vec<u8>, f64)> = Vec::new();
     match object_type {
-        ObjectType::String => Some(payload(|out| {
+        ObjectType::String => Some(payload::build(|out| {
             super::writer::push_element(out, reader.string().unwrap().element());
             object_type
         })),
         ObjectType::Set(form) => {
             set::read(form, reader, |member| keep(&mut ones, own(member))).unwrap();
             let members = ones.iter().map(|member| Element::of(member));
-            Some(payload(|out| match form {
+            Some(payload::build(|out| match form {
                 set::SetForm::Intset => set::write_integers(out, members.map(|member| member.as_int().unwrap())),
                 _ => set::write(out, ones.len() as u64, members),
             }))
@@ -172,7 +171,7 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
         ObjectType::Hash(form) => {
             hash::read(form, reader, |field, value| keep(&mut pairs, (own(field), own(value)))).unwrap();
             let fields = pairs.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
-            Some(payload(|out| match form {
+            Some(payload::build(|out| match form {
                 hash::HashForm::Strings => hash::write(out, pairs.len() as u64, fields),
                 _ => hash::write_small(out, pairs.len() as u64, fields),
             }))
@@ -180,7 +179,7 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
         ObjectType::SortedSet(form) => {
             sorted_set::read(form, reader, |member, score| keep(&mut scores, (own(member), score))).unwrap();
             let members = scores.iter().map(|(member, score)| (Element::of(member), *score));
-            Some(payload(|out| match form {
+            Some(payload::build(|out| match form {
                 sorted_set::SortedSetForm::BinaryScores => sorted_set::write(out, scores.len() as u64, members),
                 _ => sorted_set::write_small(out, members).unwrap(),
             }))
