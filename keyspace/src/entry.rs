@@ -486,8 +486,9 @@ impl Entry {
         // and the pieces, which cannot overlap what `self` owns exclusively, fill the gap that `added` counts.
         unsafe {
             let payload = self.0.as_ptr().add(head.payload_start());
-            let tail = payload.add(range.end);
-            tail.copy_to(payload.add(range.start + added), head.inline_len - range.end);
+            if added != range.len() {
+                payload.add(range.end).copy_to(payload.add(range.start + added), head.inline_len - range.end);
+            }
             let mut to = payload.add(range.start);
             for piece in pieces {
                 to.copy_from_nonoverlapping(piece.as_ptr(), piece.len());

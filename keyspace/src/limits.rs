@@ -19,6 +19,9 @@ impl PackedLimits {
 pub struct DataLimits {
     /// `proto-max-bulk-len`: the longest string, in bytes.
     pub string_bytes_max: usize,
+    /// The longest reply worth finishing, in bytes: a connection that holds more is closed. Only commands that may answer with
+    /// any amount, whatever they read, ask for it.
+    pub reply_bytes_max: usize,
     /// `hash-max-listpack-entries` and `-value`.
     pub hash: PackedLimits,
     /// `set-max-listpack-entries` and `-value`.
@@ -41,6 +44,7 @@ impl Default for DataLimits {
     fn default() -> Self {
         DataLimits {
             string_bytes_max: 512 << 20,
+            reply_bytes_max: 1 << 30,
             hash: PackedLimits { entries: 512, value_bytes: 64 },
             set: PackedLimits { entries: 128, value_bytes: 64 },
             intset_entries: 512,

@@ -61,7 +61,7 @@ impl LongDouble {
     const ZERO: LongDouble = LongDouble { negative: false, exponent: EXPONENT_MIN, mantissa: 0 };
     const INFINITY: LongDouble = LongDouble { negative: false, exponent: EXPONENT_MAX + 1, mantissa: TOP };
 
-    fn is_finite(self) -> bool {
+    pub(crate) fn is_finite(self) -> bool {
         self.exponent <= EXPONENT_MAX
     }
 

@@ -4,6 +4,7 @@
 //! appends to one buffer and never fails.
 
 use crate::number::{format_double, push_i64};
+use crate::packed::Element;
 
 /// The protocol version of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -107,6 +108,15 @@ impl<'a> Reply<'a> {
     pub fn bulk_int(&mut self, value: i64) {
         let mut digits = itoa::Buffer::new();
         self.bulk(digits.format(value).as_bytes());
+    }
+
+    /// An element of a packed collection as a bulk string.
+    #[inline]
+    pub fn element(&mut self, element: Element) {
+        match element {
+            Element::Bytes(bytes) => self.bulk(bytes),
+            Element::Int(value) => self.bulk_int(value),
+        }
     }
 
     /// Nothing: `$-1`, or `_` in RESP3.

@@ -27,4 +27,5 @@ families! {
     protocol
     auth
     boundaries
+    hashes
 }

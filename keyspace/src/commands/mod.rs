@@ -6,6 +6,10 @@ pub mod digests;
 pub mod dump;
 pub mod expiry;
 pub mod flush;
+pub mod hashes;
+pub mod hashes_counters;
+pub mod hashes_read;
+pub mod hashes_walk;
 pub mod keys;
 pub mod lcs;
 pub mod object;
@@ -13,6 +17,7 @@ pub mod populate;
 pub mod ranges;
 pub mod renames;
 pub mod scan;
+mod scan_options;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
@@ -28,7 +33,8 @@ use crate::whole::WholeRow;
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
-    strings.into_iter().chain(generic).flatten()
+    let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
+    strings.into_iter().chain(generic).chain(hashes).flatten()
 }
 
 /// The rows of the commands that need every slot of every core.

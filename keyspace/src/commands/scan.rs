@@ -6,31 +6,20 @@
 //! reply goes as far as the part that stopped first; what other parts found beyond that is dropped and comes again later. So a
 //! key that is there throughout is returned at least once, as in Redis.
 //!
+//! Empty slots cost next to nothing: a walk over all 16,384 takes some 10 µs, so they have no bound of their own.
+//!
 //! A part speaks for the slots that are in the keyspace. While any of a core's own are on loan, its part has to wait.
 
 use evict::time::UnixMillis;
 
-use super::keys::type_name;
+use super::scan_options::{BYTES_PER_VISIT, ScanOptions, Walk, parse_cursor};
 use crate::args::Args;
 use crate::entry::Entry;
-use crate::glob::{self, Case};
-use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::slot::Slot;
 use crate::store::{Keyspace, is_expired};
 use crate::table::ScanPosition;
-
-/// Keys that a call visits unless COUNT says otherwise.
-const COUNT_DEFAULT: usize = 10;
-
-/// The most keys that one part visits, whatever COUNT says: with a cache miss or two for each, about 1 ms.
-///
-/// Empty slots cost next to nothing in comparison: a walk over all 16,384 takes some 10 µs, so they have no bound of their own.
-const VISITS_MAX: usize = 4096;
-
-/// A key that is taken along counts once more for each so many bytes of it: that bounds a part's memory to 4 MiB and one key.
-const KEY_BYTES_PER_VISIT: usize = 1024;
 
 /// Bits of a cursor below the slot.
 const POSITION_BITS: u32 = 48;
@@ -38,12 +27,10 @@ const POSITION_BITS: u32 = 48;
 /// What a call of SCAN asks for.
 pub struct ScanRequest {
     cursor: u64,
-    pattern: Option<Box<[u8]>>,
-    count: usize,
-    type_name: Option<Box<[u8]>>,
+    options: ScanOptions,
 }
 
-/// What one core found: at most `VISITS_MAX` keys.
+/// What one core found: at most as many keys as one call visits.
 #[derive(Default)]
 pub struct ScanPart {
     /// Where to go on; `None` when the walk is at its end.
@@ -60,66 +47,30 @@ fn cursor_at(slot: Slot, position: ScanPosition) -> u64 {
     (slot.index() as u64) << POSITION_BITS | position
 }
 
-/// Reads a cursor with the freedom that C's `strtoul` gives: nothing is zero, a sign is allowed, a zero byte ends the text.
-fn parse_cursor(arg: &[u8]) -> Result<u64, Refusal> {
-    let text = arg.split(|&byte| byte == 0).next().unwrap_or(arg);
-    let (negative, digits) = match text {
-        [] => return Ok(0),
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    let mut value = if digits.is_empty() { None } else { Some(0u64) };
-    for &byte in digits {
-        let digit = byte.is_ascii_digit().then(|| (byte - b'0') as u64);
-        value = value.zip(digit).and_then(|(value, digit)| value.checked_mul(10)?.checked_add(digit));
-    }
-    let value = value.ok_or(Refusal::Text("ERR invalid cursor"))?;
-    Ok(if negative { value.wrapping_neg() } else { value })
-}
-
 impl ScanRequest {
     /// Reads `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`. A cursor that no call returned is legal: the walk begins
     /// at the place that it means.
     pub fn parse(args: Args) -> Result<ScanRequest, Refusal> {
         let cursor = parse_cursor(args.at(1))?;
-        let mut request = ScanRequest { cursor, pattern: None, count: COUNT_DEFAULT, type_name: None };
-        let mut options = args.from(2);
-        while !options.is_empty() {
-            let value = options.get(1).ok_or(Refusal::Syntax)?;
-            if options.is(0, "count") {
-                let count = parse_i64(value).ok_or(Refusal::NotInteger)?;
-                if count < 1 {
-                    return Err(Refusal::Syntax);
-                }
-                request.count = count as usize;
-            } else if options.is(0, "match") {
-                request.pattern = (!glob::is_everything(value)).then(|| value.into());
-            } else if options.is(0, "type") {
-                request.type_name = Some(value.into());
-            } else {
-                return Err(Refusal::Syntax);
-            }
-            options = options.from(2);
-        }
-        Ok(request)
+        Ok(ScanRequest { cursor, options: ScanOptions::parse(args.from(2), Walk::Keys)? })
     }
 
     /// Whether the reply is to show an entry, if it lives.
     fn wants(&self, entry: &Entry) -> bool {
-        self.type_name.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(type_name(entry).as_bytes()))
-            && self.pattern.as_ref().is_none_or(|pattern| glob::matches(pattern, entry.key(), Case::Exact))
+        let type_name = self.options.type_name.as_ref();
+        type_name.is_none_or(|name| name.eq_ignore_ascii_case(entry.kind().name().as_bytes()))
+            && self.options.matches(entry.key())
     }
 
     /// One core's part: a walk over the slots in `keyspace`, in the database that clients select by `number`.
     ///
-    /// Cost: at most `VISITS_MAX` entries and one segment more, and a glance at each empty slot. Nothing is reserved for COUNT.
+    /// Cost: at most as many entries as one call visits and one segment more, and a glance at each empty slot. Nothing is reserved for COUNT.
     pub fn part(&self, keyspace: &Keyspace, number: usize, now: UnixMillis) -> ScanPart {
         let mut part = ScanPart::default();
         let Some(db) = keyspace.db(number) else {
             return part;
         };
-        let limit = self.count.min(VISITS_MAX);
+        let limit = self.options.visits();
         let mut visited = 0;
         let first = (self.cursor >> POSITION_BITS) as usize;
         for (slot, _) in keyspace.filled(db, first) {
@@ -132,7 +83,7 @@ impl ScanRequest {
             let next = keyspace.scan(db, slot, from, limit - visited, &mut |position, entry| {
                 let mut weight = 1;
                 if self.wants(entry) {
-                    weight += entry.key().len() / KEY_BYTES_PER_VISIT;
+                    weight += entry.key().len() / BYTES_PER_VISIT;
                     match is_expired(entry.deadline(), now) {
                         true => part.expired.push(entry.key().into()),
                         false => part.add(cursor_at(slot, position), entry.key()),

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::args::OwnedArgs;
+use crate::commands::scan_options::VISITS_MAX;
 use crate::commands::testing::{Desk, START, stripe};
 use crate::hash::Random;
 use crate::reply::Resp;
@@ -190,7 +191,7 @@ fn a_call_is_bounded_whatever_count_says() {
     (0..2_000).for_each(|key| cores.set(&format!("{key}{}", "k".repeat(30_000)), None));
     let (cursor, keys) = cores.scan("scan 0 count 1000000").unwrap();
     let bytes: usize = keys.iter().map(String::len).sum();
-    assert!(cursor != "0" && bytes <= VISITS_MAX * KEY_BYTES_PER_VISIT + 30_010, "{bytes} bytes");
+    assert!(cursor != "0" && bytes <= VISITS_MAX * BYTES_PER_VISIT + 30_010, "{bytes} bytes");
 }
 
 proptest! {

@@ -89,7 +89,8 @@ impl Fields {
         self.0.sample(random).map(|field| (field.key(), field.value()))
     }
 
-    /// Visits fields in scan order from `from` on, `limit` of them and those that share the last one's position.
+    /// Visits fields in scan order from `from` on, until their weights, which `visit` tells, add up to `limit`; those that share
+    /// the last one's position come along.
     ///
     /// Returns where to go on, or `None` at the end. A field that is there throughout a whole scan is visited at least once.
     pub fn scan(
@@ -97,12 +98,9 @@ impl Fields {
         hasher: &KeyHasher,
         from: ScanPosition,
         limit: usize,
-        visit: &mut impl FnMut(&[u8], &[u8]),
+        visit: &mut impl FnMut(&[u8], &[u8]) -> usize,
     ) -> Option<ScanPosition> {
-        self.0.scan(from, limit, hasher, &mut |_, field| {
-            visit(field.key(), field.value());
-            1
-        })
+        self.0.scan(from, limit, hasher, &mut |_, field| visit(field.key(), field.value()))
     }
 
     /// Frees some segments, until `elements` fields are gone. An empty segment counts as one.
@@ -173,6 +171,7 @@ mod tests {
             calls += 1;
             from = fields.scan(&hasher, position, 100, &mut |name, _| {
                 seen.insert(name.to_vec());
+                1
             });
         }
         assert_eq!(seen.len(), 20_000);

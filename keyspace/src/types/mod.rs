@@ -5,6 +5,7 @@
 //! core is longer because something large is dropped.
 
 pub mod fields;
+pub mod hash;
 pub mod kind;
 
 use crate::hash::KeyHasher;

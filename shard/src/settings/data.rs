@@ -11,6 +11,10 @@ impl Settings {
         let packed = |entries, value_bytes| PackedLimits { entries: size(entries), value_bytes: size(value_bytes) };
         DataLimits {
             string_bytes_max: size(self.proto_max_bulk_len),
+            reply_bytes_max: match self.client_output_buffer_limit.normal.hard_bytes {
+                0 => usize::MAX,
+                bytes => size(bytes),
+            },
             hash: packed(self.hash_max_listpack_entries, self.hash_max_listpack_value),
             set: packed(self.set_max_listpack_entries, self.set_max_listpack_value),
             intset_entries: size(self.set_max_intset_entries),

@@ -1,0 +1,256 @@
+//! A hash as its entry keeps it: packed while it is small, a table of fields when it is large.
+//!
+//! Packed, a field and its value are two elements in turn. Commands see neither form: they read a `Hash` and change a `HashMut`,
+//! which moves a hash to the table when it passes a limit. Fields with deadlines will need a form of their own when packed;
+//! `Form` has one number left, and a table's fields have room.
+
+use evict::access::AccessBits;
+
+use crate::entry::Entry;
+use crate::hash::KeyHasher;
+use crate::limits::PackedLimits;
+use crate::packed::{self, ByteStore, Element, Encoded, Offset, Packed, PackedMut};
+use crate::table::ScanPosition;
+
+use super::Object;
+use super::fields::Fields;
+use super::kind::{Form, Kind};
+
+/// Elements of one field when packed: its name and its value.
+const STRIDE: usize = 2;
+
+/// The entry of a key with a hash that has no fields yet.
+pub fn empty(key: &[u8], access: AccessBits) -> Entry {
+    Entry::packed(key, Kind::Hash, Form::Packed, packed::EMPTY, access)
+}
+
+/// A hash, to read.
+#[derive(Clone, Copy)]
+pub enum Hash<'a> {
+    /// Fields and values in turn.
+    Packed(Packed<'a>),
+    /// A table of fields.
+    Large(&'a Fields),
+}
+
+impl<'a> Hash<'a> {
+    /// The hash of an entry of that kind.
+    #[inline]
+    pub fn of(entry: &'a Entry) -> Hash<'a> {
+        debug_assert!(entry.kind() == Kind::Hash);
+        match entry.object() {
+            Some(Object::Hash(fields)) => Hash::Large(fields),
+            _ => Hash::Packed(Packed::new(entry.value())),
+        }
+    }
+
+    /// Number of fields.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match self {
+            Hash::Packed(packed) => packed.len() / STRIDE,
+            Hash::Large(fields) => fields.len(),
+        }
+    }
+
+    /// True without fields, which no stored hash is.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of a field.
+    #[inline]
+    pub fn get(&self, hasher: &KeyHasher, field: &[u8]) -> Option<Element<'a>> {
+        match self {
+            Hash::Packed(packed) => find(packed, &Encoded::of(field)).map(|at| packed.get(value_of(packed, at))),
+            Hash::Large(fields) => fields.get(hasher, field).map(Element::Bytes),
+        }
+    }
+
+    /// Visits every field with its value, in the order in which it is kept.
+    #[inline]
+    pub fn for_each(&self, mut visit: impl FnMut(Element<'a>, Element<'a>)) {
+        match self {
+            Hash::Packed(packed) => {
+                let mut elements = packed.iter();
+                while let (Some(field), Some(value)) = (elements.next(), elements.next()) {
+                    visit(field, value);
+                }
+            }
+            Hash::Large(fields) => {
+                fields.iter().for_each(|(field, value)| visit(Element::Bytes(field), Element::Bytes(value)));
+            }
+        }
+    }
+
+    /// A field drawn with `random`, with its value.
+    pub fn sample(&self, random: &mut crate::hash::Random) -> Option<(Element<'a>, Element<'a>)> {
+        match self {
+            Hash::Packed(packed) if packed.is_empty() => None,
+            Hash::Packed(packed) => {
+                let index = random.below(self.len() as u64) as i64;
+                let at = packed.seek(index * STRIDE as i64)?;
+                Some((packed.get(at), packed.get(value_of(packed, at))))
+            }
+            Hash::Large(fields) => {
+                fields.sample(random).map(|(field, value)| (Element::Bytes(field), Element::Bytes(value)))
+            }
+        }
+    }
+
+    /// Visits some fields from a scan position on; see `Fields::scan`. A packed hash is visited as a whole, whatever its fields
+    /// weigh.
+    pub fn scan(
+        &self,
+        hasher: &KeyHasher,
+        from: ScanPosition,
+        limit: usize,
+        visit: &mut impl FnMut(Element, Element) -> usize,
+    ) -> Option<ScanPosition> {
+        match self {
+            Hash::Packed(_) => {
+                self.for_each(|field, value| {
+                    visit(field, value);
+                });
+                None
+            }
+            Hash::Large(fields) => fields
+                .scan(hasher, from, limit, &mut |field, value| visit(Element::Bytes(field), Element::Bytes(value))),
+        }
+    }
+}
+
+#[inline]
+fn find(packed: &Packed, field: &Encoded) -> Option<Offset> {
+    packed.find(packed.start(), field, STRIDE)
+}
+
+/// Where the value of the field at `at` stands.
+#[inline]
+fn value_of(packed: &Packed, at: Offset) -> Offset {
+    packed.next(at).expect("a value follows each field")
+}
+
+/// A hash, to change.
+pub struct HashMut<'a> {
+    entry: &'a mut Entry,
+    hasher: &'a KeyHasher,
+    limits: PackedLimits,
+}
+
+impl<'a> HashMut<'a> {
+    /// The hash of an entry of that kind, which is to stay packed within `limits`.
+    #[inline]
+    pub fn of(entry: &'a mut Entry, hasher: &'a KeyHasher, limits: PackedLimits) -> HashMut<'a> {
+        debug_assert!(entry.kind() == Kind::Hash);
+        HashMut { entry, hasher, limits }
+    }
+
+    /// The hash, to read.
+    #[inline]
+    pub fn as_hash(&self) -> Hash<'_> {
+        Hash::of(self.entry)
+    }
+
+    /// Sets a field; true if it is new.
+    #[inline]
+    pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
+        if let Some(Object::Hash(fields)) = self.entry.object_mut() {
+            return fields.set(self.hasher, field, value);
+        }
+        let len = field.len().saturating_add(value.len()).saturating_add(self.entry.bytes().len());
+        if field.len().max(value.len()) > self.limits.value_bytes || len > PackedLimits::BYTES_MAX {
+            self.enlarge();
+            return self.set(field, value);
+        }
+        let new = self.set_packed(field, value);
+        if self.as_hash().len() > self.limits.entries {
+            self.enlarge();
+        }
+        new
+    }
+
+    fn set_packed(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let (field, value) = (Encoded::of(field), Encoded::of(value));
+        let mut packed = PackedMut::new(self.entry);
+        let found = find(&packed.as_packed(), &field);
+        match found {
+            Some(at) => packed.set(value_of(&packed.as_packed(), at), &value),
+            None => packed.push_back(&[field, value]),
+        }
+        found.is_none()
+    }
+
+    /// Removes a field; false if there is none of this name.
+    #[inline]
+    pub fn remove(&mut self, field: &[u8]) -> bool {
+        if let Some(Object::Hash(fields)) = self.entry.object_mut() {
+            return fields.remove(self.hasher, field);
+        }
+        let mut packed = PackedMut::new(self.entry);
+        let found = find(&packed.as_packed(), &Encoded::of(field));
+        if let Some(at) = found {
+            packed.remove(at, STRIDE);
+        }
+        found.is_some()
+    }
+
+    /// Makes a packed hash a table of fields.
+    #[cold]
+    fn enlarge(&mut self) {
+        let mut fields = Fields::default();
+        let (mut name, mut text) = (itoa::Buffer::new(), itoa::Buffer::new());
+        self.as_hash().for_each(|field, value| {
+            fields.set(self.hasher, field.text(&mut name), value.text(&mut text));
+        });
+        self.entry.set_object(Box::new(Object::Hash(fields)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn names() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![(-3..12i64).prop_map(|n| n.to_string().into_bytes()), "[a-c]{0,2}".prop_map(String::into_bytes)]
+    }
+
+    fn values() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![8 => names(), 1 => (7..10usize).prop_map(|len| vec![b'v'; len])]
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_map_in_either_form(edits in proptest::collection::vec((any::<bool>(), names(), values()), 0..60)) {
+            let hasher = KeyHasher::new([1, 2, 3, 4]);
+            let limits = PackedLimits { entries: 10, value_bytes: 8 };
+            let mut entry = empty(b"key", AccessBits::default());
+            let (mut model, mut large) = (BTreeMap::new(), false);
+            for (set, name, value) in edits {
+                let mut hash = HashMut::of(&mut entry, &hasher, limits);
+                if set {
+                    prop_assert_eq!(hash.set(&name, &value), model.insert(name.clone(), value.clone()).is_none());
+                    large |= value.len() > 8 || model.len() > 10;
+                } else {
+                    prop_assert_eq!(hash.remove(&name), model.remove(&name).is_some());
+                }
+                let hash = Hash::of(&entry);
+                prop_assert_eq!(entry.is_large(), large);
+                prop_assert_eq!((hash.len(), hash.is_empty()), (model.len(), model.is_empty()));
+                prop_assert_eq!(hash.get(&hasher, &name).map(|value| value.to_vec()), model.get(&name).cloned());
+                let mut seen = BTreeMap::new();
+                hash.for_each(|field, value| assert!(seen.insert(field.to_vec(), value.to_vec()).is_none()));
+                prop_assert_eq!(&seen, &model);
+                let drawn = hash.sample(&mut crate::hash::Random::new(5));
+                prop_assert_eq!(drawn.is_some(), !model.is_empty());
+                if let Some((field, value)) = drawn {
+                    prop_assert_eq!(model.get(&field.to_vec()), Some(&value.to_vec()));
+                }
+            }
+        }
+    }
+}
