@@ -28,6 +28,7 @@ pub mod commands;
 pub mod exec;
 pub mod whole;
 
+pub mod double;
 pub mod glob;
 mod long_double;
 mod natural;

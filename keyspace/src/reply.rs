@@ -3,7 +3,8 @@
 //! Handlers say what they mean (a map, a null, a double); the form that the connection negotiated decides the bytes. Writing
 //! appends to one buffer and never fails.
 
-use crate::number::{format_double, push_i64};
+use crate::double;
+use crate::number::push_i64;
 use crate::packed::Element;
 
 /// The protocol version of a connection.
@@ -175,12 +176,12 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// A floating-point number: a bulk string of its shortest form, or `,` in RESP3.
+    /// A floating-point number: a bulk string of its text, or `,` in RESP3.
     pub fn double(&mut self, value: f64) {
-        let text = format_double(value);
+        let text = double::text(value);
         match self.resp {
-            Resp::V2 => self.bulk(text.as_bytes()),
-            Resp::V3 => self.line(b',', text.as_bytes()),
+            Resp::V2 => self.bulk(&text),
+            Resp::V3 => self.line(b',', &text),
         }
     }
 

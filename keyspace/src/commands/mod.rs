@@ -18,6 +18,7 @@ pub mod ranges;
 pub mod renames;
 pub mod scan;
 mod scan_options;
+pub mod sorted_sets;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
@@ -34,7 +35,7 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
-    strings.into_iter().chain(generic).chain(hashes).flatten()
+    strings.into_iter().chain(generic).chain(hashes).flatten().chain(sorted_sets::rows())
 }
 
 /// The rows of the commands that need every slot of every core.

@@ -7,11 +7,14 @@
 pub mod fields;
 pub mod hash;
 pub mod kind;
+pub mod scored;
+pub mod sorted_set;
 
 use crate::hash::KeyHasher;
 
 use fields::Fields;
 use kind::Kind;
+use sorted_set::SortedSet;
 
 /// A large collection.
 pub enum Object {
@@ -19,6 +22,8 @@ pub enum Object {
     Hash(Fields),
     /// A set: members, which are fields without values.
     Set(Fields),
+    /// Members with scores; boxed, as it is much larger than the others.
+    SortedSet(Box<SortedSet>),
 }
 
 impl Object {
@@ -27,6 +32,7 @@ impl Object {
         match self {
             Object::Hash(_) => Kind::Hash,
             Object::Set(_) => Kind::Set,
+            Object::SortedSet(_) => Kind::SortedSet,
         }
     }
 
@@ -34,6 +40,7 @@ impl Object {
     pub fn encoding_name(&self) -> &'static str {
         match self {
             Object::Hash(_) | Object::Set(_) => "hashtable",
+            Object::SortedSet(_) => "skiplist",
         }
     }
 
@@ -42,6 +49,7 @@ impl Object {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Object::Hash(fields) | Object::Set(fields) => fields.heap_bytes(),
+            Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
     }
 
@@ -50,6 +58,7 @@ impl Object {
     pub fn free_piece(&mut self, elements: usize) -> usize {
         match self {
             Object::Hash(fields) | Object::Set(fields) => fields.free_piece(elements),
+            Object::SortedSet(set) => set.free_piece(elements),
         }
     }
 
@@ -58,6 +67,7 @@ impl Object {
         match self {
             Object::Hash(fields) => Object::Hash(fields.duplicate(hasher)),
             Object::Set(fields) => Object::Set(fields.duplicate(hasher)),
+            Object::SortedSet(set) => Object::SortedSet(Box::new(set.duplicate(hasher))),
         }
     }
 }

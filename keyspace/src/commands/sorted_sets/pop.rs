@@ -1,0 +1,145 @@
+//! Sorted sets: taking members off the ends.
+
+use crate::args::Args;
+use crate::exec::{DataFn, DataRow, Exec};
+use crate::number::parse_i64;
+use crate::refusal::{Outcome, Refusal};
+use crate::reply::{Reply, Resp};
+use crate::spec::{CommandSpec, Flags, Form, KeyFlags, KeySpec, MovableKeys};
+use crate::store::Key;
+use crate::table::Place;
+use crate::types::kind::Kind;
+use crate::types::scored::{Direction, Scored};
+
+use super::{SORTED_SET, change};
+
+const POP_KEY: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
+
+/// The rows of this sub-family.
+pub(super) static ROWS: &[DataRow] = &[
+    pop_row("zpopmin", "Removes and returns members with the least scores.", zpopmin),
+    pop_row("zpopmax", "Removes and returns members with the greatest scores.", zpopmax),
+    DataRow {
+        spec: CommandSpec {
+            name: "zmpop",
+            arity: -4,
+            flags: Flags::WRITE.and(Flags::MOVABLEKEYS),
+            movable_keys: const { &[MovableKeys::new(POP_KEY, Form::Counted { at: 1 })] },
+            since: "7.0.0",
+            summary: "Removes and returns members at an end of the first of several sorted sets that is not empty.",
+            complexity: "O(K+M*log(N)) for K keys and M members that are removed of N",
+            syntax: "numkeys:integer key [key ...] where=<MIN | MAX> [COUNT count]",
+            ..SORTED_SET
+        },
+        run: zmpop,
+    },
+];
+
+const fn pop_row(name: &'static str, summary: &'static str, run: DataFn) -> DataRow {
+    DataRow {
+        spec: CommandSpec {
+            name,
+            arity: -2,
+            flags: Flags::WRITE.and(Flags::FAST),
+            keys: const { &[KeySpec { flags: POP_KEY, first: 1, last: 0, step: 1 }] },
+            since: "5.0.0",
+            summary,
+            complexity: "O(M*log(N)) for M members that are removed of N",
+            syntax: "key [count]",
+            ..SORTED_SET
+        },
+        run,
+    }
+}
+
+/// How popped members are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nesting {
+    /// Members and scores in turn.
+    Flat,
+    /// An array of arrays of a member and its score.
+    Pairs,
+}
+
+fn zpopmin(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    pop_from_one(exec, args, reply, Direction::Ascending)
+}
+
+fn zpopmax(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    pop_from_one(exec, args, reply, Direction::Descending)
+}
+
+fn pop_from_one(exec: &mut Exec, args: Args, reply: &mut Reply, from: Direction) -> Outcome {
+    let count = match args.len() {
+        2 => 1,
+        3 => positive(args.at(2), 0, "ERR value is out of range, must be positive")?,
+        _ => return Err(Refusal::Syntax),
+    };
+    let key = exec.first_key(args, 1);
+    let Some(place) = exec.write_as(&key, Kind::SortedSet)?.filter(|_| count > 0) else {
+        reply.array(0);
+        return Ok(());
+    };
+    let nesting = if reply.resp() == Resp::V3 && args.len() == 3 { Nesting::Pairs } else { Nesting::Flat };
+    pop(exec, &key, place, from, count, nesting, reply);
+    Ok(())
+}
+
+/// A number that is at least `least`.
+fn positive(text: &[u8], least: i64, refusal: &'static str) -> Result<usize, Refusal> {
+    let number = parse_i64(text).filter(|&number| number >= least);
+    number.map(|number| number as usize).ok_or(Refusal::Text(refusal))
+}
+
+fn zmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let numkeys = positive(args.at(1), 1, "ERR numkeys should be greater than 0")?;
+    let where_index = numkeys.checked_add(2).filter(|&index| index < args.len()).ok_or(Refusal::Syntax)?;
+    let from = match () {
+        () if args.is(where_index, "min") => Direction::Ascending,
+        () if args.is(where_index, "max") => Direction::Descending,
+        () => return Err(Refusal::Syntax),
+    };
+    let count = match args.len() - where_index - 1 {
+        0 => 1,
+        _ if !args.is(where_index + 1, "count") || args.len() == where_index + 2 => return Err(Refusal::Syntax),
+        more => {
+            let count = positive(args.at(where_index + 2), 1, "ERR count should be greater than 0")?;
+            if more > 2 {
+                return Err(Refusal::Syntax);
+            }
+            count
+        }
+    };
+    for index in 2..where_index {
+        let key = exec.key(args.at(index));
+        if let Some(place) = exec.write_as(&key, Kind::SortedSet)? {
+            reply.array(2);
+            reply.bulk(key.bytes);
+            pop(exec, &key, place, from, count, Nesting::Pairs, reply);
+            return Ok(());
+        }
+    }
+    reply.null_array();
+    Ok(())
+}
+
+/// Takes up to `count` members off an end of a set and writes them.
+fn pop(exec: &mut Exec, key: &Key, place: Place, from: Direction, count: usize, nesting: Nesting, reply: &mut Reply) {
+    let set = Scored::of(exec.entry(key, place));
+    let (len, count) = (set.len(), count.min(set.len()));
+    let ranks = if from == Direction::Ascending { 0..count } else { len - count..len };
+    reply.array(if nesting == Nesting::Pairs { count } else { count * 2 });
+    set.walk(ranks.clone(), from, |member, score| {
+        if nesting == Nesting::Pairs {
+            reply.array(2);
+        }
+        reply.element(member);
+        reply.double(score);
+    });
+    if count == len {
+        exec.delete(key, place);
+    } else {
+        change(exec, key, place, |set| set.remove_ranks(ranks));
+    }
+    exec.changed(count as u64);
+}
