@@ -3,10 +3,11 @@
 //! SHA-1 throughout. What has no order is summed up by exclusive or, so that neither side has to sort; what has one is hashed on.
 //! The way of it was learned from redis-server's answers, and holds for every type there.
 
+use crate::double;
 use crate::entry::{Entry, Form, Kind};
 use crate::intset::IntSet;
 use crate::packed::Packed;
-use crate::types::Object;
+use crate::types::{Object, scored};
 
 /// 160 bits that stand for data; zeros for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +56,7 @@ impl Digest {
         match entry.object() {
             Some(Object::Hash(fields)) => fields.iter().for_each(|(field, value)| self.add_pair(field, value)),
             Some(Object::Set(fields)) => fields.iter().for_each(|(member, _)| self.add(member)),
+            Some(Object::SortedSet(set)) => set.ascending(0).for_each(|(member, score)| self.add_scored(member, score)),
             None => self.append_small(entry),
         }
         if entry.deadline().is_some() {
@@ -75,8 +77,16 @@ impl Digest {
                 IntSet::new(bytes).iter().for_each(|member| self.add(one.format(member).as_bytes()));
             }
             (Kind::Set, _) => Packed::new(bytes).iter().for_each(|member| self.add(member.text(&mut one))),
+            (Kind::SortedSet, _) => {
+                let pairs = scored::pairs(&Packed::new(bytes));
+                pairs.for_each(|(member, score)| self.add_scored(member.text(&mut one), score));
+            }
             _ => self.append(bytes),
         }
+    }
+
+    fn add_scored(&mut self, member: &[u8], score: f64) {
+        self.add_pair(member, &double::text(score));
     }
 
     fn add_pair(&mut self, name: &[u8], value: &[u8]) {

@@ -70,27 +70,6 @@ pub fn format_double(value: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
-/// The text of a double with 17 significant digits: C's `%.17g`. Digests and packed scores of redis-server hold it.
-pub fn format_g17(value: f64) -> String {
-    if !value.is_finite() {
-        return format_double(value);
-    }
-    let text = format!("{value:.16e}");
-    let (mantissa, exponent) = text.split_once('e').expect("the form {:e} holds an e");
-    let exponent: i32 = exponent.parse().expect("the form {:e} ends in a number");
-    if (-4..17).contains(&exponent) {
-        let decimals = (16 - exponent) as usize;
-        return without_trailing_zeros(&format!("{value:.decimals$}")).into();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", without_trailing_zeros(mantissa), exponent.abs())
-}
-
-/// A decimal number without what its fraction does not need.
-fn without_trailing_zeros(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,27 +90,6 @@ mod tests {
     fn doubles() {
         for (value, text) in [(0.0, "0"), (-0.0, "-0"), (1.5, "1.5"), (1e20, "1e+20"), (0.1, "0.1"), (3.0, "3")] {
             assert_eq!(format_double(value), text);
-        }
-    }
-
-    #[test]
-    fn seventeen_digits() {
-        let rows = [
-            (0.1, "0.10000000000000001"),
-            (-0.0, "-0"),
-            (1e300, "1.0000000000000001e+300"),
-            (3e-10, "3e-10"),
-            (0.0001, "0.0001"),
-            (0.00001, "1.0000000000000001e-05"),
-            (1e16, "10000000000000000"),
-            (1e17, "1e+17"),
-            (99999999999999999.0, "1e+17"),
-            (123456.75, "123456.75"),
-            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
-            (f64::NEG_INFINITY, "-inf"),
-        ];
-        for (value, text) in rows {
-            assert_eq!(format_g17(value), text);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! depends on this server's limits alone. What `rdb` cannot see is refused here: a name that stands twice.
 
 mod distinct;
+mod scores;
 mod set;
 
 use evict::access::AccessBits;
@@ -17,10 +18,11 @@ use crate::rdb::object_type::ObjectType;
 use crate::rdb::payload::{self, BadPayload};
 use crate::rdb::reader::Reader;
 use crate::rdb::writer::push_string;
-use crate::rdb::{Corrupt, hash};
-use crate::types::Object;
+use crate::rdb::{Corrupt, hash, sorted_set};
+use crate::types::{Object, scored};
 
 use distinct::Distinct;
+use scores::Scores;
 
 /// The payload of an entry's value: no deadline, no access bits.
 pub fn dump(entry: &Entry) -> Vec<u8> {
@@ -41,6 +43,10 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
                 fields.iter().map(|(member, _)| Element::of(member)),
             );
         }
+        Some(Object::SortedSet(set)) => {
+            let pairs = set.descending(set.len()).map(|(member, score)| (Element::Bytes(member), score));
+            return sorted_set::write(out, set.len() as u64, pairs);
+        }
         None => {}
     }
     let bytes = entry.value();
@@ -53,6 +59,11 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
         (Kind::Set, _) => {
             let packed = Packed::new(bytes);
             crate::rdb::set::write(out, packed.len() as u64, packed.iter())
+        }
+        (Kind::SortedSet, _) => {
+            let packed = Packed::new(bytes);
+            let pairs = scored::pairs(&packed);
+            sorted_set::write_small(out, packed.len() as u64 / 2, pairs)
         }
         _ => {
             push_string(out, bytes);
@@ -102,9 +113,12 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
             crate::rdb::set::read(form, reader, |member| members.add(member))?;
             members.finish(place)
         }
-        ObjectType::List(_) | ObjectType::SortedSet(_) | ObjectType::Stream(_) => {
-            Err(Corrupt("a type that is not kept"))
+        ObjectType::SortedSet(form) => {
+            let mut members = Scores::new(place);
+            sorted_set::read(form, reader, |member, score| members.add(member, score))?;
+            Ok(members.finish())
         }
+        ObjectType::List(_) | ObjectType::Stream(_) => Err(Corrupt("a type that is not kept")),
     }
 }
 

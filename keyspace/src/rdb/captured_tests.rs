@@ -10,7 +10,7 @@ use super::payload::{self, BadPayload};
 use super::reader::Reader;
 use super::stream::{EntryId, Fields, Names, StreamConsumer, StreamGroup, StreamPending, StreamSink, StreamTotals};
 use super::{Corrupt, hash, list, set, sorted_set, stream};
-use crate::number::format_g17;
+use crate::double;
 
 /// Every captured payload with its value.
 pub(super) fn captured() -> impl Iterator<Item = (&'static str, Vec<u8>, &'static str)> {
@@ -29,6 +29,11 @@ fn text(element: Element) -> String {
         0..=100 => bytes.iter().map(|&byte| byte as char).collect(),
         length => format!("<{length}:{:016x}>", crc64(bytes)),
     }
+}
+
+/// The text of a score.
+pub(super) fn score_text(score: f64) -> String {
+    String::from_utf8(double::text(score).to_vec()).unwrap()
 }
 
 /// What a payload holds, as text: sets, hashes and sorted sets in the order of their text.
@@ -66,7 +71,7 @@ fn render_value(object_type: ObjectType, reader: &mut Reader) -> Result<Vec<Stri
         }
         ObjectType::SortedSet(form) => {
             sorted_set::read(form, reader, |member, score| {
-                once(&mut words, format!("{}={}", text(member), format_g17(score)))
+                once(&mut words, format!("{}={}", text(member), score_text(score)))
             })?;
             "zset"
         }

@@ -1,6 +1,7 @@
 //! Runs of elements, as every packed form and every family has them.
 
 use super::Corrupt;
+use crate::double;
 
 pub use crate::packed::Element;
 
@@ -14,8 +15,7 @@ pub(super) fn score_of(element: Element<'_>) -> Result<f64, Corrupt> {
 
 /// Reads the text of a score.
 pub(super) fn parse_score(text: &[u8]) -> Result<f64, Corrupt> {
-    let score: Option<f64> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    score.filter(|score| !score.is_nan()).ok_or(Corrupt("a score is not a number"))
+    double::parse(text).ok_or(Corrupt("a score is not a number"))
 }
 
 /// Hands each element on. Returns how many there were.

@@ -3,14 +3,13 @@
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
-use super::captured_tests::{captured, render};
+use super::captured_tests::{captured, render, score_text};
 use super::element::Element;
 use super::object_type::ObjectType;
 use super::payload;
 use super::reader::Reader;
 use super::stream::{EntryId, StreamConsumer, StreamGroup, StreamHistory, StreamPending, StreamWriter};
 use super::{Corrupt, hash, list, set, sorted_set};
-use crate::number::format_g17;
 
 /// Texts of every kind, each short enough to be rendered whole: empty, words, text that compresses, integers of every width and text that is almost one.
 fn texts() -> impl Strategy<Value = String> {
@@ -63,9 +62,9 @@ proptest! {
 
     #[test]
     fn sorted_sets(members in btree_map(texts(), any::<f64>().prop_filter("no NaN", |score| !score.is_nan()), 1..200)) {
-        let expected = sorted("zset", members.iter().map(|(member, score)| format!("{member}={}", format_g17(*score))));
+        let expected = sorted("zset", members.iter().map(|(member, score)| format!("{member}={}", score_text(*score))));
         let pairs = members.iter().map(|(member, score)| (bytes(member), *score));
-        let small = payload::build(|out| sorted_set::write_small(out, pairs.clone()).unwrap());
+        let small = payload::build(|out| sorted_set::write_small(out, members.len() as u64, pairs.clone()));
         let large = payload::build(|out| sorted_set::write(out, members.len() as u64, pairs));
         prop_assert_eq!((small[0], large[0]), (17, 5));
         prop_assert_eq!(render(&small), Ok(expected.clone()));
@@ -181,7 +180,7 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
             let members = scores.iter().map(|(member, score)| (Element::of(member), *score));
             Some(payload::build(|out| match form {
                 sorted_set::SortedSetForm::BinaryScores => sorted_set::write(out, scores.len() as u64, members),
-                _ => sorted_set::write_small(out, members).unwrap(),
+                _ => sorted_set::write_small(out, scores.len() as u64, members),
             }))
         }
         ObjectType::List(_) | ObjectType::Stream(_) => None,

@@ -7,7 +7,7 @@ use super::object_type::ObjectType;
 use super::reader::Reader;
 use super::writer::{push_element, push_length, push_string};
 use super::ziplist;
-use crate::number::format_g17;
+use crate::double;
 
 /// The forms of a sorted set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,9 @@ pub fn read(
     not_empty(members)
 }
 
-/// Appends a sorted set of these `count` members with their scores, at least one, each once, highest first. Returns its type.
+/// Appends a sorted set of these `count` members with their scores, at least one, each once. Returns its type.
+///
+/// redis-server writes the highest first and reads any order.
 pub fn write<'a>(out: &mut Vec<u8>, count: u64, descending: impl Iterator<Item = (Element<'a>, f64)>) -> ObjectType {
     push_length(out, count);
     for (member, score) in descending {
@@ -60,19 +62,32 @@ pub fn write<'a>(out: &mut Vec<u8>, count: u64, descending: impl Iterator<Item =
     ObjectType::SortedSet(SortedSetForm::BinaryScores)
 }
 
-/// Appends a small sorted set of these members with their scores, at least one, each once, lowest first, as a listpack.
-/// `None`, and nothing, if that would be longer than redis-server accepts.
-pub fn write_small<'a>(out: &mut Vec<u8>, ascending: impl Iterator<Item = (Element<'a>, f64)>) -> Option<ObjectType> {
+/// Appends a small sorted set of these `count` members with their scores, at least one, each once, lowest first: as a listpack
+/// unless that would be longer than redis-server accepts. Returns its type.
+pub fn write_small<'a>(
+    out: &mut Vec<u8>,
+    count: u64,
+    ascending: impl Iterator<Item = (Element<'a>, f64)> + Clone,
+) -> ObjectType {
+    match pack(ascending.clone()) {
+        Some(listpack) => {
+            push_string(out, &listpack);
+            ObjectType::SortedSet(SortedSetForm::Listpack)
+        }
+        None => write(out, count, ascending),
+    }
+}
+
+fn pack<'a>(ascending: impl Iterator<Item = (Element<'a>, f64)>) -> Option<Vec<u8>> {
     let mut listpack = ListpackWriter::default();
     for (member, score) in ascending {
         if !listpack.has_room(member.text_len() + SCORE_BYTES_MAX) {
             return None;
         }
         listpack.push(member);
-        listpack.push(score_element(score, &mut String::new()));
+        listpack.push(score_element(score, &mut double::Text::new()));
     }
-    push_string(out, &listpack.finish());
-    Some(ObjectType::SortedSet(SortedSetForm::Listpack))
+    Some(listpack.finish())
 }
 
 /// Most bytes of a score in a listpack: its longest text, head and tail.
@@ -81,11 +96,11 @@ const SCORE_BYTES_MAX: usize = 40;
 const INTEGER_MAX: f64 = (1u64 << 62) as f64;
 
 /// A score as an element: an integer where it is one, or else its text, which `room` then holds.
-fn score_element(score: f64, room: &mut String) -> Element<'_> {
+fn score_element(score: f64, room: &mut double::Text) -> Element<'_> {
     let negative_zero = score == 0.0 && score.is_sign_negative();
     if score.abs() < INTEGER_MAX && score == score.trunc() && !negative_zero {
         return Element::Int(score as i64);
     }
-    *room = format_g17(score);
-    Element::Bytes(room.as_bytes())
+    *room = double::text(score);
+    Element::Bytes(room)
 }
