@@ -120,3 +120,43 @@ fn many_fields_are_restored_in_proportional_time() {
     let entry = restored(&limits, |out| hash::write(out, count as u64, fields)).unwrap();
     assert_eq!(Packed::new(entry.value()).len(), 2 * count as usize);
 }
+
+proptest! {
+    #[test]
+    fn sorted_sets_in_either_form(
+        members in btree_map(texts(), any::<f64>().prop_filter("no NaN", |score| !score.is_nan()), 1..200),
+        entries in 0usize..200,
+        value_bytes in 2usize..40,
+        shuffled: u64,
+    ) {
+        let packed = PackedLimits { entries, value_bytes };
+        let limits = DataLimits { sorted_set: packed, ..DataLimits::default() };
+        let mut pairs: Vec<(&Vec<u8>, f64)> = members.iter().map(|(member, score)| (member, *score)).collect();
+        pairs.sort_by_key(|(member, _)| member.iter().fold(shuffled, |sum, byte| (sum ^ *byte as u64).wrapping_mul(31)));
+        let elements = pairs.iter().map(|(member, score)| (Element::of(member), *score));
+        let entry = restored(&limits, |out| sorted_set::write(out, members.len() as u64, elements)).unwrap();
+        let longest = members.keys().map(Vec::len).max().unwrap_or(0);
+        prop_assert_eq!(entry.is_large(), members.len() > entries || longest > value_bytes);
+        // Whatever the payload's order was, the set is in its own.
+        let mut kept = Vec::new();
+        scored::Scored::of(&entry).for_each(|member, score| kept.push((score, member.to_vec())));
+        prop_assert!(kept.is_sorted_by(|a, b| a.partial_cmp(b).is_some_and(|order| order.is_lt())));
+        prop_assert_eq!(kept.len(), members.len());
+        prop_assert!(kept.iter().all(|(score, member)| members[member].to_bits() == score.to_bits()));
+        let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits };
+        let again = restore(&dump(&entry), place).unwrap();
+        prop_assert_eq!(Digest::of_value(&entry), Digest::of_value(&again));
+        prop_assert_eq!(entry.is_large(), again.is_large());
+    }
+}
+
+#[test]
+fn members_that_stand_twice_are_refused() {
+    for count in [1i64, 2, 60, 70, 200] {
+        for repeated in [0, count - 1] {
+            let members = (0..count).chain([repeated]).map(|at| (Element::Int(at), at as f64));
+            let set = restored(&DataLimits::default(), |out| sorted_set::write(out, count as u64 + 1, members));
+            assert!(set.is_err(), "{count}");
+        }
+    }
+}

@@ -61,26 +61,17 @@ fn read_plain(
     Ok(1)
 }
 
-/// Appends a list of these elements, of which there is at least one. Returns its type.
-pub fn write<'a>(out: &mut Vec<u8>, elements: impl Iterator<Item = Element<'a>>) -> ObjectType {
-    let mut nodes = Nodes::default();
-    elements.for_each(|element| nodes.push(element));
-    nodes.close();
-    push_length(out, nodes.count);
-    out.append(&mut nodes.bytes);
-    ObjectType::List(ListForm::Quicklist2)
-}
-
-/// The nodes of a quicklist in the making.
+/// A list in the making, element by element.
 #[derive(Default)]
-struct Nodes {
-    bytes: Vec<u8>,
+pub struct ListWriter {
+    nodes: Vec<u8>,
     count: u64,
     open: ListpackWriter,
 }
 
-impl Nodes {
-    fn push(&mut self, element: Element<'_>) {
+impl ListWriter {
+    /// Adds an element behind the last.
+    pub fn push(&mut self, element: Element<'_>) {
         let bytes = element.text_len();
         if self.open.len() + bytes > NODE_BYTES_MAX {
             self.close();
@@ -88,8 +79,8 @@ impl Nodes {
         if self.open.has_room(bytes) {
             return self.open.push(element);
         }
-        push_length(&mut self.bytes, PLAIN);
-        push_element(&mut self.bytes, element);
+        push_length(&mut self.nodes, PLAIN);
+        push_element(&mut self.nodes, element);
         self.count += 1;
     }
 
@@ -97,9 +88,17 @@ impl Nodes {
     fn close(&mut self) {
         let node = std::mem::take(&mut self.open);
         if !node.is_empty() {
-            push_length(&mut self.bytes, PACKED);
-            push_string(&mut self.bytes, &node.finish());
+            push_length(&mut self.nodes, PACKED);
+            push_string(&mut self.nodes, &node.finish());
             self.count += 1;
         }
+    }
+
+    /// Appends the list, which has at least one element. Returns its type.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> ObjectType {
+        self.close();
+        push_length(out, self.count);
+        out.append(&mut self.nodes);
+        ObjectType::List(ListForm::Quicklist2)
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::captured_tests::{captured, render, score_text};
 use super::element::Element;
+use super::list::ListWriter;
 use super::object_type::ObjectType;
 use super::payload;
 use super::reader::Reader;
@@ -36,7 +37,9 @@ fn sorted(head: &str, words: impl Iterator<Item = String>) -> String {
 proptest! {
     #[test]
     fn lists(elements in vec(texts(), 1..600)) {
-        let payload = payload::build(|out| list::write(out, elements.iter().map(|text| bytes(text))));
+        let mut writer = ListWriter::default();
+        elements.iter().for_each(|text| writer.push(bytes(text)));
+        let payload = payload::build(|out| writer.finish(out));
         let expected = format!("list {}", elements.join(" "));
         prop_assert_eq!(render(&payload), Ok(expected));
     }
@@ -196,7 +199,9 @@ fn keep<T>(all: &mut Vec<T>, one: T) -> Result<(), Corrupt> {
 fn a_list_of_long_elements_makes_short_nodes() {
     let elements: Vec<Vec<u8>> = (0..20u8).map(|at| vec![at; 1000 * at as usize]).collect();
     let mut body = Vec::new();
-    list::write(&mut body, elements.iter().map(|element| Element::of(element)));
+    let mut writer = ListWriter::default();
+    elements.iter().for_each(|element| writer.push(Element::of(element)));
+    writer.finish(&mut body);
     let nodes = Reader::new(&body).length();
     assert!((12..=20).contains(&nodes.unwrap()));
     let mut read = Vec::new();
