@@ -10,6 +10,7 @@ pub mod hashes_read;
 pub mod hashes_walk;
 pub mod keys;
 pub mod lcs;
+pub mod lists;
 pub mod object;
 pub mod populate;
 pub mod ranges;
@@ -32,7 +33,7 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
-    strings.into_iter().chain(generic).chain(hashes).flatten()
+    strings.into_iter().chain(generic).chain(hashes).flatten().chain(lists::rows())
 }
 
 /// The rows of the commands that need every slot of every core.
