@@ -12,6 +12,7 @@ pub mod hashes_read;
 pub mod hashes_walk;
 pub mod keys;
 pub mod lcs;
+pub mod lists;
 pub mod object;
 pub mod populate;
 pub mod ranges;
@@ -35,7 +36,8 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
-    strings.into_iter().chain(generic).chain(hashes).flatten().chain(sorted_sets::rows())
+    let families = sorted_sets::rows().chain(lists::rows());
+    strings.into_iter().chain(generic).chain(hashes).flatten().chain(families)
 }
 
 /// The rows of the commands that need every slot of every core.
