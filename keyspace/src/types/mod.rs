@@ -7,6 +7,7 @@
 pub mod fields;
 pub mod hash;
 pub mod kind;
+pub mod set;
 
 use crate::hash::KeyHasher;
 
