@@ -54,6 +54,7 @@ impl Digest {
     fn append_value(&mut self, entry: &Entry) {
         self.append(&type_number(entry.kind()).to_be_bytes());
         match entry.object() {
+            Some(Object::List(nodes)) => nodes.nodes().for_each(|node| self.append_items(node)),
             Some(Object::Hash(fields)) => fields.iter().for_each(|(field, value)| self.add_pair(field, value)),
             Some(Object::Set(fields)) => fields.iter().for_each(|(member, _)| self.add(member)),
             Some(Object::SortedSet(set)) => set.ascending(0).for_each(|(member, score)| self.add_scored(member, score)),
@@ -69,6 +70,7 @@ impl Digest {
         let bytes = entry.value();
         let (mut one, mut two) = (itoa::Buffer::new(), itoa::Buffer::new());
         match (entry.kind(), entry.form()) {
+            (Kind::List, _) => self.append_items(Packed::new(bytes)),
             (Kind::Hash, _) => {
                 let pairs = Packed::new(bytes).pairs();
                 pairs.for_each(|(field, value)| self.add_pair(field.text(&mut one), value.text(&mut two)));
@@ -83,6 +85,10 @@ impl Digest {
             }
             _ => self.append(bytes),
         }
+    }
+
+    fn append_items(&mut self, node: Packed<'_>) {
+        node.iter().for_each(|item| self.append(item.text(&mut itoa::Buffer::new())));
     }
 
     fn add_scored(&mut self, member: &[u8], score: f64) {

@@ -15,6 +15,7 @@ pub struct Exception {
 /// All of them.
 pub const EXCEPTIONS: &[Exception] = &[
     Exception { name: "setinfo", reason: "CLIENT SETINFO and its fields lib-name and lib-ver came with 7.2" },
+    Exception { name: "set-listpack", reason: "small sets of strings are packed from 7.2 on, with two settings" },
     Exception { name: "no-touch", reason: "CLIENT NO-TOUCH came with 7.2" },
     Exception { name: "withscore", reason: "WITHSCORE of ZRANK and ZREVRANK came with 7.2" },
     Exception { name: "at-start", reason: "port and bind change only at start: every core listens on its own" },

@@ -30,4 +30,5 @@ families! {
     sorted_sets
     hashes
     dump
+    sets
 }

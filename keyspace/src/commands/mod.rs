@@ -19,6 +19,7 @@ pub mod ranges;
 pub mod renames;
 pub mod scan;
 mod scan_options;
+pub mod sets;
 pub mod sorted_sets;
 pub mod strings;
 pub mod strings_many;
@@ -36,7 +37,7 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
-    let families = sorted_sets::rows().chain(lists::rows());
+    let families = sorted_sets::rows().chain(lists::rows()).chain(sets::rows());
     strings.into_iter().chain(generic).chain(hashes).flatten().chain(families)
 }
 

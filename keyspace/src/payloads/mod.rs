@@ -12,14 +12,17 @@ use evict::access::AccessBits;
 use crate::entry::{Entry, Form, Kind};
 use crate::hash::KeyHasher;
 use crate::intset::IntSet;
-use crate::limits::DataLimits;
+use crate::limits::{DataLimits, NodeLimit};
 use crate::packed::{Element, Packed};
+use crate::rdb::list::ListWriter;
 use crate::rdb::object_type::ObjectType;
 use crate::rdb::payload::{self, BadPayload};
 use crate::rdb::reader::Reader;
 use crate::rdb::writer::push_string;
-use crate::rdb::{Corrupt, hash, sorted_set};
-use crate::types::{Object, scored};
+use crate::rdb::{self, Corrupt, hash, sorted_set};
+use crate::types::list::ListMut;
+use crate::types::nodes::End;
+use crate::types::{self, Object, scored};
 
 use distinct::Distinct;
 use scores::Scores;
@@ -32,12 +35,13 @@ pub fn dump(entry: &Entry) -> Vec<u8> {
 /// Appends an entry's value in Redis's encoding. Returns its type.
 pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
     match entry.object() {
+        Some(Object::List(nodes)) => return write_list(nodes.nodes(), out),
         Some(Object::Hash(fields)) => {
             let pairs = fields.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
             return hash::write(out, fields.len() as u64, pairs);
         }
         Some(Object::Set(fields)) => {
-            return crate::rdb::set::write(
+            return rdb::set::write(
                 out,
                 fields.len() as u64,
                 fields.iter().map(|(member, _)| Element::of(member)),
@@ -51,14 +55,15 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
     }
     let bytes = entry.value();
     match (entry.kind(), entry.form()) {
+        (Kind::List, _) => write_list([Packed::new(bytes)].into_iter(), out),
         (Kind::Hash, _) => {
             let packed = Packed::new(bytes);
             hash::write_small(out, packed.len() as u64 / 2, packed.pairs())
         }
-        (Kind::Set, Some(Form::IntSet)) => crate::rdb::set::write_integers(out, IntSet::new(bytes).iter()),
+        (Kind::Set, Some(Form::IntSet)) => rdb::set::write_integers(out, IntSet::new(bytes).iter()),
         (Kind::Set, _) => {
             let packed = Packed::new(bytes);
-            crate::rdb::set::write(out, packed.len() as u64, packed.iter())
+            rdb::set::write(out, packed.len() as u64, packed.iter())
         }
         (Kind::SortedSet, _) => {
             let packed = Packed::new(bytes);
@@ -70,6 +75,12 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
             ObjectType::String
         }
     }
+}
+
+fn write_list<'a>(nodes: impl Iterator<Item = Packed<'a>>, out: &mut Vec<u8>) -> ObjectType {
+    let mut writer = ListWriter::default();
+    nodes.for_each(|node| node.iter().for_each(|item| writer.push(item)));
+    writer.finish(out)
 }
 
 /// What a restored value needs of its place.
@@ -110,7 +121,7 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
         }
         ObjectType::Set(form) => {
             let mut members = set::SetBuilder::new(place);
-            crate::rdb::set::read(form, reader, |member| members.add(member))?;
+            rdb::set::read(form, reader, |member| members.add(member))?;
             members.finish(place)
         }
         ObjectType::SortedSet(form) => {
@@ -118,7 +129,17 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
             sorted_set::read(form, reader, |member, score| members.add(member, score))?;
             Ok(members.finish())
         }
-        ObjectType::List(_) | ObjectType::Stream(_) => Err(Corrupt("a type that is not kept")),
+        ObjectType::List(form) => {
+            let mut entry = types::list::empty(place.key, place.access);
+            let limit = NodeLimit::of(place.limits.list_node);
+            rdb::list::read(form, reader, |item| {
+                let mut digits = itoa::Buffer::new();
+                ListMut::of(&mut entry, limit).push(End::Tail, [item.text(&mut digits)].into_iter());
+                Ok(())
+            })?;
+            Ok(entry)
+        }
+        ObjectType::Stream(_) => Err(Corrupt("a type that is not kept")),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod scored;
 pub mod sorted_set;
 pub mod list;
 pub mod nodes;
+pub mod set;
 
 use crate::hash::KeyHasher;
 
