@@ -52,6 +52,13 @@ impl AccessBits {
         Self(now.0.div_euclid(1_000) as u32 & LRU_MASK)
     }
 
+    /// LRU: a key that was not used for `seconds`, which are not negative, up to `now`. More than a round of the clock cannot be
+    /// told; what is stored then is what redis-server stores.
+    pub const fn lru_idle(now: UnixMillis, seconds: i64) -> Self {
+        let used = Self::lru(now).0 as i64 - seconds;
+        Self::new(if used < 0 { used + LRU_MASK as i64 } else { used } as u32)
+    }
+
     /// LRU: how long the key was not used, in whole seconds; within one round of the clock.
     pub const fn idle_seconds(self, now: UnixMillis) -> u32 {
         elapsed(Self::lru(now).0, self.0, LRU_MASK)
@@ -126,6 +133,16 @@ mod tests {
         for (used, asked, idle) in rows {
             assert_eq!(AccessBits::lru(used).idle_seconds(asked), idle, "{used:?} {asked:?}");
         }
+    }
+
+    #[test]
+    fn lru_idle_time_that_was_told() {
+        // Asked for, and what `OBJECT IDLETIME` of redis-server 7.0.15 says then.
+        let now = seconds(1_700_000_000);
+        for (told, idle) in [(0, 0), (1_000, 1_000), (16_777_214, 16_777_214), (100_000_000, 16_113_920)] {
+            assert_eq!(AccessBits::lru_idle(now, told).idle_seconds(now), idle, "{told}");
+        }
+        assert_eq!(AccessBits::lru_idle(seconds(5), i64::MAX).bits() >> 24, 0);
     }
 
     #[test]

@@ -7,11 +7,14 @@
 use hashbrown::HashTable;
 
 use crate::entry::Entry;
-use crate::hash::KeyHasher;
+use crate::hash::{KeyHasher, Random};
 use crate::table::{SCAN_SHIFT, SEGMENT_ENTRIES_MAX, ScanPosition, inner, shrink};
 
 /// Two neighbours join when they hold at most this many entries together: well below a split, so that nothing flaps.
 const JOIN_ENTRIES_MAX: usize = SEGMENT_ENTRIES_MAX / 4;
+
+/// Buckets of a full segment.
+const SEGMENT_BUCKETS_MAX: u64 = SEGMENT_ENTRIES_MAX as u64 * 8 / 7;
 
 /// No prefix is longer. A keyed hash does not get there; if it did, a segment would grow instead.
 const DEPTH_MAX: u32 = 30;
@@ -78,6 +81,15 @@ impl Directory {
     pub(crate) fn segment_of(&self, hash: u64) -> (&HashTable<Entry>, u32) {
         let id = self.map[self.index_of(hash)];
         (&self.get(id).table, id)
+    }
+
+    /// A segment drawn with `random`, or none: so that all buckets of all segments have the same chance, a segment that has fewer
+    /// of them than a full one, or that stands more often in the map than one of full depth, is refused in proportion.
+    pub(crate) fn draw(&self, random: &mut Random) -> Option<(&HashTable<Entry>, u32)> {
+        let id = self.map[random.below(self.map.len() as u64) as usize];
+        let segment = self.get(id);
+        let chances = SEGMENT_BUCKETS_MAX << (self.depth - segment.depth);
+        (random.below(chances) < segment.table.num_buckets() as u64).then_some((&segment.table, id))
     }
 
     #[inline]

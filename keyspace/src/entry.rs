@@ -245,6 +245,13 @@ impl Entry {
         self.set_flags(flags & !SHAPE_MASK | (form as u8) << SHAPE_SHIFT);
     }
 
+    /// Makes a string a small collection, whose bytes the kind's module made.
+    pub fn set_packed(&mut self, kind: Kind, form: Form, bytes: &[u8]) {
+        assert!(self.is_string() && kind != Kind::String && form != Form::Large, "only small collections are bytes");
+        self.set_value(bytes);
+        self.set_flags(self.flags() & !(SHAPE_MASK | KIND_MASK) | described(kind, form));
+    }
+
     /// Makes a collection large, in the place of whatever the entry holds.
     pub fn set_object(&mut self, object: Box<Object>) {
         let head = self.head();

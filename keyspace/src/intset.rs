@@ -89,7 +89,7 @@ impl<'a> IntSet<'a> {
     }
 
     /// All integers in ascending order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator + use<'a> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + ExactSizeIterator + Clone + use<'a> {
         let set = *self;
         (0..set.len()).map(move |index| set.get(index).expect("the index is below the length"))
     }

@@ -18,6 +18,11 @@ pub mod store;
 pub mod table;
 pub mod types;
 
+// What a stored value is to the outside.
+pub mod digest;
+pub mod payloads;
+pub mod rdb;
+
 // What commands do.
 pub mod commands;
 pub mod exec;

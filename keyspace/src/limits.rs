@@ -14,6 +14,47 @@ impl PackedLimits {
     pub const BYTES_MAX: usize = 1 << 30;
 }
 
+/// How large a packed list may be, and a node of a large one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeLimit {
+    /// The most bytes.
+    pub bytes: usize,
+    /// The most items.
+    pub items: usize,
+}
+
+impl NodeLimit {
+    /// The most items, whatever the settings say: so many a packed collection counts at its front.
+    pub const ITEMS_MAX: usize = i16::MAX as usize;
+    /// The most bytes where the setting counts items.
+    const BYTES_BESIDE_ITEMS: usize = 8192;
+    /// The most bytes for -1 to -5.
+    const BYTES: [usize; 5] = [4096, 8192, 16_384, 32_768, 65_536];
+
+    /// What `list-max-listpack-size` says.
+    #[inline]
+    pub fn of(setting: i32) -> NodeLimit {
+        match usize::try_from(setting) {
+            Ok(items) => NodeLimit { bytes: Self::BYTES_BESIDE_ITEMS, items: items.clamp(1, Self::ITEMS_MAX) },
+            Err(_) => {
+                let level = Self::BYTES.len().min(setting.unsigned_abs() as usize);
+                NodeLimit { bytes: Self::BYTES[level - 1], items: Self::ITEMS_MAX }
+            }
+        }
+    }
+
+    /// True if a list of so many bytes and items keeps to it.
+    #[inline]
+    pub fn allows(&self, bytes: usize, items: usize) -> bool {
+        bytes <= self.bytes && items <= self.items
+    }
+
+    /// The limit below which a large list becomes packed again: half, so that a list at the limit does not go to and fro.
+    pub fn halved(self) -> NodeLimit {
+        NodeLimit { bytes: self.bytes / 2, items: self.items / 2 }
+    }
+}
+
 /// All limits of data commands. The defaults are Redis's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataLimits {

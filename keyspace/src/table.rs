@@ -17,7 +17,7 @@ use hashbrown::HashTable;
 
 use crate::directory::Directory;
 use crate::entry::Entry;
-use crate::hash::KeyHasher;
+use crate::hash::{KeyHasher, Random};
 
 /// The most entries of one segment: what 2,048 buckets hold at hashbrown's load of 7/8. Bounds every resize.
 pub const SEGMENT_ENTRIES_MAX: usize = 1792;
@@ -203,26 +203,39 @@ impl Table {
         }
     }
 
-    /// An entry drawn with `random`: each with nearly the same probability.
-    pub fn sample(&self, random: &mut crate::hash::Random) -> Option<&Entry> {
+    /// An entry drawn with `random`: each with the same probability.
+    pub fn sample(&self, random: &mut Random) -> Option<&Entry> {
+        self.sample_place(random).map(|place| self.at(place))
+    }
+
+    /// Where an entry stands that is drawn with `random`: each with the same probability.
+    pub(crate) fn sample_place(&self, random: &mut Random) -> Option<Place> {
+        /// Buckets that are looked at. Tables shrink below a load of 1/8, so far fewer find a full one.
+        const DRAWS_MAX: usize = 4096;
         if self.is_empty() {
             return None;
         }
-        loop {
-            let table = match &self.root {
-                Root::One(table) => table,
-                Root::Many(directory) => directory.segment_of(random.draw()).0,
+        let mut draws = (0..DRAWS_MAX).filter_map(|_| {
+            let (table, segment) = match &self.root {
+                Root::One(table) => (table, 0),
+                Root::Many(directory) => directory.draw(random)?,
             };
-            let buckets = table.num_buckets() as u64;
-            // Tables shrink below a load of 1/8, so a few draws find a full bucket.
-            for _ in 0..64 {
-                if let Some(entry) = table.get_bucket(random.below(buckets) as usize) {
-                    return Some(entry);
-                }
-            }
-            if let Some(entry) = table.iter().next() {
-                return Some(entry);
-            }
+            let bucket = random.below(table.num_buckets() as u64) as usize;
+            table.get_bucket(bucket).map(|_| Place { segment, bucket: bucket as u32 })
+        });
+        draws.next().or_else(|| self.first_place())
+    }
+
+    /// Where some entry stands.
+    #[cold]
+    fn first_place(&self) -> Option<Place> {
+        let first = |table: &HashTable<Entry>, segment| {
+            let bucket = (0..table.num_buckets()).find(|&bucket| table.get_bucket(bucket).is_some())?;
+            Some(Place { segment, bucket: bucket as u32 })
+        };
+        match &self.root {
+            Root::One(table) => first(table, 0),
+            Root::Many(directory) => (0u32..).zip(directory.tables()).find_map(|(id, table)| first(table, id)),
         }
     }
 

@@ -124,3 +124,25 @@ fn samples_are_spread() {
     // Twenty draws each on average: a fair draw leaves hardly any key without one.
     assert!(counts.len() > 3_990 && counts.values().all(|&n| n < 80), "{} keys drawn", counts.len());
 }
+
+#[test]
+fn draws_every_entry_alike() {
+    let (hasher, mut random) = (hasher(), Random::new(9));
+    // Segments of different depth and load: many keys, then few of some ranges.
+    for (keys, kept) in [(5, 5), (3000, 3000), (20_000, 1500)] {
+        let mut table = Table::default();
+        (0..keys).for_each(|key| put(&mut table, &hasher, key));
+        (kept..keys).for_each(|key| assert!(cut(&mut table, &hasher, key)));
+        let mut seen: HashMap<Vec<u8>, u64> = HashMap::new();
+        let rounds = kept as u64 * 50;
+        for _ in 0..rounds {
+            *seen.entry(table.sample(&mut random).unwrap().key().to_vec()).or_default() += 1;
+        }
+        assert_eq!(seen.len(), kept as usize);
+        let distance: f64 = seen.values().map(|&count| (count as f64 - 50.0).powi(2) / 50.0).sum();
+        // Chi-square: six standard deviations above its mean.
+        let freedom = kept as f64 - 1.0;
+        assert!(distance < freedom + 6.0 * (2.0 * freedom).sqrt(), "{distance} for {kept} keys");
+    }
+    assert!(Table::default().sample(&mut random).is_none());
+}

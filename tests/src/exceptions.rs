@@ -15,6 +15,7 @@ pub struct Exception {
 /// All of them.
 pub const EXCEPTIONS: &[Exception] = &[
     Exception { name: "setinfo", reason: "CLIENT SETINFO and its fields lib-name and lib-ver came with 7.2" },
+    Exception { name: "set-listpack", reason: "small sets of strings are packed from 7.2 on, with two settings" },
     Exception { name: "no-touch", reason: "CLIENT NO-TOUCH came with 7.2" },
     Exception { name: "stringmatch", reason: "DEBUG STRINGMATCH-LEN came after 7.0" },
     Exception {

@@ -153,6 +153,7 @@ impl Stage {
                 let client = &mut self.person(name).client;
                 match step.normaliser {
                     Some(Normaliser::Scan) => return scan(client, &words),
+                    Some(Normaliser::Drawn) => return drawn(client, &words),
                     Some(Normaliser::Member) => return member(client, &words),
                     _ => client.call(&words),
                 }
@@ -243,9 +244,10 @@ fn end(client: &mut Client) -> Seen {
     Seen::End { bytes, closed }
 }
 
-/// Runs a SCAN loop to its end; the reply is what it returned, as a sorted set.
+/// Runs the loop of a command of the SCAN family to its end; the reply is what it returned, as a sorted set.
 fn scan(client: &mut Client, words: &[Vec<u8>]) -> Seen {
     let mut words = words.to_vec();
+    let cursor_at = if words[0].eq_ignore_ascii_case(b"scan") { 1 } else { 2 };
     let mut keys = BTreeSet::new();
     for _ in 0..SCAN_ROUNDS_MAX {
         let outcome = client.call(&words);
@@ -260,9 +262,39 @@ fn scan(client: &mut Client, words: &[Vec<u8>]) -> Seen {
             let frame = Frame::Array(keys.into_iter().map(Frame::Bulk).collect());
             return Seen::Reply(Reply { raw: frame.to_string().into_bytes(), frame });
         }
-        words[1].clone_from(cursor);
+        words[cursor_at].clone_from(cursor);
     }
     Seen::Garbage(format!("SCAN did not end in {SCAN_ROUNDS_MAX} rounds"))
+}
+
+/// Draws from the set that the second word names, then asks which of the members that came are in it.
+fn drawn(client: &mut Client, words: &[Vec<u8>]) -> Seen {
+    let outcome = client.call(words);
+    let Outcome::Reply(reply) = &outcome else { return seen(outcome) };
+    let members: Vec<&[u8]> = match &reply.frame {
+        Frame::Array(items) | Frame::Set(items) => items.iter().filter_map(Frame::text).collect(),
+        Frame::Bulk(member) => vec![member],
+        _ => return seen(outcome),
+    };
+    if members.is_empty() {
+        return seen(outcome);
+    }
+    let may_repeat = words.get(2).is_some_and(|count| count.starts_with(b"-"));
+    let different = if may_repeat { members.len() } else { members.iter().collect::<BTreeSet<_>>().len() };
+    let ask = [&b"SMISMEMBER"[..], &words[1]].into_iter().chain(members.iter().copied()).collect::<Vec<_>>();
+    let Outcome::Reply(Reply { frame: Frame::Array(found), .. }) = client.call(&ask) else {
+        return Seen::Garbage("no answer to SMISMEMBER".into());
+    };
+    let kind = match &reply.frame {
+        Frame::Array(_) => "array",
+        Frame::Set(_) => "set",
+        _ => "bulk",
+    };
+    let there = found.iter().filter(|found| found.int() == Some(1)).count();
+    let count = |count: usize| Frame::Int(i64::try_from(count).unwrap_or(i64::MAX));
+    let kind = Frame::Simple(kind.as_bytes().to_vec());
+    let frame = Frame::Array(vec![kind, count(members.len()), count(different), count(there)]);
+    Seen::Reply(Reply { raw: frame.to_string().into_bytes(), frame })
 }
 
 /// Calls, then asks whether the key in the reply exists. A null stays a null.

@@ -32,4 +32,6 @@ families! {
     hyperloglog
     geo
     hashes
+    dump
+    sets
 }

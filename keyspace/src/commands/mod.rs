@@ -4,6 +4,8 @@ pub mod bitfields;
 pub mod bitmaps;
 pub mod counters;
 pub mod debug;
+pub mod digests;
+pub mod dump;
 pub mod expiry;
 pub mod flush;
 pub mod geo;
@@ -14,12 +16,14 @@ pub mod hashes_walk;
 pub mod hyperloglogs;
 pub mod keys;
 pub mod lcs;
+pub mod lists;
 pub mod object;
 pub mod populate;
 pub mod ranges;
 pub mod renames;
 pub mod scan;
 mod scan_options;
+pub mod sets;
 pub mod sorted_sets;
 mod stretch;
 pub mod strings;
@@ -36,13 +40,14 @@ use crate::whole::WholeRow;
 /// The rows of all data commands.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
-    let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS];
+    let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
     let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
-    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(sorted_sets::rows()).chain(geo::rows())
+    let families = sorted_sets::rows().chain(geo::rows()).chain(lists::rows()).chain(sets::rows());
+    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(families)
 }
 
 /// The rows of the commands that need every slot of every core.
 pub fn whole_rows() -> impl Iterator<Item = &'static WholeRow> {
-    [whole::ROWS, flush::ROWS, populate::ROWS].into_iter().flatten()
+    [whole::ROWS, flush::ROWS, populate::ROWS, digests::WHOLE_ROWS].into_iter().flatten()
 }

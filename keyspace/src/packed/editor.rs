@@ -66,6 +66,32 @@ impl<'a, S: ByteStore> PackedMut<'a, S> {
         self.recount(count, 0);
     }
 
+    /// Takes out the elements at these places, which are in ascending order. O(bytes), however many there are.
+    pub fn remove_each(&mut self, places: &[Offset]) {
+        let Some(&first) = places.first() else { return };
+        let end = self.as_packed().end();
+        let mut to = first.0;
+        for (index, &at) in places.iter().enumerate() {
+            let kept = self.as_packed().after(at).0..places.get(index + 1).copied().unwrap_or(end).0;
+            let len = kept.len();
+            self.0.bytes_mut().copy_within(kept, to);
+            to += len;
+        }
+        self.0.replace(to..end.0, &[]);
+        self.recount(places.len(), 0);
+    }
+
+    /// Takes out the elements from that at `at` on, of which there are `count`, and returns them as a collection.
+    pub fn split_off(&mut self, at: Offset, count: usize) -> Vec<u8> {
+        let elements = &self.0.bytes()[at.0..];
+        let mut tail = Vec::with_capacity(COUNT_BYTES + elements.len());
+        tail.extend_from_slice(&u16::try_from(count).unwrap_or(COUNT_UNKNOWN).to_le_bytes());
+        tail.extend_from_slice(elements);
+        let end = self.as_packed().end();
+        self.remove_range(at, end, count);
+        tail
+    }
+
     fn replace(&mut self, range: std::ops::Range<usize>, elements: &[Encoded]) {
         let backs: SmallVec<[Back; AT_ONCE]> = elements.iter().map(Encoded::back).collect();
         let pieces: SmallVec<[&[u8]; AT_ONCE * 3]> = elements

@@ -20,10 +20,12 @@
 
 mod editor;
 mod element;
+mod gapped;
 mod reader;
 
 pub use editor::PackedMut;
 pub use element::{Element, Encoded};
+pub use gapped::Gapped;
 pub use reader::{Iter, Offset, Packed};
 
 use std::ops::Range;
@@ -31,7 +33,7 @@ use std::ops::Range;
 /// Bytes of a packed collection without elements.
 pub const EMPTY: &[u8] = &[0, 0];
 
-/// Bytes that can be edited in place: a `Vec`, or the payload of an entry.
+/// Bytes that can be edited in place: a `Vec`, bytes with room at both ends, or the payload of an entry.
 pub trait ByteStore {
     /// The bytes.
     fn bytes(&self) -> &[u8];

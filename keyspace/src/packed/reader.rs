@@ -141,6 +141,13 @@ impl<'a> Packed<'a> {
         self.range(self.start(), self.end())
     }
 
+    /// All elements two by two: fields with values, members with scores.
+    #[inline]
+    pub fn pairs(&self) -> impl Iterator<Item = (Element<'a>, Element<'a>)> + Clone + use<'a> {
+        let mut elements = self.iter();
+        std::iter::from_fn(move || Some((elements.next()?, elements.next()?)))
+    }
+
     /// The elements between two places.
     #[inline]
     pub fn range(&self, from: Offset, to: Offset) -> Iter<'a> {

@@ -109,6 +109,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn elements_leave_together(list in proptest::collection::vec((texts(), any::<bool>()), 0..60), at in any::<u16>()) {
+        let mut bytes = EMPTY.to_vec();
+        let elements: Vec<Encoded> = list.iter().map(|(text, _)| Encoded::of(text)).collect();
+        PackedMut::new(&mut bytes).push_back(&elements);
+        let place = |index: usize| Packed::new(&bytes).seek(index as i64).unwrap();
+        let places: Vec<Offset> = (0..list.len()).filter(|&index| list[index].1).map(place).collect();
+        let all = |bytes: &[u8]| Packed::new(bytes).iter().map(|element| element.to_vec()).collect::<Vec<_>>();
+        let mut less = bytes.clone();
+        PackedMut::new(&mut less).remove_each(&places);
+        let kept: Vec<Vec<u8>> = list.iter().filter(|(_, leaves)| !leaves).map(|(text, _)| text.clone()).collect();
+        prop_assert_eq!(Packed::new(&less).len(), kept.len());
+        prop_assert_eq!(all(&less), kept);
+        if !list.is_empty() {
+            let index = at as usize % list.len();
+            let place = place(index);
+            let tail = PackedMut::new(&mut bytes).split_off(place, list.len() - index);
+            let texts: Vec<Vec<u8>> = list.into_iter().map(|(text, _)| text).collect();
+            prop_assert_eq!((Packed::new(&bytes).len(), Packed::new(&tail).len()), (index, texts.len() - index));
+            prop_assert_eq!((&all(&bytes)[..], &all(&tail)[..]), texts.split_at(index));
+        }
+    }
+}
+
 #[test]
 fn sizes() {
     // Text and the bytes that it takes, its back length included.

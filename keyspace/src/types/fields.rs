@@ -68,6 +68,17 @@ impl Fields {
         }
     }
 
+    /// Adds a field without a value; false if there is one of this name. Moves at most one segment of other fields.
+    #[inline]
+    pub fn add(&mut self, hasher: &KeyHasher, name: &[u8]) -> bool {
+        let hash = hasher.hash(name);
+        let is_new = self.0.locate(hash, name).is_none();
+        if is_new {
+            self.0.insert(hash, Entry::new(name, b"", None, AccessBits::default()), hasher);
+        }
+        is_new
+    }
+
     /// Removes a field; false if there is none of this name. Moves at most one segment of other fields.
     #[inline]
     pub fn remove(&mut self, hasher: &KeyHasher, name: &[u8]) -> bool {
@@ -84,9 +95,16 @@ impl Fields {
         self.0.iter().map(|field| (field.key(), field.value()))
     }
 
-    /// A field drawn with `random`: each with nearly the same probability.
+    /// A field drawn with `random`: each with the same probability.
     pub fn sample(&self, random: &mut Random) -> Option<(&[u8], &[u8])> {
         self.0.sample(random).map(|field| (field.key(), field.value()))
+    }
+
+    /// Takes out a field drawn with `random`: each with the same probability. Moves at most one segment of other fields.
+    pub(super) fn take_sample(&mut self, hasher: &KeyHasher, random: &mut Random) -> Option<Entry> {
+        let place = self.0.sample_place(random)?;
+        let hash = hasher.hash(self.0.at(place).key());
+        Some(self.0.remove(hash, place, hasher))
     }
 
     /// Visits fields in scan order from `from` on, until their weights, which `visit` tells, add up to `limit`; those that share

@@ -1,7 +1,7 @@
 //! The structures of large collections, one file each, and what all of them can do.
 //!
 //! A small collection is bytes in its entry (`packed`, `intset`). When it passes a limit of the settings it becomes an `Object`,
-//! and stays one. Every structure knows its bytes without counting them, and can be taken apart in pieces, so that no turn of a
+//! and stays one; only a list becomes bytes again. Every structure knows its bytes without counting them, and can be taken apart in pieces, so that no turn of a
 //! core is longer because something large is dropped.
 
 pub mod fields;
@@ -9,15 +9,21 @@ pub mod hash;
 pub mod kind;
 pub mod scored;
 pub mod sorted_set;
+pub mod list;
+pub mod nodes;
+pub mod set;
 
 use crate::hash::KeyHasher;
 
 use fields::Fields;
 use kind::Kind;
 use sorted_set::SortedSet;
+use nodes::Nodes;
 
 /// A large collection.
 pub enum Object {
+    /// A list: nodes of items.
+    List(Nodes),
     /// A hash: fields with values.
     Hash(Fields),
     /// A set: members, which are fields without values.
@@ -30,6 +36,7 @@ impl Object {
     /// The kind of value that it is.
     pub fn kind(&self) -> Kind {
         match self {
+            Object::List(_) => Kind::List,
             Object::Hash(_) => Kind::Hash,
             Object::Set(_) => Kind::Set,
             Object::SortedSet(_) => Kind::SortedSet,
@@ -39,6 +46,7 @@ impl Object {
     /// The name of its encoding, as OBJECT ENCODING tells it.
     pub fn encoding_name(&self) -> &'static str {
         match self {
+            Object::List(_) => "quicklist",
             Object::Hash(_) | Object::Set(_) => "hashtable",
             Object::SortedSet(_) => "skiplist",
         }
@@ -48,6 +56,7 @@ impl Object {
     #[inline]
     pub fn heap_bytes(&self) -> usize {
         match self {
+            Object::List(nodes) => nodes.heap_bytes(),
             Object::Hash(fields) | Object::Set(fields) => fields.heap_bytes(),
             Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
         }
@@ -57,6 +66,7 @@ impl Object {
     /// for nothing else from then on.
     pub fn free_piece(&mut self, elements: usize) -> usize {
         match self {
+            Object::List(nodes) => nodes.free_piece(elements),
             Object::Hash(fields) | Object::Set(fields) => fields.free_piece(elements),
             Object::SortedSet(set) => set.free_piece(elements),
         }
@@ -65,6 +75,7 @@ impl Object {
     /// A copy of it with all its elements. O(n).
     pub fn duplicate(&self, hasher: &KeyHasher) -> Object {
         match self {
+            Object::List(nodes) => Object::List(nodes.duplicate()),
             Object::Hash(fields) => Object::Hash(fields.duplicate(hasher)),
             Object::Set(fields) => Object::Set(fields.duplicate(hasher)),
             Object::SortedSet(set) => Object::SortedSet(Box::new(set.duplicate(hasher))),

@@ -101,8 +101,17 @@ fn is_behind(edge: &Edge, member: Element, score: f64) -> bool {
     }
 }
 
-/// Members with their scores, in order.
-fn pairs<'a>(packed: &Packed<'a>) -> impl Iterator<Item = (Element<'a>, f64)> {
+/// The bytes of a packed set of these members, each once, in order.
+pub fn pack<'a>(ascending: impl Iterator<Item = (&'a [u8], f64)>) -> Vec<u8> {
+    let mut bytes = packed::EMPTY.to_vec();
+    for (member, score) in ascending {
+        PackedMut::new(&mut bytes).push_back(&[Encoded::of(member), ScoreBytes::of(score).encoded()]);
+    }
+    bytes
+}
+
+/// The members of a packed set with their scores, in order.
+pub fn pairs<'a>(packed: &Packed<'a>) -> impl Iterator<Item = (Element<'a>, f64)> + Clone + use<'a> {
     let mut elements = packed.iter();
     std::iter::from_fn(move || Some((elements.next()?, score_of(elements.next()?))))
 }

@@ -1,7 +1,7 @@
 //! DEBUG: aids for tests. `enable-debug-command` guards all of it (`core/barrier.rs`).
 //!
 //! To clients it is one command. What looks at keys has rows of its own with the data commands (`debug|object`,
-//! `debug|populate`), which only say how it is carried out.
+//! `debug|populate`, `debug|digest`), which only say how it is carried out.
 
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ pub static ROWS: &[SessionRow] = &[SessionRow {
 /// What a client is told; our own words in Redis's form.
 const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "DIGEST",
+    "    Shows a digest of all databases, redis-server's for the same data.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Shows a digest of each key's value.",
     "LOG <message>",
     "    Writes <message> to the server's log.",
     "OBJECT <key>",

@@ -1,0 +1,161 @@
+//! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
+
+use evict::access::AccessBits;
+use evict::time::UnixMillis;
+
+use crate::args::Args;
+use crate::exec::{DataRow, Exec};
+use crate::number::parse_i64;
+use crate::payloads::{self, Place};
+use crate::rdb::payload::BadPayload;
+use crate::refusal::{Outcome, Refusal};
+use crate::reply::Reply;
+use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::store::is_expired;
+
+/// The rows of this family.
+pub static ROWS: &[DataRow] = &[
+    DataRow {
+        spec: CommandSpec {
+            name: "dump",
+            arity: 2,
+            flags: Flags::READONLY,
+            categories: Categories::KEYSPACE,
+            keys: &[KeySpec { flags: KeyFlags::RO.and(KeyFlags::ACCESS), first: 1, last: 0, step: 1 }],
+            since: "2.6.0",
+            group: "generic",
+            summary: "Writes the value of a key as bytes that RESTORE reads.",
+            complexity: "O(N) for a value of N bytes.",
+            syntax: "key",
+            tips: &["nondeterministic_output"],
+            ..CommandSpec::NONE
+        },
+        run: dump,
+    },
+    DataRow {
+        spec: CommandSpec {
+            name: "restore",
+            arity: -4,
+            flags: Flags::WRITE.and(Flags::DENYOOM),
+            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
+            keys: &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }],
+            since: "2.6.0",
+            group: "generic",
+            summary: "Makes a key from bytes that DUMP wrote.",
+            complexity: "O(N) for a value of N bytes, times O(log(N)) for a sorted set.",
+            syntax: "key ttl:integer serialized-value [REPLACE]@3.0.0 [ABSTTL]@5.0.0 [IDLETIME seconds:integer]@5.0.0 \
+                     [FREQ frequency:integer]@5.0.0",
+            history: &[
+                ("3.0.0", "The option REPLACE."),
+                ("5.0.0", "The option ABSTTL."),
+                ("5.0.0", "The options IDLETIME and FREQ."),
+            ],
+            ..CommandSpec::NONE
+        },
+        run: restore,
+    },
+];
+
+const BUSY_KEY: Refusal = Refusal::Text("BUSYKEY Target key name already exists.");
+const BAD_TTL: Refusal = Refusal::Text("ERR Invalid TTL value, must be >= 0");
+const BAD_IDLE_TIME: Refusal = Refusal::Text("ERR Invalid IDLETIME value, must be >= 0");
+const BAD_FREQUENCY: Refusal = Refusal::Text("ERR Invalid FREQ value, must be >= 0 and <= 255");
+const BAD_FRAME: Refusal = Refusal::Text("ERR DUMP payload version or checksum are wrong");
+const BAD_VALUE: Refusal = Refusal::Text("ERR Bad data format");
+
+fn dump(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let key = exec.first_key(args, 1);
+    match exec.read(&key) {
+        Some(place) => reply.bulk(&payloads::dump(exec.entry(&key, place))),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+/// What RESTORE is asked for beside the value.
+#[derive(Default)]
+struct Options {
+    replace: bool,
+    /// The deadline is given as a time, not as a duration.
+    absolute: bool,
+    idle_seconds: Option<i64>,
+    frequency: Option<i64>,
+}
+
+/// Reads the options from the fourth argument on. IDLETIME and FREQ exclude each other, whichever comes first.
+fn options(args: Args) -> Result<Options, Refusal> {
+    let mut options = Options::default();
+    let mut index = 4;
+    while index < args.len() {
+        let number = args.get(index + 1);
+        if args.is(index, "replace") {
+            options.replace = true;
+        } else if args.is(index, "absttl") {
+            options.absolute = true;
+        } else if let (true, Some(number), None) = (args.is(index, "idletime"), number, options.frequency) {
+            let seconds = parse_i64(number).ok_or(Refusal::NotInteger)?;
+            options.idle_seconds = Some(seconds).filter(|seconds| *seconds >= 0);
+            options.idle_seconds.ok_or(BAD_IDLE_TIME)?;
+            index += 1;
+        } else if let (true, Some(number), None) = (args.is(index, "freq"), number, options.idle_seconds) {
+            let frequency = parse_i64(number).ok_or(Refusal::NotInteger)?;
+            options.frequency = Some(frequency).filter(|frequency| (0..=255).contains(frequency));
+            options.frequency.ok_or(BAD_FREQUENCY)?;
+            index += 1;
+        } else {
+            return Err(Refusal::Syntax);
+        }
+        index += 1;
+    }
+    Ok(options)
+}
+
+/// The deadline that a key gets; none without a time to live. One beyond all times counts as past, as at redis-server.
+fn deadline(now: UnixMillis, ttl: i64, absolute: bool) -> Option<UnixMillis> {
+    match (ttl, absolute) {
+        (0, _) => None,
+        (at, true) => Some(UnixMillis(at)),
+        (ttl, false) => Some(UnixMillis(now.0.checked_add(ttl).unwrap_or(0))),
+    }
+}
+
+/// Checks options, the key, the time to live and the payload, in this order. FREQ has no effect: no policy counts uses.
+fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let options = options(args)?;
+    let key = exec.first_key(args, 1);
+    if !options.replace && exec.peek(&key).is_some() {
+        return Err(BUSY_KEY);
+    }
+    let ttl = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
+    if ttl < 0 {
+        return Err(BAD_TTL);
+    }
+    let access = match options.idle_seconds {
+        Some(seconds) => AccessBits::lru_idle(exec.now, seconds),
+        None => exec.access,
+    };
+    let (hasher, limits) = (exec.keyspace.hasher(), &exec.keyspace.limits);
+    let restored = payloads::restore(args.at(3), Place { key: key.bytes, access, hasher, limits });
+    let mut entry = restored.map_err(|bad| match bad {
+        BadPayload::VersionOrChecksum => BAD_FRAME,
+        BadPayload::Value(_) => BAD_VALUE,
+    })?;
+    let replaced = exec.peek(&key);
+    if let Some(place) = replaced {
+        exec.delete(&key, place);
+    }
+    let deadline = deadline(exec.now, ttl, options.absolute);
+    if is_expired(deadline, exec.now) {
+        exec.changed(replaced.is_some() as u64);
+    } else {
+        entry.set_deadline(deadline);
+        exec.insert(&key, entry);
+        exec.changed(1);
+    }
+    reply.ok();
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "dump_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! DUMP and RESTORE: replies of redis-server 7.0.15.
+
+use crate::commands::testing::{Desk, check};
+
+const CHECKSUM: &str = "-ERR DUMP payload version or checksum are wrong";
+const BUSY: &str = "-BUSYKEY Target key name already exists.";
+const SYNTAX: &str = "-ERR syntax error";
+const INTEGER: &str = "-ERR value is not an integer or out of range";
+const FORMAT: &str = "-ERR Bad data format";
+const IDLE: &str = "-ERR Invalid IDLETIME value, must be >= 0";
+const FREQ: &str = "-ERR Invalid FREQ value, must be >= 0 and <= 255";
+
+/// `DUMP` of "a".
+const A: &str = r#""\x00\x01a\n\x00\xbf\xfe\xef\x9b\x8f6}\xb4""#;
+
+#[test]
+fn dump() {
+    check(&[
+        ("set s a", "+OK"),
+        ("dump nokey", "$-1"),
+        ("dump s x", "-ERR wrong number of arguments for 'dump' command"),
+        ("@changes", "1"),
+    ]);
+    let mut desk = Desk::new();
+    desk.run("set s a");
+    assert_eq!(desk.command(&["dump", "s"]), b"$13\r\n\x00\x01a\n\x00\xbf\xfe\xef\x9b\x8f6}\xb4\r\n");
+    assert_eq!(desk.run("@hits"), "1 0");
+}
+
+#[test]
+fn order_of_checks() {
+    let restore = |rest: &str| format!("restore {rest}");
+    let rows = [
+        (restore("k 0 x"), CHECKSUM),
+        (restore("k x x"), INTEGER),
+        (restore("k -1 x"), "-ERR Invalid TTL value, must be >= 0"),
+        (restore("s x x"), BUSY),
+        (restore("s -1 x"), BUSY),
+        (restore("s 0 x bogus"), SYNTAX),
+        (restore("s x x replace"), INTEGER),
+        (restore(&format!("s 0 {A}")), BUSY),
+        (restore("k 0 \"\""), CHECKSUM),
+        (restore(&format!("k 0 {A} idletime")), SYNTAX),
+        (restore(&format!("k 0 {A} idletime x")), INTEGER),
+        (restore(&format!("k 0 {A} idletime -1")), IDLE),
+        (restore(&format!("k 0 {A} freq")), SYNTAX),
+        (restore(&format!("k 0 {A} freq 256")), FREQ),
+        (restore(&format!("k 0 {A} freq -1")), FREQ),
+        (restore(&format!("k 0 {A} freq x")), INTEGER),
+        (restore(&format!("k 0 {A} idletime 1 freq 1")), SYNTAX),
+        (restore(&format!("k 0 {A} freq 1 idletime 1")), SYNTAX),
+        (restore(&format!("k 0 {A} idletime 9223372036854775808")), INTEGER),
+    ];
+    let mut desk = Desk::new();
+    desk.run("set s before");
+    for (line, reply) in rows {
+        assert_eq!(desk.run(&line), reply, "{line}");
+    }
+    assert_eq!(desk.run("get s"), "$6 before");
+    assert_eq!(desk.run("exists k"), ":0");
+}
+
+#[test]
+fn values_that_are_refused() {
+    // A string that is cut short, nothing, a type alone, a type that is not known, one of a module, and of hash fields' deadlines.
+    for body in [&b"\x06abc"[..], b"", b"\x00", b"\xff", b"\x07\x01", b"\x18\x01", b"\x00\x01abc"] {
+        let mut payload = body.to_vec();
+        crate::rdb::payload::seal(&mut payload, 12);
+        let mut desk = Desk::new();
+        let reply = desk.command(&[b"restore", &b"k"[..], b"0", &payload]);
+        assert_eq!(String::from_utf8(reply).unwrap().trim_end(), FORMAT, "{body:?}");
+    }
+}
+
+#[test]
+fn restore_and_its_options() {
+    let line = |rest: &str| format!("restore k {}", rest.replace('A', A));
+    let rows: Vec<(String, &str)> = [
+        ("0 A", "+OK"),
+        ("0 A replace Replace", "+OK"),
+        ("5000 A replace", "+OK"),
+        ("1700000009000 A replace absttl", "+OK"),
+        ("9223372036854775807 A replace absttl", "+OK"),
+        ("0 A replace absttl", "+OK"),
+        ("1 A replace absttl", "+OK"),
+        ("1 A absttl", "+OK"),
+        ("0 A idletime 5 idletime 6", "+OK"),
+        ("9223372036854775807 A replace", "+OK"),
+        ("0 A freq 1 freq 255", "+OK"),
+    ]
+    .map(|(rest, reply)| (line(rest), reply))
+    .into();
+    let after = [
+        "@left k: never",
+        "@left k: never",
+        "@left k: 5000",
+        "@left k: 9000",
+        "pexpiretime k: :9223372036854775807",
+        "@left k: never",
+        "exists k: :0",
+        "exists k: :0",
+        "object idletime k: :6",
+        "exists k: :0",
+        "get k: $1 a",
+    ];
+    let mut desk = Desk::new();
+    for ((line, reply), after) in rows.iter().zip(after) {
+        assert_eq!(desk.run(line), *reply, "{line}");
+        let (question, answer) = after.split_once(": ").unwrap();
+        assert_eq!(desk.run(question), answer, "{line}");
+    }
+    // Each of them changed the key, but the one that came too late for none.
+    assert_eq!(desk.run("@changes"), "10");
+}
+
+#[test]
+fn restored_string_is_a_string() {
+    let mut desk = Desk::new();
+    for text in ["", "a", "12", "-129", "70000", "3000000000", "007", &"ab".repeat(5000)] {
+        desk.command(&["set", "s", text]);
+        let reply = desk.command(&["dump", "s"]);
+        let start = reply.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        let payload = &reply[start..reply.len() - 2];
+        desk.command(&[b"restore", &b"t"[..], b"0", payload, b"replace"]);
+        assert_eq!(desk.command(&["get", "t"]), desk.command(&["get", "s"]));
+        assert_eq!(desk.run("object encoding t"), desk.run("object encoding s"));
+    }
+}

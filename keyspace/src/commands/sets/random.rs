@@ -1,0 +1,187 @@
+//! Sets: members drawn at random, SPOP and SRANDMEMBER.
+
+use std::collections::HashSet;
+
+use crate::args::Args;
+use crate::exec::{DataRow, Exec};
+use crate::hash::Random;
+use crate::number::parse_i64;
+use crate::packed::Element;
+use crate::refusal::{Outcome, Refusal};
+use crate::reply::Reply;
+use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::store::Key;
+use crate::table::Place;
+use crate::types::kind::Kind;
+use crate::types::set::{Selection, Set};
+
+use super::{READ_KEY, SET, change};
+
+/// The rows of this sub-family.
+pub(super) static ROWS: &[DataRow] = &[
+    DataRow {
+        spec: CommandSpec {
+            name: "spop",
+            arity: -2,
+            flags: Flags::WRITE.and(Flags::FAST).and(Flags::VISITABLE),
+            keys: &[KeySpec {
+                flags: KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE),
+                first: 1,
+                last: 0,
+                step: 1,
+            }],
+            summary: "Removes members of a set at random and returns them.",
+            complexity: "O(1) without a count, else O(N) where N is the count",
+            syntax: "key [count@3.2.0]",
+            tips: &["nondeterministic_output"],
+            history: &[("3.2.0", "It takes a count.")],
+            ..SET
+        },
+        run: spop,
+    },
+    DataRow {
+        spec: CommandSpec {
+            name: "srandmember",
+            arity: -2,
+            // Not a visit: the reply may be any number of members.
+            flags: Flags::READONLY,
+            keys: READ_KEY,
+            summary: "Draws members of a set: one, some distinct ones, or with a negative count some of which may repeat.",
+            complexity: "O(1) without a count, else O(N) where N is the number of members that are returned",
+            syntax: "key [count@2.6.0]",
+            tips: &["nondeterministic_output"],
+            history: &[("2.6.0", "It takes a count.")],
+            ..SET
+        },
+        run: srandmember,
+    },
+];
+
+fn spop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let count = match args.len() {
+        2 => None,
+        3 => Some(pop_count(args.at(2))?),
+        _ => return Err(Refusal::Syntax),
+    };
+    let key = exec.first_key(args, 1);
+    let place = exec.write_as(&key, Kind::Set)?;
+    match (place, count) {
+        (None, None) => reply.null(),
+        (None, Some(_)) | (_, Some(0)) => reply.set(0),
+        (Some(place), None) => {
+            let mut random = exec.keyspace.random.clone();
+            change(exec, &key, place, |set| set.take(&mut random, &mut |member| reply.element(member)));
+            exec.keyspace.random = random;
+            exec.changed(1);
+        }
+        (Some(place), Some(count)) => pop_many(exec, &key, place, count, reply),
+    }
+    Ok(())
+}
+
+/// How many members SPOP is to take.
+fn pop_count(arg: &[u8]) -> Result<usize, Refusal> {
+    let count = parse_i64(arg).and_then(|count| usize::try_from(count).ok());
+    count.ok_or(Refusal::Text("ERR value is out of range, must be positive"))
+}
+
+/// Takes `count` members out of a set, at least one, or all if there are no more.
+fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut Reply) {
+    let set = Set::of(exec.entry(key, place));
+    let len = set.len();
+    reply.set(count.min(len));
+    if count >= len {
+        set.for_each(|member| reply.element(member));
+        exec.delete(key, place);
+    } else {
+        let mut random = exec.keyspace.random.clone();
+        let replaced =
+            change(exec, key, place, |set| set.take_many(count, &mut random, &mut |member| reply.element(member)));
+        exec.keyspace.random = random;
+        if let Some(object) = replaced {
+            exec.keyspace.drop_later(object);
+        }
+    }
+    exec.changed(count.min(len) as u64);
+}
+
+fn srandmember(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let count = match args.len() {
+        2 => None,
+        3 => Some(draw_count(args.at(2))?),
+        _ => return Err(Refusal::Syntax),
+    };
+    let key = exec.first_key(args, 1);
+    let place = exec.read_as(&key, Kind::Set)?;
+    let mut random = exec.keyspace.random.clone();
+    let set = place.map(|place| Set::of(exec.entry(&key, place)));
+    match (set, count) {
+        (None, None) => reply.null(),
+        (None, Some(_)) | (_, Some(0)) => reply.array(0),
+        (Some(set), None) => reply.element(one(set, &mut random)),
+        (Some(set), Some(count)) if count < 0 => {
+            draw(set, count.unsigned_abs(), &mut random, exec.keyspace.limits.reply_bytes_max, reply);
+        }
+        (Some(set), Some(count)) => {
+            draw_distinct(set, usize::try_from(count).unwrap_or(usize::MAX), &mut random, reply);
+        }
+    }
+    exec.keyspace.random = random;
+    Ok(())
+}
+
+/// How many members SRANDMEMBER is to draw; negative if they may repeat.
+fn draw_count(arg: &[u8]) -> Result<i64, Refusal> {
+    match parse_i64(arg).ok_or(Refusal::NotInteger)? {
+        i64::MIN => Err(Refusal::Text(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        )),
+        count => Ok(count),
+    }
+}
+
+/// A member of a stored set.
+#[inline]
+fn one<'a>(set: Set<'a>, random: &mut Random) -> Element<'a> {
+    set.sample(random).expect("no stored set is empty")
+}
+
+/// Replies with `count` members, any of them any number of times. The reply ends early once it is so long that the connection
+/// will be closed for it.
+fn draw(set: Set, count: u64, random: &mut Random, bytes_max: usize, reply: &mut Reply) {
+    reply.array(count as usize);
+    for _ in 0..count {
+        reply.element(one(set, random));
+        if reply.len() > bytes_max {
+            return;
+        }
+    }
+}
+
+/// Replies with `count` different members, or with all if there are fewer.
+fn draw_distinct(set: Set, count: usize, random: &mut Random, reply: &mut Reply) {
+    /// Above this part of a large set, one pass over all of it is cheaper than drawing until enough differ.
+    const PART: usize = 8;
+    let len = set.len();
+    reply.array(count.min(len));
+    if let Set::Large(members) = set
+        && count < len / PART
+    {
+        let mut drawn = HashSet::with_capacity(count);
+        while drawn.len() < count {
+            if let Some((name, _)) = members.sample(random)
+                && drawn.insert(name)
+            {
+                reply.bulk(name);
+            }
+        }
+        return;
+    }
+    let mut selection = Selection::new(count, len);
+    set.walk(|member| {
+        if selection.next(random) {
+            reply.element(member);
+        }
+        !selection.is_over()
+    });
+}

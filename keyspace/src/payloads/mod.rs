@@ -1,0 +1,147 @@
+//! Stored values as payloads: what DUMP writes of an entry, and the entry that RESTORE makes.
+//!
+//! A small collection is written in Redis's small form, so that redis-server keeps it small, too; how a restored one is kept
+//! depends on this server's limits alone. What `rdb` cannot see is refused here: a name that stands twice.
+
+mod distinct;
+mod scores;
+mod set;
+
+use evict::access::AccessBits;
+
+use crate::entry::{Entry, Form, Kind};
+use crate::hash::KeyHasher;
+use crate::intset::IntSet;
+use crate::limits::{DataLimits, NodeLimit};
+use crate::packed::{Element, Packed};
+use crate::rdb::list::ListWriter;
+use crate::rdb::object_type::ObjectType;
+use crate::rdb::payload::{self, BadPayload};
+use crate::rdb::reader::Reader;
+use crate::rdb::writer::push_string;
+use crate::rdb::{self, Corrupt, hash, sorted_set};
+use crate::types::list::ListMut;
+use crate::types::nodes::End;
+use crate::types::{self, Object, scored};
+
+use distinct::Distinct;
+use scores::Scores;
+
+/// The payload of an entry's value: no deadline, no access bits.
+pub fn dump(entry: &Entry) -> Vec<u8> {
+    payload::build(|out| write(entry, out))
+}
+
+/// Appends an entry's value in Redis's encoding. Returns its type.
+pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
+    match entry.object() {
+        Some(Object::List(nodes)) => return write_list(nodes.nodes(), out),
+        Some(Object::Hash(fields)) => {
+            let pairs = fields.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
+            return hash::write(out, fields.len() as u64, pairs);
+        }
+        Some(Object::Set(fields)) => {
+            return rdb::set::write(
+                out,
+                fields.len() as u64,
+                fields.iter().map(|(member, _)| Element::of(member)),
+            );
+        }
+        Some(Object::SortedSet(set)) => {
+            let pairs = set.descending(set.len()).map(|(member, score)| (Element::Bytes(member), score));
+            return sorted_set::write(out, set.len() as u64, pairs);
+        }
+        None => {}
+    }
+    let bytes = entry.value();
+    match (entry.kind(), entry.form()) {
+        (Kind::List, _) => write_list([Packed::new(bytes)].into_iter(), out),
+        (Kind::Hash, _) => {
+            let packed = Packed::new(bytes);
+            hash::write_small(out, packed.len() as u64 / 2, packed.pairs())
+        }
+        (Kind::Set, Some(Form::IntSet)) => rdb::set::write_integers(out, IntSet::new(bytes).iter()),
+        (Kind::Set, _) => {
+            let packed = Packed::new(bytes);
+            rdb::set::write(out, packed.len() as u64, packed.iter())
+        }
+        (Kind::SortedSet, _) => {
+            let packed = Packed::new(bytes);
+            let pairs = scored::pairs(&packed);
+            sorted_set::write_small(out, packed.len() as u64 / 2, pairs)
+        }
+        _ => {
+            push_string(out, bytes);
+            ObjectType::String
+        }
+    }
+}
+
+fn write_list<'a>(nodes: impl Iterator<Item = Packed<'a>>, out: &mut Vec<u8>) -> ObjectType {
+    let mut writer = ListWriter::default();
+    nodes.for_each(|node| node.iter().for_each(|item| writer.push(item)));
+    writer.finish(out)
+}
+
+/// What a restored value needs of its place.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The key that it will have.
+    pub key: &'a [u8],
+    /// The entry's access bits.
+    pub access: AccessBits,
+    /// The keyspace's hasher.
+    pub hasher: &'a KeyHasher,
+    /// The limits within which collections are kept small.
+    pub limits: &'a DataLimits,
+}
+
+/// The entry that a payload describes, without a deadline.
+pub fn restore(payload: &[u8], place: Place<'_>) -> Result<Entry, BadPayload> {
+    let (object_type, mut reader) = payload::open(payload)?;
+    let entry = read(object_type, &mut reader, place).map_err(BadPayload::Value)?;
+    match reader.remaining() {
+        0 => Ok(entry),
+        _ => Err(BadPayload::Value(Corrupt("bytes behind the value"))),
+    }
+}
+
+/// Reads a value of this type.
+pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) -> Result<Entry, Corrupt> {
+    match object_type {
+        ObjectType::String => {
+            let string = reader.string()?;
+            let mut digits = itoa::Buffer::new();
+            Ok(Entry::new(place.key, string.element().text(&mut digits), None, place.access))
+        }
+        ObjectType::Hash(form) => {
+            let mut fields = Distinct::new(Kind::Hash, place.limits.hash, place.hasher);
+            hash::read(form, reader, |field, value| fields.add(field, Some(value)))?;
+            Ok(fields.finish(place))
+        }
+        ObjectType::Set(form) => {
+            let mut members = set::SetBuilder::new(place);
+            rdb::set::read(form, reader, |member| members.add(member))?;
+            members.finish(place)
+        }
+        ObjectType::SortedSet(form) => {
+            let mut members = Scores::new(place);
+            sorted_set::read(form, reader, |member, score| members.add(member, score))?;
+            Ok(members.finish())
+        }
+        ObjectType::List(form) => {
+            let mut entry = types::list::empty(place.key, place.access);
+            let limit = NodeLimit::of(place.limits.list_node);
+            rdb::list::read(form, reader, |item| {
+                let mut digits = itoa::Buffer::new();
+                ListMut::of(&mut entry, limit).push(End::Tail, [item.text(&mut digits)].into_iter());
+                Ok(())
+            })?;
+            Ok(entry)
+        }
+        ObjectType::Stream(_) => Err(Corrupt("a type that is not kept")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

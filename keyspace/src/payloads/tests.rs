@@ -1,0 +1,162 @@
+//! Stored values become payloads and come back the same, and a payload's mistakes that only a collection shows are found.
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+use super::*;
+use crate::digest::Digest;
+use crate::limits::PackedLimits;
+
+fn hasher() -> KeyHasher {
+    KeyHasher::new([1, 2, 3, 4])
+}
+
+/// Limits that a hash or set of a few elements passes.
+fn limits(entries: usize, value_bytes: usize) -> DataLimits {
+    let packed = PackedLimits { entries, value_bytes };
+    DataLimits { hash: packed, set: packed, intset_entries: entries, ..DataLimits::default() }
+}
+
+/// What `write` makes, restored within `limits`.
+fn restored(limits: &DataLimits, write: impl FnOnce(&mut Vec<u8>) -> ObjectType) -> Result<Entry, BadPayload> {
+    let payload = payload::build(write);
+    restore(&payload, Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits })
+}
+
+/// Names and values: integers, short and long words.
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        (-300i64..300).prop_map(|number| number.to_string().into_bytes()),
+        any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+        vec(b'a'..b'd', 0..4),
+        vec(any::<u8>(), 0..40),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn hashes_in_either_form(fields in btree_map(texts(), texts(), 1..150), entries in 0usize..150, value_bytes in 2usize..40) {
+        let limits = limits(entries, value_bytes);
+        let pairs = fields.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
+        let longest = fields.iter().map(|(field, value)| field.len().max(value.len())).max().unwrap_or(0);
+        let first = restored(&limits, |out| hash::write(out, fields.len() as u64, pairs)).unwrap();
+        prop_assert_eq!(first.is_large(), fields.len() > entries || longest > value_bytes);
+        let second = restore(&dump(&first), Place {
+            key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &DataLimits::default(),
+        }).unwrap();
+        prop_assert!(!second.is_large());
+        prop_assert_eq!(Digest::of_value(&first), Digest::of_value(&second));
+        prop_assert_eq!(dump(&second), dump(&restore(&dump(&second), Place {
+            key: b"other", access: AccessBits::default(), hasher: &hasher(), limits: &DataLimits::default(),
+        }).unwrap()));
+        let kept: std::collections::BTreeMap<Vec<u8>, Vec<u8>> =
+            Packed::new(second.value()).pairs().map(|(field, value)| (field.to_vec(), value.to_vec())).collect();
+        prop_assert_eq!(kept, fields);
+    }
+
+    #[test]
+    fn sets_in_every_form(
+        mut members in proptest::collection::btree_set(texts(), 1..150),
+        only_integers: bool,
+        entries in 0usize..150,
+        value_bytes in 2usize..40,
+    ) {
+        if only_integers {
+            members.retain(|member| Element::of(member).as_int().is_some());
+            members.insert(b"0".into());
+        }
+        let limits = limits(entries, value_bytes);
+        let elements = || members.iter().map(|member| Element::of(member));
+        let entry = restored(&limits, |out| crate::rdb::set::write(out, members.len() as u64, elements())).unwrap();
+        let longest = members.iter().map(Vec::len).max().unwrap_or(0);
+        let integers = elements().all(|member| member.as_int().is_some());
+        let form = match members.len() <= entries {
+            true if integers => Form::IntSet,
+            true if longest <= value_bytes => Form::Packed,
+            _ => Form::Large,
+        };
+        prop_assert_eq!(entry.form(), Some(form));
+        let again = restore(&dump(&entry), Place {
+            key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits,
+        }).unwrap();
+        prop_assert_eq!(Digest::of_value(&entry), Digest::of_value(&again));
+        prop_assert_eq!(again.form(), Some(form));
+        let mut digest = Digest::default();
+        digest.append(&2u32.to_be_bytes());
+        members.iter().for_each(|member| digest.add(member));
+        prop_assert_eq!(Digest::of_value(&entry), digest);
+    }
+}
+
+#[test]
+fn names_that_stand_twice_are_refused() {
+    for count in [2usize, 3, 60, 70, 200, 1000] {
+        for limits in [limits(0, 0), limits(100, 64), limits(5000, 64), DataLimits::default()] {
+            let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
+            let twice =
+                |repeated: &str| names.iter().map(String::as_str).chain([repeated]).map(str::to_owned).collect();
+            for repeated in ["n0", &format!("n{}", count - 1)] {
+                let names: Vec<String> = twice(repeated);
+                let fields = names.iter().map(|name| (Element::of(name.as_bytes()), Element::Int(1)));
+                let members = names.iter().map(|name| Element::of(name.as_bytes()));
+                let hash = restored(&limits, |out| hash::write(out, names.len() as u64, fields));
+                let set = restored(&limits, |out| crate::rdb::set::write(out, names.len() as u64, members));
+                assert!(matches!((hash.err(), set.err()), (Some(BadPayload::Value(_)), Some(BadPayload::Value(_)))));
+            }
+            let integers = (0..count as i64).chain([7 % count as i64]);
+            let set =
+                restored(&limits, |out| crate::rdb::set::write(out, count as u64 + 1, integers.map(Element::Int)));
+            assert!(set.is_err(), "{count}");
+        }
+    }
+}
+
+#[test]
+fn many_fields_are_restored_in_proportional_time() {
+    // Within limits that would keep all of them packed, a walk per field would take minutes.
+    let limits = limits(1 << 30, 64);
+    let count = 200_000;
+    let fields = (0..count).map(|at| (Element::Int(at), Element::Int(1)));
+    let entry = restored(&limits, |out| hash::write(out, count as u64, fields)).unwrap();
+    assert_eq!(Packed::new(entry.value()).len(), 2 * count as usize);
+}
+
+proptest! {
+    #[test]
+    fn sorted_sets_in_either_form(
+        members in btree_map(texts(), any::<f64>().prop_filter("no NaN", |score| !score.is_nan()), 1..200),
+        entries in 0usize..200,
+        value_bytes in 2usize..40,
+        shuffled: u64,
+    ) {
+        let packed = PackedLimits { entries, value_bytes };
+        let limits = DataLimits { sorted_set: packed, ..DataLimits::default() };
+        let mut pairs: Vec<(&Vec<u8>, f64)> = members.iter().map(|(member, score)| (member, *score)).collect();
+        pairs.sort_by_key(|(member, _)| member.iter().fold(shuffled, |sum, byte| (sum ^ *byte as u64).wrapping_mul(31)));
+        let elements = pairs.iter().map(|(member, score)| (Element::of(member), *score));
+        let entry = restored(&limits, |out| sorted_set::write(out, members.len() as u64, elements)).unwrap();
+        let longest = members.keys().map(Vec::len).max().unwrap_or(0);
+        prop_assert_eq!(entry.is_large(), members.len() > entries || longest > value_bytes);
+        // Whatever the payload's order was, the set is in its own.
+        let mut kept = Vec::new();
+        scored::Scored::of(&entry).for_each(|member, score| kept.push((score, member.to_vec())));
+        prop_assert!(kept.is_sorted_by(|a, b| a.partial_cmp(b).is_some_and(|order| order.is_lt())));
+        prop_assert_eq!(kept.len(), members.len());
+        prop_assert!(kept.iter().all(|(score, member)| members[member].to_bits() == score.to_bits()));
+        let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits };
+        let again = restore(&dump(&entry), place).unwrap();
+        prop_assert_eq!(Digest::of_value(&entry), Digest::of_value(&again));
+        prop_assert_eq!(entry.is_large(), again.is_large());
+    }
+}
+
+#[test]
+fn members_that_stand_twice_are_refused() {
+    for count in [1i64, 2, 60, 70, 200] {
+        for repeated in [0, count - 1] {
+            let members = (0..count).chain([repeated]).map(|at| (Element::Int(at), at as f64));
+            let set = restored(&DataLimits::default(), |out| sorted_set::write(out, count as u64 + 1, members));
+            assert!(set.is_err(), "{count}");
+        }
+    }
+}

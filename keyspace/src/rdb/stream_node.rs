@@ -1,0 +1,203 @@
+//! The node of a stream: one listpack of entries that share a base id and, where they can, their fields' names.
+//!
+//! ```text
+//! live entries, deleted entries, n, n field names, 0               all of them elements
+//!
+//! each entry: flags, ms - base ms, seq - base seq, then
+//!   with SAME_FIELDS: n values
+//!   else: m, m times field and value
+//! and last the number of its elements before this one
+//! ```
+
+use super::Corrupt;
+use super::element::Element;
+use super::listpack::{Elements, ListpackWriter};
+use super::stream::{EntryId, StreamSink};
+
+/// The entry is deleted.
+const DELETED: i64 = 1;
+/// The entry's fields are the node's.
+const SAME_FIELDS: i64 = 2;
+
+/// Reads the node at `base`: the sink is handed the entries that are not deleted, in ascending order and all above `last`,
+/// which becomes the last of them. Returns how many there were.
+pub(super) fn read(
+    base: EntryId,
+    listpack: &[u8],
+    last: &mut Option<EntryId>,
+    sink: &mut impl StreamSink,
+) -> Result<u64, Corrupt> {
+    let mut elements = Elements::of(listpack)?;
+    let (live, deleted) = (elements.unsigned()?, elements.unsigned()?);
+    let width = elements.unsigned()?;
+    let names = Names { elements: elements.clone(), left: width };
+    for _ in 0..width {
+        elements.one()?;
+    }
+    if elements.integer()? != 0 {
+        return Err(Corrupt("a stream's node has no end of its field names"));
+    }
+    if live > 0 {
+        if last.is_some_and(|last| last >= base) {
+            return Err(Corrupt("a stream's nodes are not in order"));
+        }
+        sink.node(base, names.clone())?;
+    }
+    let (mut live_left, mut deleted_left) = (live, deleted);
+    while let Some(flags) = elements.next() {
+        let flags = flags?.as_int().ok_or(Corrupt("an entry's flags are not an integer"))?;
+        if flags & !(DELETED | SAME_FIELDS) != 0 {
+            return Err(Corrupt("an entry's flags are unknown"));
+        }
+        // A difference is told modulo 2^64: both sides are unsigned.
+        let ms = base.ms.wrapping_add(elements.integer()? as u64);
+        let id = EntryId { ms, seq: base.seq.wrapping_add(elements.integer()? as u64) };
+        let fields;
+        (fields, elements) = read_fields(elements, (flags & SAME_FIELDS != 0).then_some(&names))?;
+        let left = if flags & DELETED == 0 { &mut live_left } else { &mut deleted_left };
+        *left = left.checked_sub(1).ok_or(Corrupt("a stream's node has more entries than announced"))?;
+        if flags & DELETED == 0 {
+            // Redis can set a stream's last id back behind entries that are deleted, so those may be out of order.
+            if id < base || last.replace(id).is_some_and(|last| last >= id) {
+                return Err(Corrupt("a stream's entries are not in order"));
+            }
+            sink.entry(id, fields)?;
+        }
+    }
+    if live_left != 0 || deleted_left != 0 {
+        return Err(Corrupt("a stream's node has fewer entries than announced"));
+    }
+    Ok(live)
+}
+
+/// The fields of an entry that goes on at `elements`, checked to the last, and what follows the entry.
+fn read_fields<'a>(
+    mut elements: Elements<'a>,
+    names: Option<&Names<'a>>,
+) -> Result<(Fields<'a>, Elements<'a>), Corrupt> {
+    let count = match names {
+        Some(names) => names.left,
+        None => elements.unsigned()?,
+    };
+    if count == 0 {
+        return Err(Corrupt("an entry without fields"));
+    }
+    let fields = Fields { names: names.cloned(), elements, left: count };
+    let mut rest = fields.clone();
+    for field in &mut rest {
+        field?;
+    }
+    // Flags and the two parts of the id, then the values, or a number and pairs.
+    let expected =
+        if names.is_some() { count.checked_add(3) } else { count.checked_mul(2).and_then(|n| n.checked_add(4)) };
+    if Some(rest.elements.unsigned()?) != expected {
+        return Err(Corrupt("an entry's two lengths differ"));
+    }
+    Ok((fields, rest.elements))
+}
+
+/// Names of the fields that a node's entries share.
+#[derive(Clone, Debug)]
+pub struct Names<'a> {
+    elements: Elements<'a>,
+    left: u64,
+}
+
+impl<'a> Iterator for Names<'a> {
+    type Item = Result<Element<'a>, Corrupt>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.elements.one())
+    }
+}
+
+/// The fields of an entry with their values.
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    /// The node's names, if they are this entry's.
+    names: Option<Names<'a>>,
+    elements: Elements<'a>,
+    left: u64,
+}
+
+impl Fields<'_> {
+    /// How many fields there are, those that were taken left out.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Whether the names are those of the node.
+    pub fn same_names(&self) -> bool {
+        self.names.is_some()
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(Element<'a>, Element<'a>), Corrupt>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let name = match &mut self.names {
+            Some(names) => names.next().unwrap_or(Err(Corrupt("a field without name"))),
+            None => self.elements.one(),
+        };
+        let pair = name.and_then(|name| Ok((name, self.elements.one()?)));
+        if pair.is_err() {
+            self.left = 0;
+        }
+        Some(pair)
+    }
+}
+
+/// A node in the making.
+#[derive(Clone, Debug)]
+pub(super) struct NodeWriter<'a> {
+    base: EntryId,
+    names: Vec<Element<'a>>,
+    live: u64,
+    /// Everything behind the node's names.
+    body: ListpackWriter,
+}
+
+impl<'a> NodeWriter<'a> {
+    pub(super) fn new(base: EntryId, names: impl Iterator<Item = Element<'a>>) -> Self {
+        NodeWriter { base, names: names.collect(), live: 0, body: ListpackWriter::default() }
+    }
+
+    /// Appends an entry above all before it.
+    pub(super) fn entry<'f>(&mut self, id: EntryId, fields: impl Iterator<Item = (Element<'f>, Element<'f>)> + Clone) {
+        let same = fields.clone().map(|(name, _)| name).eq(self.names.iter().copied());
+        let mut elements = 0;
+        let mut put = |element| {
+            self.body.push(element);
+            elements += 1;
+        };
+        put(Element::Int(if same { SAME_FIELDS } else { 0 }));
+        put(Element::Int(id.ms.wrapping_sub(self.base.ms) as i64));
+        put(Element::Int(id.seq.wrapping_sub(self.base.seq) as i64));
+        if !same {
+            put(Element::Int(fields.clone().count() as i64));
+        }
+        for (name, value) in fields {
+            if !same {
+                put(name);
+            }
+            put(value);
+        }
+        self.body.push(Element::Int(elements));
+        self.live += 1;
+    }
+
+    /// Id and listpack of the node, if it holds anything.
+    pub(super) fn finish(self) -> Option<(EntryId, Vec<u8>)> {
+        let mut listpack = ListpackWriter::default();
+        listpack.push(Element::Int(self.live as i64));
+        listpack.push(Element::Int(0));
+        listpack.push(Element::Int(self.names.len() as i64));
+        self.names.iter().for_each(|name| listpack.push(*name));
+        listpack.push(Element::Int(0));
+        listpack.append(self.body);
+        (self.live > 0).then(|| (self.base, listpack.finish()))
+    }
+}

@@ -1,0 +1,504 @@
+//! The structure of a large list: packed nodes, some hundred to a chunk, chunks in a deque.
+//!
+//! A node is a packed collection within the limit of the settings, or one item that is larger by itself. Items enter and leave at
+//! both ends in constant time: only the outermost node is edited, and it has room at both of its ends (`Gapped`). An index is
+//! found by the counts of chunks, then of nodes, then by walking in one node. Nothing here moves more than a chunk's nodes or, one
+//! time in thousands of nodes, the deque of chunks: for ten million items in nodes of one each that is 800 KB.
+
+use std::collections::VecDeque;
+
+use crate::limits::NodeLimit;
+use crate::packed::{self, ByteStore, Element, Encoded, Gapped, Offset, Packed, PackedMut};
+
+/// The most nodes of a chunk. Few in tests, which are to have many chunks.
+const CHUNK_NODES_MAX: usize = if cfg!(test) { 8 } else { 512 };
+
+/// Bytes of a node that count as much as one element when it is freed.
+const FREED_BYTES: usize = 4096;
+
+/// An end of a list, or the direction from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The first item: left.
+    Head,
+    /// The last item: right.
+    Tail,
+}
+
+/// Some items one behind the other.
+#[derive(Debug)]
+struct Node {
+    bytes: Gapped,
+    items: usize,
+}
+
+impl Node {
+    fn new(bytes: Vec<u8>) -> Node {
+        let items = Packed::new(&bytes).len();
+        Node { bytes: Gapped::new(bytes), items }
+    }
+
+    #[inline]
+    fn packed(&self) -> Packed<'_> {
+        Packed::new(self.bytes.bytes())
+    }
+
+    /// True if one more item keeps to the limit.
+    #[inline]
+    fn has_room(&self, item: &Encoded, limit: NodeLimit) -> bool {
+        limit.allows(self.bytes.len() + item.stored_len(), self.items + 1)
+    }
+}
+
+/// A run of nodes.
+#[derive(Debug, Default)]
+struct Chunk {
+    nodes: VecDeque<Node>,
+    items: usize,
+}
+
+impl Chunk {
+    fn heap_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+    }
+
+    #[inline]
+    fn end(&self, end: End) -> usize {
+        if end == End::Head { 0 } else { self.nodes.len() - 1 }
+    }
+}
+
+/// Where an item stands: its chunk, its node there, its index there.
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    chunk: usize,
+    node: usize,
+    index: usize,
+}
+
+/// The nodes of one large list. None of its chunks and nodes is empty.
+#[derive(Debug, Default)]
+pub struct Nodes {
+    chunks: VecDeque<Chunk>,
+    items: usize,
+    /// Bytes of the nodes, and of the chunks' own.
+    bytes: usize,
+}
+
+impl Nodes {
+    /// A list of what a packed one holds.
+    pub fn of(packed: Packed) -> Nodes {
+        let mut nodes = Nodes::default();
+        if !packed.is_empty() {
+            nodes.add_node(0, 0, Node::new(packed.bytes().to_vec()));
+        }
+        nodes
+    }
+
+    /// Number of items.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.items
+    }
+
+    /// True without items.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.items == 0
+    }
+
+    /// Bytes on the heap. O(1).
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes + self.chunks.capacity() * size_of::<Chunk>()
+    }
+
+    /// Number of nodes. O(chunks).
+    pub fn node_count(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.nodes.len()).sum()
+    }
+
+    /// The only node, if there is only one.
+    pub fn only_node(&self) -> Option<Packed<'_>> {
+        let mut nodes = self.nodes();
+        nodes.next().filter(|_| nodes.next().is_none())
+    }
+
+    /// All nodes, in order.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Packed<'_>> {
+        self.chunks.iter().flat_map(|chunk| chunk.nodes.iter()).map(Node::packed)
+    }
+
+    /// The nodes from that on which holds the item at `index`, and the item's index there. O(chunks).
+    pub fn nodes_from(&self, index: usize) -> (impl Iterator<Item = Packed<'_>>, usize) {
+        let spot = self.seek(index);
+        let first = self.chunks.get(spot.chunk).into_iter().flat_map(move |chunk| chunk.nodes.range(spot.node..));
+        let rest = self.chunks.range((spot.chunk + 1).min(self.chunks.len())..).flat_map(|chunk| chunk.nodes.iter());
+        (first.chain(rest).map(Node::packed), spot.index)
+    }
+
+    /// The item at an index. O(chunks + items of a node).
+    pub fn get(&self, index: usize) -> Option<Element<'_>> {
+        if index >= self.items {
+            return None;
+        }
+        let spot = self.seek(index);
+        let packed = self.chunks[spot.chunk].nodes[spot.node].packed();
+        Some(packed.get(place(&packed, spot.index)))
+    }
+
+    /// Where the item at `index` stands, from the nearer end. Behind the last item: in no chunk.
+    fn seek(&self, index: usize) -> Spot {
+        let (chunk, index) = seek(&self.chunks, |chunk| chunk.items, self.items, index);
+        match self.chunks.get(chunk) {
+            None => Spot { chunk, node: 0, index },
+            Some(found) => {
+                let (node, index) = seek(&found.nodes, |node| node.items, found.items, index);
+                Spot { chunk, node, index }
+            }
+        }
+    }
+
+    /// Adds an item at an end.
+    #[inline]
+    pub fn push(&mut self, end: End, item: &Encoded, limit: NodeLimit) {
+        let outer = match end {
+            End::Head => self.chunks.front().and_then(|chunk| chunk.nodes.front()),
+            End::Tail => self.chunks.back().and_then(|chunk| chunk.nodes.back()),
+        };
+        if !outer.is_some_and(|node| node.has_room(item, limit)) {
+            return self.push_node(end, item);
+        }
+        let chunk = if end == End::Head { 0 } else { self.chunks.len() - 1 };
+        let node = self.chunks[chunk].end(end);
+        self.edit(chunk, node, |packed| match end {
+            End::Head => packed.push_front(std::slice::from_ref(item)),
+            End::Tail => packed.push_back(std::slice::from_ref(item)),
+        });
+    }
+
+    /// Adds a node with an item at an end. The node that was there before keeps no room to grow in.
+    fn push_node(&mut self, end: End, item: &Encoded) {
+        let chunk = if end == End::Head { 0 } else { self.chunks.len().saturating_sub(1) };
+        let mut at = 0;
+        if let Some(outer) = self.chunks.get_mut(chunk) {
+            let node = outer.end(end);
+            let bytes = &mut outer.nodes[node].bytes;
+            let before = bytes.capacity();
+            bytes.trim();
+            self.bytes -= before - bytes.capacity();
+            at = if end == End::Head { 0 } else { outer.nodes.len() };
+        }
+        self.add_node(chunk, at, node_with(item));
+    }
+
+    /// Puts a node in a chunk at `at`. A full chunk is divided; one that grows at an end of the list begins another.
+    fn add_node(&mut self, mut chunk: usize, mut at: usize, node: Node) {
+        let full = self.chunks.get(chunk).is_none_or(|chunk| chunk.nodes.len() == CHUNK_NODES_MAX);
+        if full {
+            match at {
+                0 if chunk == 0 => self.chunks.push_front(Chunk::default()),
+                CHUNK_NODES_MAX if chunk + 1 == self.chunks.len() => {
+                    self.chunks.push_back(Chunk::default());
+                    (chunk, at) = (chunk + 1, 0);
+                }
+                _ => {
+                    self.divide(chunk);
+                    let half = self.chunks[chunk].nodes.len();
+                    if at > half {
+                        (chunk, at) = (chunk + 1, at - half);
+                    }
+                }
+            }
+        }
+        let chunk = &mut self.chunks[chunk];
+        self.bytes -= chunk.heap_bytes();
+        self.bytes += node.bytes.capacity();
+        self.items += node.items;
+        chunk.items += node.items;
+        chunk.nodes.insert(at, node);
+        self.bytes += chunk.heap_bytes();
+    }
+
+    /// Makes two chunks of one.
+    fn divide(&mut self, chunk: usize) {
+        let first = &mut self.chunks[chunk];
+        let nodes = first.nodes.split_off(first.nodes.len() / 2);
+        let items = nodes.iter().map(|node| node.items).sum();
+        first.items -= items;
+        let second = Chunk { nodes, items };
+        self.bytes += second.heap_bytes();
+        self.chunks.insert(chunk + 1, second);
+    }
+
+    /// Edits a node, which may become empty: then the caller removes it.
+    #[inline]
+    fn edit<R>(&mut self, chunk: usize, node: usize, edit: impl FnOnce(&mut PackedMut<Gapped>) -> R) -> R {
+        let chunk = &mut self.chunks[chunk];
+        let node = &mut chunk.nodes[node];
+        let (bytes, items) = (node.bytes.capacity(), node.items);
+        let mut packed = PackedMut::new(&mut node.bytes);
+        let result = edit(&mut packed);
+        node.items = packed.as_packed().len();
+        self.bytes = self.bytes - bytes + node.bytes.capacity();
+        self.items = self.items - items + node.items;
+        chunk.items = chunk.items - items + node.items;
+        result
+    }
+
+    /// Takes out a node, and its chunk with the last one.
+    fn take_node(&mut self, chunk: usize, node: usize) {
+        let shrunk = &mut self.chunks[chunk];
+        let before = shrunk.heap_bytes();
+        let Some(gone) = shrunk.nodes.remove(node) else { return };
+        shrink(&mut shrunk.nodes);
+        shrunk.items -= gone.items;
+        self.items -= gone.items;
+        self.bytes = self.bytes - before - gone.bytes.capacity() + shrunk.heap_bytes();
+        if shrunk.nodes.is_empty() {
+            self.bytes -= shrunk.heap_bytes();
+            self.chunks.remove(chunk);
+            shrink(&mut self.chunks);
+        }
+    }
+
+    /// Takes out `count` items at an end. Whole chunks among them are not freed but returned, in a list of their own: freeing them
+    /// takes as long as they are large.
+    pub fn remove(&mut self, end: End, mut count: usize) -> Nodes {
+        let mut gone = Nodes::default();
+        while count > 0 && !self.chunks.is_empty() {
+            let chunk = if end == End::Head { 0 } else { self.chunks.len() - 1 };
+            let node = self.chunks[chunk].end(end);
+            let items = self.chunks[chunk].nodes[node].items;
+            if self.chunks[chunk].nodes.len() == CHUNK_NODES_MAX && self.chunks[chunk].items <= count {
+                count -= self.chunks[chunk].items;
+                self.hand_over(end, &mut gone);
+            } else if items <= count {
+                count -= items;
+                self.take_node(chunk, node);
+            } else {
+                self.edit(chunk, node, |packed| remove_at_end(packed, end, items, count));
+                break;
+            }
+        }
+        gone
+    }
+
+    /// Gives the chunk at an end to another list.
+    fn hand_over(&mut self, end: End, gone: &mut Nodes) {
+        let chunk = match end {
+            End::Head => self.chunks.pop_front(),
+            End::Tail => self.chunks.pop_back(),
+        };
+        shrink(&mut self.chunks);
+        let Some(chunk) = chunk else { return };
+        let bytes = chunk.heap_bytes() + chunk.nodes.iter().map(|node| node.bytes.capacity()).sum::<usize>();
+        self.bytes -= bytes;
+        self.items -= chunk.items;
+        gone.bytes += bytes;
+        gone.items += chunk.items;
+        gone.chunks.push_back(chunk);
+    }
+
+    /// Takes out the item at an index.
+    fn remove_at(&mut self, index: usize) {
+        let spot = self.seek(index);
+        self.edit(spot.chunk, spot.node, |packed| packed.remove(place(&packed.as_packed(), spot.index), 1));
+        if self.chunks[spot.chunk].nodes[spot.node].items == 0 {
+            self.take_node(spot.chunk, spot.node);
+        }
+    }
+
+    /// Puts an item before that at `index`, or behind the last.
+    pub fn insert(&mut self, index: usize, item: &Encoded, limit: NodeLimit) {
+        if index == 0 || index >= self.items {
+            return self.push(if index == 0 { End::Head } else { End::Tail }, item, limit);
+        }
+        let Spot { chunk, node, index: inside } = self.seek(index);
+        let nodes = &self.chunks[chunk].nodes;
+        if nodes[node].has_room(item, limit) {
+            let item = std::slice::from_ref(item);
+            return self.edit(chunk, node, |packed| packed.insert(place(&packed.as_packed(), inside), item));
+        }
+        if inside > 0 {
+            let count = nodes[node].items - inside;
+            let tail = self.edit(chunk, node, |packed| packed.split_off(place(&packed.as_packed(), inside), count));
+            self.add_node(chunk, node + 1, Node::new(tail));
+            // The index is a node's first now, so this ends one call deeper.
+            return self.insert(index, item, limit);
+        }
+        match node.checked_sub(1).filter(|&before| nodes[before].has_room(item, limit)) {
+            Some(before) => self.edit(chunk, before, |packed| packed.push_back(std::slice::from_ref(item))),
+            None => self.add_node(chunk, node, node_with(item)),
+        }
+    }
+
+    /// Puts an item in the place of that at `index`, which is there.
+    pub fn set(&mut self, index: usize, item: &Encoded, limit: NodeLimit) {
+        let spot = self.seek(index);
+        let node = &self.chunks[spot.chunk].nodes[spot.node];
+        let packed = node.packed();
+        let old = Encoded::element(packed.get(place(&packed, spot.index))).stored_len();
+        let bytes = node.bytes.len() - old + item.stored_len();
+        if node.items == 1 || limit.allows(bytes, 0) {
+            return self.edit(spot.chunk, spot.node, |packed| packed.set(place(&packed.as_packed(), spot.index), item));
+        }
+        self.insert(index, item, limit);
+        self.remove_at(index + 1);
+    }
+
+    /// Takes out the items that equal `item`, at most `count` of them, the first ones from `end` on. Returns how many. O(n).
+    pub fn remove_equal(&mut self, end: End, item: &Encoded, count: usize) -> usize {
+        let (mut left, mut emptied) = (count, false);
+        for step in 0..self.chunks.len() {
+            let chunk = step_from(end, step, self.chunks.len());
+            let (bytes, nodes) = (self.chunks[chunk].heap_bytes(), self.chunks[chunk].nodes.len());
+            let mut node_emptied = false;
+            for step in 0..nodes {
+                if left == 0 {
+                    break;
+                }
+                let node = step_from(end, step, nodes);
+                let places = equal_to(&self.chunks[chunk].nodes[node].packed(), end, item, left);
+                if !places.is_empty() {
+                    left -= places.len();
+                    self.edit(chunk, node, |packed| packed.remove_each(&places));
+                    node_emptied |= self.chunks[chunk].nodes[node].items == 0;
+                }
+            }
+            if node_emptied {
+                let chunk = &mut self.chunks[chunk];
+                let freed = chunk.nodes.iter().filter(|node| node.items == 0).map(|node| node.bytes.capacity());
+                self.bytes -= freed.sum::<usize>();
+                chunk.nodes.retain(|node| node.items > 0);
+                if chunk.nodes.is_empty() {
+                    self.bytes -= bytes;
+                    chunk.nodes = VecDeque::new();
+                    emptied = true;
+                }
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        if emptied {
+            self.chunks.retain(|chunk| chunk.items > 0);
+            shrink(&mut self.chunks);
+        }
+        count - left
+    }
+
+    /// Frees some nodes, until they weigh as much as `elements` of them. Returns what they weigh: fewer when nothing is left.
+    pub(super) fn free_piece(&mut self, elements: usize) -> usize {
+        let mut freed = 0;
+        while freed < elements {
+            let Some(chunk) = self.chunks.back_mut() else { break };
+            match chunk.nodes.pop_back() {
+                Some(node) => freed += 1 + node.bytes.capacity() / FREED_BYTES,
+                None => drop(self.chunks.pop_back()),
+            }
+        }
+        freed
+    }
+
+    /// A copy with all items. O(n).
+    pub(super) fn duplicate(&self) -> Nodes {
+        let mut copy = Nodes::default();
+        for node in self.nodes() {
+            let last = copy.chunks.len().saturating_sub(1);
+            let at = copy.chunks.back().map_or(0, |chunk| chunk.nodes.len());
+            copy.add_node(last, at, Node::new(node.bytes().to_vec()));
+        }
+        copy
+    }
+}
+
+/// A node of one item, without room: nothing is added to one that is large by itself.
+fn node_with(item: &Encoded) -> Node {
+    let mut bytes = Vec::with_capacity(packed::EMPTY.len() + item.stored_len());
+    bytes.extend_from_slice(packed::EMPTY);
+    PackedMut::new(&mut bytes).push_back(std::slice::from_ref(item));
+    Node { bytes: Gapped::new(bytes), items: 1 }
+}
+
+/// Gives back what a deque needs no more: its capacity stays within 8 and four times its length.
+fn shrink<T>(deque: &mut VecDeque<T>) {
+    if deque.capacity() > 4 * deque.len() + 8 {
+        deque.shrink_to(2 * deque.len());
+    }
+}
+
+/// Which of the parts of something that counts `total` holds `index`, and the index there, from the nearer end.
+fn seek<T>(parts: &VecDeque<T>, count: impl Fn(&T) -> usize, total: usize, index: usize) -> (usize, usize) {
+    if index <= total / 2 {
+        let mut left = index;
+        for (number, part) in parts.iter().enumerate() {
+            match left.checked_sub(count(part)) {
+                Some(rest) => left = rest,
+                None => return (number, left),
+            }
+        }
+        return (parts.len(), left);
+    }
+    let mut start = total;
+    for (number, part) in parts.iter().enumerate().rev() {
+        start -= count(part);
+        if start <= index && index < start + count(part) {
+            return (number, index - start);
+        }
+    }
+    (parts.len(), 0)
+}
+
+/// The item at an index that a node has.
+#[inline]
+fn place(packed: &Packed, index: usize) -> Offset {
+    packed.seek(index as i64).expect("the node was found by this index")
+}
+
+/// The number that is `step` steps from one end of `0..len`.
+fn step_from(end: End, step: usize, len: usize) -> usize {
+    if end == End::Head { step } else { len - 1 - step }
+}
+
+/// Takes `count` of `items` out at an end.
+#[inline]
+pub(super) fn remove_at_end<S: ByteStore>(packed: &mut PackedMut<S>, end: End, items: usize, count: usize) {
+    let view = packed.as_packed();
+    let (from, to) = match end {
+        _ if count == 0 => return,
+        _ if count >= items => (view.start(), view.end()),
+        End::Head => (view.start(), place(&view, count)),
+        End::Tail => (place(&view, items - count), view.end()),
+    };
+    packed.remove_range(from, to, count.min(items));
+}
+
+/// The places of items that equal `item`, at most `count`, the first ones from `end` on; in ascending order.
+pub(super) fn equal_to(packed: &Packed, end: End, item: &Encoded, count: usize) -> Vec<Offset> {
+    let mut places = Vec::new();
+    match end {
+        End::Head => {
+            let mut next = packed.first();
+            while let Some(at) = next.filter(|_| places.len() < count).and_then(|at| packed.find(at, item, 1)) {
+                places.push(at);
+                next = packed.next(at);
+            }
+        }
+        End::Tail => {
+            let mut next = packed.last();
+            while let Some(at) = next.filter(|_| places.len() < count) {
+                if packed.is(at, item) {
+                    places.push(at);
+                }
+                next = packed.prev(at);
+            }
+            places.reverse();
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+#[path = "nodes_tests.rs"]
+mod tests;
