@@ -14,8 +14,11 @@ pub mod frame;
 pub mod script;
 pub mod words;
 
+pub mod grammar;
+
 pub mod compare;
 pub mod exceptions;
+pub mod generated;
 pub mod normalise;
 pub mod replay;
 

@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 pub enum Normaliser {
     /// `sorted`: an array without an order (KEYS).
     Sorted,
+    /// `pairs`: pairs without an order (HGETALL).
+    Pairs,
     /// `unordered`: nested lists of names and maps without an order (COMMAND INFO, COMMAND DOCS, CONFIG GET).
     Unordered,
     /// `near:N`: integers that differ by at most N (TTL, times).
@@ -27,10 +29,14 @@ pub enum Normaliser {
     /// `drawn`: a draw from a set (SPOP, SRANDMEMBER): how many members, how many different ones of those that must differ, and how
     /// many of them are in the set afterwards.
     Drawn,
+    /// `popped`: what was taken at random (SPOP): the same number of different members. Whoever compares further puts it right.
+    Popped,
     /// `member`: the key named in the reply exists on that server (RANDOMKEY).
     Member,
     /// `encoding`: OBJECT ENCODING, with the names that 7.2 gave to small sets and lists.
     Encoding,
+    /// `set-encoding`: OBJECT ENCODING of a set, where 7.2 does not choose the smaller form that 7.0 does.
+    SetEncoding,
     /// `client`: lines of CLIENT LIST: each field of Redis is there; values equal but for those of the moment.
     Client,
     /// `info`: INFO: each section and field of Redis is there, but for those named after commands, errors and databases.
@@ -56,7 +62,10 @@ const NAMES: &[(&str, Normaliser)] = &[
     ("shape", Normaliser::Shape),
     ("type", Normaliser::Type),
     ("scan", Normaliser::Scan),
+    ("pairs", Normaliser::Pairs),
     ("drawn", Normaliser::Drawn),
+    ("popped", Normaliser::Popped),
+    ("set-encoding", Normaliser::SetEncoding),
     ("encoding", Normaliser::Encoding),
     ("member", Normaliser::Member),
     ("client", Normaliser::Client),
@@ -96,6 +105,12 @@ impl Normaliser {
             Normaliser::Sorted => sorted(reference) == sorted(ours),
             Normaliser::Scan | Normaliser::Member | Normaliser::Drawn | Normaliser::Code => reference == ours,
             Normaliser::Encoding => encoding(reference, ours),
+            Normaliser::SetEncoding => {
+                let larger = ours.text().is_some_and(|name| name == b"listpack" || name == b"hashtable");
+                encoding(reference, ours) || larger && reference.text().is_some_and(|name| name == b"intset")
+            }
+            Normaliser::Pairs => same_type(reference, ours) && sorted_pairs(reference) == sorted_pairs(ours),
+            Normaliser::Popped => same_shape(reference, ours) && different(reference) == different(ours),
             Normaliser::Unordered => canonical(reference) == canonical(ours),
             Normaliser::Near(tolerance) => near(reference, ours, tolerance),
             Normaliser::Shape => same_shape(reference, ours),
@@ -117,6 +132,18 @@ fn sorted(frame: &Frame) -> Frame {
         items.sort_by_key(ToString::to_string);
     }
     frame
+}
+
+fn sorted_pairs(frame: &Frame) -> Option<Vec<(String, String)>> {
+    let mut pairs: Vec<_> =
+        frame.pairs()?.into_iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    pairs.sort();
+    Some(pairs)
+}
+
+/// How many different items there are.
+fn different(frame: &Frame) -> usize {
+    frame.items().unwrap_or_default().iter().map(ToString::to_string).collect::<BTreeSet<_>>().len()
 }
 
 /// Sorts lists of texts, lists of named entries and maps, at every depth; other lists keep their order.
@@ -286,6 +313,10 @@ mod tests {
             ("near:5", Frame::Int(100), Frame::Int(96), Frame::Int(94)),
             ("near:5", Frame::Int(-1), Frame::Int(-1), Frame::Int(-2)),
             ("shape", list(&["1"]), list(&["2"]), Frame::Array(vec![Frame::Int(1)])),
+            ("pairs", list(&["a", "1", "b", "2"]), list(&["b", "2", "a", "1"]), list(&["b", "1", "a", "2"])),
+            ("popped", list(&["a", "b"]), list(&["c", "b"]), list(&["b", "b"])),
+            ("set-encoding", bulk("intset"), bulk("listpack"), bulk("quicklist")),
+            ("set-encoding", bulk("hashtable"), bulk("listpack"), bulk("intset")),
             ("encoding", bulk("hashtable"), bulk("listpack"), bulk("intset")),
             ("encoding", bulk("intset"), bulk("intset"), bulk("listpack")),
             ("type", bulk("a"), bulk("b"), Frame::Int(1)),
