@@ -203,7 +203,7 @@ fn forms_change_at_the_limits() {
     assert_eq!(encoding(&["RPOP l"]), "quicklist");
     assert_eq!(encoding(&["RPOP l"]), "quicklist");
     assert_eq!(encoding(&["RPOP l"]), "listpack");
-    assert_eq!(encoding(&["RPUSH l c d", "LMOVE l l LEFT RIGHT"]), "quicklist");
+    assert_eq!(encoding(&["RPUSH l c d", "LMOVE l l LEFT RIGHT"]), "listpack");
 }
 
 /// Whatever is done to lists, the bytes of the keyspace are those of its entries.
