@@ -34,4 +34,5 @@ families! {
     hashes
     dump
     sets
+    lists
 }

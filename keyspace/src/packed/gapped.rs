@@ -31,9 +31,8 @@ impl Gapped {
         self.buf.capacity()
     }
 
-    /// Number of bytes.
     #[inline]
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.buf.len() - self.start
     }
 

@@ -46,7 +46,7 @@ impl Node {
     /// True if one more item keeps to the limit.
     #[inline]
     fn has_room(&self, item: &Encoded, limit: NodeLimit) -> bool {
-        limit.allows(self.bytes.len() + item.stored_len(), self.items + 1)
+        limit.allows(self.bytes.bytes().len() + item.stored_len(), self.items + 1)
     }
 }
 
@@ -339,7 +339,7 @@ impl Nodes {
         let node = &self.chunks[spot.chunk].nodes[spot.node];
         let packed = node.packed();
         let old = Encoded::element(packed.get(place(&packed, spot.index))).stored_len();
-        let bytes = node.bytes.len() - old + item.stored_len();
+        let bytes = node.bytes.bytes().len() - old + item.stored_len();
         if node.items == 1 || limit.allows(bytes, 0) {
             return self.edit(spot.chunk, spot.node, |packed| packed.set(place(&packed.as_packed(), spot.index), item));
         }

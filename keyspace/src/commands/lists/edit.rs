@@ -12,7 +12,7 @@ use crate::types::kind::Kind;
 use crate::types::list::List;
 use crate::types::nodes::End;
 
-use super::{DELETE, INSERT, LIST, change, check_item, index_in, integer, one_key, range_in, signed, take};
+use super::{DELETE, INSERT, LIST, change, check_item, index_in, integer, one_key, range_in, take};
 
 /// A write that may have to walk over the list.
 const WALKS: Flags = Flags::WRITE.and(Flags::VISITABLE);
@@ -134,7 +134,7 @@ fn lset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn lrem(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let count = signed(args, 2)?;
+    let count = integer(args, 2)?;
     let key = exec.first_key(args, 1);
     let Some(place) = exec.write_as(&key, Kind::List)? else {
         reply.int(0);
