@@ -36,3 +36,4 @@ mod hyperloglog;
 mod long_double;
 mod natural;
 pub mod number;
+mod partial_sort;

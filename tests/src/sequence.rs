@@ -48,15 +48,12 @@ pub fn check(flags: &[&str], mut next: impl FnMut(&mut fastrand::Rng) -> Words, 
         for (name, client) in &mut tested {
             let got = client.pipeline(batch);
             for (index, (wanted, got)) in wanted.iter().zip(&got).enumerate() {
-                let line: Vec<String> = batch[index].iter().map(|word| word.escape_ascii().to_string()).collect();
-                assert!(
-                    wanted == got,
-                    "seed {seed}, command {} on {name}:\n  {}\n  wanted {}\n  got    {}",
-                    number * BATCH + index,
-                    clip(&line.join(" ")),
-                    clip(&format!("{wanted:?}")),
-                    clip(&format!("{got:?}")),
-                );
+                if wanted != got {
+                    let line: Vec<String> = batch[index].iter().map(|word| word.escape_ascii().to_string()).collect();
+                    let (wanted, got) = from_difference(&format!("{wanted:?}"), &format!("{got:?}"));
+                    let (number, line) = (number * BATCH + index, clip(&line.join(" ")));
+                    panic!("seed {seed}, command {number} on {name}:\n  {line}\n  wanted {wanted}\n  got    {got}");
+                }
             }
         }
     }
@@ -64,4 +61,12 @@ pub fn check(flags: &[&str], mut next: impl FnMut(&mut fastrand::Rng) -> Words, 
 
 fn clip(text: &str) -> String {
     text.chars().take(SHOWN_MAX).collect()
+}
+
+/// Two texts from shortly before their first difference on.
+fn from_difference(wanted: &str, got: &str) -> (String, String) {
+    const BEFORE: usize = 60;
+    let same = wanted.chars().zip(got.chars()).take_while(|(wanted, got)| wanted == got).count();
+    let rest = |text: &str| clip(&text.chars().skip(same.saturating_sub(BEFORE)).collect::<String>());
+    (rest(wanted), rest(got))
 }

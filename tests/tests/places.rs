@@ -17,12 +17,14 @@ fn member(random: &mut fastrand::Rng) -> String {
 /// A place: anywhere, in a crowd, or at an edge.
 fn place(random: &mut fastrand::Rng) -> String {
     let spread = |random: &mut fastrand::Rng, width: f64| (random.f64() - 0.5) * width;
-    let (longitude, latitude) = match random.u8(0..6) {
+    let (longitude, latitude) = match random.u8(0..7) {
         0 => (spread(random, 360.0), spread(random, 170.1)),
         1 => (spread(random, 1.0), spread(random, 1.0)),
         2 => (15.0 + spread(random, 20.0), 40.0 + spread(random, 20.0)),
         3 => (spread(random, 360.0), 84.0 + spread(random, 2.0)),
         4 => (if random.bool() { 180.0 } else { -180.0 }, spread(random, 170.0)),
+        // Few places, so that members share them and their distances are equal.
+        5 => (random.u8(0..6) as f64, random.u8(0..4) as f64),
         _ => (spread(random, 4.0), -70.0 + spread(random, 8.0)),
     };
     format!("{longitude} {latitude}")

@@ -33,20 +33,18 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// The distance of a place from the centre in metres, if it is in the area.
+    /// The distance of a place from the centre in metres, if it is in the area. Opposite ends of the earth can have a distance that
+    /// is not a number: they are no farther than anything.
     pub(crate) fn distance_of(&self, place: Point) -> Option<f64> {
-        match self.shape {
-            Shape::Circle { radius } => {
-                let distance = self.centre.distance(place);
-                (distance <= radius * self.unit).then_some(distance)
-            }
+        let is_outside = match self.shape {
+            Shape::Circle { radius } => self.centre.distance(place) > radius * self.unit,
             Shape::Box { width, height } => {
                 let north = place.distance(Point { latitude: self.centre.latitude, ..place });
                 let east = place.distance(Point { longitude: self.centre.longitude, ..place });
-                let inside = east <= width * self.unit / 2.0 && north <= height * self.unit / 2.0;
-                inside.then(|| self.centre.distance(place))
+                north > height * self.unit / 2.0 || east > width * self.unit / 2.0
             }
-        }
+        };
+        (!is_outside).then(|| self.centre.distance(place))
     }
 
     /// Runs of scores that together hold every place in the area: from each first score up to, but not including, the second.

@@ -74,6 +74,7 @@ fn runs_hold_their_area() {
     }
 }
 
+/// A number from -1 to 1.
 fn random_sign(random: &mut fastrand::Rng) -> f64 {
     random.f64() * 2.0 - 1.0
 }

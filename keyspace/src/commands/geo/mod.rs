@@ -44,7 +44,17 @@ fn unit_at(args: Args, index: usize) -> Result<f64, Refusal> {
 
 /// Writes a distance, with four digits behind the point in every protocol.
 fn reply_distance(distance: f64, reply: &mut Reply) {
-    reply.text(&format!("{distance:.4}"));
+    reply.text(&four_digits(distance));
+}
+
+/// The text of a distance. Redis rounds the product, in which the last digit can be another than that of the distance itself.
+fn four_digits(distance: f64) -> String {
+    const SCALE: u64 = 10_000;
+    let scaled = (distance * SCALE as f64).round_ties_even();
+    // What is not a number is the least integer, as the conversion of x86-64 has it.
+    let scaled = if scaled.is_nan() { i64::MIN } else { scaled as i64 };
+    let (sign, digits) = (if scaled < 0 { "-" } else { "" }, scaled.unsigned_abs());
+    format!("{sign}{}.{:04}", digits / SCALE, digits % SCALE)
 }
 
 /// Writes a place as an array of its longitude and latitude, with up to 17 digits behind the point.

@@ -5,6 +5,7 @@ use crate::commands::sorted_sets::{Start, build, store};
 use crate::exec::Exec;
 use crate::geo::Point;
 use crate::packed::Element;
+use crate::partial_sort::partial_sort;
 use crate::refusal::Outcome;
 use crate::reply::Reply;
 use crate::types::kind::Kind;
@@ -105,12 +106,17 @@ fn find<'a>(set: Scored<'a>, request: &Request) -> Vec<Hit<'a>> {
     hits
 }
 
-/// The hits that are wanted, in the order that is wanted. Of equal distances, the one that was found first is first.
+/// The hits that are wanted, in the order that is wanted. Of equal distances the one that was found first is first, but if some
+/// are left out it is as Redis's partial sort has it.
 fn sorted<'a>(mut hits: Vec<Hit<'a>>, request: &Request) -> Vec<Hit<'a>> {
-    match request.order {
-        Order::Found => {}
-        Order::Nearest => hits.sort_by(|a, b| a.distance.total_cmp(&b.distance)),
-        Order::Farthest => hits.sort_by(|a, b| b.distance.total_cmp(&a.distance)),
+    let by_distance = |a: &Hit, b: &Hit| match request.order {
+        Order::Farthest => b.distance.total_cmp(&a.distance),
+        _ => a.distance.total_cmp(&b.distance),
+    };
+    match (request.order, request.count) {
+        (Order::Found, _) => {}
+        (_, Some(count)) if count < hits.len() => partial_sort(&mut hits, 0..count, by_distance),
+        _ => hits.sort_by(by_distance),
     }
     hits.truncate(request.count.unwrap_or(usize::MAX));
     hits
