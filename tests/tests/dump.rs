@@ -95,9 +95,10 @@ fn both_ways(pair: &mut Pair) {
                 carry(&mut pair.ours, &mut pair.redis, "key", &format!("{what}, from us"));
                 make(&mut pair.redis, command, *element, count, texts);
                 carry(&mut pair.redis, &mut pair.ours, "key", &format!("{what}, to us"));
-                let encodings =
-                    [&mut pair.ours, &mut pair.redis].map(|side| call(side, &["OBJECT", "ENCODING", "key"]));
-                assert_eq!(encodings[0], encodings[1], "{what}");
+                if NAMED_AS_IN_7_0.contains(command) {
+                    let encoding = |side| call(side, &["OBJECT", "ENCODING", "key"]);
+                    assert_eq!(encoding(&mut pair.ours), encoding(&mut pair.redis), "{what}");
+                }
             }
         }
     }
@@ -120,7 +121,8 @@ fn collections_travel_both_ways() {
 fn collections_travel_whatever_the_limits() {
     let (_ours, _redis, mut pair) = start(4);
     for entries in ["0", "1", "1000"] {
-        pair.ours.ok(&format!("CONFIG SET set-max-listpack-entries {entries} list-max-listpack-size {}", entries.len()));
+        pair.ours
+            .ok(&format!("CONFIG SET set-max-listpack-entries {entries} list-max-listpack-size {}", entries.len()));
         for limit in ["hash-max-listpack-entries", "zset-max-listpack-entries", "set-max-intset-entries"] {
             pair.ours.ok(&format!("CONFIG SET {limit} {entries}"));
             pair.redis.ok(&format!("CONFIG SET {limit} {entries}"));

@@ -14,7 +14,7 @@ use crate::types::fields::Fields;
 use super::Place;
 
 /// The most names that are looked for by walking.
-pub(super) const WALKED_MAX: usize = 64;
+const WALKED_MAX: usize = 64;
 
 /// Names, with values in a hash, without in a set.
 pub(super) struct Distinct<'a> {

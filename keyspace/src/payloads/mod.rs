@@ -41,11 +41,7 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
             return hash::write(out, fields.len() as u64, pairs);
         }
         Some(Object::Set(fields)) => {
-            return rdb::set::write(
-                out,
-                fields.len() as u64,
-                fields.iter().map(|(member, _)| Element::of(member)),
-            );
+            return rdb::set::write(out, fields.len() as u64, fields.iter().map(|(member, _)| Element::of(member)));
         }
         Some(Object::SortedSet(set)) => {
             let pairs = set.descending(set.len()).map(|(member, score)| (Element::Bytes(member), score));

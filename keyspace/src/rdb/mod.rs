@@ -39,6 +39,6 @@ pub struct Corrupt(pub &'static str);
 #[cfg(test)]
 mod captured_tests;
 #[cfg(test)]
-mod mutation_tests;
+pub(crate) mod mutation_tests;
 #[cfg(test)]
 mod round_trip_tests;

@@ -117,18 +117,26 @@ fn apply(body: &mut Vec<u8>, change: &Change) {
     }
 }
 
+/// Payloads that are captured ones changed, at times read as another type's, sealed again.
+pub(crate) fn changed_payloads() -> impl Strategy<Value = Vec<u8>> {
+    (any::<prop::sample::Index>(), vec(changes(), 1..4), any::<Option<u8>>()).prop_map(
+        |(which, changes, object_type)| {
+            let all: Vec<Vec<u8>> = captured().map(|(_, payload, _)| payload).collect();
+            let original = which.get(&all);
+            let mut body = original[1..original.len() - 10].to_vec();
+            changes.iter().for_each(|change| apply(&mut body, change));
+            body.insert(0, object_type.map_or(original[0], |byte| byte % 22));
+            payload::seal(&mut body, 12);
+            body
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn changed_payloads_are_read_or_refused(which: prop::sample::Index, changes in vec(changes(), 1..4), object_type: Option<u8>) {
-        let all: Vec<Vec<u8>> = captured().map(|(_, payload, _)| payload).collect();
-        let original = which.get(&all);
-        let mut body = original[1..original.len() - 10].to_vec();
-        changes.iter().for_each(|change| apply(&mut body, change));
-        // At times the value is read as another type's.
-        body.insert(0, object_type.map_or(original[0], |byte| byte % 22));
-        payload::seal(&mut body, 12);
+    fn changed_payloads_are_read_or_refused(body in changed_payloads()) {
         let weight = weigh(&body);
         let most = body.len() as u64 * lzf::RATIO_MAX;
         prop_assert!(weight.bytes <= most * 4, "{} bytes of {}", weight.bytes, body.len());

@@ -7,18 +7,18 @@
 pub mod fields;
 pub mod hash;
 pub mod kind;
-pub mod scored;
-pub mod sorted_set;
 pub mod list;
 pub mod nodes;
+pub mod scored;
 pub mod set;
+pub mod sorted_set;
 
 use crate::hash::KeyHasher;
 
 use fields::Fields;
 use kind::Kind;
-use sorted_set::SortedSet;
 use nodes::Nodes;
+use sorted_set::SortedSet;
 
 /// A large collection.
 pub enum Object {
