@@ -58,8 +58,7 @@ impl ScanRequest {
     /// Whether the reply is to show an entry, if it lives.
     fn wants(&self, entry: &Entry) -> bool {
         let type_name = self.options.type_name.as_ref();
-        type_name.is_none_or(|name| spells(name, entry.kind().name()))
-            && self.options.matches(entry.key())
+        type_name.is_none_or(|name| spells(name, entry.kind().name())) && self.options.matches(entry.key())
     }
 
     /// One core's part: a walk over the slots in `keyspace`, in the database that clients select by `number`.

@@ -10,7 +10,12 @@ use crate::command::table;
 /// A shard with every slot, and the hasher of its keys.
 fn shard() -> (Shard, KeyHasher) {
     let hasher = KeyHasher::new([1, 2, 3, 4]);
-    let keyspace = Keyspace::new(16, hasher.clone(), Random::new(5), DataLimits { string_bytes_max: 1 << 20, ..DataLimits::default() });
+    let keyspace = Keyspace::new(
+        16,
+        hasher.clone(),
+        Random::new(5),
+        DataLimits { string_bytes_max: 1 << 20, ..DataLimits::default() },
+    );
     let (settings, slow_ids) = (Arc::new(Settings::default()), Arc::new(AtomicU64::new(0)));
     (Shard::new(ShardParts { core: CoreId(0), keyspace, settings, slow_ids, table: table() }), hasher)
 }
