@@ -16,6 +16,7 @@ pub struct Exception {
 pub const EXCEPTIONS: &[Exception] = &[
     Exception { name: "setinfo", reason: "CLIENT SETINFO and its fields lib-name and lib-ver came with 7.2" },
     Exception { name: "no-touch", reason: "CLIENT NO-TOUCH came with 7.2" },
+    Exception { name: "withscore", reason: "WITHSCORE of ZRANK and ZREVRANK came with 7.2" },
     Exception { name: "at-start", reason: "port and bind change only at start: every core listens on its own" },
     Exception { name: "spans", reason: "lengths in a query buffer are 32 bits: the limits of 4 GiB are lower" },
     Exception {

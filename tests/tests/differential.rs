@@ -27,6 +27,7 @@ families! {
     protocol
     auth
     boundaries
+    sorted_sets
     bitmaps
     hyperloglog
     geo

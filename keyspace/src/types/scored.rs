@@ -1,7 +1,7 @@
 //! A sorted set as its entry keeps it: packed while it is small, a tree and a table when it is large.
 //!
 //! Packed, a member and its score are two elements in turn, in order of score and member. A score that is a whole number is an
-//! integer element, any other is its eight bytes. Commands see neither form: they read a `Scored` and change a `ScoredMut`, which
+//! integer element, any other is its eight bytes; so a zero loses its sign, as it does in redis-server's packed form. Commands see neither form: they read a `Scored` and change a `ScoredMut`, which
 //! moves the set to the large form when it passes a limit.
 
 use std::cmp::Ordering;
@@ -39,6 +39,11 @@ pub fn empty(key: &[u8], access: AccessBits) -> Entry {
     Entry::packed(key, Kind::SortedSet, Form::Packed, packed::EMPTY, access)
 }
 
+/// The entry of a key with a large sorted set that has no members yet: for what is known to become one.
+pub fn empty_large(key: &[u8], access: AccessBits) -> Entry {
+    Entry::large(key, Box::new(Object::SortedSet(Box::default())), access)
+}
+
 /// The bytes of a score that is no integer element.
 struct ScoreBytes([u8; 8]);
 
@@ -51,8 +56,7 @@ impl ScoreBytes {
     #[inline]
     fn encoded(&self) -> Encoded<'_> {
         let score = f64::from_le_bytes(self.0);
-        let is_negative_zero = score == 0.0 && score.is_sign_negative();
-        if score == score.trunc() && score.abs() <= WHOLE_MAX && !is_negative_zero {
+        if score == score.trunc() && score.abs() <= WHOLE_MAX {
             Encoded::int(score as i64)
         } else {
             Encoded::element(Element::Bytes(&self.0))

@@ -1,7 +1,7 @@
 //! Members in an area: GEOSEARCH, GEOSEARCHSTORE and the GEORADIUS commands.
 
 use crate::args::Args;
-use crate::commands::sorted_sets::{build, store};
+use crate::commands::sorted_sets::{Start, build, store};
 use crate::exec::Exec;
 use crate::geo::Point;
 use crate::packed::Element;
@@ -66,7 +66,7 @@ fn search(exec: &mut Exec, args: Args, reply: &mut Reply, dialect: Dialect) -> O
         return Ok(());
     };
     let target = if index == 1 { exec.first_key(args, 1) } else { exec.key(args.at(index)) };
-    let entry = build(exec, &target, |stored| {
+    let entry = build(exec, &target, Start::Packed, |stored| {
         for hit in &hits {
             let score = if request.store_distances { hit.distance / request.search.unit } else { hit.score };
             stored.upsert(hit.member.text(&mut itoa::Buffer::new()), |_| Some(score));

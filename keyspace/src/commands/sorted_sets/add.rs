@@ -11,7 +11,7 @@ use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::kind::Kind;
 use crate::types::scored::{Scored, ScoredMut};
 
-use super::{NO_ROOM, SORTED_SET, build, change};
+use super::{NO_ROOM, SORTED_SET, Start, build, change};
 
 /// A small write that may grow memory.
 const STORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST).and(Flags::VISITABLE);
@@ -199,7 +199,7 @@ fn add(exec: &mut Exec, args: Args, reply: &mut Reply, options: Options) -> Outc
         }
         None if options.condition == Condition::Known => {}
         None => {
-            let entry = build(exec, &key, |set| {
+            let entry = build(exec, &key, Start::Packed, |set| {
                 put_all(set);
                 Ok(())
             })?;

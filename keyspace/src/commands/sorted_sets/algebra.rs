@@ -15,7 +15,7 @@ use crate::store::Key;
 
 use super::request::{Aggregate, Operation, Request};
 use super::source::Source;
-use super::{NO_ROOM, SORTED_SET, Shown, build, reply_head, reply_member, store};
+use super::{NO_ROOM, SORTED_SET, Shown, Start, build, reply_head, reply_member, store};
 
 const SOURCE_KEYS: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
 
@@ -191,7 +191,10 @@ fn store_result(exec: &mut Exec, args: Args, reply: &mut Reply, operation: Opera
     let request = Request::parse(args.from(3 + numkeys), numkeys, operation, Shown::Members)?;
     let target = exec.first_key(args, 1);
     let result = combine(exec, &keys, &request);
-    let entry = build(exec, &target, |set| {
+    let limits = exec.keyspace.limits.sorted_set;
+    let large =
+        result.len() > limits.entries || result.iter().any(|(member, _)| member.text_len() > limits.value_bytes);
+    let entry = build(exec, &target, if large { Start::Large } else { Start::Packed }, |set| {
         for (member, score) in result {
             if !set.as_scored().has_room(1) {
                 return Err(NO_ROOM);

@@ -90,13 +90,26 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut 
     result
 }
 
+/// The form in which a new set begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Packed, to become large when it passes a limit.
+    Packed,
+    /// Large, as the result is known to pass one.
+    Large,
+}
+
 /// The entry of a new set, made of members in any order. Refuses what has no room.
 pub(super) fn build(
     exec: &Exec,
     key: &Key,
+    start: Start,
     fill: impl FnOnce(&mut ScoredMut) -> Result<(), Refusal>,
 ) -> Result<Entry, Refusal> {
-    let mut entry = scored::empty(key.bytes, exec.access);
+    let mut entry = match start {
+        Start::Packed => scored::empty(key.bytes, exec.access),
+        Start::Large => scored::empty_large(key.bytes, exec.access),
+    };
     fill(&mut ScoredMut::of(&mut entry, exec.keyspace.hasher(), exec.keyspace.limits.sorted_set))?;
     Ok(entry)
 }
@@ -113,3 +126,6 @@ pub(super) fn store(exec: &mut Exec, key: &Key, entry: Entry) -> usize {
     }
     len
 }
+
+#[cfg(test)]
+mod tests;

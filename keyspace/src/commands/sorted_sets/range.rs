@@ -13,7 +13,7 @@ use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
 use crate::types::sorted_set::Edge;
 
-use super::{Shown, bounds, build, reply_head, reply_member, store};
+use super::{Shown, Start, bounds, build, reply_head, reply_member, store};
 
 /// What the ends of a range are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,10 +177,12 @@ pub(super) fn zrangestore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Out
     let place = exec.read_as(&source, Kind::SortedSet)?;
     let set = place.map(|place| Scored::of(exec.entry(&source, place)));
     let ranks = set.map_or(0..0, |set| request.ranks(set));
-    let entry = build(exec, &target, |stored| {
-        // Members that come in order are cheap to add, whatever the direction of the request.
+    // How many members an interval of scores has is not known before the walk in redis-server.
+    let counted = matches!(request.ends, Ends::Indexes(..));
+    let large = counted && ranks.len() > exec.keyspace.limits.sorted_set.entries;
+    let entry = build(exec, &target, if large { Start::Large } else { Start::Packed }, |stored| {
         if let Some(set) = set {
-            set.walk(ranks, Direction::Ascending, |member, score| {
+            set.walk(ranks, request.direction, |member, score| {
                 stored.upsert(member.text(&mut itoa::Buffer::new()), |_| Some(score));
             });
         }
