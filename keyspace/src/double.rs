@@ -166,19 +166,64 @@ impl Write for Sink {
     }
 }
 
+/// Significant digits of a text.
+const DIGITS: i32 = 17;
+/// The least and the least too large number of that many digits.
+const DIGITS_MIN: u128 = 10u128.pow(DIGITS as u32 - 1);
+const DIGITS_END: u128 = 10 * DIGITS_MIN;
+
+/// The first digits of a number as an integer, rounded to even, and the decimal exponent of the first of them.
+fn digits(magnitude: f64) -> (u64, i32) {
+    short_digits(magnitude).unwrap_or_else(|| any_digits(magnitude))
+}
+
+/// `digits` where 128 bits hold the exact product of the number and a power of ten.
+fn short_digits(magnitude: f64) -> Option<(u64, i32)> {
+    if !(1e-6..1e17).contains(&magnitude) {
+        return None;
+    }
+    let bits = magnitude.to_bits();
+    let mantissa = ((bits & ((1 << 52) - 1)) | 1 << 52) as u128;
+    // The number is mantissa / 2^shift; below 10^17 at most four bits stand above the mantissa.
+    let shift = 1075 - (bits >> 52) as i32;
+    let (mantissa, shift) = if shift < 0 { (mantissa << -shift, 0) } else { (mantissa, shift as u32) };
+    // The binary exponent times log10(2), which is 1233/4096: too low by one at most.
+    let mut exponent = (((52 - shift as i32) * 1233) >> 12).clamp(-6, DIGITS - 1);
+    loop {
+        let scaled = mantissa * 10u128.pow((DIGITS - 1 - exponent) as u32);
+        let (kept, lost) = (scaled >> shift, scaled & ((1 << shift) - 1));
+        if kept >= DIGITS_END {
+            exponent += 1;
+            continue;
+        }
+        if kept < DIGITS_MIN {
+            return None;
+        }
+        let half = (1u128 << shift) >> 1;
+        let up = lost > half || lost == half && half > 0 && kept & 1 == 1;
+        let rounded = kept + up as u128;
+        return Some(match rounded {
+            DIGITS_END => (DIGITS_MIN as u64, exponent + 1),
+            rounded => (rounded as u64, exponent),
+        });
+    }
+}
+
+/// `digits` of any finite number that is not zero.
+fn any_digits(magnitude: f64) -> (u64, i32) {
+    let mut scientific = Sink(Text::new());
+    write!(scientific, "{magnitude:.16e}").expect("memory takes any text");
+    let text = std::str::from_utf8(&scientific.0).expect("std writes text");
+    let (mantissa, exponent) = text.split_once('e').expect("the form e holds an e");
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).fold(0, |sum, digit| sum * 10 + (digit - b'0') as u64);
+    (digits, exponent.parse().expect("the form e ends in a number"))
+}
+
 /// `%.17g` of a finite number that is not zero.
 fn push_general(text: &mut Text, value: f64) {
-    const DIGITS: i32 = 17;
-    let mut scientific = Sink(Text::new());
-    write!(scientific, "{:.16e}", value.abs()).expect("memory takes any text");
-    let scientific = scientific.0;
-    let mark = scientific.iter().position(|&byte| byte == b'e').expect("the form e holds an e");
-    let exponent = std::str::from_utf8(&scientific[mark + 1..]).ok().and_then(|text| text.parse::<i32>().ok());
-    let exponent = exponent.expect("the form e ends in a number");
-    let mut digits: Text = scientific[..mark].iter().copied().filter(|&byte| byte != b'.').collect();
-    while digits.len() > 1 && digits.last() == Some(&b'0') {
-        digits.pop();
-    }
+    let (digits, exponent) = digits(value.abs());
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(digits).trim_end_matches('0').as_bytes();
     if value < 0.0 {
         text.push(b'-');
     }
@@ -196,13 +241,15 @@ fn push_general(text: &mut Text, value: f64) {
     } else if exponent < 0 {
         text.extend_from_slice(b"0.");
         text.extend(std::iter::repeat_n(b'0', (-exponent - 1) as usize));
-        text.extend_from_slice(&digits);
+        text.extend_from_slice(digits);
     } else {
         let whole = exponent as usize + 1;
-        text.extend(digits.iter().copied().chain(std::iter::repeat(b'0')).take(whole));
-        if digits.len() > whole {
+        let (before, behind) = digits.split_at(whole.min(digits.len()));
+        text.extend_from_slice(before);
+        text.extend(std::iter::repeat_n(b'0', whole - before.len()));
+        if !behind.is_empty() {
             text.push(b'.');
-            text.extend_from_slice(&digits[whole..]);
+            text.extend_from_slice(behind);
         }
     }
 }

@@ -118,6 +118,12 @@ fn writes_as_printf() {
         (f64::NEG_INFINITY, "-inf"),
         (1234.5678, "1234.5678"),
         (3.3, "3.2999999999999998"),
+        // Ties of the last digit go to even.
+        (12345678.0 + 1.0 / 1024.0, "12345678.000976562"),
+        (12345678.0 + 3.0 / 1024.0, "12345678.002929688"),
+        (0.999_999_999_999_999_9, "0.99999999999999989"),
+        (99999999999999984.0, "99999999999999984"),
+        (1e-6, "9.9999999999999995e-07"),
     ];
     for (value, expected) in rows {
         assert_eq!(std::str::from_utf8(&text(value)).unwrap(), expected);
@@ -131,6 +137,24 @@ proptest! {
         prop_assume!(!value.is_nan());
         prop_assert_eq!(parse(&text(value)).map(f64::to_bits), Some(bits));
         prop_assert!(!text(value).spilled());
+    }
+
+    #[test]
+    fn short_ways_are_right(whole in 0u64..1 << 60, shift in 0i32..90) {
+        let value = whole as f64 / 2f64.powi(shift);
+        if let Some(short) = (value > 0.0).then(|| short_digits(value)).flatten() {
+            prop_assert_eq!(short, any_digits(value), "{}", value);
+        } else {
+            prop_assert!(!(1e-6..1e17).contains(&value), "{}", value);
+        }
+    }
+
+    #[test]
+    fn decimals_are_right(number in 0u64..1 << 50, decimals in 0i32..12) {
+        let value = number as f64 / 10f64.powi(decimals);
+        if (1e-6..1e17).contains(&value) {
+            prop_assert_eq!(short_digits(value), Some(any_digits(value)), "{}", value);
+        }
     }
 
     #[test]
