@@ -50,7 +50,7 @@ pub(super) static ROWS: &[DataRow] = &[
             keys: &[READ_KEY],
             summary: "Returns the standard geohashes of members' places.",
             complexity: "O(N) for N members that are asked for",
-            syntax: "key member [member ...]",
+            syntax: "key [member [member ...]]",
             ..GEO
         },
         run: geohash,
@@ -63,7 +63,7 @@ pub(super) static ROWS: &[DataRow] = &[
             keys: &[READ_KEY],
             summary: "Returns longitudes and latitudes of members' places.",
             complexity: "O(N) for N members that are asked for",
-            syntax: "key member [member ...]",
+            syntax: "key [member [member ...]]",
             ..GEO
         },
         run: geopos,
