@@ -7,11 +7,13 @@
 pub mod fields;
 pub mod hash;
 pub mod kind;
+pub mod stream;
 
 use crate::hash::KeyHasher;
 
 use fields::Fields;
 use kind::Kind;
+use stream::Stream;
 
 /// A large collection.
 pub enum Object {
@@ -19,6 +21,8 @@ pub enum Object {
     Hash(Fields),
     /// A set: members, which are fields without values.
     Set(Fields),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Object {
@@ -27,6 +31,7 @@ impl Object {
         match self {
             Object::Hash(_) => Kind::Hash,
             Object::Set(_) => Kind::Set,
+            Object::Stream(_) => Kind::Stream,
         }
     }
 
@@ -34,6 +39,7 @@ impl Object {
     pub fn encoding_name(&self) -> &'static str {
         match self {
             Object::Hash(_) | Object::Set(_) => "hashtable",
+            Object::Stream(_) => "stream",
         }
     }
 
@@ -42,6 +48,7 @@ impl Object {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Object::Hash(fields) | Object::Set(fields) => fields.heap_bytes(),
+            Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
         }
     }
 
@@ -50,6 +57,7 @@ impl Object {
     pub fn free_piece(&mut self, elements: usize) -> usize {
         match self {
             Object::Hash(fields) | Object::Set(fields) => fields.free_piece(elements),
+            Object::Stream(stream) => stream.free_piece(elements),
         }
     }
 
@@ -58,6 +66,7 @@ impl Object {
         match self {
             Object::Hash(fields) => Object::Hash(fields.duplicate(hasher)),
             Object::Set(fields) => Object::Set(fields.duplicate(hasher)),
+            Object::Stream(stream) => Object::Stream(stream.clone()),
         }
     }
 }
