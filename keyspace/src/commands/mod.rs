@@ -21,6 +21,14 @@ pub mod scan;
 mod scan_options;
 pub mod sets;
 pub mod sorted_sets;
+pub mod streams;
+pub mod streams_claim;
+pub mod streams_groups;
+pub mod streams_info;
+mod streams_options;
+pub mod streams_pending;
+pub mod streams_range;
+pub mod streams_read;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
@@ -37,8 +45,17 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
+    let streams = [
+        streams::ROWS,
+        streams_range::ROWS,
+        streams_read::ROWS,
+        streams_groups::ROWS,
+        streams_pending::ROWS,
+        streams_claim::ROWS,
+        streams_info::ROWS,
+    ];
     let families = sorted_sets::rows().chain(lists::rows()).chain(sets::rows());
-    strings.into_iter().chain(generic).chain(hashes).flatten().chain(families)
+    strings.into_iter().chain(generic).chain(hashes).chain(streams).flatten().chain(families)
 }
 
 /// The rows of the commands that need every slot of every core.
