@@ -7,6 +7,7 @@ use crate::double;
 use crate::entry::{Entry, Form, Kind};
 use crate::intset::IntSet;
 use crate::packed::Packed;
+use crate::types::stream::{EntryRef, StreamId};
 use crate::types::{Object, scored};
 
 /// 160 bits that stand for data; zeros for none.
@@ -58,6 +59,9 @@ impl Digest {
             Some(Object::Hash(fields)) => fields.iter().for_each(|(field, value)| self.add_pair(field, value)),
             Some(Object::Set(fields)) => fields.iter().for_each(|(member, _)| self.add(member)),
             Some(Object::SortedSet(set)) => set.ascending(0).for_each(|(member, score)| self.add_scored(member, score)),
+            Some(Object::Stream(stream)) => {
+                stream.log().range(StreamId::MIN, StreamId::MAX).for_each(|entry| self.append_stream_entry(entry));
+            }
             None => self.append_small(entry),
         }
         if entry.deadline().is_some() {
@@ -89,6 +93,14 @@ impl Digest {
 
     fn append_items(&mut self, node: Packed<'_>) {
         node.iter().for_each(|item| self.append(item.text(&mut itoa::Buffer::new())));
+    }
+
+    fn append_stream_entry(&mut self, entry: EntryRef<'_>) {
+        self.append(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+        for (field, value) in entry.pairs() {
+            self.append(field.text(&mut itoa::Buffer::new()));
+            self.append(value.text(&mut itoa::Buffer::new()));
+        }
     }
 
     fn add_scored(&mut self, member: &[u8], score: f64) {

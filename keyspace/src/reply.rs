@@ -185,6 +185,26 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// An array whose length is known when its elements are written: `write` writes and counts them. Moves them once.
+    pub fn counted_array(&mut self, write: impl FnOnce(&mut Reply) -> usize) {
+        self.counted(b'*', write);
+    }
+
+    /// A map in RESP3, in RESP2 an array of pairs, each an array itself, whose length is known when it is written.
+    ///
+    /// `write` writes and counts the pairs, and in RESP2 the head of each.
+    pub fn counted_pairs(&mut self, write: impl FnOnce(&mut Reply) -> usize) {
+        self.counted(if self.resp == Resp::V2 { b'*' } else { b'%' }, write);
+    }
+
+    fn counted(&mut self, kind: u8, write: impl FnOnce(&mut Reply) -> usize) {
+        let start = self.out.len();
+        let count = write(self);
+        let elements = self.out.len();
+        self.header(kind, count as i64);
+        self.out[start..].rotate_left(elements - start);
+    }
+
     /// Text with a three-letter format: a plain bulk string in RESP2.
     pub fn verbatim(&mut self, format: [u8; 3], text: &[u8]) {
         match self.resp {

@@ -21,7 +21,7 @@ pub static ROWS: &[DataRow] = &[DataRow {
         group: "server",
         summary: "Shows a digest of each key's value.",
         complexity: "O(N) for N elements of the values.",
-        syntax: "[key ...]",
+        syntax: "[key [key ...]]",
         ..CommandSpec::NONE
     },
     run: digest_value,

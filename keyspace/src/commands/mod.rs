@@ -25,6 +25,14 @@ pub mod scan;
 mod scan_options;
 pub mod sets;
 pub mod sorted_sets;
+pub mod streams;
+pub mod streams_claim;
+pub mod streams_groups;
+pub mod streams_info;
+mod streams_options;
+pub mod streams_pending;
+pub mod streams_range;
+pub mod streams_read;
 mod stretch;
 pub mod strings;
 pub mod strings_many;
@@ -43,8 +51,17 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
     let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
     let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
+    let streams = [
+        streams::ROWS,
+        streams_range::ROWS,
+        streams_read::ROWS,
+        streams_groups::ROWS,
+        streams_pending::ROWS,
+        streams_claim::ROWS,
+        streams_info::ROWS,
+    ];
     let families = sorted_sets::rows().chain(geo::rows()).chain(lists::rows()).chain(sets::rows());
-    strings.into_iter().chain(generic).chain(bits).chain(hashes).flatten().chain(families)
+    strings.into_iter().chain(generic).chain(bits).chain(hashes).chain(streams).flatten().chain(families)
 }
 
 /// The rows of the commands that need every slot of every core.

@@ -33,6 +33,13 @@ impl<'a> Element<'a> {
         parse_i64(text).map_or(Element::Bytes(text), Element::Int)
     }
 
+    /// The element whose head and data `bytes` begin with, and how many bytes they take: for those who keep no back lengths.
+    #[inline]
+    pub(crate) fn read(bytes: &'a [u8]) -> (Element<'a>, usize) {
+        let (head, data) = parts(bytes);
+        (decode(bytes), head + data)
+    }
+
     /// The element's text; an integer's is written to `digits`.
     #[inline]
     pub fn text<'t>(&self, digits: &'t mut itoa::Buffer) -> &'t [u8]
@@ -143,13 +150,13 @@ impl<'a> Encoded<'a> {
 
     /// Head, and for an integer its data.
     #[inline]
-    pub(super) fn head(&self) -> &[u8] {
+    pub(crate) fn head(&self) -> &[u8] {
         &self.head[..self.head_len as usize]
     }
 
     /// The data that the head does not hold.
     #[inline]
-    pub(super) fn data(&self) -> &'a [u8] {
+    pub(crate) fn data(&self) -> &'a [u8] {
         self.data
     }
 
@@ -168,7 +175,7 @@ impl<'a> Encoded<'a> {
 
     /// True if `bytes` begin with this element.
     #[inline]
-    pub(super) fn starts(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn starts(&self, bytes: &[u8]) -> bool {
         let head = self.head();
         bytes[0] == head[0] && bytes.starts_with(head) && bytes[head.len()..].starts_with(self.data)
     }

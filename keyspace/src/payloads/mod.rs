@@ -6,6 +6,7 @@
 mod distinct;
 mod scores;
 mod set;
+mod stream;
 
 use evict::access::AccessBits;
 
@@ -47,6 +48,7 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
             let pairs = set.descending(set.len()).map(|(member, score)| (Element::Bytes(member), score));
             return sorted_set::write(out, set.len() as u64, pairs);
         }
+        Some(Object::Stream(value)) => return stream::write(value, out),
         None => {}
     }
     let bytes = entry.value();
@@ -135,7 +137,11 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
             })?;
             Ok(entry)
         }
-        ObjectType::Stream(_) => Err(Corrupt("a type that is not kept")),
+        ObjectType::Stream(form) => {
+            let mut builder = stream::StreamBuilder::default();
+            rdb::stream::read(form, reader, &mut builder)?;
+            Ok(Entry::large(place.key, Box::new(Object::Stream(builder.finish()?)), place.access))
+        }
     }
 }
 

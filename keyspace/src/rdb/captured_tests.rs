@@ -8,12 +8,12 @@ use super::element::Element;
 use super::object_type::ObjectType;
 use super::payload::{self, BadPayload};
 use super::reader::Reader;
-use super::stream::{EntryId, Fields, Names, StreamConsumer, StreamGroup, StreamPending, StreamSink, StreamTotals};
+use super::stream::{Fields, Names, StreamConsumer, StreamGroup, StreamId, StreamPending, StreamSink, StreamTotals};
 use super::{Corrupt, hash, list, set, sorted_set, stream};
 use crate::double;
 
 /// Every captured payload with its value.
-pub(super) fn captured() -> impl Iterator<Item = (&'static str, Vec<u8>, &'static str)> {
+pub(crate) fn captured() -> impl Iterator<Item = (&'static str, Vec<u8>, &'static str)> {
     include_str!("captured.txt").lines().map(|line| {
         let mut parts = line.splitn(3, " | ");
         let (name, hex, value) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
@@ -37,7 +37,7 @@ pub(super) fn score_text(score: f64) -> String {
 }
 
 /// What a payload holds, as text: sets, hashes and sorted sets in the order of their text.
-pub(super) fn render(payload: &[u8]) -> Result<String, Corrupt> {
+pub(crate) fn render(payload: &[u8]) -> Result<String, Corrupt> {
     let (object_type, mut reader) = match payload::open(payload) {
         Ok(opened) => opened,
         Err(BadPayload::Value(corrupt)) => return Err(corrupt),
@@ -76,7 +76,7 @@ fn render_value(object_type: ObjectType, reader: &mut Reader) -> Result<Vec<Stri
             "zset"
         }
         ObjectType::Stream(form) => {
-            stream::read(form, reader, &mut Renderer { words: &mut words, last: EntryId::default(), names: vec![] })?;
+            stream::read(form, reader, &mut Renderer { words: &mut words, last: StreamId::default(), names: vec![] })?;
             "stream"
         }
     };
@@ -98,22 +98,22 @@ fn once(words: &mut Vec<String>, word: String) -> Result<(), Corrupt> {
 
 struct Renderer<'w> {
     words: &'w mut Vec<String>,
-    last: EntryId,
+    last: StreamId,
     names: Vec<String>,
 }
 
-fn id(id: EntryId) -> String {
+fn id(id: StreamId) -> String {
     format!("{}-{}", id.ms, id.seq)
 }
 
 impl StreamSink for Renderer<'_> {
-    fn node(&mut self, base: EntryId, names: Names<'_>) -> Result<(), Corrupt> {
+    fn node(&mut self, base: StreamId, names: Names<'_>) -> Result<(), Corrupt> {
         assert!(base > self.last);
         self.names = names.map(|name| name.map(text)).collect::<Result<_, _>>()?;
         Ok(())
     }
 
-    fn entry(&mut self, entry: EntryId, fields: Fields<'_>) -> Result<(), Corrupt> {
+    fn entry(&mut self, entry: StreamId, fields: Fields<'_>) -> Result<(), Corrupt> {
         assert!(entry > std::mem::replace(&mut self.last, entry), "ids ascend");
         assert!(fields.left() > 0);
         let same = fields.same_names();
@@ -154,7 +154,7 @@ impl StreamSink for Renderer<'_> {
         Ok(())
     }
 
-    fn consumer_pending(&mut self, pending: EntryId) -> Result<(), Corrupt> {
+    fn consumer_pending(&mut self, pending: StreamId) -> Result<(), Corrupt> {
         self.words.push(format!("owns:{}", id(pending)));
         Ok(())
     }

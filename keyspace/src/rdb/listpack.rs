@@ -166,6 +166,11 @@ impl ListpackWriter {
         self.bytes.len()
     }
 
+    /// Elements so far.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// True before the first element.
     pub fn is_empty(&self) -> bool {
         self.count == 0

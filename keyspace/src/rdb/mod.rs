@@ -37,7 +37,7 @@ mod stream_node;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Corrupt(pub &'static str);
 #[cfg(test)]
-mod captured_tests;
+pub(crate) mod captured_tests;
 #[cfg(test)]
 pub(crate) mod mutation_tests;
 #[cfg(test)]

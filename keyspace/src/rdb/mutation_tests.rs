@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::captured_tests::{captured, render};
 use super::element::Element;
 use super::object_type::ObjectType;
-use super::stream::{EntryId, Fields, Names, StreamConsumer, StreamGroup, StreamPending, StreamSink, StreamTotals};
+use super::stream::{Fields, Names, StreamConsumer, StreamGroup, StreamId, StreamPending, StreamSink, StreamTotals};
 use super::{Corrupt, hash, list, lzf, payload, set, sorted_set, stream};
 
 /// Counts what a reader hands over, in bytes and things.
@@ -26,11 +26,11 @@ impl Weight {
 }
 
 impl StreamSink for Weight {
-    fn node(&mut self, _: EntryId, mut names: Names<'_>) -> Result<(), Corrupt> {
+    fn node(&mut self, _: StreamId, mut names: Names<'_>) -> Result<(), Corrupt> {
         names.try_for_each(|name| self.add(name?))
     }
 
-    fn entry(&mut self, _: EntryId, fields: Fields<'_>) -> Result<(), Corrupt> {
+    fn entry(&mut self, _: StreamId, fields: Fields<'_>) -> Result<(), Corrupt> {
         let same = fields.same_names();
         for pair in fields {
             let (name, value) = pair?;
@@ -59,7 +59,7 @@ impl StreamSink for Weight {
         self.add(Element::of(consumer.name))
     }
 
-    fn consumer_pending(&mut self, _: EntryId) -> Result<(), Corrupt> {
+    fn consumer_pending(&mut self, _: StreamId) -> Result<(), Corrupt> {
         self.things += 1;
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::list::ListWriter;
 use super::object_type::ObjectType;
 use super::payload;
 use super::reader::Reader;
-use super::stream::{EntryId, StreamConsumer, StreamGroup, StreamHistory, StreamPending, StreamWriter};
+use super::stream::{StreamConsumer, StreamGroup, StreamHistory, StreamId, StreamPending, StreamWriter};
 use super::{Corrupt, hash, list, set, sorted_set};
 
 /// Texts of every kind, each short enough to be rendered whole: empty, words, text that compresses, integers of every width and text that is almost one.
@@ -76,13 +76,13 @@ proptest! {
 
     #[test]
     fn streams(entries in vec((1u64..1 << 40, 0u64..100, vec((texts(), texts()), 1..4)), 0..40), names in vec(texts(), 1..4)) {
-        let mut id = EntryId::default();
+        let mut id = StreamId::default();
         let mut body = Vec::new();
         let mut writer = StreamWriter::new(&mut body);
         let mut expected = vec!["stream".to_owned()];
         for (at, (ms, seq, fields)) in entries.iter().enumerate() {
             // Each third entry begins a node; each second one has the names of its node.
-            id = EntryId { ms: id.ms + ms / 3, seq: if ms / 3 == 0 { id.seq + 1 + seq } else { *seq } };
+            id = StreamId { ms: id.ms + ms / 3, seq: if ms / 3 == 0 { id.seq + 1 + seq } else { *seq } };
             let fields: Vec<(&str, &str)> = match at % 2 {
                 0 => names.iter().map(|name| (name.as_str(), name.as_str())).collect(),
                 _ => fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
@@ -90,11 +90,15 @@ proptest! {
             if at % 3 == 0 {
                 writer.node(id, names.iter().map(|name| bytes(name)));
             }
-            writer.entry(id, fields.iter().map(|(name, value)| (bytes(name), bytes(value))));
+            if at % 2 == 0 {
+                writer.entry_as_named(id, fields.iter().map(|(_, value)| bytes(value)));
+            } else {
+                writer.entry(id, fields.len(), fields.iter().map(|(name, value)| (bytes(name), bytes(value))));
+            }
             let texts: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
             expected.push(format!("{}-{}:{}", id.ms, id.seq, texts.join(",")));
         }
-        let history = StreamHistory { first_id: id, max_deleted_id: EntryId { ms: 7, seq: 8 }, entries_added: 99 };
+        let history = StreamHistory { first_id: id, max_deleted_id: StreamId { ms: 7, seq: 8 }, entries_added: 99 };
         writer.totals(entries.len() as u64, id, history, 0);
         let payload = payload::build(|out| {
     out.append(&mut body);
@@ -108,7 +112,7 @@ proptest! {
 
 #[test]
 fn groups() {
-    let id = |ms| EntryId { ms, seq: 1 };
+    let id = |ms| StreamId { ms, seq: 1 };
     let mut body = Vec::new();
     let mut writer = StreamWriter::new(&mut body);
     let history = StreamHistory { first_id: id(0), max_deleted_id: id(0), entries_added: 5 };

@@ -16,6 +16,7 @@ use super::stream_node::{self, NodeWriter};
 use super::writer::{push_length, push_millis, push_string};
 
 pub use super::stream_node::{Fields, Names};
+pub use crate::types::stream::StreamId;
 
 /// The forms of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,22 +29,13 @@ pub enum StreamForm {
     V3,
 }
 
-/// The id of an entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EntryId {
-    /// Milliseconds since 1970, or whatever the client chose.
-    pub ms: u64,
-    /// The number of the entry within these milliseconds.
-    pub seq: u64,
-}
-
 /// What a stream knows beside its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamTotals {
     /// Entries in it.
     pub length: u64,
     /// The highest id it ever had; not below any entry's.
-    pub last_id: EntryId,
+    pub last_id: StreamId,
     /// What V1 does not tell.
     pub history: Option<StreamHistory>,
 }
@@ -52,9 +44,9 @@ pub struct StreamTotals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamHistory {
     /// The lowest id in it.
-    pub first_id: EntryId,
+    pub first_id: StreamId,
     /// The highest id that was deleted.
-    pub max_deleted_id: EntryId,
+    pub max_deleted_id: StreamId,
     /// How many entries were ever added.
     pub entries_added: u64,
 }
@@ -65,7 +57,7 @@ pub struct StreamGroup<'a> {
     /// Its name.
     pub name: &'a [u8],
     /// The last id that was delivered.
-    pub last_id: EntryId,
+    pub last_id: StreamId,
     /// How many entries were delivered, where that is known.
     pub entries_read: Option<u64>,
 }
@@ -74,7 +66,7 @@ pub struct StreamGroup<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamPending {
     /// The entry. It may be deleted by now.
-    pub id: EntryId,
+    pub id: StreamId,
     /// When it was delivered last, in milliseconds since 1970.
     pub delivered_at: i64,
     /// How often it was delivered.
@@ -97,9 +89,9 @@ pub struct StreamConsumer<'a> {
 pub trait StreamSink {
     /// A node begins, at or below its first entry's id and above all entries before it. Its entries repeat these names, so
     /// whoever stores them once per node takes no more than the payload does; whoever stores them once per entry lets a small payload fill the memory.
-    fn node(&mut self, base: EntryId, names: Names<'_>) -> Result<(), Corrupt>;
+    fn node(&mut self, base: StreamId, names: Names<'_>) -> Result<(), Corrupt>;
     /// An entry, above all before it. Its fields have been checked to the last.
-    fn entry(&mut self, id: EntryId, fields: Fields<'_>) -> Result<(), Corrupt>;
+    fn entry(&mut self, id: StreamId, fields: Fields<'_>) -> Result<(), Corrupt>;
     /// All entries have been handed over.
     fn totals(&mut self, totals: StreamTotals) -> Result<(), Corrupt>;
     /// A group begins.
@@ -109,7 +101,7 @@ pub trait StreamSink {
     /// A consumer of the group begins.
     fn consumer(&mut self, consumer: StreamConsumer<'_>) -> Result<(), Corrupt>;
     /// An entry that is pending in the group is the consumer's. Every one is some consumer's.
-    fn consumer_pending(&mut self, id: EntryId) -> Result<(), Corrupt>;
+    fn consumer_pending(&mut self, id: StreamId) -> Result<(), Corrupt>;
 }
 
 /// The number of entries read that says "not known".
@@ -193,13 +185,13 @@ fn read_consumer(form: StreamForm, reader: &mut Reader<'_>, sink: &mut impl Stre
 }
 
 /// An id in the form of two lengths.
-fn id(reader: &mut Reader<'_>) -> Result<EntryId, Corrupt> {
-    Ok(EntryId { ms: reader.length()?, seq: reader.length()? })
+fn id(reader: &mut Reader<'_>) -> Result<StreamId, Corrupt> {
+    Ok(StreamId { ms: reader.length()?, seq: reader.length()? })
 }
 
 /// An id in the form of 16 bytes.
-fn raw_id(reader: &mut Reader<'_>) -> Result<EntryId, Corrupt> {
-    Ok(EntryId { ms: u64::from_be_bytes(reader.array()?), seq: u64::from_be_bytes(reader.array()?) })
+fn raw_id(reader: &mut Reader<'_>) -> Result<StreamId, Corrupt> {
+    Ok(StreamId { ms: u64::from_be_bytes(reader.array()?), seq: u64::from_be_bytes(reader.array()?) })
 }
 
 /// A count that replies can show.
@@ -227,15 +219,22 @@ impl<'a> StreamWriter<'a> {
     }
 
     /// Begins a node with the id of its first entry and the names that most of its entries have.
-    pub fn node(&mut self, base: EntryId, names: impl Iterator<Item = Element<'a>>) {
+    pub fn node(&mut self, base: StreamId, names: impl Iterator<Item = Element<'a>>) {
         self.close();
         self.node = Some(NodeWriter::new(base, names));
     }
 
-    /// Appends an entry to the node. Ids ascend.
-    pub fn entry<'f>(&mut self, id: EntryId, fields: impl Iterator<Item = (Element<'f>, Element<'f>)> + Clone) {
+    /// Appends an entry that has the names of its node, by its values. Ids ascend.
+    pub fn entry_as_named<'f>(&mut self, id: StreamId, values: impl Iterator<Item = Element<'f>>) {
         if let Some(node) = &mut self.node {
-            node.entry(id, fields);
+            node.entry_as_named(id, values);
+        }
+    }
+
+    /// Appends an entry with `count` names of its own. Ids ascend.
+    pub fn entry<'f>(&mut self, id: StreamId, count: usize, fields: impl Iterator<Item = (Element<'f>, Element<'f>)>) {
+        if let Some(node) = &mut self.node {
+            node.entry(id, count, fields);
         }
     }
 
@@ -249,7 +248,7 @@ impl<'a> StreamWriter<'a> {
     }
 
     /// Ends the entries. So many groups follow.
-    pub fn totals(&mut self, length: u64, last_id: EntryId, history: StreamHistory, groups: u64) {
+    pub fn totals(&mut self, length: u64, last_id: StreamId, history: StreamHistory, groups: u64) {
         self.close();
         push_length(self.out, self.node_count);
         self.out.append(&mut self.nodes);
@@ -289,17 +288,17 @@ impl<'a> StreamWriter<'a> {
     }
 
     /// Appends a pending entry of the consumer.
-    pub fn consumer_pending(&mut self, id: EntryId) {
+    pub fn consumer_pending(&mut self, id: StreamId) {
         push_raw_id(self.out, id);
     }
 }
 
-fn push_id(out: &mut Vec<u8>, id: EntryId) {
+fn push_id(out: &mut Vec<u8>, id: StreamId) {
     push_length(out, id.ms);
     push_length(out, id.seq);
 }
 
-fn push_raw_id(out: &mut Vec<u8>, id: EntryId) {
+fn push_raw_id(out: &mut Vec<u8>, id: StreamId) {
     out.extend_from_slice(&id.ms.to_be_bytes());
     out.extend_from_slice(&id.seq.to_be_bytes());
 }

@@ -12,7 +12,7 @@
 use super::Corrupt;
 use super::element::Element;
 use super::listpack::{Elements, ListpackWriter};
-use super::stream::{EntryId, StreamSink};
+use super::stream::{StreamId, StreamSink};
 
 /// The entry is deleted.
 const DELETED: i64 = 1;
@@ -22,9 +22,9 @@ const SAME_FIELDS: i64 = 2;
 /// Reads the node at `base`: the sink is handed the entries that are not deleted, in ascending order and all above `last`,
 /// which becomes the last of them. Returns how many there were.
 pub(super) fn read(
-    base: EntryId,
+    base: StreamId,
     listpack: &[u8],
-    last: &mut Option<EntryId>,
+    last: &mut Option<StreamId>,
     sink: &mut impl StreamSink,
 ) -> Result<u64, Corrupt> {
     let mut elements = Elements::of(listpack)?;
@@ -51,7 +51,7 @@ pub(super) fn read(
         }
         // A difference is told modulo 2^64: both sides are unsigned.
         let ms = base.ms.wrapping_add(elements.integer()? as u64);
-        let id = EntryId { ms, seq: base.seq.wrapping_add(elements.integer()? as u64) };
+        let id = StreamId { ms, seq: base.seq.wrapping_add(elements.integer()? as u64) };
         let fields;
         (fields, elements) = read_fields(elements, (flags & SAME_FIELDS != 0).then_some(&names))?;
         let left = if flags & DELETED == 0 { &mut live_left } else { &mut deleted_left };
@@ -153,7 +153,7 @@ impl<'a> Iterator for Fields<'a> {
 /// A node in the making.
 #[derive(Clone, Debug)]
 pub(super) struct NodeWriter<'a> {
-    base: EntryId,
+    base: StreamId,
     names: Vec<Element<'a>>,
     live: u64,
     /// Everything behind the node's names.
@@ -161,36 +161,49 @@ pub(super) struct NodeWriter<'a> {
 }
 
 impl<'a> NodeWriter<'a> {
-    pub(super) fn new(base: EntryId, names: impl Iterator<Item = Element<'a>>) -> Self {
+    pub(super) fn new(base: StreamId, names: impl Iterator<Item = Element<'a>>) -> Self {
         NodeWriter { base, names: names.collect(), live: 0, body: ListpackWriter::default() }
     }
 
-    /// Appends an entry above all before it.
-    pub(super) fn entry<'f>(&mut self, id: EntryId, fields: impl Iterator<Item = (Element<'f>, Element<'f>)> + Clone) {
-        let same = fields.clone().map(|(name, _)| name).eq(self.names.iter().copied());
-        let mut elements = 0;
-        let mut put = |element| {
-            self.body.push(element);
-            elements += 1;
-        };
-        put(Element::Int(if same { SAME_FIELDS } else { 0 }));
-        put(Element::Int(id.ms.wrapping_sub(self.base.ms) as i64));
-        put(Element::Int(id.seq.wrapping_sub(self.base.seq) as i64));
-        if !same {
-            put(Element::Int(fields.clone().count() as i64));
-        }
+    /// Appends an entry above all before it that has the node's names, by its values.
+    pub(super) fn entry_as_named<'f>(&mut self, id: StreamId, values: impl Iterator<Item = Element<'f>>) {
+        let before = self.begin(id, SAME_FIELDS);
+        values.for_each(|value| self.body.push(value));
+        self.end(before);
+    }
+
+    /// Appends an entry above all before it with `count` names of its own.
+    pub(super) fn entry<'f>(
+        &mut self,
+        id: StreamId,
+        count: usize,
+        fields: impl Iterator<Item = (Element<'f>, Element<'f>)>,
+    ) {
+        let before = self.begin(id, 0);
+        self.body.push(Element::Int(count as i64));
         for (name, value) in fields {
-            if !same {
-                put(name);
-            }
-            put(value);
+            self.body.push(name);
+            self.body.push(value);
         }
-        self.body.push(Element::Int(elements));
+        self.end(before);
+    }
+
+    /// Returns how many elements stand before the entry.
+    fn begin(&mut self, id: StreamId, flags: i64) -> usize {
+        let before = self.body.count();
+        self.body.push(Element::Int(flags));
+        self.body.push(Element::Int(id.ms.wrapping_sub(self.base.ms) as i64));
+        self.body.push(Element::Int(id.seq.wrapping_sub(self.base.seq) as i64));
+        before
+    }
+
+    fn end(&mut self, before: usize) {
+        self.body.push(Element::Int((self.body.count() - before) as i64));
         self.live += 1;
     }
 
     /// Id and listpack of the node, if it holds anything.
-    pub(super) fn finish(self) -> Option<(EntryId, Vec<u8>)> {
+    pub(super) fn finish(self) -> Option<(StreamId, Vec<u8>)> {
         let mut listpack = ListpackWriter::default();
         listpack.push(Element::Int(self.live as i64));
         listpack.push(Element::Int(0));

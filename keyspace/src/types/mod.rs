@@ -12,6 +12,7 @@ pub mod nodes;
 pub mod scored;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 
 use crate::hash::KeyHasher;
 
@@ -19,6 +20,7 @@ use fields::Fields;
 use kind::Kind;
 use nodes::Nodes;
 use sorted_set::SortedSet;
+use stream::Stream;
 
 /// A large collection.
 pub enum Object {
@@ -30,6 +32,8 @@ pub enum Object {
     Set(Fields),
     /// Members with scores; boxed, as it is much larger than the others.
     SortedSet(Box<SortedSet>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Object {
@@ -40,6 +44,7 @@ impl Object {
             Object::Hash(_) => Kind::Hash,
             Object::Set(_) => Kind::Set,
             Object::SortedSet(_) => Kind::SortedSet,
+            Object::Stream(_) => Kind::Stream,
         }
     }
 
@@ -49,6 +54,7 @@ impl Object {
             Object::List(_) => "quicklist",
             Object::Hash(_) | Object::Set(_) => "hashtable",
             Object::SortedSet(_) => "skiplist",
+            Object::Stream(_) => "stream",
         }
     }
 
@@ -59,6 +65,7 @@ impl Object {
             Object::List(nodes) => nodes.heap_bytes(),
             Object::Hash(fields) | Object::Set(fields) => fields.heap_bytes(),
             Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
+            Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Object {
             Object::List(nodes) => nodes.free_piece(elements),
             Object::Hash(fields) | Object::Set(fields) => fields.free_piece(elements),
             Object::SortedSet(set) => set.free_piece(elements),
+            Object::Stream(stream) => stream.free_piece(elements),
         }
     }
 
@@ -79,6 +87,7 @@ impl Object {
             Object::Hash(fields) => Object::Hash(fields.duplicate(hasher)),
             Object::Set(fields) => Object::Set(fields.duplicate(hasher)),
             Object::SortedSet(set) => Object::SortedSet(Box::new(set.duplicate(hasher))),
+            Object::Stream(stream) => Object::Stream(stream.clone()),
         }
     }
 }

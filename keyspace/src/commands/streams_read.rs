@@ -1,0 +1,359 @@
+//! Streams: what is new in some of them, XREAD, and for a group's consumer, XREADGROUP.
+//!
+//! BLOCK is read, and serves what is there; a client that would have to wait is refused, since no client can wait yet.
+
+use crate::args::Args;
+use crate::exec::{DataRow, Exec};
+use crate::number::parse_i64;
+use crate::refusal::{Outcome, Refusal, quoted};
+use crate::reply::{Reply, Resp};
+use crate::spec::{CommandSpec, Flags, Form, KeyFlags, KeyRun, MovableKeys};
+use crate::store::Key;
+use crate::types::kind::Kind;
+use crate::types::stream::{ConsumerId, Group, Log, Pending, StreamId};
+
+use super::streams::{STREAM, change, reply_id, stream_at};
+use super::streams_range::{reply_entries, reply_entry};
+
+/// What the rows of this family share. Not visits: a reply may be any number of entries.
+const READ: CommandSpec = CommandSpec {
+    complexity: "O(log M + N) for each stream where M is the number of nodes and N the number of entries that are returned",
+    ..STREAM
+};
+
+const fn streams(from: u8) -> MovableKeys {
+    let form = Form::HalfBehind { word: "STREAMS", from };
+    MovableKeys { find: Some(find_keys), ..MovableKeys::new(KeyFlags::RO.and(KeyFlags::ACCESS), form) }
+}
+
+/// The rows of this family.
+pub static ROWS: &[DataRow] = &[
+    DataRow {
+        spec: CommandSpec {
+            name: "xread",
+            arity: -4,
+            flags: Flags::READONLY.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
+            movable_keys: const { &[streams(1)] },
+            summary: "Returns the entries of some streams that are newer than given ids.",
+            syntax: "[COUNT count] [BLOCK milliseconds] streams=STREAMS {key [key ...] id [id ...]}",
+            ..READ
+        },
+        run: xread,
+    },
+    DataRow {
+        spec: CommandSpec {
+            name: "xreadgroup",
+            arity: -7,
+            flags: Flags::WRITE.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
+            movable_keys: const { &[streams(4)] },
+            summary: "Delivers new entries of some streams to a group's consumer, or shows it its pending ones.",
+            syntax: "group_consumer=GROUP {group consumer} [COUNT count] [BLOCK milliseconds] [NOACK] \
+                     streams=STREAMS {key [key ...] id [id ...]}",
+            ..READ
+        },
+        run: xreadgroup,
+    },
+];
+
+/// Which of the two it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Client,
+    Group,
+}
+
+/// The words of a read.
+struct Words<'a> {
+    /// The most entries of each stream.
+    count: usize,
+    /// Whether to wait when there is nothing.
+    blocks: bool,
+    /// Group and consumer.
+    group: Option<(&'a [u8], &'a [u8])>,
+    /// What is delivered counts as acknowledged.
+    no_ack: bool,
+    /// Index of the first key.
+    first: usize,
+    /// Number of keys.
+    streams: usize,
+}
+
+/// Where STREAMS stands, read as the command reads it: it may be the name of a group, too.
+fn streams_word(args: Args) -> Option<usize> {
+    let mut index = 1;
+    while index < args.len() {
+        index += match () {
+            () if args.is(index, "streams") => return Some(index),
+            () if args.is(index, "block") || args.is(index, "count") => 2,
+            () if args.is(index, "group") => 3,
+            () if args.is(index, "noack") => 1,
+            () => return None,
+        };
+    }
+    None
+}
+
+fn find_keys(args: Args) -> KeyRun {
+    let word = || (1..args.len()).find(|&index| args.is(index, "streams"));
+    match streams_word(args).or_else(word) {
+        Some(index) => KeyRun { first: index + 1, end: index + 1 + (args.len() - index - 1) / 2, step: 1 },
+        None => KeyRun::NONE,
+    }
+}
+
+impl<'a> Words<'a> {
+    fn parse(args: Args<'a>, reader: Reader) -> Result<Words<'a>, Refusal> {
+        let mut words = Words { count: 0, blocks: false, group: None, no_ack: false, first: 0, streams: 0 };
+        let mut index = 1;
+        while index < args.len() {
+            let more = args.len() - 1 - index;
+            if args.is(index, "block") && more > 0 {
+                check_timeout(args.at(index + 1))?;
+                words.blocks = true;
+                index += 2;
+            } else if args.is(index, "count") && more > 0 {
+                let count = parse_i64(args.at(index + 1)).ok_or(Refusal::NotInteger)?;
+                words.count = usize::try_from(count).unwrap_or(0);
+                index += 2;
+            } else if args.is(index, "streams") && more > 0 {
+                if !more.is_multiple_of(2) {
+                    return Err(unbalanced(reader));
+                }
+                (words.first, words.streams) = (index + 1, more / 2);
+                break;
+            } else if args.is(index, "group") && more >= 2 {
+                only_in_groups(reader, "GROUP")?;
+                words.group = Some((args.at(index + 1), args.at(index + 2)));
+                index += 3;
+            } else if args.is(index, "noack") {
+                only_in_groups(reader, "NOACK")?;
+                words.no_ack = true;
+                index += 1;
+            } else {
+                return Err(Refusal::Syntax);
+            }
+        }
+        if words.streams == 0 {
+            return Err(Refusal::Syntax);
+        }
+        if reader == Reader::Group && words.group.is_none() {
+            return Err(Refusal::Text("ERR Missing GROUP option for XREADGROUP"));
+        }
+        if words.count == 0 {
+            words.count = usize::MAX;
+        }
+        Ok(words)
+    }
+}
+
+fn only_in_groups(reader: Reader, option: &str) -> Result<(), Refusal> {
+    match reader {
+        Reader::Group => Ok(()),
+        Reader::Client => Err(Refusal::owned(format!(
+            "ERR The {option} option is only supported by XREADGROUP. You called XREAD instead."
+        ))),
+    }
+}
+
+fn unbalanced(reader: Reader) -> Refusal {
+    let (name, symbol) = match reader {
+        Reader::Client => ("xread", '$'),
+        Reader::Group => ("xreadgroup", '>'),
+    };
+    Refusal::owned(format!(
+        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified."
+    ))
+}
+
+/// Refuses what is no time to wait. How long it is makes no difference as long as nobody waits.
+fn check_timeout(text: &[u8]) -> Result<(), Refusal> {
+    match parse_i64(text) {
+        None => Err(Refusal::Text("ERR timeout is not an integer or out of range")),
+        Some(..0) => Err(Refusal::Text("ERR timeout is negative")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The refusal of a command that names a group that is not there; `whose` names the command.
+pub(super) fn no_group(key: &[u8], group: &[u8], whose: &str) -> Refusal {
+    let parts = [
+        b"NOGROUP No such key '",
+        quoted(key, usize::MAX),
+        b"' or consumer group '",
+        quoted(group, usize::MAX),
+        b"'",
+        whose.as_bytes(),
+    ];
+    Refusal::owned(parts.concat())
+}
+
+fn xread(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    read(exec, args, Reader::Client, reply)
+}
+
+fn xreadgroup(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    read(exec, args, Reader::Group, reply)
+}
+
+/// After which id each stream is read; `>` is the greatest id.
+fn parse_ids(exec: &mut Exec, args: Args, reader: Reader, words: &Words) -> Result<Vec<StreamId>, Refusal> {
+    let mut ids = Vec::with_capacity(words.streams);
+    for index in words.first..words.first + words.streams {
+        let key = exec.key(args.at(index));
+        let place = exec.read_as(&key, Kind::Stream)?;
+        let stream = place.map(|place| stream_at(exec, &key, place));
+        if let Some((group, _)) = words.group
+            && stream.is_none_or(|stream| stream.group(group).is_none())
+        {
+            return Err(no_group(key.bytes, group, " in XREADGROUP with GROUP option"));
+        }
+        let text = args.at(index + words.streams);
+        ids.push(match (text.split(|&byte| byte == 0).next(), reader) {
+            (Some(b"$"), Reader::Group) => {
+                return Err(Refusal::Text(
+                    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this \
+                     consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just \
+                     return an empty result set.",
+                ));
+            }
+            (Some(b"$"), Reader::Client) => stream.map_or(StreamId::MIN, |stream| stream.log().last_id),
+            (Some(b">"), Reader::Client) => {
+                return Err(Refusal::Text(
+                    "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \
+                     option.",
+                ));
+            }
+            (Some(b">"), Reader::Group) => StreamId::MAX,
+            _ => StreamId::parse(text)?,
+        });
+    }
+    Ok(ids)
+}
+
+fn read(exec: &mut Exec, args: Args, reader: Reader, reply: &mut Reply) -> Outcome {
+    let words = Words::parse(args, reader)?;
+    let ids = parse_ids(exec, args, reader, &words)?;
+    let (start, mut served) = (reply.len(), 0);
+    reply.counted_pairs(|reply| {
+        for (index, after) in (words.first..).zip(ids) {
+            let key = exec.key(args.at(index));
+            served += match words.group {
+                None => read_new(exec, &key, after, words.count, reply),
+                Some((group, consumer)) => {
+                    let delivery = Delivery { group, consumer, count: words.count, no_ack: words.no_ack };
+                    delivery.serve(exec, &key, after, reply)
+                }
+            } as usize;
+        }
+        served
+    });
+    if served > 0 {
+        return Ok(());
+    }
+    reply.truncate(start);
+    if words.blocks {
+        return Err(Refusal::Text("ERR BLOCK is not available: nothing is there to be read, and no client can wait"));
+    }
+    reply.null_array();
+    Ok(())
+}
+
+/// Writes the head of a stream's part of the reply.
+fn begin(reply: &mut Reply, key: &Key) {
+    if reply.resp() == Resp::V2 {
+        reply.array(2);
+    }
+    reply.bulk(key.bytes);
+}
+
+/// Writes the entries after an id; false if there are none.
+fn read_new(exec: &mut Exec, key: &Key, after: StreamId, count: usize, reply: &mut Reply) -> bool {
+    let Some(place) = exec.read(key) else { return false };
+    let log = stream_at(exec, key, place).log();
+    let (Some(start), Some(last)) = (after.next(), log.last_live()) else { return false };
+    if last < start {
+        return false;
+    }
+    begin(reply, key);
+    reply_entries(reply, log.range(start, StreamId::MAX), count);
+    true
+}
+
+/// What a consumer is to get of one stream.
+struct Delivery<'a> {
+    group: &'a [u8],
+    consumer: &'a [u8],
+    count: usize,
+    no_ack: bool,
+}
+
+impl Delivery<'_> {
+    /// Writes new entries, if `after` is the greatest id, or those that were delivered to the consumer after that id. False if
+    /// there is nothing new.
+    fn serve(&self, exec: &mut Exec, key: &Key, after: StreamId, reply: &mut Reply) -> bool {
+        let Some(place) = exec.read(key) else { return false };
+        let stream = stream_at(exec, key, place);
+        let (log, Some(group)) = (stream.log(), stream.group(self.group)) else { return false };
+        let new = after == StreamId::MAX;
+        if new && log.last_live().is_none_or(|last| last <= group.last_id) {
+            return false;
+        }
+        begin(reply, key);
+        let now = exec.now.0;
+        change(exec, key, place, |stream| {
+            stream.edit_group(self.group, |log, group| {
+                let (consumer, _) = group.find_or_create(self.consumer, now);
+                reply.counted_array(|reply| match new {
+                    true => self.deliver(log, group, consumer, now, reply),
+                    false => self.show_again(log, group, consumer, after, now, reply),
+                })
+            })
+        });
+        exec.changed(1);
+        true
+    }
+
+    /// Writes what the group has not read yet; returns how many entries.
+    fn deliver(&self, log: &Log, group: &mut Group, consumer: ConsumerId, now: i64, reply: &mut Reply) -> usize {
+        let Some(start) = group.last_id.next() else { return 0 };
+        let mut written = 0;
+        for entry in log.range(start, StreamId::MAX).take(self.count) {
+            group.advance(log, entry.id);
+            reply_entry(reply, &entry);
+            if !self.no_ack {
+                group.set_pending(entry.id, Pending { consumer, delivered: now, deliveries: 1 });
+            }
+            written += 1;
+        }
+        written
+    }
+
+    /// Writes the consumer's pending entries after an id; returns how many.
+    fn show_again(
+        &self,
+        log: &Log,
+        group: &mut Group,
+        consumer: ConsumerId,
+        after: StreamId,
+        now: i64,
+        reply: &mut Reply,
+    ) -> usize {
+        let Some(start) = after.next() else { return 0 };
+        let own = group.consumer(consumer).pending();
+        let ids: Vec<StreamId> = own.iter_from(own.ceiling(&start)).take(self.count).map(|(id, ())| *id).collect();
+        for &id in &ids {
+            match log.get(id) {
+                Some(entry) => {
+                    reply_entry(reply, &entry);
+                    group.redeliver(id, now);
+                }
+                None => {
+                    reply.array(2);
+                    reply_id(reply, id);
+                    reply.null_array();
+                }
+            }
+        }
+        ids.len()
+    }
+}

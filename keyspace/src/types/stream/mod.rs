@@ -1,0 +1,129 @@
+//! A stream: a log of entries, and the groups that read it.
+//!
+//! Every stream is large: it has ids and counts to keep even without entries. Its entries are in nodes (`log`, `node`), each one
+//! allocation; nodes, groups, consumers and pending entries are found in sorted chunks (`ordered`). What depends on Redis's
+//! encoding is computed and not kept: when a node is full (`listpack`), and how large the tree of nodes is (`radix`).
+
+mod group;
+mod id;
+pub mod listpack;
+mod log;
+pub mod node;
+mod ordered;
+pub mod radix;
+mod trim;
+
+pub use group::{Consumer, ConsumerId, EntriesRead, Group, Pending};
+pub use id::{AskedId, ID_BYTES_MAX, INVALID_ID, StreamId};
+pub use log::{Log, Unfit};
+pub use node::{EntryRef, FieldsOf, Node};
+pub use ordered::Ordered;
+pub use trim::{By, Stays, Trim, Trimmed};
+
+/// A stream.
+#[derive(Default)]
+pub struct Stream {
+    log: Log,
+    groups: Ordered<Box<[u8]>, Group>,
+    /// Bytes that the groups hold beside their places in `groups`.
+    group_bytes: usize,
+}
+
+impl Clone for Stream {
+    fn clone(&self) -> Self {
+        let (log, groups) = (self.log.clone(), self.groups.clone());
+        // A copied allocation has no spare room, so bytes are counted anew, here and below.
+        let group_bytes = groups.iter().map(|(name, group)| name.len() + group.heap_bytes()).sum();
+        Stream { log, groups, group_bytes }
+    }
+}
+
+impl Stream {
+    /// A stream to be freed, of nodes that another one has no more.
+    fn of_nodes(nodes: Ordered<StreamId, Node>) -> Stream {
+        let node_bytes = nodes.iter().map(|(_, node)| node.heap_bytes()).sum();
+        Stream { log: Log { nodes, node_bytes, ..Log::default() }, ..Stream::default() }
+    }
+
+    /// Its entries.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Its entries, to change.
+    pub fn log_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    /// Its groups, by name.
+    pub fn groups(&self) -> &Ordered<Box<[u8]>, Group> {
+        &self.groups
+    }
+
+    /// The group of a name.
+    pub fn group(&self, name: &[u8]) -> Option<&Group> {
+        self.groups.get(name)
+    }
+
+    /// Adds a group; false if there is one of this name.
+    pub fn create_group(&mut self, name: &[u8], group: Group) -> bool {
+        if self.groups.get(name).is_some() {
+            return false;
+        }
+        self.group_bytes += name.len() + group.heap_bytes();
+        self.groups.insert(name.into(), group);
+        true
+    }
+
+    /// Takes a group out. What is returned holds it, to be freed in pieces.
+    pub fn destroy_group(&mut self, name: &[u8]) -> Option<Box<Stream>> {
+        let group = self.groups.remove(name)?;
+        self.group_bytes -= name.len() + group.heap_bytes();
+        let mut holder = Stream::default();
+        holder.create_group(name, group);
+        Some(Box::new(holder))
+    }
+
+    /// Changes a group beside the entries, which stay as they are.
+    pub fn edit_group<R>(&mut self, name: &[u8], edit: impl FnOnce(&Log, &mut Group) -> R) -> Option<R> {
+        let group = self.groups.get_mut(name)?;
+        let before = group.heap_bytes();
+        let result = edit(&self.log, group);
+        let after = group.heap_bytes();
+        self.group_bytes = self.group_bytes + after - before;
+        Some(result)
+    }
+
+    /// Bytes on the heap, its own size not included. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.log.heap_bytes() + self.groups.heap_bytes() + self.group_bytes
+    }
+
+    /// Frees a part of it; see `Object::free_piece`. A node counts as an element for every 4 KiB.
+    pub(super) fn free_piece(&mut self, elements: usize) -> usize {
+        /// Bytes that are freed as fast as a small element.
+        const BYTES_PER_ELEMENT: usize = 4096;
+        let mut freed = 0;
+        while freed < elements {
+            let nodes = self.log.nodes.front().len();
+            if nodes > 0 {
+                let piece = self.log.nodes.take_front(nodes);
+                freed += piece.iter().map(|(_, node)| 1 + node.heap_bytes() / BYTES_PER_ELEMENT).sum::<usize>();
+            } else if let Some(at) = self.groups.last() {
+                let group = self.groups.at_mut(at);
+                let wanted = elements - freed;
+                let piece = group.free_piece(wanted);
+                if piece < wanted {
+                    self.groups.remove_at(at);
+                }
+                freed += piece + 1;
+            } else {
+                break;
+            }
+        }
+        freed
+    }
+}
+
+#[cfg(test)]
+mod tests;
