@@ -225,6 +225,15 @@ impl Keyspace {
         }
     }
 
+    /// Fetches what the look-up of an element in a large hash or set will touch, once its entry is fetched.
+    #[inline]
+    pub fn prefetch_element(&self, db: Db, slot: Slot, hash: u64, element: &[u8]) {
+        let candidate = self.slots[slot.index()].table(db).and_then(|table| table.candidate(hash));
+        if let Some(Object::Hash(fields) | Object::Set(fields)) = candidate.and_then(Entry::object) {
+            fields.prefetch(&self.hasher, element);
+        }
+    }
+
     /// Bytes of the entry that probably has this hash; 0 if there is none. What a look-up of it will find in the cache.
     #[inline]
     pub fn weight(&self, db: Db, slot: Slot, hash: u64) -> usize {

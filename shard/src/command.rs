@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use keyspace::args::Args;
 use keyspace::exec::DataFn;
 use keyspace::refusal::{QUOTED_BYTES_MAX, Refusal, quoted};
-use keyspace::spec::{CommandSpec, Flags, accepts};
+use keyspace::spec::{Categories, CommandSpec, Flags, accepts};
 use keyspace::whole::WholeFn;
 
 use crate::commands::{self, SessionFn};
@@ -46,6 +46,8 @@ pub struct Command {
     pub run: Run,
     /// The index of its key, if it always has exactly one.
     pub only_key: Option<u8>,
+    /// The index of an argument that is probably looked up in the collection of that key: what to fetch ahead.
+    pub element: Option<u8>,
     /// Its subcommands.
     pub subcommands: Vec<CommandId>,
 }
@@ -56,6 +58,12 @@ impl Command {
     pub fn is(&self, flags: Flags) -> bool {
         self.spec.flags.has(flags)
     }
+}
+
+/// True if the argument behind the key is mostly a field of a hash or a member of a set.
+fn looks_up_elements(spec: &CommandSpec) -> bool {
+    let categories = spec.all_categories();
+    categories.has(Categories::FAST) && (categories.has(Categories::HASH) || categories.has(Categories::SET))
 }
 
 /// All commands.
@@ -89,7 +97,8 @@ impl CommandTable {
         for (spec, run) in data.chain(whole).chain(session) {
             let id = CommandId(commands.len() as u16);
             let only_key = spec.only_key().map(|index| index as u8);
-            commands.push(Command { id, spec, arity: spec.arity, run, only_key, subcommands: Vec::new() });
+            let element = only_key.filter(|_| looks_up_elements(spec)).map(|key| key + 1);
+            commands.push(Command { id, spec, arity: spec.arity, run, only_key, element, subcommands: Vec::new() });
         }
         let mut table = CommandTable { commands, index: NameIndex::new() };
         // A subcommand's row may stand before its container's.

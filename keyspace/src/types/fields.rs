@@ -46,6 +46,14 @@ impl Fields {
         self.0.locate(hasher.hash(name), name).is_some()
     }
 
+    /// Fetches what the look-up of a field will touch.
+    #[inline]
+    pub fn prefetch(&self, hasher: &KeyHasher, name: &[u8]) {
+        if let Some(field) = self.0.candidate(hasher.hash(name)) {
+            field.prefetch();
+        }
+    }
+
     /// Sets a field; true if it is new. Moves at most one segment of other fields.
     #[inline]
     pub fn set(&mut self, hasher: &KeyHasher, name: &[u8], value: &[u8]) -> bool {

@@ -180,7 +180,7 @@ impl<R: Ring> Inner<R> {
         let context = conn.session.context(self.pauses.is_in_force(self.now));
         let mut flight = conn.flight.take();
         let mut hops: Hops = SmallVec::new();
-        self.prefetch(&batch.calls, context.caller.db);
+        self.prefetch(batch, input, context.caller.db);
         let begun = conn.out.len();
         let mut started = ticks();
         for (call, target) in &batch.calls {
@@ -222,14 +222,27 @@ impl<R: Ring> Inner<R> {
         conn.flight = flight;
     }
 
-    /// Fetches what a batch's commands on this core will touch.
+    /// Fetches what a batch's commands on this core will touch: entries, then the elements that are looked up in large ones.
     #[inline]
-    fn prefetch(&mut self, calls: &[(Call, CoreId)], db: u16) {
+    fn prefetch(&mut self, batch: &Batch, input: &[u8], db: u16) {
         let shard = self.owner.shard();
         let Some(db) = shard.keyspace.db(db as usize) else { return };
-        if calls.len() > 1 && shard.loans.is_quiet() {
-            for (call, _) in calls.iter().filter(|(_, target)| *target == self.id) {
-                shard.keyspace.prefetch(db, call.slot, call.hash);
+        if batch.calls.len() == 1 || !shard.loans.is_quiet() {
+            return;
+        }
+        let mut elements = false;
+        for (call, _) in batch.calls.iter().filter(|(_, target)| *target == self.id) {
+            shard.keyspace.prefetch(db, call.slot, call.hash);
+            elements |= self.table.get(call.command).element.is_some();
+        }
+        if !elements {
+            return;
+        }
+        for (call, _) in batch.calls.iter().filter(|(_, target)| *target == self.id) {
+            let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
+            let element = self.table.get(call.command).element.and_then(|index| args.get(index as usize));
+            if let Some(element) = element {
+                shard.keyspace.prefetch_element(db, call.slot, call.hash, element);
             }
         }
     }
