@@ -284,9 +284,6 @@ fn xsetid(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.write_as(&key, Kind::Stream)?.ok_or(Refusal::NoSuchKey)?;
     let log = stream_at(exec, &key, place).log();
-    if id < log.max_deleted_id {
-        return Err(Refusal::Text("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"));
-    }
     if log.last_live().is_some_and(|last| id < last) {
         return Err(Refusal::Text("ERR The ID specified in XSETID is smaller than the target stream top item"));
     }

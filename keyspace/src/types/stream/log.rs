@@ -123,7 +123,11 @@ impl Log {
             None => {
                 let node = Node::new(id, pairs, room);
                 self.node_bytes += node.heap_bytes();
-                self.nodes.insert(id, node);
+                // Only after XSETID took the last id back below a node of deleted entries can there be one to replace.
+                if let Some(replaced) = self.nodes.insert(id, node) {
+                    self.node_bytes -= replaced.heap_bytes();
+                    self.len -= replaced.live();
+                }
             }
         }
         self.len += 1;
@@ -142,7 +146,7 @@ impl Log {
 
     /// The entries with ids of `start..=end`, the last one first.
     pub fn range_back(&self, start: StreamId, end: StreamId) -> RangeBack<'_> {
-        let position = self.nodes.floor(&end);
+        let position = self.nodes.floor(&end).or(self.nodes.first());
         RangeBack(Range { log: self, position, entries: self.entries_at(position), start, end })
     }
 
