@@ -118,6 +118,7 @@ fn hash_of(fields: u32) -> Box<Object> {
 fn fields_of(entry: &Entry) -> Option<usize> {
     match entry.object()? {
         Object::Hash(hash) | Object::Set(hash) => Some(hash.len()),
+        Object::Stream(stream) => Some(stream.log().len() as usize),
     }
 }
 

@@ -28,4 +28,5 @@ families! {
     auth
     boundaries
     hashes
+    streams
 }

@@ -82,7 +82,8 @@ impl Log {
         let id = match asked {
             AskedId::Exactly(id) => id,
             AskedId::NextOf(ms) if ms == last.ms => {
-                StreamId { ms, seq: last.seq.checked_add(1).ok_or(Unfit::NotGreater)? }
+                // What Redis answers here is what it answers about large entries.
+                StreamId { ms, seq: last.seq.checked_add(1).ok_or(Unfit::TooLarge)? }
             }
             AskedId::NextOf(ms) => StreamId { ms, seq: 0 },
             AskedId::Automatic if now > last.ms => StreamId { ms: now, seq: 0 },
