@@ -108,7 +108,7 @@ impl Log {
                 let before = node.heap_bytes();
                 node.finish();
                 self.node_bytes -= before - node.heap_bytes();
-                room = node.len().min(ROOM_BYTES_MAX);
+                room = node.used_bytes().min(ROOM_BYTES_MAX);
                 into = None;
             }
         }
