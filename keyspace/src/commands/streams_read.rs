@@ -35,7 +35,7 @@ pub static ROWS: &[DataRow] = &[
             flags: Flags::READONLY.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
             movable_keys: const { &[streams(1)] },
             summary: "Returns the entries of some streams that are newer than given ids.",
-            syntax: "[COUNT count] [BLOCK milliseconds] streams=STREAMS {key [key ...] id [id ...]}",
+            syntax: "[COUNT count] [BLOCK milliseconds] STREAMS streams={key [key ...] id [id ...]}",
             ..READ
         },
         run: xread,
@@ -47,8 +47,8 @@ pub static ROWS: &[DataRow] = &[
             flags: Flags::WRITE.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
             movable_keys: const { &[streams(4)] },
             summary: "Delivers new entries of some streams to a group's consumer, or shows it its pending ones.",
-            syntax: "group_consumer=GROUP {group consumer} [COUNT count] [BLOCK milliseconds] [NOACK] \
-                     streams=STREAMS {key [key ...] id [id ...]}",
+            syntax: "GROUP group_consumer={group consumer} [COUNT count] [BLOCK milliseconds] [NOACK] \
+                     STREAMS streams={key [key ...] id [id ...]}",
             ..READ
         },
         run: xreadgroup,
