@@ -35,4 +35,5 @@ families! {
     dump
     sets
     lists
+    streams
 }

@@ -38,9 +38,9 @@ pub static ROWS: &[DataRow] = &[
             keys: &[key(KeyFlags::RW.and(KeyFlags::UPDATE))],
             summary: "Adds an entry to a stream, which is made if there is none, and trims the stream if asked to.",
             complexity: "O(1), and O(N) where N is the number of entries that are trimmed",
-            syntax: "key [NOMKSTREAM@6.2.0] \
+            syntax: "key [NOMKSTREAM]@6.2.0 \
                      trim=[{strategy=<MAXLEN | MINID@6.2.0> operator=[equal== | approximately=~] threshold:string \
-                     [LIMIT@6.2.0 count]}] id_or_auto=<auto_id=* | id> field value [field value ...]",
+                     [LIMIT count]@6.2.0}] id_or_auto=<auto_id=* | id> field value [field value ...]",
             tips: &["nondeterministic_output"],
             key_note: "UPDATE instead of INSERT because of the optional trimming feature",
             history: &[("6.2.0", "It takes `NOMKSTREAM`, `MINID` and `LIMIT`."), ("7.0.0", "An id may be `<ms>-*`.")],
@@ -70,7 +70,7 @@ pub static ROWS: &[DataRow] = &[
             summary: "Deletes entries from the front of a stream.",
             complexity: "O(N) where N is the number of nodes that are removed",
             syntax: "key trim={strategy=<MAXLEN | MINID@6.2.0> operator=[equal== | approximately=~] threshold:string \
-                     [LIMIT@6.2.0 count]}",
+                     [LIMIT count]@6.2.0}",
             tips: &["nondeterministic_output"],
             history: &[("6.2.0", "It takes `MINID` and `LIMIT`.")],
             ..STREAM
@@ -84,7 +84,7 @@ pub static ROWS: &[DataRow] = &[
             flags: FAST_WRITE.and(Flags::DENYOOM),
             keys: &[key(KeyFlags::RW.and(KeyFlags::UPDATE))],
             summary: "Sets the last id of a stream, and what else a replica cannot know.",
-            syntax: "key last-id [ENTRIESADDED@7.0.0 entries_added:integer] [MAXDELETEDID@7.0.0 max_deleted_entry_id]",
+            syntax: "key last-id [ENTRIESADDED entries_added:integer]@7.0.0 [MAXDELETEDID max_deleted_entry_id]@7.0.0",
             history: &[("7.0.0", "It takes `ENTRIESADDED` and `MAXDELETEDID`.")],
             ..STREAM
         },
@@ -284,9 +284,6 @@ fn xsetid(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.write_as(&key, Kind::Stream)?.ok_or(Refusal::NoSuchKey)?;
     let log = stream_at(exec, &key, place).log();
-    if id < log.max_deleted_id {
-        return Err(Refusal::Text("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id"));
-    }
     if log.last_live().is_some_and(|last| id < last) {
         return Err(Refusal::Text("ERR The ID specified in XSETID is smaller than the target stream top item"));
     }

@@ -9,7 +9,7 @@ use crate::spec::{CommandSpec, Flags, KeyFlags};
 use crate::store::Key;
 use crate::table::Place;
 use crate::types::kind::Kind;
-use crate::types::stream::{ConsumerId, EntryRef, Group, Log, Pending, StreamId};
+use crate::types::stream::{EntryRef, Group, Log, Pending, StreamId};
 
 use super::streams::{STREAM, change, key, reply_id, stream_at};
 use super::streams_range::reply_entry;
@@ -108,8 +108,8 @@ impl Claim {
         Ok(claim)
     }
 
-    /// Claims one entry for a consumer; `None` if it is not to be had.
-    fn take<'l>(&self, log: &'l Log, group: &mut Group, consumer: ConsumerId, id: StreamId, now: i64) -> Taken<'l> {
+    /// Claims one entry for a consumer, which is made when it gets its first.
+    fn take<'l>(&self, log: &'l Log, group: &mut Group, consumer: &[u8], id: StreamId, now: i64) -> Taken<'l> {
         let pending = group.pending().get(&id).copied();
         let Some(entry) = log.get(id) else {
             return if group.remove_pending(id) { Taken::Forgotten } else { Taken::No };
@@ -127,6 +127,7 @@ impl Claim {
             (None, Shown::Ids) => before,
             (None, Shown::Entries) => before.wrapping_add(1),
         };
+        let (consumer, _) = group.find_or_create(consumer, now);
         group.set_pending(id, Pending { consumer, delivered: self.delivered, deliveries });
         Taken::Yes(entry)
     }
@@ -168,11 +169,10 @@ fn xclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
                 group.last_id = claim.last_id;
                 changes = 1;
             }
-            let (consumer, _) = group.find_or_create(args.at(3), now);
             reply.counted_array(|reply| {
                 let mut taken = 0;
                 for &id in &claim.ids {
-                    match claim.take(log, group, consumer, id, now) {
+                    match claim.take(log, group, args.at(3), id, now) {
                         Taken::Yes(entry) => {
                             show(reply, &entry, claim.shown);
                             taken += 1;
@@ -235,7 +235,7 @@ impl Sweep {
     }
 
     /// Claims what is idle and writes it; returns how many entries, those that were deleted, and where to go on.
-    fn run(&self, log: &Log, group: &mut Group, consumer: ConsumerId, now: i64, reply: &mut Reply) -> Swept {
+    fn run(&self, log: &Log, group: &mut Group, consumer: &[u8], now: i64, reply: &mut Reply) -> Swept {
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);
         let mut attempts = count.saturating_mul(ATTEMPTS_PER_ENTRY);
         let mut swept = Swept { entries: 0, deleted: Vec::new(), next: self.start };
@@ -287,8 +287,7 @@ fn xautoclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let mut entries = Vec::new();
     let swept = change(exec, &key, place, |stream| {
         stream.edit_group(args.at(2), |log, group| {
-            let (consumer, _) = group.find_or_create(args.at(3), now);
-            sweep.run(log, group, consumer, now, &mut Reply::new(&mut entries, reply.resp()))
+            sweep.run(log, group, args.at(3), now, &mut Reply::new(&mut entries, reply.resp()))
         })
     });
     let swept = swept.expect("the group was found before");

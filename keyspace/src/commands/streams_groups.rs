@@ -28,7 +28,7 @@ const SECOND: KeySpec = KeySpec { flags: KeyFlags::RW.and(KeyFlags::INSERT), fir
 pub static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
-            syntax: "key group id_or_new=<id | new_id=$> [MKSTREAM] [ENTRIESREAD entries-read:integer]",
+            syntax: "key groupname id=<id | new_id=$> [MKSTREAM] [ENTRIESREAD entries_read:integer]",
             history: &[("7.0.0", "It takes `ENTRIESREAD`.")],
             arity: -5,
             ..group("xgroup|create", "Adds a group to a stream.", KeyFlags::INSERT, Flags::DENYOOM)
@@ -37,7 +37,7 @@ pub static ROWS: &[DataRow] = &[
     },
     DataRow {
         spec: CommandSpec {
-            syntax: "key group id_or_new=<id | new_id=$> [ENTRIESREAD entries-read:integer]",
+            syntax: "key groupname id=<id | new_id=$> [ENTRIESREAD entries_read:integer]",
             history: &[("7.0.0", "It takes `ENTRIESREAD`.")],
             arity: -5,
             ..group("xgroup|setid", "Sets how far a group has read.", KeyFlags::UPDATE, Flags(0))
@@ -46,7 +46,7 @@ pub static ROWS: &[DataRow] = &[
     },
     DataRow {
         spec: CommandSpec {
-            syntax: "key group",
+            syntax: "key groupname",
             arity: 4,
             complexity: "O(N) where N is the number of pending entries",
             ..group("xgroup|destroy", "Removes a group with its consumers.", KeyFlags::DELETE, Flags(0))
@@ -56,7 +56,7 @@ pub static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             since: "6.2.0",
-            syntax: "key group consumer",
+            syntax: "key groupname consumername",
             arity: 5,
             ..group("xgroup|createconsumer", "Adds a consumer to a group.", KeyFlags::INSERT, Flags::DENYOOM)
         },
@@ -64,7 +64,7 @@ pub static ROWS: &[DataRow] = &[
     },
     DataRow {
         spec: CommandSpec {
-            syntax: "key group consumer",
+            syntax: "key groupname consumername",
             arity: 5,
             complexity: "O(N) where N is the number of the consumer's pending entries",
             ..group("xgroup|delconsumer", "Removes a consumer with its pending entries.", KeyFlags::DELETE, Flags(0))

@@ -40,7 +40,7 @@ pub static ROWS: &[DataRow] = &[
             arity: -3,
             summary: "Tells about a stream.",
             complexity: "O(N) where N is the number of nodes",
-            syntax: "key full=[FULL@6.0.0 [COUNT count]]",
+            syntax: "key [FULL full={[COUNT count]}]",
             history: &[
                 ("6.0.0", "It takes `FULL`."),
                 (
@@ -70,7 +70,7 @@ pub static ROWS: &[DataRow] = &[
             arity: 4,
             summary: "Lists the consumers of a group.",
             complexity: "O(N) where N is the number of consumers",
-            syntax: "key group",
+            syntax: "key groupname",
             tips: &["nondeterministic_output"],
             ..INFO
         },

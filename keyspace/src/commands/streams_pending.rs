@@ -21,7 +21,7 @@ pub static ROWS: &[DataRow] = &[DataRow {
         keys: &[key(KeyFlags::RO.and(KeyFlags::ACCESS))],
         summary: "Shows the pending entries of a group: how many there are, or those of a range.",
         complexity: "O(log N + M) where M is the number of pending entries that are looked at; O(M) of M consumers without a range",
-        syntax: "key group filters=[{[IDLE@6.2.0 min-idle-time:integer] start end count [consumer]}]",
+        syntax: "key group filters=[{[IDLE min-idle-time:integer]@6.2.0 start end count [consumer]}]",
         tips: &["nondeterministic_output"],
         history: &[("6.2.0", "It takes `IDLE`, and an end of the range may be left out with `(`.")],
         ..STREAM

@@ -35,7 +35,7 @@ pub static ROWS: &[DataRow] = &[
             flags: Flags::READONLY.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
             movable_keys: const { &[streams(1)] },
             summary: "Returns the entries of some streams that are newer than given ids.",
-            syntax: "[COUNT count] [BLOCK milliseconds] streams=STREAMS {key [key ...] id [id ...]}",
+            syntax: "[COUNT count] [BLOCK milliseconds] STREAMS streams={key [key ...] id [id ...]}",
             ..READ
         },
         run: xread,
@@ -47,8 +47,8 @@ pub static ROWS: &[DataRow] = &[
             flags: Flags::WRITE.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
             movable_keys: const { &[streams(4)] },
             summary: "Delivers new entries of some streams to a group's consumer, or shows it its pending ones.",
-            syntax: "group_consumer=GROUP {group consumer} [COUNT count] [BLOCK milliseconds] [NOACK] \
-                     streams=STREAMS {key [key ...] id [id ...]}",
+            syntax: "GROUP group_consumer={group consumer} [COUNT count] [BLOCK milliseconds] [NOACK] \
+                     STREAMS streams={key [key ...] id [id ...]}",
             ..READ
         },
         run: xreadgroup,
@@ -117,7 +117,7 @@ impl<'a> Words<'a> {
                 index += 2;
             } else if args.is(index, "streams") && more > 0 {
                 if !more.is_multiple_of(2) {
-                    return Err(unbalanced(reader));
+                    return Err(UNBALANCED);
                 }
                 (words.first, words.streams) = (index + 1, more / 2);
                 break;
@@ -155,15 +155,9 @@ fn only_in_groups(reader: Reader, option: &str) -> Result<(), Refusal> {
     }
 }
 
-fn unbalanced(reader: Reader) -> Refusal {
-    let (name, symbol) = match reader {
-        Reader::Client => ("xread", '$'),
-        Reader::Group => ("xreadgroup", '>'),
-    };
-    Refusal::owned(format!(
-        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{symbol}' must be specified."
-    ))
-}
+/// Redis says this of XREADGROUP, too.
+const UNBALANCED: Refusal =
+    Refusal::Text("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
 
 /// Refuses what is no time to wait. How long it is makes no difference as long as nobody waits.
 fn check_timeout(text: &[u8]) -> Result<(), Refusal> {

@@ -1,1 +1,110 @@
+//! Streams: what depends on the clock, on counters and on memory; the rest is compared with redis-server.
 
+use crate::commands::testing::{Desk, START, check};
+
+#[test]
+fn generated_ids_follow_the_clock() {
+    let (now, later) = (START.0, START.0 + 5);
+    let mut desk = Desk::new();
+    assert_eq!(desk.run("XADD s * a 1"), format!("$15 {now}-0"));
+    assert_eq!(desk.run("XADD s * a 1"), format!("$15 {now}-1"));
+    assert_eq!(desk.run(&format!("XADD s {now}-* a 1")), format!("$15 {now}-2"));
+    desk.run("@later 5");
+    assert_eq!(desk.run("XADD s * a 1"), format!("$15 {later}-0"));
+    assert_eq!(desk.run("XADD s 99999999999999-5 a 1"), "$16 99999999999999-5");
+    assert_eq!(desk.run("XADD s * a 1"), "$16 99999999999999-6");
+    assert_eq!(desk.run("@changes"), "6");
+}
+
+#[test]
+fn times_and_changes() {
+    check(&[
+        ("XADD s 1-1 a 1", "$3 1-1"),
+        ("XADD s 2-1 a 2", "$3 2-1"),
+        ("XGROUP CREATE s g 0", "+OK"),
+        ("@changes", "3"),
+        ("XREADGROUP GROUP g c COUNT 1 STREAMS s >", "*1 *2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
+        ("@changes", "1"),
+        ("@later 100", ""),
+        ("XPENDING s g - + 10", "*1 *4 $3 1-1 $1 c :100 :1"),
+        ("XPENDING s g IDLE 101 - + 10", "*0"),
+        ("XPENDING s g IDLE 100 - + 10 c", "*1 *4 $3 1-1 $1 c :100 :1"),
+        ("XINFO CONSUMERS s g", "*1 *6 $4 name $1 c $7 pending :1 $4 idle :100"),
+        ("XCLAIM s g d 101 1-1", "*0"),
+        ("XAUTOCLAIM s g d 101 -", "*3 $3 0-0 *0 *0"),
+        ("XINFO CONSUMERS s g", "*1 *6 $4 name $1 c $7 pending :1 $4 idle :100"),
+        ("XCLAIM s g d 100 1-1 IDLE 40", "*1 *2 $3 1-1 *2 $1 a $1 1"),
+        ("XPENDING s g - + 10", "*1 *4 $3 1-1 $1 d :40 :2"),
+        ("XAUTOCLAIM s g c 40 - COUNT 1", "*3 $3 0-0 *1 *2 $3 1-1 *2 $1 a $1 1 *0"),
+        ("XPENDING s g - + 10", "*1 *4 $3 1-1 $1 c :0 :3"),
+        ("@later 7", ""),
+        ("XREADGROUP GROUP g c STREAMS s 0", "*1 *2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
+        ("XPENDING s g - + 10", "*1 *4 $3 1-1 $1 c :0 :4"),
+        ("@changes", "3"),
+        ("XACK s g 1-1 2-1", ":1"),
+        ("XDEL s 1-1 2-1 3-1", ":2"),
+        ("XGROUP DESTROY s g", ":1"),
+        ("@changes", "4"),
+        ("XLEN s", ":0"),
+    ]);
+}
+
+#[test]
+fn what_would_wait_is_refused() {
+    const NO_WAIT: &str = "-ERR BLOCK is not available: nothing is there to be read, and no client can wait";
+    check(&[
+        ("XADD s 1-1 a 1", "$3 1-1"),
+        ("XREAD BLOCK 0 STREAMS s 0", "*1 *2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
+        ("XREAD BLOCK 0 STREAMS s $", NO_WAIT),
+        ("XREAD BLOCK 10 STREAMS nosuch 0", NO_WAIT),
+        ("XREAD STREAMS s $", "*-1"),
+        ("XGROUP CREATE s g $", "+OK"),
+        ("XREADGROUP GROUP g c BLOCK 10 STREAMS s >", NO_WAIT),
+        ("XREADGROUP GROUP g c BLOCK 10 STREAMS s 0", "*1 *2 $1 s *0"),
+        ("@resp 3", ""),
+        ("XREADGROUP GROUP g c STREAMS s >", "_"),
+        ("XREAD STREAMS s s 0 0", "%2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
+    ]);
+}
+
+#[test]
+fn keys_are_found_where_the_command_reads_them() {
+    let find = |line: &str| {
+        let owned: crate::args::OwnedArgs = line.split(' ').collect();
+        let row = crate::commands::rows().find(|row| line.starts_with(&format!("{} ", row.spec.name))).unwrap();
+        let keys = row.spec.keys_of(owned.args());
+        keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(find("xread count 1 streams a b 0 0"), "a b");
+    assert_eq!(find("xreadgroup group streams streams streams a 0"), "a");
+    assert_eq!(find("xreadgroup group g streams noack streams a b 0 0"), "a b");
+    assert_eq!(find("xreadgroup count 1 group x streams streams a >"), "a");
+    assert_eq!(find("xread foo streams a 0"), "a");
+    assert_eq!(find("xread foo a 0"), "");
+    assert_eq!(find("xread streams"), "");
+}
+
+/// Whatever drops much of a stream, it is freed in pieces, and memory is told truly.
+#[test]
+fn large_streams_go_in_pieces() {
+    for line in ["DEL s", "SET s v", "XTRIM s MAXLEN 0", "XADD s MAXLEN 1 99999-1 a 1", "XGROUP DESTROY s g"] {
+        let mut desk = Desk::new();
+        desk.keyspace.limits.stream_node_entries = 1;
+        desk.run("XGROUP CREATE s g 0 MKSTREAM");
+        (1..=20_000).for_each(|n| drop(desk.run(&format!("XADD s {n}-1 a 1"))));
+        desk.run("XREADGROUP GROUP g c STREAMS s >");
+        let before = desk.keyspace.heap_bytes();
+        desk.run(line);
+        assert!(before - desk.keyspace.heap_bytes() > 20_000 * 16, "{line}: its bytes are gone at once");
+        assert!(desk.keyspace.dropped() > 0, "{line}");
+        let mut pieces = 0;
+        while desk.keyspace.free_dropped() {
+            pieces += 1;
+        }
+        assert!(pieces > 5 && desk.keyspace.dropped() == 0, "{line}: {pieces} pieces");
+        desk.run("FLUSHALL");
+        while desk.keyspace.free_dropped() {}
+        let db = desk.keyspace.db(0).unwrap();
+        assert_eq!(desk.keyspace.heap_bytes(), desk.keyspace.table_bytes(db), "{line}");
+    }
+}

@@ -115,7 +115,7 @@ impl StreamSink for StreamBuilder {
         let weight = |(name, value): (crate::packed::Element<'_>, crate::packed::Element<'_>)| {
             value.text_len().saturating_add(if same { 0 } else { name.text_len() })
         };
-        let bytes = fields.clone().filter_map(Result::ok).map(weight).fold(node.len(), usize::saturating_add);
+        let bytes = fields.clone().filter_map(Result::ok).map(weight).fold(node.used_bytes(), usize::saturating_add);
         if bytes > BYTES_MAX {
             return Err(Corrupt("a node of more than 1 GiB"));
         }

@@ -76,7 +76,7 @@ impl StreamId {
 
     /// Reads an id that names one entry: `-` and `+` are none. Without a second number that is 0.
     pub fn parse(text: &[u8]) -> Result<StreamId, Refusal> {
-        parse(text, 0, Edges::Refused).map(|(id, _)| id)
+        no_wildcard(text, 0, Edges::Refused)
     }
 
     /// Reads the first id of an interval.

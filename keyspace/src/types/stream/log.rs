@@ -82,7 +82,8 @@ impl Log {
         let id = match asked {
             AskedId::Exactly(id) => id,
             AskedId::NextOf(ms) if ms == last.ms => {
-                StreamId { ms, seq: last.seq.checked_add(1).ok_or(Unfit::NotGreater)? }
+                // What Redis answers here is what it answers about large entries.
+                StreamId { ms, seq: last.seq.checked_add(1).ok_or(Unfit::TooLarge)? }
             }
             AskedId::NextOf(ms) => StreamId { ms, seq: 0 },
             AskedId::Automatic if now > last.ms => StreamId { ms: now, seq: 0 },
@@ -107,7 +108,7 @@ impl Log {
                 let before = node.heap_bytes();
                 node.finish();
                 self.node_bytes -= before - node.heap_bytes();
-                room = node.len().min(ROOM_BYTES_MAX);
+                room = node.used_bytes().min(ROOM_BYTES_MAX);
                 into = None;
             }
         }
@@ -123,7 +124,11 @@ impl Log {
             None => {
                 let node = Node::new(id, pairs, room);
                 self.node_bytes += node.heap_bytes();
-                self.nodes.insert(id, node);
+                // Only after XSETID took the last id back below a node of deleted entries can there be one to replace.
+                if let Some(replaced) = self.nodes.insert(id, node) {
+                    self.node_bytes -= replaced.heap_bytes();
+                    self.len -= replaced.live();
+                }
             }
         }
         self.len += 1;
@@ -163,7 +168,7 @@ impl Log {
 
     /// The entries with ids of `start..=end`, the last one first.
     pub fn range_back(&self, start: StreamId, end: StreamId) -> RangeBack<'_> {
-        let position = self.nodes.floor(&end);
+        let position = self.nodes.floor(&end).or(self.nodes.first());
         RangeBack(Range { log: self, position, entries: self.entries_at(position), start, end })
     }
 

@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// Bytes in use.
-    pub fn len(&self) -> usize {
+    pub fn used_bytes(&self) -> usize {
         self.bytes.len()
     }
 

@@ -166,11 +166,14 @@ impl<K: Ord, V> Ordered<K, V> {
         self.chunks.iter().flatten().map(|(key, value)| (key, value))
     }
 
-    /// Adds a pair whose key is not there, or replaces its value. Moves at most one chunk.
-    pub fn insert(&mut self, key: K, value: V) {
+    /// Adds a pair, or replaces the value of its key and returns the old one. Moves at most one chunk.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.search(&key) {
-            Ok(at) => self.chunks[at.chunk][at.index].1 = value,
-            Err(at) => self.insert_at(at, key, value),
+            Ok(at) => Some(std::mem::replace(&mut self.chunks[at.chunk][at.index].1, value)),
+            Err(at) => {
+                self.insert_at(at, key, value);
+                None
+            }
         }
     }
 
@@ -320,9 +323,12 @@ mod tests {
                 for step in 0..count {
                     let key = (key + step * 7) % 1500;
                     match edit {
-                        0..3 => { map.insert(key, step); model.insert(key, step); }
-                        3 => { end += 1; map.insert(end, step); model.insert(end, step); }
-                        4 => { map.remove(&(end - step)); model.remove(&(end - step)); }
+                        0..3 => prop_assert_eq!(map.insert(key, step), model.insert(key, step)),
+                        3 => {
+                            end += 1;
+                            prop_assert_eq!(map.insert(end, step), model.insert(end, step));
+                        }
+                        4 => prop_assert_eq!(map.remove(&(end - step)), model.remove(&(end - step))),
                         5 => {
                             let taken = map.take_front((step as usize).min(map.front().len()));
                             for (key, value) in taken {
@@ -349,7 +355,7 @@ mod tests {
     #[test]
     fn fills_its_chunks_when_it_grows_at_the_end() {
         let mut map = Ordered::default();
-        (0..100_000u64).for_each(|key| map.insert(key, ()));
+        (0..100_000u64).for_each(|key| assert!(map.insert(key, ()).is_none()));
         assert!(map.heap_bytes() < 100_000 * 8 * 108 / 100, "{} bytes", map.heap_bytes());
         while !map.is_empty() {
             map.take_front(map.front().len());
