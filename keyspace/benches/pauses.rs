@@ -1,7 +1,8 @@
 //! The longest that a single operation holds its core: none may take 1 ms of CPU time (design §1).
 //!
 //! Builds a keyspace key by key and empties it again, once with all keys in one slot and once over all slots, and prints the
-//! worst insertion, removal, SCAN call, flush and step of freeing. Each run does the same operations in the same order, so the
+//! worst insertion, removal, SCAN call, flush and step of freeing; then the same for one hash with as many fields: its
+//! fields, its deletion, and what is freed later. Each run does the same operations in the same order, so the
 //! least time that an operation took in three runs is its own and no less than its CPU time; what it took beyond that was the
 //! machine: other processes, interrupts, and on virtual machines the first touch of memory, which can cost 10 ms per huge
 //! page. `nothing` shows the clock's own share.
@@ -22,6 +23,7 @@ use keyspace::hash::{KeyHasher, Random};
 use keyspace::limits::DataLimits;
 use keyspace::slot::Slot;
 use keyspace::store::{Db, Keyspace};
+use keyspace::types::hash::{self, HashMut};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -167,6 +169,33 @@ fn measure(label: &str, tag: &str, keys: u64) {
     KINDS.iter().zip(&times).for_each(|(label, times)| times.print(label));
 }
 
+/// One hash in one entry: what its growth, its deletion and the freeing of it take.
+fn measure_hash(fields: u64) {
+    println!("a hash of {fields} fields");
+    let mut times: [Times; 3] = Default::default();
+    let limits = DataLimits::default().hash;
+    for _ in 0..RUNS {
+        times.iter_mut().for_each(|times| times.operations = 0);
+        let [set, delete, free] = &mut times;
+        let (mut keyspace, db) = keyspace();
+        let key = keyspace.key(b"hash");
+        keyspace.insert(db, key.slot, key.hash, hash::empty(key.bytes, AccessBits::new(0)));
+        let place = keyspace.locate(db, &key).expect("the key was stored");
+        let mut bytes = Vec::new();
+        for number in 0..fields {
+            name(&mut bytes, "", number);
+            set.time(|| {
+                keyspace.edit_hashed(db, key.slot, place, |entry, hasher| {
+                    assert!(HashMut::of(entry, hasher, limits).set(&bytes, b"value"));
+                });
+            });
+        }
+        delete.time(|| keyspace.discard(db, key.slot, key.hash, place));
+        while free.time(|| keyspace.free_dropped()) {}
+    }
+    ["set", "delete", "free"].iter().zip(&times).for_each(|(label, times)| times.print(label));
+}
+
 /// Makes mimalloc keep what is freed.
 const KEEP: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "-1");
 
@@ -180,4 +209,5 @@ fn main() {
     let keys = std::env::var("KEYS").map_or(10_000_000, |keys| keys.parse().expect("KEYS is a number"));
     measure(&format!("{keys} keys in one slot"), "{tag}", keys);
     measure(&format!("{keys} keys in all slots"), "", keys);
+    measure_hash(keys);
 }
