@@ -92,7 +92,15 @@ impl<'a, S: ByteStore> PackedMut<'a, S> {
         tail
     }
 
+    #[inline]
     fn replace(&mut self, range: std::ops::Range<usize>, elements: &[Encoded]) {
+        match elements {
+            [element] => self.0.replace(range, &[element.head(), element.data(), element.back().bytes()]),
+            _ => self.replace_by_many(range, elements),
+        }
+    }
+
+    fn replace_by_many(&mut self, range: std::ops::Range<usize>, elements: &[Encoded]) {
         let backs: SmallVec<[Back; AT_ONCE]> = elements.iter().map(Encoded::back).collect();
         let pieces: SmallVec<[&[u8]; AT_ONCE * 3]> = elements
             .iter()

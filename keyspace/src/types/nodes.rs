@@ -120,8 +120,8 @@ impl Nodes {
 
     /// The only node, if there is only one.
     pub fn only_node(&self) -> Option<Packed<'_>> {
-        let mut nodes = self.nodes();
-        nodes.next().filter(|_| nodes.next().is_none())
+        let chunk = self.chunks.front().filter(|chunk| self.chunks.len() == 1 && chunk.nodes.len() == 1)?;
+        chunk.nodes.front().map(Node::packed)
     }
 
     /// All nodes, in order.
