@@ -106,16 +106,6 @@ fn integer(args: Args, index: usize) -> Result<i64, Refusal> {
     parse_i64(args.at(index)).ok_or(Refusal::NotInteger)
 }
 
-/// Argument `index` as an integer that has a counterpart of the other sign.
-fn signed(args: Args, index: usize) -> Result<i64, Refusal> {
-    match integer(args, index)? {
-        i64::MIN => Err(Refusal::Text(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
-        value => Ok(value),
-    }
-}
-
 /// Argument `index` as a count of at least `least`, or the refusal that says so.
 fn count(args: Args, index: usize, least: i64, refusal: &'static str) -> Result<usize, Refusal> {
     let count = parse_i64(args.at(index)).filter(|&count| count >= least);

@@ -12,7 +12,7 @@ use crate::types::list::List;
 use crate::types::nodes::End;
 
 use super::read::read;
-use super::{LIST, READ, count, signed};
+use super::{LIST, READ, count, integer};
 
 /// The row.
 pub(super) static ROWS: &[DataRow] = &[DataRow {
@@ -51,7 +51,7 @@ impl Search {
                 return Err(Refusal::Syntax);
             }
             if args.is(index, "rank") {
-                let rank = signed(args, value)?;
+                let rank = integer(args, value)?;
                 if rank == 0 {
                     return Err(Refusal::Text(
                         "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use \
@@ -59,7 +59,8 @@ impl Search {
                     ));
                 }
                 search.from = if rank < 0 { End::Tail } else { End::Head };
-                search.passed = rank.unsigned_abs() - 1;
+                // The least integer has no counterpart, and is as good as -1.
+                search.passed = rank.checked_abs().unwrap_or(1).unsigned_abs() - 1;
             } else if args.is(index, "count") {
                 search.count = Some(count(args, value, 0, "ERR COUNT can't be negative")?);
             } else if args.is(index, "maxlen") {
