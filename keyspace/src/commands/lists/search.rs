@@ -59,8 +59,8 @@ impl Search {
                     ));
                 }
                 search.from = if rank < 0 { End::Tail } else { End::Head };
-                // The least integer has no counterpart: redis-server takes it for -1.
-                search.passed = rank.checked_abs().map_or(0, |rank| rank.unsigned_abs() - 1);
+                // The least integer has no counterpart, and is as good as -1.
+                search.passed = rank.checked_abs().unwrap_or(1).unsigned_abs() - 1;
             } else if args.is(index, "count") {
                 search.count = Some(count(args, value, 0, "ERR COUNT can't be negative")?);
             } else if args.is(index, "maxlen") {
