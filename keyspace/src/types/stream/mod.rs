@@ -39,10 +39,10 @@ impl Clone for Stream {
 }
 
 impl Stream {
-    /// A stream to be freed, of nodes that another one has no more.
+    /// A stream to be freed, of nodes that another one has no more. It does not count their bytes: nobody asks any more, and
+    /// that would be one more walk over all of them.
     fn of_nodes(nodes: Ordered<StreamId, Node>) -> Stream {
-        let node_bytes = nodes.iter().map(|(_, node)| node.heap_bytes()).sum();
-        Stream { log: Log { nodes, node_bytes, ..Log::default() }, ..Stream::default() }
+        Stream { log: Log { nodes, ..Log::default() }, ..Stream::default() }
     }
 
     /// Its entries.
