@@ -56,7 +56,7 @@ pub fn write<'a>(
     ObjectType::Hash(HashForm::Strings)
 }
 
-/// [`write`], as a listpack unless that would be longer than redis-server accepts.
+/// [`write()`], as a listpack unless that would be longer than redis-server accepts.
 pub fn write_small<'a>(
     out: &mut Vec<u8>,
     count: u64,
