@@ -10,9 +10,6 @@ pub mod expiry;
 pub mod flush;
 pub mod geo;
 pub mod hashes;
-pub mod hashes_counters;
-pub mod hashes_read;
-pub mod hashes_walk;
 pub mod hyperloglogs;
 pub mod keys;
 pub mod lcs;
@@ -26,13 +23,6 @@ mod scan_options;
 pub mod sets;
 pub mod sorted_sets;
 pub mod streams;
-pub mod streams_claim;
-pub mod streams_groups;
-pub mod streams_info;
-mod streams_options;
-pub mod streams_pending;
-pub mod streams_range;
-pub mod streams_read;
 mod stretch;
 pub mod strings;
 pub mod strings_many;
@@ -49,19 +39,10 @@ use crate::whole::WholeRow;
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
     let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
-    let hashes = [hashes::ROWS, hashes_read::ROWS, hashes_counters::ROWS, hashes_walk::ROWS];
     let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
-    let streams = [
-        streams::ROWS,
-        streams_range::ROWS,
-        streams_read::ROWS,
-        streams_groups::ROWS,
-        streams_pending::ROWS,
-        streams_claim::ROWS,
-        streams_info::ROWS,
-    ];
-    let families = sorted_sets::rows().chain(geo::rows()).chain(lists::rows()).chain(sets::rows());
-    strings.into_iter().chain(generic).chain(bits).chain(hashes).chain(streams).flatten().chain(families)
+    let collections = lists::rows().chain(hashes::rows()).chain(sets::rows()).chain(sorted_sets::rows());
+    let more = streams::rows().chain(geo::rows());
+    strings.into_iter().chain(generic).chain(bits).flatten().chain(collections).chain(more)
 }
 
 /// The rows of the commands that need every slot of every core.

@@ -1,8 +1,8 @@
 //! The structures of large collections, one file each, and what all of them can do.
 //!
 //! A small collection is bytes in its entry (`packed`, `intset`). When it passes a limit of the settings it becomes an `Object`,
-//! and stays one; only a list becomes bytes again. Every structure knows its bytes without counting them, and can be taken apart in pieces, so that no turn of a
-//! core is longer because something large is dropped.
+//! and stays one; only a list becomes bytes again. Every structure knows its bytes without counting them, and can be taken apart
+//! in pieces, so that no turn of a core is longer because something large is dropped.
 
 pub mod fields;
 pub mod hash;

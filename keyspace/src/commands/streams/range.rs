@@ -9,7 +9,7 @@ use crate::spec::{CommandSpec, Flags, KeyFlags};
 use crate::types::kind::Kind;
 use crate::types::stream::{EntryRef, StreamId};
 
-use super::streams::{STREAM, key, reply_id, stream_at};
+use super::{STREAM, key, reply_id, stream_at};
 
 /// What the rows of this family share.
 const RANGE: CommandSpec = CommandSpec {
@@ -22,7 +22,7 @@ const RANGE: CommandSpec = CommandSpec {
 };
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "xrange",

@@ -10,7 +10,7 @@ use crate::types::Object;
 use crate::types::kind::Kind;
 use crate::types::stream::{EntriesRead, Group, Stream, StreamId};
 
-use super::streams::{STREAM, change, create, key, parse_ids, stream_at};
+use super::{STREAM, change, create, key, parse_ids, stream_at};
 
 /// The row of `XGROUP` itself, which does nothing without a subcommand.
 pub const CONTAINER: CommandSpec = CommandSpec {
@@ -25,7 +25,7 @@ pub const CONTAINER: CommandSpec = CommandSpec {
 const SECOND: KeySpec = KeySpec { flags: KeyFlags::RW.and(KeyFlags::INSERT), first: 2, last: 0, step: 1 };
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             syntax: "key groupname id=<id | new_id=$> [MKSTREAM] [ENTRIESREAD entries_read:integer]",

@@ -12,8 +12,8 @@ use crate::store::Key;
 use crate::types::kind::Kind;
 use crate::types::stream::{ConsumerId, Group, Log, Pending, StreamId};
 
-use super::streams::{STREAM, change, reply_id, stream_at};
-use super::streams_range::{reply_entries, reply_entry};
+use super::range::{reply_entries, reply_entry};
+use super::{STREAM, change, reply_id, stream_at};
 
 /// What the rows of this family share. Not visits: a reply may be any number of entries.
 const READ: CommandSpec = CommandSpec {
@@ -27,7 +27,7 @@ const fn streams(from: u8) -> MovableKeys {
 }
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "xread",

@@ -2,6 +2,10 @@
 //!
 //! How a hash is kept is `types::hash`'s business. A hash that loses its last field is deleted: no key holds an empty one.
 
+mod counters;
+mod read;
+mod walk;
+
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::refusal::{Outcome, Refusal};
@@ -19,8 +23,13 @@ pub(super) const HASH: CommandSpec =
 /// A small write that may grow memory.
 pub(super) const STORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST).and(Flags::VISITABLE);
 
-/// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+/// The rows of all hash commands.
+pub fn rows() -> impl Iterator<Item = &'static DataRow> {
+    [ROWS, read::ROWS, counters::ROWS, walk::ROWS].into_iter().flatten()
+}
+
+/// The rows of this file.
+static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "hset",
@@ -157,5 +166,4 @@ fn hdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "hashes_tests.rs"]
 mod tests;

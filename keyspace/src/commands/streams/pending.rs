@@ -9,11 +9,11 @@ use crate::spec::{CommandSpec, Flags, KeyFlags};
 use crate::types::kind::Kind;
 use crate::types::stream::{Group, Pending, StreamId};
 
-use super::streams::{STREAM, key, reply_id, stream_at};
-use super::streams_read::no_group;
+use super::read::no_group;
+use super::{STREAM, key, reply_id, stream_at};
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[DataRow {
+pub(super) static ROWS: &[DataRow] = &[DataRow {
     spec: CommandSpec {
         name: "xpending",
         arity: -3,

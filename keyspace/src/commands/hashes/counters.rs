@@ -13,7 +13,7 @@ use crate::table::Place;
 use crate::types::hash::Hash;
 use crate::types::kind::Kind;
 
-use super::hashes::{HASH, STORES, change};
+use super::{HASH, STORES, change};
 
 /// What the rows of this family share.
 const COUNTER: CommandSpec = CommandSpec {
@@ -24,7 +24,7 @@ const COUNTER: CommandSpec = CommandSpec {
 };
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "hincrby",

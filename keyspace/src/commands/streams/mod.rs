@@ -2,6 +2,14 @@
 //!
 //! How a stream is kept is `types::stream`'s business. One without entries stays: it has a last id and groups.
 
+mod claim;
+pub mod groups;
+pub mod info;
+mod options;
+mod pending;
+mod range;
+mod read;
+
 use crate::args::Args;
 use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
@@ -15,7 +23,7 @@ use crate::types::Object;
 use crate::types::kind::Kind;
 use crate::types::stream::{AskedId, ID_BYTES_MAX, Log, Stream, StreamId, Trim, Unfit};
 
-use super::streams_options::{AddOptions, Trimming};
+use self::options::{AddOptions, Trimming};
 
 /// What the rows of all families of streams share.
 pub(super) const STREAM: CommandSpec =
@@ -28,8 +36,13 @@ pub(super) const fn key(flags: KeyFlags) -> KeySpec {
 
 const FAST_WRITE: Flags = Flags::WRITE.and(Flags::FAST).and(Flags::VISITABLE);
 
-/// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+/// The rows of all stream commands.
+pub fn rows() -> impl Iterator<Item = &'static DataRow> {
+    [ROWS, range::ROWS, read::ROWS, groups::ROWS, pending::ROWS, claim::ROWS, info::ROWS].into_iter().flatten()
+}
+
+/// The rows of this file.
+static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "xadd",
@@ -308,5 +321,4 @@ fn xsetid(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "streams_tests.rs"]
 mod tests;

@@ -9,7 +9,7 @@ use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::hash::Hash;
 use crate::types::kind::Kind;
 
-use super::hashes::HASH;
+use super::HASH;
 
 const ACCESS: &[KeySpec] = &[KeySpec { flags: KeyFlags::RO.and(KeyFlags::ACCESS), first: 1, last: 0, step: 1 }];
 const LOOK: &[KeySpec] = &[KeySpec { flags: KeyFlags::RO, first: 1, last: 0, step: 1 }];
@@ -17,7 +17,7 @@ const LOOK: &[KeySpec] = &[KeySpec { flags: KeyFlags::RO, first: 1, last: 0, ste
 const FAST_READ: Flags = Flags::READONLY.and(Flags::FAST).and(Flags::VISITABLE);
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "hget",

@@ -11,9 +11,9 @@ use crate::table::Place;
 use crate::types::kind::Kind;
 use crate::types::stream::{Consumer, Group, Log, Stream, StreamId};
 
-use super::streams::{STREAM, reply_id, stream_at};
-use super::streams_groups::{help_row, missing_group, misused};
-use super::streams_range::{reply_entries, reply_entry};
+use super::groups::{help_row, missing_group, misused};
+use super::range::{reply_entries, reply_entry};
+use super::{STREAM, reply_id, stream_at};
 
 /// The row of `XINFO` itself, which does nothing without a subcommand.
 pub const CONTAINER: CommandSpec = CommandSpec {
@@ -33,7 +33,7 @@ const INFO: CommandSpec = CommandSpec {
 };
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "xinfo|stream",

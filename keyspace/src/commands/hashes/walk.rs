@@ -13,8 +13,8 @@ use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::hash::Hash;
 use crate::types::kind::Kind;
 
-use super::hashes::HASH;
-use super::scan_options::{BYTES_PER_VISIT, ScanOptions, Walk, parse_cursor, reply_with_walk};
+use super::HASH;
+use crate::commands::scan_options::{BYTES_PER_VISIT, ScanOptions, Walk, parse_cursor, reply_with_walk};
 
 /// What the rows of this family share.
 const WALK: CommandSpec = CommandSpec {
@@ -24,7 +24,7 @@ const WALK: CommandSpec = CommandSpec {
 };
 
 /// The rows of this family.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "hrandfield",

@@ -11,12 +11,12 @@ use crate::table::Place;
 use crate::types::kind::Kind;
 use crate::types::stream::{EntryRef, Group, Log, Pending, StreamId};
 
-use super::streams::{STREAM, change, key, reply_id, stream_at};
-use super::streams_range::reply_entry;
-use super::streams_read::no_group;
+use super::range::reply_entry;
+use super::read::no_group;
+use super::{STREAM, change, key, reply_id, stream_at};
 
 /// The rows of this family. Not visits: they take any number of ids.
-pub static ROWS: &[DataRow] = &[
+pub(super) static ROWS: &[DataRow] = &[
     DataRow {
         spec: CommandSpec {
             name: "xclaim",
