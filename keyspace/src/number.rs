@@ -1,4 +1,4 @@
-//! Numbers as Redis reads and writes them.
+//! Integers as Redis reads and writes them.
 
 /// Reads a canonical 64-bit integer: an optional `-`, no leading zeros, no spaces, no `+`; `0` but not `-0`.
 ///
@@ -49,27 +49,6 @@ pub fn push_i64(out: &mut Vec<u8>, value: i64) {
     }
 }
 
-/// The text of a double in replies: `%.17g` of Redis, in its shortest form that reads back to the same value.
-pub fn format_double(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".into();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "inf" } else { "-inf" }.into();
-    }
-    if value == value.trunc() && value.abs() < 1e17 {
-        return if value == 0.0 && value.is_sign_negative() { "-0".into() } else { format!("{}", value as i64) };
-    }
-    let text = format!("{value:e}");
-    let (mantissa, exponent) = text.split_once('e').expect("the form {:e} holds an e");
-    let exponent: i32 = exponent.parse().expect("the form {:e} ends in a number");
-    if (-5..17).contains(&exponent) {
-        return format!("{value}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,13 +62,6 @@ mod tests {
         let bad = ["", "-", "-0", "01", "+1", " 1", "1 ", "9223372036854775808", "-9223372036854775809", "1e3", "1.0"];
         for text in bad.into_iter().chain(["99999999999999999999", "--1", "0x1"]) {
             assert_eq!(parse_i64(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn doubles() {
-        for (value, text) in [(0.0, "0"), (-0.0, "-0"), (1.5, "1.5"), (1e20, "1e+20"), (0.1, "0.1"), (3.0, "3")] {
-            assert_eq!(format_double(value), text);
         }
     }
 }
