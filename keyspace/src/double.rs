@@ -29,13 +29,35 @@ pub fn parse(text: &[u8]) -> Option<f64> {
 /// Reads a bound of a range of scores with the freedom that Redis gives: a zero byte ends the text, nothing is zero, spaces may
 /// stand before, and what is out of range is the nearest number.
 pub fn parse_bound(text: &[u8]) -> Option<f64> {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or(text);
+    let text = c_string(text);
     if text.is_empty() {
         return Some(0.0);
     }
-    let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
-    let read = strtod(&text[spaces..])?;
+    let read = strtod(behind_spaces(text))?;
     (!read.value.is_nan()).then_some(read.value)
+}
+
+/// Reads a number to sort by, with the freedom of `parse_bound`, but nothing that is out of range. Decimal numbers that are too
+/// small for all their digits to be kept are so as well.
+pub fn parse_weight(text: &[u8]) -> Option<f64> {
+    let text = c_string(text);
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let text = behind_spaces(text);
+    let read = strtod(text)?;
+    let is_rounded = read.value.is_subnormal() && !text.iter().any(|byte| matches!(byte, b'x' | b'X'));
+    (!read.out_of_range && !read.value.is_nan() && !is_rounded).then_some(read.value)
+}
+
+/// What C takes for the whole text: up to its first zero byte.
+pub fn c_string(text: &[u8]) -> &[u8] {
+    text.split(|&byte| byte == 0).next().unwrap_or(text)
+}
+
+fn behind_spaces(text: &[u8]) -> &[u8] {
+    let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
+    &text[spaces..]
 }
 
 /// Reads a whole text.

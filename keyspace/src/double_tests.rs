@@ -170,3 +170,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn weights() {
+    let rows: [(&[u8], Option<f64>); 12] = [
+        (b"", Some(0.0)),
+        (b"1.5", Some(1.5)),
+        (b" \t1", Some(1.0)),
+        (b"1 ", None),
+        (b"  ", None),
+        (b"1\0x", Some(1.0)),
+        (b"nan", None),
+        (b"-inf", Some(f64::NEG_INFINITY)),
+        (b"1e400", None),
+        (b"1e-400", None),
+        (b"1e-310", None),
+        (b"0x1p-1074", Some(5e-324)),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(parse_weight(text), expected, "{}", text.escape_ascii());
+    }
+}

@@ -1,12 +1,13 @@
 //! The context of a command that needs every slot of every core.
 //!
 //! One core runs it with the keyspaces of all on loan (`cores.md` §7), so it is atomic and sees each key once. Its handlers are
-//! in `commands::whole`, `commands::flush` and `commands::populate`; what they keep the cores from is why they are few.
+//! in `commands::whole`, `commands::flush`, `commands::populate` and `commands::sort`; what they keep the cores from is why they are few.
 
+use evict::access::AccessBits;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
-use crate::exec::Caller;
+use crate::exec::{Caller, Exec};
 use crate::refusal::Outcome;
 use crate::reply::Reply;
 use crate::slot::Slot;
@@ -24,7 +25,17 @@ pub struct WholeRow {
     pub run: WholeFn,
 }
 
-/// All data of the process.
+/// What a data command does that needs everything if its arguments say so.
+pub struct WideRow {
+    /// The name of its row among the data commands.
+    pub name: &'static str,
+    /// Whether these arguments, of a number that its row accepts, need everything. Without that its keys are all that it touches.
+    pub is_needed: fn(Args<'_>) -> bool,
+    /// What it does then.
+    pub run: WholeFn,
+}
+
+/// All data of the process, or all that a command may touch.
 pub struct Whole<'a> {
     /// The keyspace of every core, at least one. They agree on their databases, and each slot's keys are in one of them.
     pub keyspaces: &'a mut [&'a mut Keyspace],
@@ -50,6 +61,13 @@ impl Whole<'_> {
     /// Keys in a database, expired ones included. O(cores).
     pub fn keys(&self, db: Db) -> u64 {
         self.keyspaces.iter().map(|keyspace| keyspace.totals(db).keys).sum()
+    }
+
+    /// The view of an ordinary data command on keys of one slot.
+    pub fn exec(&mut self, slot: Slot) -> Exec<'_> {
+        let (db, now, caller) = (self.db(), self.now, self.caller);
+        let keyspace = &mut *self.keyspaces[(self.owner)(slot)];
+        Exec { keyspace, db, now, access: AccessBits::lru(now), caller, routed: None }
     }
 
     /// Counts `n` changes. Which core counts them makes no difference: readers add all up.

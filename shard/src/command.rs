@@ -11,7 +11,7 @@ use keyspace::args::Args;
 use keyspace::exec::DataFn;
 use keyspace::refusal::{QUOTED_BYTES_MAX, Refusal, quoted};
 use keyspace::spec::{Categories, CommandSpec, Flags, accepts};
-use keyspace::whole::WholeFn;
+use keyspace::whole::{WholeFn, WideRow};
 
 use crate::commands::{self, SessionFn};
 
@@ -44,6 +44,8 @@ pub struct Command {
     arity: i16,
     /// How it is carried out.
     pub run: Run,
+    /// Whether a data command needs everything with some arguments, and what it does then. Never where `only_key` is known.
+    pub wide: Option<&'static WideRow>,
     /// The index of its key, if it always has exactly one.
     pub only_key: Option<u8>,
     /// The index of an argument that is probably looked up in the collection of that key: what to fetch ahead.
@@ -57,6 +59,14 @@ impl Command {
     #[inline]
     pub fn is(&self, flags: Flags) -> bool {
         self.spec.flags.has(flags)
+    }
+
+    /// What it does with everything on loan, if it needs that with these arguments.
+    pub fn whole(&self, args: Args) -> Option<WholeFn> {
+        match self.run {
+            Run::Whole(run) => Some(run),
+            _ => self.wide.filter(|wide| (wide.is_needed)(args)).map(|wide| wide.run),
+        }
     }
 }
 
@@ -98,7 +108,18 @@ impl CommandTable {
             let id = CommandId(commands.len() as u16);
             let only_key = spec.only_key().map(|index| index as u8);
             let element = only_key.filter(|_| looks_up_elements(spec)).map(|key| key + 1);
-            commands.push(Command { id, spec, arity: spec.arity, run, only_key, element, subcommands: Vec::new() });
+            let wide = keyspace::commands::wide_rows().find(|wide| wide.name == spec.name);
+            assert!(wide.is_none() || only_key.is_none(), "{} is routed by its only key", spec.name);
+            commands.push(Command {
+                id,
+                spec,
+                arity: spec.arity,
+                run,
+                wide,
+                only_key,
+                element,
+                subcommands: Vec::new(),
+            });
         }
         let mut table = CommandTable { commands, index: NameIndex::new() };
         // A subcommand's row may stand before its container's.

@@ -36,4 +36,5 @@ families! {
     sets
     lists
     streams
+    sort
 }

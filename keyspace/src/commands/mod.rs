@@ -21,6 +21,7 @@ pub mod renames;
 pub mod scan;
 mod scan_options;
 pub mod sets;
+pub mod sort;
 pub mod sorted_sets;
 pub mod streams;
 mod stretch;
@@ -33,12 +34,13 @@ pub mod whole;
 pub(crate) mod testing;
 
 use crate::exec::DataRow;
-use crate::whole::WholeRow;
+use crate::whole::{WholeRow, WideRow};
 
 /// The rows of all data commands.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
     let strings = [strings::ROWS, strings_many::ROWS, counters::ROWS, ranges::ROWS, lcs::ROWS];
-    let generic = [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, debug::ROWS, digests::ROWS, dump::ROWS];
+    let generic =
+        [keys::ROWS, renames::ROWS, expiry::ROWS, object::ROWS, dump::ROWS, sort::ROWS, debug::ROWS, digests::ROWS];
     let bits = [bitmaps::ROWS, bitfields::ROWS, hyperloglogs::ROWS];
     let collections = lists::rows().chain(hashes::rows()).chain(sets::rows()).chain(sorted_sets::rows());
     let more = streams::rows().chain(geo::rows());
@@ -48,4 +50,9 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
 /// The rows of the commands that need every slot of every core.
 pub fn whole_rows() -> impl Iterator<Item = &'static WholeRow> {
     [whole::ROWS, flush::ROWS, populate::ROWS, digests::WHOLE_ROWS].into_iter().flatten()
+}
+
+/// What those of the data commands do that need every slot of every core with some arguments.
+pub fn wide_rows() -> impl Iterator<Item = &'static WideRow> {
+    sort::WIDE_ROWS.iter()
 }

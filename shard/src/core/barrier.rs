@@ -66,11 +66,13 @@ impl<R: Ring> Inner<R> {
         }
         match command.run {
             Run::Session(_) => self.in_session(mesh, conn, command, args),
-            Run::Data(_) => {
-                let plan = unit::plan_for_keys(unit::keys_of(command, args), &self.map, self.id);
+            Run::Data(_) | Run::Whole(_) => {
+                let plan = match command.whole(args) {
+                    Some(_) => unit::plan_for_all(&self.map),
+                    None => unit::plan_for_keys(unit::keys_of(command, args), &self.map, self.id),
+                };
                 self.start_unit(mesh, conn, command, args, plan);
             }
-            Run::Whole(_) => self.start_unit(mesh, conn, command, args, unit::plan_for_all(&self.map)),
             Run::Container => unreachable!("resolving a container gives a subcommand or an error"),
         }
     }

@@ -152,6 +152,7 @@ impl<R: Ring> Inner<R> {
         }
         let key = match command.only_key {
             Some(index) => args.at(index as usize),
+            None if command.whole(args).is_some() => return None,
             None => {
                 let mut keys = command.spec.keys_of(args);
                 let key = keys.next()?;

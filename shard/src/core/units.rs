@@ -8,7 +8,7 @@ use keyspace::slot::Slot;
 use keyspace::store::Keyspace;
 use keyspace::whole::Whole;
 
-use crate::command::{Command, Run};
+use crate::command::Command;
 use crate::conn::{Conn, Waiting};
 use crate::mail::{Mail, Return};
 use crate::mesh::baton::{Errand, Leave};
@@ -156,14 +156,13 @@ impl<R: Ring> Inner<R> {
         shard.advance(clock);
         let now = shard.now;
         let before = out.len();
-        match command.run {
-            Run::Data(_) => {
+        match command.whole(args.args()) {
+            Some(_) => run_whole(shard, &self.map, &mut grants, command, &context, args.args(), out),
+            None => {
                 borrow(shard, &mut grants);
                 shard.execute(command, &context, None, args.args(), ticks(), out);
                 give_up(shard, &mut grants);
             }
-            Run::Whole(_) => run_whole(shard, &self.map, &mut grants, command, &context, args.args(), out),
-            Run::Session(_) | Run::Container => unreachable!("only data commands run as units"),
         }
         if muted {
             out.truncate(before);
@@ -258,7 +257,7 @@ fn run_whole(
     args: Args,
     out: &mut Vec<u8>,
 ) {
-    let Run::Whole(run) = command.run else { unreachable!("the caller looked") };
+    let run = command.whole(args).expect("the caller looked");
     let (started, start, now) = (ticks(), out.len(), shard.now);
     let mut own = Some(&mut shard.keyspace);
     let mut keyspaces: Vec<&mut Keyspace> = grants
