@@ -45,4 +45,5 @@ families! {
     hashes
     sets
     lists
+    sorted_sets
 }
