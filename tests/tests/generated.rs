@@ -46,4 +46,5 @@ families! {
     sets
     lists
     sorted_sets
+    streams
 }
