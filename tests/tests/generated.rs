@@ -47,4 +47,5 @@ families! {
     lists
     sorted_sets
     streams
+    bitmaps
 }
