@@ -48,4 +48,5 @@ families! {
     sorted_sets
     streams
     bitmaps
+    hyperloglogs
 }
