@@ -49,4 +49,5 @@ families! {
     streams
     bitmaps
     hyperloglogs
+    geo
 }
