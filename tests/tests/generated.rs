@@ -50,4 +50,5 @@ families! {
     bitmaps
     hyperloglogs
     geo
+    keys
 }
