@@ -74,10 +74,13 @@ impl<'a> Reply<'a> {
         self.line(b'+', text.as_bytes());
     }
 
-    /// An error line: code and text without the leading `-`. Line ends in `text` become spaces.
+    /// An error line: code and text without the leading `-`. Line ends in `text` become spaces, but for those at its end.
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        let ends_line = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let text = text.as_ref();
+        let len = text.iter().rposition(|byte| !ends_line(byte)).map_or(0, |last| last + 1);
         self.out.push(b'-');
-        self.out.extend(text.as_ref().iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }));
+        self.out.extend(text[..len].iter().map(|byte| if ends_line(byte) { b' ' } else { *byte }));
         self.raw(b"\r\n");
     }
 
@@ -249,7 +252,7 @@ mod tests {
     #[test]
     fn forms() {
         type Row = (fn(&mut Reply), &'static str, &'static str);
-        let rows: [Row; 10] = [
+        let rows: [Row; 11] = [
             (|r| r.null(), "$-1\r\n", "_\r\n"),
             (|r| r.null_array(), "*-1\r\n", "_\r\n"),
             (|r| r.map(2), "*4\r\n", "%2\r\n"),
@@ -259,6 +262,7 @@ mod tests {
             (|r| r.double(1.5), "$3\r\n1.5\r\n", ",1.5\r\n"),
             (|r| r.verbatim(*b"txt", b"ab"), "$2\r\nab\r\n", "=6\r\ntxt:ab\r\n"),
             (|r| r.error("ERR a\r\nb"), "-ERR a  b\r\n", "-ERR a  b\r\n"),
+            (|r| r.error("ERR a\n \r\n"), "-ERR a  \r\n", "-ERR a  \r\n"),
             (|r| r.int(-12), ":-12\r\n", ":-12\r\n"),
         ];
         for (write, v2, v3) in rows {

@@ -84,9 +84,12 @@ impl Pair {
         }
         let mut rest = &round.commands[..];
         while !rest.is_empty() {
+            let first = |normaliser| rest.iter().position(|command| command.normaliser == Some(normaliser));
             // What is put right after a reply has to come before what follows.
-            let popped = rest.iter().position(|command| command.normaliser == Some(Normaliser::Popped));
-            let (now, later) = rest.split_at(popped.map_or(rest.len(), |at| at + 1).min(PIPELINE));
+            let popped = first(Normaliser::Popped).map_or(rest.len(), |at| at + 1);
+            // What is exchanged is asked for after what came before.
+            let exchanged = first(Normaliser::Exchanged).map_or(rest.len(), |at| at.max(1));
+            let (now, later) = rest.split_at(popped.min(exchanged).min(PIPELINE));
             self.pipeline(now)?;
             rest = later;
         }
@@ -95,7 +98,10 @@ impl Pair {
 
     fn pipeline(&mut self, commands: &[Command]) -> Result<(), String> {
         let words: Vec<Vec<Vec<u8>>> = commands.iter().map(|command| command.words.clone()).collect();
-        let (reference, ours) = (self.redis.pipeline(&words), self.ours.pipeline(&words));
+        let (reference, ours) = match commands {
+            [command] if command.normaliser == Some(Normaliser::Exchanged) => self.exchange(&command.words),
+            _ => (self.redis.pipeline(&words), self.ours.pipeline(&words)),
+        };
         for ((command, reference), ours) in commands.iter().zip(&reference).zip(&ours) {
             judge(command, reference, ours)?;
             if command.normaliser == Some(Normaliser::Popped) {
@@ -103,6 +109,22 @@ impl Pair {
             }
         }
         Ok(())
+    }
+
+    /// Sends a RESTORE with the key of a value in the place of its payload: each server gets what the other's DUMP says of it.
+    fn exchange(&mut self, words: &[Vec<u8>]) -> (Vec<Outcome>, Vec<Outcome>) {
+        let with = |client: &mut Client| {
+            let mut words = words.to_vec();
+            if let Some(key) = words.get_mut(3)
+                && let Outcome::Reply(reply) = client.call(&[b"DUMP", &key[..]])
+                && let Some(payload) = reply.frame.text()
+            {
+                *key = payload.to_vec();
+            }
+            words
+        };
+        let (for_ours, for_redis) = (with(&mut self.redis), with(&mut self.ours));
+        (self.redis.pipeline(&[for_redis]), self.ours.pipeline(&[for_ours]))
     }
 
     /// Takes from ours what redis-server took, and gives back what it did not.
@@ -145,8 +167,11 @@ impl Pair {
                 Command { words: vec![b"PTTL".to_vec(), key.to_vec()], normaliser: Some(Normaliser::Near(2000)) };
             self.pipeline(&[read, left])?;
         }
-        let all = ["KEYS", "*"].map(|word| word.as_bytes().to_vec()).to_vec();
-        self.pipeline(&[Command { words: all, normaliser: Some(Normaliser::Sorted) }])
+        let plain = |line: &str, normaliser| Command {
+            words: line.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
+            normaliser,
+        };
+        self.pipeline(&[plain("KEYS *", Some(Normaliser::Sorted)), plain("DEBUG DIGEST", None)])
     }
 
     /// Leaves out commands as long as what is left still differs.

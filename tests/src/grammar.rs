@@ -8,9 +8,10 @@
 //! 5 @sorted SMEMBERS %k               five times as likely; compared through the named normaliser
 //! ```
 //!
-//! In a command, `%k` is a key, `%m` a member or field, `%v` a value, `%i` an integer, `%n` a small count, `%f` a floating-point
-//! number, `%t` a time in seconds, `%g` a pattern, and `%e` sometimes a word that fits nowhere. Parentheses group, `|` separates
-//! alternatives, and behind an item `?` makes it optional, `+` repeats it, at least once and at times very often.
+//! What a `%` and a letter stand for is in `grammar/holes.rs`. Parentheses group, `|` separates alternatives, and behind an item `?`
+//! makes it optional, `+` repeats it, at least once and at times very often.
+
+mod holes;
 
 use crate::normalise::Normaliser;
 use fastrand::Rng;
@@ -124,7 +125,7 @@ impl Grammar {
         // Now and then a word too few, or one too many.
         match random.u8(..) {
             0 if words.len() > 1 => drop(words.pop()),
-            1 => words.push(pick(random, &["extra", "1", "-1", "", "a"])),
+            1 => words.push(holes::value(random)),
             _ => {}
         }
         Command { words, normaliser: rule.normaliser }
@@ -232,99 +233,14 @@ impl Item {
         for _ in 0..times {
             match &self.what {
                 What::Word(word) => words.push(word.clone()),
-                What::Hole(b'e') => words.extend(odd(random)),
-                What::Hole(letter) => words.push(fill(*letter, random)),
+                What::Hole(b'e') => words.extend(holes::odd(random)),
+                What::Hole(letter) => words.push(holes::fill(*letter, random)),
                 What::Choice(choices) => {
                     choices[random.usize(0..choices.len())].iter().for_each(|item| item.generate(random, words));
                 }
             }
         }
     }
-}
-
-/// What stands for a letter.
-fn fill(letter: u8, random: &mut Rng) -> Vec<u8> {
-    match letter {
-        b'k' => key(random),
-        b'm' => member(random),
-        b'v' => value(random),
-        b'i' => integer(random),
-        b'n' => count(random),
-        b'f' => float(random),
-        b't' => pick(random, &["100", "1000", "100000", "0", "-1", "x", "9223372036854775807"]),
-        b'g' => pick(random, &["*", "a*", "*1*", "?", "[ab]*", "nosuch", ""]),
-        other => panic!("%{} stands for nothing", other as char),
-    }
-}
-
-fn pick(random: &mut Rng, from: &[&str]) -> Vec<u8> {
-    from[random.usize(0..from.len())].as_bytes().to_vec()
-}
-
-/// A key: few, so that commands meet.
-fn key(random: &mut Rng) -> Vec<u8> {
-    pick(random, &["a", "b", "c", "d", "key:1", "key:2", "{a}1", "{a}2"])
-}
-
-/// A member or field: mostly one of few.
-fn member(random: &mut Rng) -> Vec<u8> {
-    match random.u8(0..100) {
-        0..45 => random.i32(-3..30).to_string().into_bytes(),
-        45..70 => pick(random, &["a", "b", "c", "d", "e", "ab", "abc", "field", "member"]),
-        70..85 => random.i32(0..700).to_string().into_bytes(),
-        85..92 => format!("m{}", random.u16(0..300)).into_bytes(),
-        _ => value(random),
-    }
-}
-
-/// A value: texts and numbers at the limits of encodings.
-fn value(random: &mut Rng) -> Vec<u8> {
-    /// Lengths at which something may change.
-    const LENGTHS: [usize; 14] = [1, 2, 3, 4, 43, 44, 45, 63, 64, 65, 66, 127, 4095, 4097];
-    match random.u8(0..100) {
-        0..40 => random.i32(-200..200).to_string().into_bytes(),
-        40..60 => integer(random),
-        60..75 => {
-            pick(random, &["", "a", "text", "0.5", "-1.25", "1e3", "007", "-0", " 1", "inf", "nan", "\r\n", "\0"])
-        }
-        75..90 => vec![b"xyz"[random.usize(0..3)]; LENGTHS[random.usize(0..LENGTHS.len())]],
-        _ => (0..random.usize(0..20)).map(|_| random.u8(..)).collect(),
-    }
-}
-
-fn integer(random: &mut Rng) -> Vec<u8> {
-    match random.u8(0..20) {
-        0..14 => random.i32(-20..60).to_string().into_bytes(),
-        14 => pick(random, &["x", "", "1.5", " 1", "+1", "01", "9223372036854775808", "-9223372036854775809"]),
-        _ => {
-            let edges = [8, 15, 16, 23, 31, 32, 63].map(|bits| (1i128 << bits) as i64);
-            let edge = edges[random.usize(0..edges.len())];
-            let edge = if random.bool() { edge } else { edge.wrapping_neg() };
-            edge.wrapping_add(random.i64(-2..=2)).to_string().into_bytes()
-        }
-    }
-}
-
-/// A count: mostly small.
-fn count(random: &mut Rng) -> Vec<u8> {
-    match random.u8(0..20) {
-        0..12 => random.i32(0..8).to_string().into_bytes(),
-        12..16 => random.i32(0..300).to_string().into_bytes(),
-        _ => pick(random, &["-1", "-3", "x", "", "1.0", "9223372036854775807", "-9223372036854775808"]),
-    }
-}
-
-fn float(random: &mut Rng) -> Vec<u8> {
-    match random.u8(0..10) {
-        0..5 => format!("{}", f64::from(random.i32(-400..400)) / 8.0).into_bytes(),
-        5..7 => random.i32(-20..60).to_string().into_bytes(),
-        _ => pick(random, &["0.1", "-0", "1e10", "3.3333333", "inf", "-inf", "nan", "x", "", "1e400", "0x10", " 1"]),
-    }
-}
-
-/// Now and then a word that fits nowhere.
-fn odd(random: &mut Rng) -> Option<Vec<u8>> {
-    (random.u8(0..30) == 0).then(|| pick(random, &["nonsense", "", "-1", "LIMIT", "EX", "COUNT", "WITHVALUES"]))
 }
 
 #[cfg(test)]

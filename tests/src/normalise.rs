@@ -31,6 +31,8 @@ pub enum Normaliser {
     Drawn,
     /// `popped`: what was taken at random (SPOP): the same number of different members. Whoever compares further puts it right.
     Popped,
+    /// `exchanged`: RESTORE with a key for its payload, which generated commands fill with the other server's DUMP: equal replies.
+    Exchanged,
     /// `member`: the key named in the reply exists on that server (RANDOMKEY).
     Member,
     /// `encoding`: OBJECT ENCODING, with the names that 7.2 gave to small sets and lists.
@@ -65,6 +67,7 @@ const NAMES: &[(&str, Normaliser)] = &[
     ("pairs", Normaliser::Pairs),
     ("drawn", Normaliser::Drawn),
     ("popped", Normaliser::Popped),
+    ("exchanged", Normaliser::Exchanged),
     ("set-encoding", Normaliser::SetEncoding),
     ("encoding", Normaliser::Encoding),
     ("member", Normaliser::Member),
@@ -103,7 +106,9 @@ impl Normaliser {
         }
         match self {
             Normaliser::Sorted => sorted(reference) == sorted(ours),
-            Normaliser::Scan | Normaliser::Member | Normaliser::Drawn | Normaliser::Code => reference == ours,
+            Normaliser::Scan | Normaliser::Member | Normaliser::Drawn | Normaliser::Exchanged | Normaliser::Code => {
+                reference == ours
+            }
             Normaliser::Encoding => encoding(reference, ours),
             Normaliser::SetEncoding => {
                 let larger = ours.text().is_some_and(|name| name == b"listpack" || name == b"hashtable");
@@ -177,6 +182,10 @@ fn near(reference: &Frame, ours: &Frame, tolerance: i64) -> bool {
         }
         (Frame::Array(reference), Frame::Array(ours)) => {
             reference.len() == ours.len() && reference.iter().zip(ours).all(|(a, b)| near(a, b, tolerance))
+        }
+        (Frame::Map(reference), Frame::Map(ours)) => {
+            let pair = |(a, b): (&(Frame, Frame), &(Frame, Frame))| a.0 == b.0 && near(&a.1, &b.1, tolerance);
+            reference.len() == ours.len() && reference.iter().zip(ours).all(pair)
         }
         _ => reference == ours,
     }

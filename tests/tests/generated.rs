@@ -44,4 +44,11 @@ families! {
     strings
     hashes
     sets
+    lists
+    sorted_sets
+    streams
+    bitmaps
+    hyperloglogs
+    geo
+    keys
 }

@@ -126,3 +126,24 @@ fn restored_string_is_a_string() {
         assert_eq!(desk.run("object encoding t"), desk.run("object encoding s"));
     }
 }
+
+/// Counts of streams wrap around, and what wrapped is as good in a payload as any.
+#[test]
+fn counts_of_a_stream_have_all_64_bits() {
+    let mut desk = Desk::new();
+    for (line, expected) in [
+        ("xadd s 1-1 a b", "$3 1-1"),
+        ("xadd s 1-2 a b", "$3 1-2"),
+        ("xsetid s 1-2 entriesadded 9223372036854775807", "+OK"),
+        ("xadd s 1-3 a b", "$3 1-3"),
+        ("xgroup create s g 0 entriesread 9223372036854775807", "+OK"),
+        ("xreadgroup group g c count 1 noack streams s >", "*1 *2 $1 s *1 *2 $3 1-1 *2 $1 a $1 b"),
+    ] {
+        assert_eq!(desk.run(line), expected, "{line}");
+    }
+    let payload = desk.command(&["dump", "s"]);
+    let start = payload.iter().position(|&byte| byte == b'\n').expect("a bulk string has a head") + 1;
+    let payload = &payload[start..payload.len() - 2];
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", payload]), b"+OK\r\n");
+    assert_eq!(desk.run("xinfo groups t"), desk.run("xinfo groups s"));
+}

@@ -127,13 +127,15 @@ fn pfadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let raised = exec.edit(&key, place, |entry| {
         entry.set_shape(Shape::Edited);
         let mut raised = found.is_none() as u64;
-        for element in args.from(2).iter() {
+        let all = args.from(2).iter().try_for_each(|element| {
             raised += hyperloglog::raise(entry, Hit::of(element), sparse_bytes)? as u64;
-        }
+            Ok::<_, Corrupt>(())
+        });
+        // Some may be raised before the one where corrupt runs end.
         if raised > 0 {
             hyperloglog::forget_estimate(entry.bytes_mut());
         }
-        Ok::<_, Corrupt>(raised)
+        all.map(|()| raised)
     })?;
     exec.changed(raised);
     reply.int((raised > 0) as i64);

@@ -128,11 +128,9 @@ pub fn read(form: StreamForm, reader: &mut Reader<'_>, sink: &mut impl StreamSin
     }
     let history = match form {
         StreamForm::V1 => None,
-        _ => Some(StreamHistory {
-            first_id: id(reader)?,
-            max_deleted_id: id(reader)?,
-            entries_added: signed(reader.length()?)?,
-        }),
+        _ => {
+            Some(StreamHistory { first_id: id(reader)?, max_deleted_id: id(reader)?, entries_added: reader.length()? })
+        }
     };
     sink.totals(StreamTotals { length, last_id, history })?;
     for _ in 0..reader.count(1)? {
@@ -150,7 +148,7 @@ fn read_group(form: StreamForm, reader: &mut Reader<'_>, sink: &mut impl StreamS
         StreamForm::V1 => None,
         _ => match reader.length()? {
             UNKNOWN => None,
-            known => Some(signed(known)?),
+            known => Some(known),
         },
     };
     sink.group(StreamGroup { name, last_id, entries_read })?;
@@ -159,7 +157,7 @@ fn read_group(form: StreamForm, reader: &mut Reader<'_>, sink: &mut impl StreamS
         sink.pending(StreamPending {
             id: raw_id(reader)?,
             delivered_at: reader.millis()?,
-            deliveries: signed(reader.length()?)?,
+            deliveries: reader.length()?,
         })?;
     }
     for _ in 0..reader.count(1 + TIME_BYTES + 1)? {
@@ -192,11 +190,6 @@ fn id(reader: &mut Reader<'_>) -> Result<StreamId, Corrupt> {
 /// An id in the form of 16 bytes.
 fn raw_id(reader: &mut Reader<'_>) -> Result<StreamId, Corrupt> {
     Ok(StreamId { ms: u64::from_be_bytes(reader.array()?), seq: u64::from_be_bytes(reader.array()?) })
-}
-
-/// A count that replies can show.
-fn signed(count: u64) -> Result<u64, Corrupt> {
-    if i64::try_from(count).is_ok() { Ok(count) } else { Err(Corrupt("a count of more than 63 bits")) }
 }
 
 /// Writes a stream, part by part in the order of the methods.
