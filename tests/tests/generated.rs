@@ -44,4 +44,5 @@ families! {
     strings
     hashes
     sets
+    sort
 }
