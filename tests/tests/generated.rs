@@ -51,4 +51,5 @@ families! {
     hyperloglogs
     geo
     keys
+    sort
 }
