@@ -276,20 +276,21 @@ impl Shard {
     }
 
     /// Carries out hops on behalf of a visitor, as far as they are small and their slots are here: those done go to `done`, the
-    /// others to `left`. Says how many commands were carried out.
-    pub fn visited_by(&mut self, hops: Vec<Box<Hop>>, done: &mut Vec<Box<Hop>>, mut left: impl FnMut(Box<Hop>)) -> u64 {
-        if hops.iter().map(|hop| hop.left()).sum::<usize>() > 1 {
+    /// others stay. Says how many commands were carried out.
+    pub fn visited_by(&mut self, hops: &mut Vec<Box<Hop>>, done: &mut Vec<Box<Hop>>) -> u64 {
+        let waiting: usize = hops.iter().map(|hop| hop.left()).sum();
+        if waiting > 1 {
             hops.iter().filter(|hop| !hop.heavy).for_each(|hop| self.prefetch(hop));
         }
         let mut commands = 0;
-        for mut hop in hops {
+        done.extend(hops.extract_if(.., |hop| {
             let before = hop.left();
             if !hop.heavy && commands < VISITED_COMMANDS_MAX {
-                self.carry_out_light(&mut hop);
+                self.carry_out_light(hop);
             }
             commands += before - hop.left();
-            if hop.left() == 0 { done.push(hop) } else { left(hop) }
-        }
+            hop.left() == 0
+        }));
         commands as u64
     }
 

@@ -51,9 +51,9 @@ impl<S> Outboxes<S> {
         self.to(to).hops.push(hop);
     }
 
-    /// Takes the hops to a core that are not posted, for a visitor; what it leaves comes back by `hop`.
-    pub(super) fn take_hops(&mut self, to: Address) -> Vec<Box<Hop>> {
-        std::mem::take(&mut self.boxes[to.0 as usize].hops)
+    /// The hops to a core that are not posted, for a visitor to take.
+    pub(super) fn hops_for(&mut self, to: Address) -> &mut Vec<Box<Hop>> {
+        &mut self.boxes[to.0 as usize].hops
     }
 
     /// True if hops to a core are not posted.

@@ -11,7 +11,7 @@ use keyspace::whole::Whole;
 use crate::command::Command;
 use crate::conn::{Conn, Waiting};
 use crate::mail::{Mail, Return};
-use crate::mesh::baton::{Errand, Leave};
+use crate::mesh::baton::Errand;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::Ring;
@@ -21,6 +21,7 @@ use crate::shard::{Shard, Work};
 use crate::unit::{Grant, LeaseAsk, Loan, Unit};
 
 use super::Inner;
+use super::visits::leave;
 
 impl<R: Ring> Inner<R> {
     /// Begins a unit for a connection's command. It may be done at once; otherwise the connection waits for it.
@@ -77,10 +78,7 @@ impl<R: Ring> Inner<R> {
         if self.settings.visits && !self.is_owed_mail(core) && self.outboxes.take_credit(core.into()) {
             if let Some(mut visit) = mesh.baton(core).try_visit() {
                 let grant = lend_or_park(&mut visit, unit, need.as_need(), ask);
-                if visit.leave(Errand::None) == Leave::WakeOwner {
-                    self.ring.wake_core(core.0);
-                    self.ring.submit();
-                }
+                leave(&mut self.ring, visit, core, Errand::None);
                 return grant;
             }
             self.outboxes.answered(core.into(), 1);
@@ -190,10 +188,7 @@ impl<R: Ring> Inner<R> {
             // What waited for the slots, and what was dropped, is the owner's to see to.
             let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0;
             let errand = if owed { Errand::ForOwner } else { Errand::None };
-            if visit.leave(errand) == Leave::WakeOwner {
-                self.ring.wake_core(core.0);
-                self.ring.submit();
-            }
+            leave(&mut self.ring, visit, core, errand);
             return;
         }
         self.outboxes.answer(core.into(), Mail::Return(Box::new(Return { unit, loan, now })));

@@ -7,7 +7,7 @@
 //! An owner with completions of its own is not visited: it runs as soon as its CPU is free and needs no wake-up for mail. To go on
 //! without it would keep a crowded machine's CPUs from it: its clients would wait for whole time slices of others.
 
-use crate::mesh::baton::{Errand, Leave};
+use crate::mesh::baton::{Errand, Leave, Visit};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::Ring;
 use crate::shard::Shard;
@@ -33,14 +33,17 @@ impl<R: Ring> Inner<R> {
         // One that a client pause holds is not worked on, even if this core has not heard of the pause.
         if !visit.paused {
             visit.advance(self.owner.shard().now);
-            let outboxes = &mut self.outboxes;
-            let hops = outboxes.take_hops(core.into());
-            self.cron.traffic.visits +=
-                visit.visited_by(hops, &mut self.returned, |hop| outboxes.hop(core.into(), hop));
+            let hops = self.outboxes.hops_for(core.into());
+            self.cron.traffic.visits += visit.visited_by(hops, &mut self.returned);
         }
-        if visit.leave(Errand::None) == Leave::WakeOwner {
-            self.ring.wake_core(core.0);
-            self.ring.submit();
-        }
+        leave(&mut self.ring, visit, core, Errand::None);
+    }
+}
+
+/// Puts a baton back, and wakes the owner if the release owes it that.
+pub(super) fn leave(ring: &mut impl Ring, visit: Visit<'_, Shard>, owner: CoreId, errand: Errand) {
+    if visit.leave(errand) == Leave::WakeOwner {
+        ring.wake_core(owner.0);
+        ring.submit();
     }
 }
