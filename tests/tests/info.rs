@@ -138,6 +138,26 @@ fn every_core_has_a_section() {
 }
 
 #[test]
+fn connections_spread_evenly_over_the_cores() {
+    if ashlar_is_redis() {
+        return;
+    }
+    let server = Server::start(Kind::Ashlar { cores: 4 }, &[]);
+    let mut clients: Vec<Client> = Vec::new();
+    // One after the other: of connections that come at once, each listener takes its share without asking the others.
+    for _ in 0..40 {
+        let mut client = server.client();
+        assert_eq!(client.ask("PING"), Frame::Simple(b"PONG".to_vec()));
+        clients.push(client);
+    }
+    let info = info(&mut clients[0]);
+    for core in 0..4 {
+        let line = &info[&format!("core{core}")];
+        assert!(line.starts_with("connections=10,"), "core {core}: {line}");
+    }
+}
+
+#[test]
 fn connected_clients_follows_connections() {
     for kind in KINDS {
         let server = Server::start(kind, &[]);

@@ -1,7 +1,9 @@
-//! CLIENT PAUSE by the clock: it lasts as long as it says and ends by itself. What it holds back is compared with redis-server in
-//! `tests/cases/connection.txt`.
+//! What holds commands back for a time: CLIENT PAUSE lasts as long as it says and ends by itself, DEBUG SLEEP stops every core. What
+//! a pause holds back is compared with redis-server in `tests/cases/connection.txt`.
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::frame::Frame;
@@ -38,4 +40,39 @@ fn a_pause_lasts_as_long_as_it_says_and_ends_by_itself() {
     check("ALL", "PING", &Frame::Simple(b"PONG".to_vec()));
     check("WRITE", "SET k v", &Frame::Simple(b"OK".to_vec()));
     check("WRITE", "MSET a 1 b 2 c 3", &Frame::Simple(b"OK".to_vec()));
+}
+
+#[test]
+fn a_sleep_stops_every_core() {
+    const CORES: usize = 4;
+    let server = Server::start(Kind::Ashlar { cores: CORES }, &[]);
+    // One client more than cores, so that there is one on each beside the one that sends to sleep.
+    let mut sleeping = server.client();
+    sleeping.ok("SET k v");
+    let others: Vec<_> = (0..CORES).map(|_| server.client()).collect();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let waits = others.into_iter().map(|mut other| {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                let mut longest = Duration::ZERO;
+                while !is_over.load(Ordering::SeqCst) {
+                    let begun = Instant::now();
+                    assert_eq!(other.ask("PING"), Frame::Simple(b"PONG".to_vec()));
+                    longest = longest.max(begun.elapsed());
+                }
+                longest
+            })
+        });
+        let waits: Vec<_> = waits.collect();
+        sleeping.ok("DEBUG SLEEP 0.5");
+        is_over.store(true, Ordering::SeqCst);
+        for wait in waits {
+            let longest = wait.join().expect("the client ends");
+            assert!(
+                longest >= Duration::from_millis(250),
+                "a client waited {longest:?} for a server that slept 500 ms"
+            );
+        }
+    });
 }
