@@ -95,37 +95,43 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Bytes end in the middle of an element.
+pub(super) const SHORT: Corrupt = Corrupt("an element is cut short");
+
+/// The string of `length` bytes behind a head of `head` bytes, and how many bytes both take: the same in listpacks and ziplists.
+pub(super) fn string(bytes: &[u8], head: usize, length: usize) -> Result<(Element<'_>, usize), Corrupt> {
+    let data = bytes.get(head..).and_then(|tail| tail.get(..length)).ok_or(SHORT)?;
+    Ok((Element::of(data), head + length))
+}
+
+/// The integer of `data` bytes behind a head of one byte, and how many bytes both take: the same in listpacks and ziplists.
+pub(super) fn integer(bytes: &[u8], data: usize) -> Result<(Element<'_>, usize), Corrupt> {
+    let data_bytes = bytes.get(1..1 + data).ok_or(SHORT)?;
+    let mut wide = [0; 8];
+    wide[8 - data..].copy_from_slice(data_bytes);
+    Ok((Element::Int(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
+}
+
 /// The element that `bytes` begin with, and how many bytes its head and data take.
 fn split(bytes: &[u8]) -> Result<(Element<'_>, usize), Corrupt> {
-    const SHORT: Corrupt = Corrupt("an element is cut short");
-    let string = |head: usize, length: usize| {
-        let data = bytes.get(head..).and_then(|tail| tail.get(..length)).ok_or(SHORT)?;
-        Ok((Element::of(data), head + length))
-    };
-    let integer = |data: usize| {
-        let data_bytes = bytes.get(1..1 + data).ok_or(SHORT)?;
-        let mut wide = [0; 8];
-        wide[8 - data..].copy_from_slice(data_bytes);
-        Ok((Element::Int(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
-    };
     let second = || bytes.get(1).copied().ok_or(SHORT);
     let first = *bytes.first().ok_or(SHORT)?;
     match first {
         0..=0x7f => Ok((Element::Int(first as i64), 1)),
-        0x80..=0xbf => string(1, first as usize & 0x3f),
+        0x80..=0xbf => string(bytes, 1, first as usize & 0x3f),
         0xc0..=0xdf => {
             let value = i16::from_be_bytes([first << 3, 0]) >> 3 | second()? as i16;
             Ok((Element::Int(value as i64), 2))
         }
-        0xe0..=0xef => string(2, u16::from_be_bytes([first & 0x0f, second()?]) as usize),
+        0xe0..=0xef => string(bytes, 2, u16::from_be_bytes([first & 0x0f, second()?]) as usize),
         0xf0 => {
             let length = bytes.get(1..5).ok_or(SHORT)?;
-            string(5, u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize)
+            string(bytes, 5, u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize)
         }
-        0xf1 => integer(2),
-        0xf2 => integer(3),
-        0xf3 => integer(4),
-        0xf4 => integer(8),
+        0xf1 => integer(bytes, 2),
+        0xf2 => integer(bytes, 3),
+        0xf3 => integer(bytes, 4),
+        0xf4 => integer(bytes, 8),
         _ => Err(Corrupt("an element of unknown encoding")),
     }
 }

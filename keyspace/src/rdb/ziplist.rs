@@ -14,6 +14,7 @@
 
 use super::Corrupt;
 use super::element::Element;
+use super::listpack::{SHORT, integer, string};
 
 const HEADER_BYTES: usize = 10;
 const END: u8 = 0xff;
@@ -49,7 +50,7 @@ impl<'a> Elements<'a> {
         let (before, before_bytes) = match self.rest {
             [LONG_BEFORE, a, b, c, d, ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, 5),
             [short, ..] if *short < LONG_BEFORE => (*short as usize, 1),
-            _ => return Err(Corrupt("an element is cut short")),
+            _ => return Err(SHORT),
         };
         if before != self.before {
             return Err(Corrupt("an element's two lengths differ"));
@@ -93,33 +94,22 @@ impl<'a> Iterator for Elements<'a> {
 
 /// The element that `bytes` begin with, behind the length of the one before, and how many bytes its head and data take.
 fn split(bytes: &[u8]) -> Result<(Element<'_>, usize), Corrupt> {
-    const SHORT: Corrupt = Corrupt("an element is cut short");
-    let string = |head: usize, length: usize| {
-        let data = bytes.get(head..).and_then(|tail| tail.get(..length)).ok_or(SHORT)?;
-        Ok((Element::of(data), head + length))
-    };
-    let integer = |data: usize| {
-        let data_bytes = bytes.get(1..1 + data).ok_or(SHORT)?;
-        let mut wide = [0; 8];
-        wide[8 - data..].copy_from_slice(data_bytes);
-        Ok((Element::Int(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
-    };
     let first = *bytes.first().ok_or(SHORT)?;
     match first {
-        0..=0x3f => string(1, first as usize),
+        0..=0x3f => string(bytes, 1, first as usize),
         0x40..=0x7f => {
             let low = *bytes.get(1).ok_or(SHORT)?;
-            string(2, u16::from_be_bytes([first & 0x3f, low]) as usize)
+            string(bytes, 2, u16::from_be_bytes([first & 0x3f, low]) as usize)
         }
         0x80..=0xbf => {
             let length = bytes.get(1..5).ok_or(SHORT)?;
-            string(5, u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize)
+            string(bytes, 5, u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize)
         }
-        0xc0 => integer(2),
-        0xd0 => integer(4),
-        0xe0 => integer(8),
-        0xf0 => integer(3),
-        0xfe => integer(1),
+        0xc0 => integer(bytes, 2),
+        0xd0 => integer(bytes, 4),
+        0xe0 => integer(bytes, 8),
+        0xf0 => integer(bytes, 3),
+        0xfe => integer(bytes, 1),
         0xf1..=0xfd => Ok((Element::Int((first & 0x0f) as i64 - 1), 1)),
         _ => Err(Corrupt("an element of unknown encoding")),
     }
