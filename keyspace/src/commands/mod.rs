@@ -5,6 +5,7 @@ pub mod bitmaps;
 pub mod counters;
 pub mod debug;
 pub mod digests;
+mod draw;
 pub mod dump;
 pub mod expiry;
 pub mod flush;

@@ -10,6 +10,7 @@ pub mod kind;
 pub mod list;
 pub mod nodes;
 pub mod scored;
+pub mod selection;
 pub mod set;
 pub mod sorted_set;
 pub mod stream;

@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::hash::Random;
-use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::{Reply, Resp};
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::hash::Hash;
 use crate::types::kind::Kind;
+use crate::types::selection::Selection;
 
 use super::HASH;
+use crate::commands::draw::Draw;
 use crate::commands::scan_options::{BYTES_PER_VISIT, ScanOptions, Walk, parse_cursor, reply_with_walk};
 
 /// What the rows of this family share.
@@ -62,46 +63,31 @@ enum Shown {
 }
 
 fn hrandfield(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let asked = if args.len() > 2 { Some(count(args)?) } else { None };
+    let asked = if args.len() > 2 { Some(asked(args)?) } else { None };
     let key = exec.first_key(args, 1);
     let place = exec.read_as(&key, Kind::Hash)?;
     let mut random = exec.keyspace.random.clone();
     let hash = place.map(|place| Hash::of(exec.entry(&key, place)));
     match (hash, asked) {
         (None, None) => reply.null(),
-        (None, Some(_)) | (_, Some((0, _))) => reply.array(0),
+        (None, Some(_)) => reply.array(0),
         (Some(hash), None) => {
             let (field, _) = hash.sample(&mut random).expect("no stored hash is empty");
             reply.element(field);
         }
-        (Some(hash), Some((count, shown))) if count < 0 => {
-            draw(hash, count.unsigned_abs(), shown, &mut random, exec.keyspace.limits.reply_bytes_max, reply);
+        (Some(hash), Some((Draw::Repeated(count), shown))) => {
+            draw(hash, count, shown, &mut random, exec.keyspace.limits.reply_bytes_max, reply);
         }
-        (Some(hash), Some((count, shown))) => {
-            draw_distinct(hash, usize::try_from(count).unwrap_or(usize::MAX), shown, &mut random, reply);
-        }
+        (Some(hash), Some((Draw::Distinct(count), shown))) => draw_distinct(hash, count, shown, &mut random, reply),
     }
     exec.keyspace.random = random;
     Ok(())
 }
 
-/// The count, and what is asked for.
-fn count(args: Args) -> Result<(i64, Shown), Refusal> {
-    let count = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
-    if count == i64::MIN {
-        return Err(Refusal::Text(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
-    match args.len() {
-        3 => Ok((count, Shown::Fields)),
-        4 if args.is(3, "withvalues") => {
-            // In RESP2 there are two replies per field, which have to be a number too.
-            let fits = (-(i64::MAX / 2)..=i64::MAX / 2).contains(&count);
-            if fits { Ok((count, Shown::Pairs)) } else { Err(Refusal::Text("ERR value is out of range")) }
-        }
-        _ => Err(Refusal::Syntax),
-    }
+/// How many fields are asked for, and whether their values come along.
+fn asked(args: Args) -> Result<(Draw, Shown), Refusal> {
+    let (draw, with_values) = Draw::parse_with(args, "withvalues")?;
+    Ok((draw, if with_values { Shown::Pairs } else { Shown::Fields }))
 }
 
 /// Writes the head of a reply of `count` fields.
@@ -157,14 +143,11 @@ fn draw_distinct(hash: Hash, count: usize, shown: Shown, random: &mut Random, re
         }
         return;
     }
-    // Selection sampling (Knuth, TAOCP vol. 2, §3.4.2, algorithm S).
-    let (mut left, mut wanted) = (len as u64, count.min(len) as u64);
+    let mut selection = Selection::new(count, len);
     hash.for_each(|field, value| {
-        if wanted > 0 && random.below(left) < wanted {
-            wanted -= 1;
+        if selection.next(random) {
             write(field, value, shown, reply);
         }
-        left -= 1;
     });
 }
 

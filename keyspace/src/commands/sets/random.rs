@@ -13,9 +13,11 @@ use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
 use crate::types::kind::Kind;
-use crate::types::set::{Selection, Set};
+use crate::types::selection::Selection;
+use crate::types::set::Set;
 
 use super::{READ_KEY, SET, change};
+use crate::commands::draw::Draw;
 
 /// The rows of this sub-family.
 pub(super) static ROWS: &[DataRow] = &[
@@ -108,7 +110,7 @@ fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut 
 fn srandmember(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let count = match args.len() {
         2 => None,
-        3 => Some(draw_count(args.at(2))?),
+        3 => Some(Draw::parse(args.at(2))?),
         _ => return Err(Refusal::Syntax),
     };
     let key = exec.first_key(args, 1);
@@ -117,27 +119,15 @@ fn srandmember(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let set = place.map(|place| Set::of(exec.entry(&key, place)));
     match (set, count) {
         (None, None) => reply.null(),
-        (None, Some(_)) | (_, Some(0)) => reply.array(0),
+        (None, Some(_)) => reply.array(0),
         (Some(set), None) => reply.element(one(set, &mut random)),
-        (Some(set), Some(count)) if count < 0 => {
-            draw(set, count.unsigned_abs(), &mut random, exec.keyspace.limits.reply_bytes_max, reply);
+        (Some(set), Some(Draw::Repeated(count))) => {
+            draw(set, count, &mut random, exec.keyspace.limits.reply_bytes_max, reply);
         }
-        (Some(set), Some(count)) => {
-            draw_distinct(set, usize::try_from(count).unwrap_or(usize::MAX), &mut random, reply);
-        }
+        (Some(set), Some(Draw::Distinct(count))) => draw_distinct(set, count, &mut random, reply),
     }
     exec.keyspace.random = random;
     Ok(())
-}
-
-/// How many members SRANDMEMBER is to draw; negative if they may repeat.
-fn draw_count(arg: &[u8]) -> Result<i64, Refusal> {
-    match parse_i64(arg).ok_or(Refusal::NotInteger)? {
-        i64::MIN => Err(Refusal::Text(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
-        count => Ok(count),
-    }
 }
 
 /// A member of a stored set.

@@ -5,12 +5,14 @@ use std::collections::HashSet;
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::hash::Random;
-use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{CommandSpec, Flags};
 use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
+use crate::types::selection::Selection;
+
+use crate::commands::draw::Draw;
 
 use super::{READ_KEY, SORTED_SET, Shown, reply_head, reply_member};
 
@@ -32,44 +34,28 @@ pub(super) static ROWS: &[DataRow] = &[DataRow {
 }];
 
 fn zrandmember(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let asked = if args.len() > 2 { Some(count(args)?) } else { None };
+    let asked = if args.len() > 2 { Some(asked(args)?) } else { None };
     let key = exec.first_key(args, 1);
     let place = exec.read_as(&key, Kind::SortedSet)?;
     let mut random = exec.keyspace.random.clone();
     let set = place.map(|place| Scored::of(exec.entry(&key, place)));
     match (set, asked) {
         (None, None) => reply.null(),
-        (None, Some(_)) | (_, Some((0, _))) => reply.array(0),
+        (None, Some(_)) => reply.array(0),
         (Some(set), None) => draw_one(set, Shown::Members, &mut random, reply),
-        (Some(set), Some((count, shown))) if count < 0 => {
-            let bytes_max = exec.keyspace.limits.reply_bytes_max;
-            draw(set, count.unsigned_abs(), shown, &mut random, bytes_max, reply);
+        (Some(set), Some((Draw::Repeated(count), shown))) => {
+            draw(set, count, shown, &mut random, exec.keyspace.limits.reply_bytes_max, reply);
         }
-        (Some(set), Some((count, shown))) => {
-            draw_distinct(set, usize::try_from(count).unwrap_or(usize::MAX), shown, &mut random, reply);
-        }
+        (Some(set), Some((Draw::Distinct(count), shown))) => draw_distinct(set, count, shown, &mut random, reply),
     }
     exec.keyspace.random = random;
     Ok(())
 }
 
-/// The count, and what is asked for.
-fn count(args: Args) -> Result<(i64, Shown), Refusal> {
-    let count = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
-    if count == i64::MIN {
-        return Err(Refusal::Text(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
-    match args.len() {
-        3 => Ok((count, Shown::Members)),
-        4 if args.is(3, "withscores") => {
-            // In RESP2 there are two replies per member, which have to be a number too.
-            let fits = (-(i64::MAX / 2)..=i64::MAX / 2).contains(&count);
-            if fits { Ok((count, Shown::Scores)) } else { Err(Refusal::Text("ERR value is out of range")) }
-        }
-        _ => Err(Refusal::Syntax),
-    }
+/// How many members are asked for, and whether their scores come along.
+fn asked(args: Args) -> Result<(Draw, Shown), Refusal> {
+    let (draw, with_scores) = Draw::parse_with(args, "withscores")?;
+    Ok((draw, if with_scores { Shown::Scores } else { Shown::Members }))
 }
 
 /// Writes the member of one rank.
@@ -110,13 +96,10 @@ fn draw_distinct(set: Scored, count: usize, shown: Shown, random: &mut Random, r
         }
         return;
     }
-    // Selection sampling (Knuth, TAOCP vol. 2, §3.4.2, algorithm S).
-    let (mut left, mut wanted) = (len as u64, count as u64);
+    let mut selection = Selection::new(count, len);
     set.for_each(|member, score| {
-        if wanted > 0 && random.below(left) < wanted {
-            wanted -= 1;
+        if selection.next(random) {
             reply_member(member, score, shown, reply);
         }
-        left -= 1;
     });
 }
