@@ -47,19 +47,19 @@ fn combinations_agree_with_single_bytes() {
     for _ in 0..200 {
         let strings: Vec<Vec<u8>> = (0..random.usize(1..5))
             .map(|_| {
-                let len = random.choice([0, 1, 7, 100, 8191, 8192, 8193, 20_000]).unwrap();
+                let len = random.choice([0, 1, 7, 100, 8191, 8192, 8193, 20_000]).expect("there are lengths");
                 (0..len).map(|_| random.u8(..)).collect()
             })
             .collect();
         let views: Vec<&[u8]> = strings.iter().map(|string| &string[..]).collect();
-        let len = strings.iter().map(Vec::len).max().unwrap();
+        let len = strings.iter().map(Vec::len).max().expect("at least one string is drawn");
         type Row = (Combination, fn(u8, u8) -> u8);
         let rows: [Row; 3] =
             [(Combination::And, |a, b| a & b), (Combination::Or, |a, b| a | b), (Combination::Xor, |a, b| a ^ b)];
         for (how, one) in rows {
             let at = |index: usize| {
                 let bytes = strings.iter().map(|string| string.get(index).copied().unwrap_or(0));
-                bytes.reduce(one).unwrap()
+                bytes.reduce(one).expect("at least one string is drawn")
             };
             let expected: Vec<u8> = (0..len).map(at).collect();
             assert_eq!(combine(how, &views), expected, "{how:?}");

@@ -158,7 +158,7 @@ fn expired_sources() {
 fn other_kinds_are_refused() {
     let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value";
     let mut desk = Desk::new();
-    let (db, key) = (desk.keyspace.db(0).unwrap(), desk.keyspace.key(b"l"));
+    let (db, key) = (desk.db(0), desk.keyspace.key(b"l"));
     let list = Entry::packed(b"l", Kind::List, Form::Packed, packed::EMPTY, desk.access);
     desk.keyspace.insert(db, key.slot, key.hash, list);
     for line in [

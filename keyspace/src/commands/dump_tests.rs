@@ -68,7 +68,7 @@ fn values_that_are_refused() {
         crate::rdb::payload::seal(&mut payload, 12);
         let mut desk = Desk::new();
         let reply = desk.command(&[b"restore", &b"k"[..], b"0", &payload]);
-        assert_eq!(String::from_utf8(reply).unwrap().trim_end(), FORMAT, "{body:?}");
+        assert_eq!(reply.trim_ascii_end(), FORMAT.as_bytes(), "{body:?}");
     }
 }
 
@@ -106,7 +106,7 @@ fn restore_and_its_options() {
     let mut desk = Desk::new();
     for ((line, reply), after) in rows.iter().zip(after) {
         assert_eq!(desk.run(line), *reply, "{line}");
-        let (question, answer) = after.split_once(": ").unwrap();
+        let (question, answer) = after.split_once(": ").expect("a row has a question and its answer");
         assert_eq!(desk.run(question), answer, "{line}");
     }
     // Each of them changed the key, but the one that came too late for none.
@@ -119,7 +119,7 @@ fn restored_string_is_a_string() {
     for text in ["", "a", "12", "-129", "70000", "3000000000", "007", &"ab".repeat(5000)] {
         desk.command(&["set", "s", text]);
         let reply = desk.command(&["dump", "s"]);
-        let start = reply.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        let start = reply.iter().position(|&byte| byte == b'\n').expect("a bulk string has a head") + 1;
         let payload = &reply[start..reply.len() - 2];
         desk.command(&[b"restore", &b"t"[..], b"0", payload, b"replace"]);
         assert_eq!(desk.command(&["get", "t"]), desk.command(&["get", "s"]));

@@ -72,7 +72,7 @@ fn debugging() {
 fn what_is_no_hyperloglog() {
     for (line, expected) in [
         ("set k foo", OTHER),
-        ("set k HYLLxxxxxxxxxxxxxxx", OTHER),
+        ("set k HYLL-and-no-header-", OTHER),
         ("set k \"HYLL\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x80\"", OTHER),
         ("set k \"HYLL\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x80\"", CORRUPT),
         ("set k \"HYLL\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x80\\x7f\\xfe\"", CORRUPT),

@@ -66,7 +66,7 @@ fn what_has_expired_is_not_there() {
 fn only_use_is_a_mark() {
     let mut desk = Desk::new();
     let access = |desk: &Desk| {
-        let (db, key) = (desk.keyspace.db(0).unwrap(), desk.keyspace.key(b"a"));
+        let (db, key) = (desk.db(0), desk.keyspace.key(b"a"));
         desk.keyspace.at(db, key.slot, desk.keyspace.locate(db, &key).unwrap()).access().bits()
     };
     for (line, no_touch, marked) in [

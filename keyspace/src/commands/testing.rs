@@ -14,7 +14,7 @@ use crate::limits::DataLimits;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, Resp};
 use crate::slot::Slot;
-use crate::store::Keyspace;
+use crate::store::{Db, Keyspace};
 use crate::whole::{Whole, WholeRow};
 
 /// The time at which every test begins: 2023-11-14 22:13:20 UTC.
@@ -47,6 +47,22 @@ impl Desk {
         }
     }
 
+    /// The encoding of a key's value.
+    pub(crate) fn encoding(&mut self, key: &str) -> String {
+        let reply = self.run(&format!("OBJECT ENCODING {key}"));
+        reply.split_once(' ').expect("the key is there").1.to_string()
+    }
+
+    /// The database that clients select by `number`.
+    pub(crate) fn db(&self, number: usize) -> Db {
+        self.keyspace.db(number).expect("the harness has 16 databases")
+    }
+
+    /// Bytes of the tables of all databases, without their entries.
+    pub(crate) fn table_bytes(&self) -> u64 {
+        (0..self.keyspace.databases()).map(|number| self.keyspace.table_bytes(self.db(number))).sum()
+    }
+
     /// The bytes of the reply to one command.
     pub(crate) fn command<T: AsRef<[u8]>>(&mut self, args: &[T]) -> Vec<u8> {
         let owned: OwnedArgs = args.iter().collect();
@@ -59,7 +75,7 @@ impl Desk {
         }
         let row = super::rows().find(|row| names(row.spec.name, args)).expect("a known command");
         let mut reply = Reply::new(&mut out, self.resp);
-        let db = self.keyspace.db(self.caller.db as usize).unwrap();
+        let db = self.db(self.caller.db as usize);
         let (now, caller) = (self.now, self.caller);
         let access = self.access;
         let mut exec = Exec { keyspace: &mut self.keyspace, db, now, access, caller, routed: None };
@@ -76,7 +92,7 @@ impl Desk {
 
     fn ask(&mut self, verb: &str, args: &[Vec<u8>]) -> String {
         let number = || std::str::from_utf8(&args[0]).unwrap().parse::<i64>().unwrap();
-        let db = self.keyspace.db(self.caller.db as usize).unwrap();
+        let db = self.db(self.caller.db as usize);
         let entry = || {
             let key = self.keyspace.key(&args[0]);
             self.keyspace.locate(db, &key).map(|place| self.keyspace.at(db, key.slot, place))

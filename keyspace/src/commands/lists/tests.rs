@@ -180,7 +180,7 @@ fn forms_change_at_the_limits() {
     let mut desk = Desk::new();
     let mut encoding = |lines: &[&str]| {
         lines.iter().for_each(|line| drop(desk.run(line)));
-        desk.run("OBJECT ENCODING l").split(' ').nth(1).unwrap().to_string()
+        desk.encoding("l")
     };
     // A packed list of one string of 8,182 bytes has 8,192 in Redis: 7 bytes of its own, 3 before and 2 behind the string.
     let text = |len: usize| "x".repeat(len);
@@ -196,7 +196,7 @@ fn forms_change_at_the_limits() {
     desk.keyspace.limits.list_node = 4;
     let mut encoding = |lines: &[&str]| {
         lines.iter().for_each(|line| drop(desk.run(line)));
-        desk.run("OBJECT ENCODING l").split(' ').nth(1).unwrap().to_string()
+        desk.encoding("l")
     };
     assert_eq!(encoding(&["DEL l", "RPUSH l a b c d"]), "listpack");
     assert_eq!(encoding(&["RPUSH l e"]), "quicklist");
@@ -236,11 +236,9 @@ fn bytes_are_counted() {
             assert!(!desk.run(&line).starts_with('-'), "{line}");
             while desk.keyspace.free_dropped() {}
             let keyspace = &desk.keyspace;
-            let sum = |number| {
-                let db = keyspace.db(number).unwrap();
-                keyspace.table_bytes(db) + keyspace.entries(db).map(|entry| entry.heap_bytes() as u64).sum::<u64>()
-            };
-            assert_eq!(keyspace.heap_bytes(), sum(0) + sum(1), "nodes {node}: {line}");
+            let entries = [0, 1].into_iter().flat_map(|number| keyspace.entries(desk.db(number)));
+            let bytes: u64 = entries.map(|entry| entry.heap_bytes() as u64).sum();
+            assert_eq!(keyspace.heap_bytes(), desk.table_bytes() + bytes, "nodes {node}: {line}");
         }
     }
 }

@@ -104,7 +104,7 @@ fn large_streams_go_in_pieces() {
         assert!(pieces > 5 && desk.keyspace.dropped() == 0, "{line}: {pieces} pieces");
         desk.run("FLUSHALL");
         while desk.keyspace.free_dropped() {}
-        let db = desk.keyspace.db(0).unwrap();
+        let db = desk.db(0);
         assert_eq!(desk.keyspace.heap_bytes(), desk.keyspace.table_bytes(db), "{line}");
     }
 }
