@@ -39,16 +39,16 @@ const PER_COMMAND: u64 = 100;
 const MANY: u64 = 1_000_000;
 const FEW: u64 = 100_000;
 
-/// The loads.
+/// The loads. Values are three bytes long, as those of redis-benchmark's own tests are by default.
 pub(super) static LOADS: &[Load] = &[
-    write("LPUSH", "LPUSH mylist xxx"),
+    write("LPUSH", "LPUSH mylist abc"),
     Load { fill: || elements("RPUSH", "mylist", MANY), ..write("RPOP", "RPOP mylist") },
     Load { range: 100_000, ..write("SADD", "SADD myset element:__rand_int__") },
-    Load { range: 100_000, ..write("HSET", "HSET myhash element:__rand_int__ xxx") },
+    Load { range: 100_000, ..write("HSET", "HSET myhash element:__rand_int__ abc") },
     Load { range: 100_000, ..write("ZADD", "ZADD myzset __rand_int__ element:__rand_int__") },
     Load { fill: || elements("SADD", "myset", MANY), ..write("SPOP", "SPOP myset") },
     Load { fill: || scored("myzset", MANY), ..write("ZPOPMIN", "ZPOPMIN myzset") },
-    write("XADD", "XADD mystream * myfield xxx"),
+    write("XADD", "XADD mystream * myfield abc"),
     Load { fill: || elements("RPUSH", "mylist", 650), at_most: 0.55, ..read("LRANGE 100", "LRANGE mylist 0 99") },
     Load { fill: || elements("RPUSH", "mylist", 650), at_most: 0.55, ..read("LRANGE 600", "LRANGE mylist 0 599") },
     Load { fill: || one(fields("myhash", 50)), ..read("HGETALL of 50 fields", "HGETALL myhash") },
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn rows_fill_what_they_ask_for() {
         for load in LOADS {
-            let key = load.command.split(' ').nth(1).unwrap();
+            let key = load.command.split(' ').nth(1).expect("a command has a key");
             assert!((load.fill)().take(3).all(|command| command[1] == key), "{}", load.name);
         }
     }
@@ -163,6 +163,6 @@ mod tests {
     fn chunks_cover_all_elements() {
         let filled: Vec<Words> = elements("SADD", "k", 250).collect();
         assert_eq!(filled.iter().map(|command| command.len() - 2).collect::<Vec<_>>(), [100, 100, 50]);
-        assert_eq!(filled[2].last().unwrap(), "element:000000000249");
+        assert_eq!(filled[2].last().expect("a command has words"), "element:000000000249");
     }
 }
