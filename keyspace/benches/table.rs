@@ -63,7 +63,7 @@ fn run(keyspace: &mut Keyspace, handler: DataFn, batch: &[OwnedArgs], prefetch: 
         *routed = Some((key.slot, key.hash));
     }
     if prefetch == Prefetch::Yes {
-        routed.iter().flatten().for_each(|(slot, hash)| keyspace.prefetch(db, *slot, *hash));
+        keyspace.prefetch(db, routed.iter().copied().flatten());
     }
     for (routed, args) in routed.into_iter().zip(batch) {
         let access = AccessBits::lru(NOW);

@@ -1,6 +1,7 @@
 //! What a core stores: slots, tables, entries and the commands on them. Pure: no I/O, no clock, no entropy.
 
 // What a command is.
+mod ahead;
 pub mod args;
 pub mod refusal;
 pub mod reply;

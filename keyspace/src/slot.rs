@@ -1,7 +1,7 @@
 //! The slot: the unit of ownership, tables, deadlines, scans, leases and accounting.
 //!
 //! The slot of a key is CRC16/XMODEM of the key, or of its hash tag, modulo 16,384: Redis Cluster's rule, used in standalone
-//! mode as well. The checksum takes eight bytes a step, since every command pays for it.
+//! mode as well. Checksum and search for a tag take eight bytes a step, since every command pays for them.
 
 /// Number of slots: fixed by the cluster protocol.
 pub const SLOTS: usize = 16_384;
@@ -16,10 +16,30 @@ impl Slot {
         ((number as usize) < SLOTS).then_some(Slot(number))
     }
 
-    /// The slot that `key` belongs to. Cost: about 1 ns per byte.
+    /// The slot that `key` belongs to. Cost: about 3 ns for eight bytes.
     #[inline]
     pub fn of(key: &[u8]) -> Slot {
-        Slot(crc16(hashed_part(key)) & (SLOTS as u16 - 1))
+        let (head, rest) = key.split_at(key.len() % 8);
+        let first = short_word(head);
+        let (mut crc, mut braces) = (extend(0, first), has_brace(first));
+        for word in rest.as_chunks::<8>().0 {
+            let word = u64::from_be_bytes(*word);
+            crc = extend(crc, word);
+            braces |= has_brace(word);
+        }
+        if braces {
+            let part = hashed_part(key);
+            if part.len() < key.len() {
+                return Slot::of_untagged(part);
+            }
+        }
+        Slot(crc & (SLOTS as u16 - 1))
+    }
+
+    /// The slot of a key whose braces mean nothing.
+    #[cold]
+    fn of_untagged(part: &[u8]) -> Slot {
+        Slot(crc16(part) & (SLOTS as u16 - 1))
     }
 
     /// Its number.
@@ -53,26 +73,38 @@ fn hashed_part(key: &[u8]) -> &[u8] {
     }
 }
 
-/// CRC16/XMODEM (polynomial 0x1021, initial value 0).
+/// Up to seven bytes as the last ones of a word whose others are zero. Zeros in front do not change a checksum that begins at 0.
 #[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The two halves overlap in equal bytes.
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_be_bytes(*first)) << (8 * (bytes.len() - 4)) | u64::from(u32::from_be_bytes(*last))
+        }
+        _ => bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    }
+}
+
+/// True if a byte of the word is `{`: one byte of the difference is zero (Mycroft 1987).
+#[inline]
+fn has_brace(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let difference = word ^ (ONES * b'{' as u64);
+    difference.wrapping_sub(ONES) & !difference & (ONES << 7) != 0
+}
+
+/// The checksum of what `crc` is the checksum of, followed by the eight bytes of a word.
+#[inline]
+fn extend(crc: u16, word: u64) -> u16 {
+    let bytes = (word ^ u64::from(crc) << 48).to_be_bytes();
+    (0..8).fold(0, |sum, n| sum ^ TABLES[7 - n][bytes[n] as usize])
+}
+
+/// CRC16/XMODEM (polynomial 0x1021, initial value 0).
 fn crc16(bytes: &[u8]) -> u16 {
-    let mut crc = 0u16;
-    let mut chunks = bytes.chunks_exact(8);
-    for c in &mut chunks {
-        let first = (crc ^ u16::from_be_bytes([c[0], c[1]])).to_be_bytes();
-        crc = TABLES[7][first[0] as usize]
-            ^ TABLES[6][first[1] as usize]
-            ^ TABLES[5][c[2] as usize]
-            ^ TABLES[4][c[3] as usize]
-            ^ TABLES[3][c[4] as usize]
-            ^ TABLES[2][c[5] as usize]
-            ^ TABLES[1][c[6] as usize]
-            ^ TABLES[0][c[7] as usize];
-    }
-    for &byte in chunks.remainder() {
-        crc = (crc << 8) ^ TABLES[0][((crc >> 8) as u8 ^ byte) as usize];
-    }
-    crc
+    let (head, rest) = bytes.split_at(bytes.len() % 8);
+    let words = rest.as_chunks::<8>().0.iter().map(|word| u64::from_be_bytes(*word));
+    words.fold(extend(0, short_word(head)), extend)
 }
 
 /// `TABLES[n][b]`: the checksum of byte `b` followed by `n` zero bytes.
@@ -142,6 +174,11 @@ mod tests {
         #[test]
         fn eight_at_a_time_is_one_at_a_time(bytes in proptest::collection::vec(any::<u8>(), 0..70)) {
             prop_assert_eq!(crc16(&bytes), bitwise(&bytes));
+        }
+
+        #[test]
+        fn the_slot_is_that_of_the_hashed_part(key in proptest::collection::vec(prop::sample::select(&b"{}ab\x7a\x7c\xfb\0"[..]), 0..40)) {
+            prop_assert_eq!(Slot::of(&key).number(), bitwise(hashed_part(&key)) % SLOTS as u16);
         }
     }
 }

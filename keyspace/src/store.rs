@@ -32,8 +32,9 @@ pub struct Key<'a> {
     pub hash: u64,
 }
 
-/// All entries of one slot: the value that a loan or a migration moves.
+/// All entries of one slot: the value that a loan or a migration moves. In a cache line of its own, which every look-up begins with.
 #[derive(Default)]
+#[repr(align(64))]
 pub struct SlotTables {
     first: Table,
     others: Option<Box<[Table]>>,
@@ -217,30 +218,6 @@ impl Keyspace {
         &self.hasher
     }
 
-    /// Fetches what the look-up of a key in `db` will touch: call once per key of a batch, then again per key.
-    #[inline]
-    pub fn prefetch(&self, db: Db, slot: Slot, hash: u64) {
-        if let Some(entry) = self.slots[slot.index()].table(db).and_then(|table| table.candidate(hash)) {
-            entry.prefetch();
-        }
-    }
-
-    /// Fetches what the look-up of an element in a large hash or set will touch, once its entry is fetched.
-    #[inline]
-    pub fn prefetch_element(&self, db: Db, slot: Slot, hash: u64, element: &[u8]) {
-        let candidate = self.slots[slot.index()].table(db).and_then(|table| table.candidate(hash));
-        if let Some(Object::Hash(fields) | Object::Set(fields)) = candidate.and_then(Entry::object) {
-            fields.prefetch(&self.hasher, element);
-        }
-    }
-
-    /// Bytes of the entry that probably has this hash; 0 if there is none. What a look-up of it will find in the cache.
-    #[inline]
-    pub fn weight(&self, db: Db, slot: Slot, hash: u64) -> usize {
-        let candidate = self.slots[slot.index()].table(db).and_then(|table| table.candidate(hash));
-        candidate.map_or(0, Entry::heap_bytes)
-    }
-
     /// Where `key` stands.
     #[inline]
     pub fn locate(&self, db: Db, key: &Key) -> Option<Place> {
@@ -336,6 +313,7 @@ impl Keyspace {
     }
 
     /// The table of a slot, if anything was ever stored in it.
+    #[inline]
     pub fn table(&self, db: Db, slot: Slot) -> Option<&Table> {
         self.slots[slot.index()].table(db)
     }

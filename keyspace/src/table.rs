@@ -117,14 +117,15 @@ impl Table {
         Some(Place { segment, bucket: bucket as u32 })
     }
 
-    /// An entry that is probably the one with this hash: what to fetch ahead of a command.
+    /// Where an entry stands that is probably the one with this hash: what to fetch ahead of a command. Touches no entry.
     #[inline]
-    pub fn candidate(&self, hash: u64) -> Option<&Entry> {
-        let table = match &self.root {
-            Root::One(table) => table,
-            Root::Many(directory) => directory.segment_of(hash).0,
+    pub fn candidate(&self, hash: u64) -> Option<Place> {
+        let (table, segment) = match &self.root {
+            Root::One(table) => (table, 0),
+            Root::Many(directory) => directory.segment_of(hash),
         };
-        table.iter_hash(inner(hash)).next()
+        let bucket = table.iter_hash_buckets(inner(hash)).next()?;
+        Some(Place { segment, bucket: bucket as u32 })
     }
 
     /// The entry at a place that `locate` gave.

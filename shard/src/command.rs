@@ -48,8 +48,8 @@ pub struct Command {
     pub wide: Option<&'static WideRow>,
     /// The index of its key, if it always has exactly one.
     pub only_key: Option<u8>,
-    /// The index of an argument that is probably looked up in the collection of that key: what to fetch ahead.
-    pub element: Option<u8>,
+    /// Which argument is probably looked up in the collection of that key: what to fetch ahead.
+    element: Looked,
     /// Its subcommands.
     pub subcommands: Vec<CommandId>,
 }
@@ -61,6 +61,22 @@ impl Command {
         self.spec.flags.has(flags)
     }
 
+    /// True if it probably looks up an element in the collection of its key.
+    #[inline]
+    pub fn looks_up_element(&self) -> bool {
+        self.element != Looked::None
+    }
+
+    /// The element that it probably looks up in the collection of its key.
+    #[inline]
+    pub fn element<'a>(&self, args: Args<'a>) -> Option<&'a [u8]> {
+        match self.element {
+            Looked::None => None,
+            Looked::BehindKey => args.get(2),
+            Looked::Last => args.get(args.len() - 1),
+        }
+    }
+
     /// What it does with everything on loan, if it needs that with these arguments.
     pub fn whole(&self, args: Args) -> Option<WholeFn> {
         match self.run {
@@ -70,10 +86,26 @@ impl Command {
     }
 }
 
-/// True if the argument behind the key is mostly a field of a hash or a member of a set.
-fn looks_up_elements(spec: &CommandSpec) -> bool {
-    let categories = spec.all_categories();
-    categories.has(Categories::FAST) && (categories.has(Categories::HASH) || categories.has(Categories::SET))
+/// Which argument of a command names an element, in most calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    /// None.
+    None,
+    /// The one behind the key: a field of a hash, a member of a set.
+    BehindKey,
+    /// The last one: a member of a sorted set, which may have a score before it.
+    Last,
+}
+
+impl Looked {
+    fn of(spec: &CommandSpec) -> Looked {
+        let categories = spec.all_categories();
+        match categories.has(Categories::FAST) && spec.only_key() == Some(1) {
+            true if categories.has(Categories::HASH) || categories.has(Categories::SET) => Looked::BehindKey,
+            true if categories.has(Categories::SORTEDSET) && spec.syntax.contains("member") => Looked::Last,
+            _ => Looked::None,
+        }
+    }
 }
 
 /// All commands.
@@ -107,7 +139,6 @@ impl CommandTable {
         for (spec, run) in data.chain(whole).chain(session) {
             let id = CommandId(commands.len() as u16);
             let only_key = spec.only_key().map(|index| index as u8);
-            let element = only_key.filter(|_| looks_up_elements(spec)).map(|key| key + 1);
             let wide = keyspace::commands::wide_rows().find(|wide| wide.name == spec.name);
             assert!(wide.is_none() || only_key.is_none(), "{} is routed by its only key", spec.name);
             commands.push(Command {
@@ -117,7 +148,7 @@ impl CommandTable {
                 run,
                 wide,
                 only_key,
-                element,
+                element: Looked::of(spec),
                 subcommands: Vec::new(),
             });
         }

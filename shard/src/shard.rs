@@ -326,7 +326,7 @@ impl Shard {
     fn prefetch(&self, hop: &Hop) {
         let Some(db) = self.keyspace.db(hop.context.caller.db as usize) else { return };
         if self.loans.is_quiet() {
-            hop.calls().iter().for_each(|call| self.keyspace.prefetch(db, call.slot, call.hash));
+            self.keyspace.prefetch(db, hop.calls().iter().map(|call| (call.slot, call.hash)));
         }
     }
 

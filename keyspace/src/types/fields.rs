@@ -8,7 +8,7 @@ use evict::access::AccessBits;
 
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::table::{ScanPosition, Table};
+use crate::table::{Place, ScanPosition, Table};
 
 /// Fields of one large collection.
 #[derive(Default)]
@@ -46,12 +46,16 @@ impl Fields {
         self.0.locate(hasher.hash(name), name).is_some()
     }
 
-    /// Fetches what the look-up of a field will touch.
+    /// Where a field stands that probably has this name; touches none.
     #[inline]
-    pub fn prefetch(&self, hasher: &KeyHasher, name: &[u8]) {
-        if let Some(field) = self.0.candidate(hasher.hash(name)) {
-            field.prefetch();
-        }
+    pub(super) fn candidate(&self, hasher: &KeyHasher, name: &[u8]) -> Option<Place> {
+        self.0.candidate(hasher.hash(name))
+    }
+
+    /// Fetches the field at a place.
+    #[inline]
+    pub(super) fn prefetch(&self, place: Place) {
+        self.0.at(place).prefetch();
     }
 
     /// Sets a field; true if it is new. Moves at most one segment of other fields.

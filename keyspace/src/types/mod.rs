@@ -16,11 +16,12 @@ pub mod sorted_set;
 pub mod stream;
 
 use crate::hash::KeyHasher;
+use crate::table::Place;
 
 use fields::Fields;
 use kind::Kind;
 use nodes::Nodes;
-use sorted_set::SortedSet;
+use sorted_set::{Bucket, SortedSet};
 use stream::Stream;
 
 /// A large collection.
@@ -35,6 +36,25 @@ pub enum Object {
     SortedSet(Box<SortedSet>),
     /// A stream.
     Stream(Box<Stream>),
+}
+
+/// Where an element stands that is probably the one looked for.
+pub enum Candidate<'a> {
+    /// A field of a hash, or a member of a set.
+    Field(&'a Fields, Place),
+    /// A member of a sorted set.
+    Member(&'a SortedSet, Bucket),
+}
+
+impl Candidate<'_> {
+    /// Fetches the element; has no other effect.
+    #[inline]
+    pub fn prefetch(&self) {
+        match self {
+            Candidate::Field(fields, place) => fields.prefetch(*place),
+            Candidate::Member(set, bucket) => set.prefetch(*bucket),
+        }
+    }
 }
 
 impl Object {
@@ -67,6 +87,18 @@ impl Object {
             Object::Hash(fields) | Object::Set(fields) => fields.heap_bytes(),
             Object::SortedSet(set) => size_of::<SortedSet>() + set.heap_bytes(),
             Object::Stream(stream) => size_of::<Stream>() + stream.heap_bytes(),
+        }
+    }
+
+    /// Where an element stands that is probably this one, if this is a hash, a set or a sorted set; touches none.
+    #[inline]
+    pub fn candidate(&self, hasher: &KeyHasher, element: &[u8]) -> Option<Candidate<'_>> {
+        match self {
+            Object::Hash(fields) | Object::Set(fields) => {
+                Some(Candidate::Field(fields, fields.candidate(hasher, element)?))
+            }
+            Object::SortedSet(set) => Some(Candidate::Member(set, set.candidate(hasher, element)?)),
+            Object::List(_) | Object::Stream(_) => None,
         }
     }
 

@@ -231,21 +231,17 @@ impl<R: Ring> Inner<R> {
         if batch.calls.len() == 1 || !shard.loans.is_quiet() {
             return;
         }
-        let mut elements = false;
-        for (call, _) in batch.calls.iter().filter(|(_, target)| *target == self.id) {
-            shard.keyspace.prefetch(db, call.slot, call.hash);
-            elements |= self.table.get(call.command).element.is_some();
-        }
-        if !elements {
-            return;
-        }
-        for (call, _) in batch.calls.iter().filter(|(_, target)| *target == self.id) {
-            let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
-            let element = self.table.get(call.command).element.and_then(|index| args.get(index as usize));
-            if let Some(element) = element {
-                shard.keyspace.prefetch_element(db, call.slot, call.hash, element);
+        let calls = batch.calls.iter().filter(|(_, target)| *target == self.id).map(|(call, _)| call);
+        shard.keyspace.prefetch(db, calls.clone().map(|call| (call.slot, call.hash)));
+        let elements = calls.filter_map(|call| {
+            let command = self.table.get(call.command);
+            if !command.looks_up_element() {
+                return None;
             }
-        }
+            let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
+            Some((call.slot, call.hash, command.element(args)?))
+        });
+        shard.keyspace.prefetch_elements(db, elements);
     }
 
     /// Sends hops off. One to this very core goes on in the next turn.

@@ -45,6 +45,13 @@ pub(super) struct MemberTable {
     table_bytes: usize,
 }
 
+/// Where a handle stands; valid until the table changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    segment: u32,
+    bucket: u32,
+}
+
 /// The hash as a segment's buckets use it: its prefix has chosen the segment already.
 #[inline]
 fn inner(hash: u64) -> u64 {
@@ -71,6 +78,20 @@ impl MemberTable {
     fn segment_of(&self, hash: u64) -> u32 {
         // A shift by 64 is not a shift: depth 0 has one entry.
         self.map[if self.depth == 0 { 0 } else { (hash >> (64 - self.depth)) as usize }]
+    }
+
+    /// Where a handle stands that probably has this hash; touches none.
+    #[inline]
+    pub(super) fn candidate(&self, hash: u64) -> Option<Bucket> {
+        let segment = self.segment_of(hash);
+        let bucket = self.segments[segment].table.iter_hash_buckets(inner(hash)).next()?;
+        Some(Bucket { segment, bucket: bucket as u32 })
+    }
+
+    /// The handle at a place.
+    #[inline]
+    pub(super) fn at(&self, Bucket { segment, bucket }: Bucket) -> Option<Handle> {
+        self.segments[segment].table.get_bucket(bucket as usize).copied()
     }
 
     /// The handle with this hash that `is_it` recognises.

@@ -20,6 +20,7 @@ use std::ops::Range;
 
 use crate::hash::KeyHasher;
 
+pub(super) use members::Bucket;
 use members::MemberTable;
 use records::{Handle, Records};
 use tree::{Item, Tree};
@@ -91,6 +92,20 @@ impl SortedSet {
         self.members.find(hash, |handle| self.records.member(handle) == member)
     }
 
+    /// Where the handle of a member stands that is probably this one; touches no handle.
+    #[inline]
+    pub(super) fn candidate(&self, hasher: &KeyHasher, member: &[u8]) -> Option<Bucket> {
+        self.members.candidate(hasher.hash(member))
+    }
+
+    /// Fetches the record of the member at a place.
+    #[inline]
+    pub(super) fn prefetch(&self, bucket: Bucket) {
+        if let Some(handle) = self.members.at(bucket) {
+            self.records.prefetch(handle);
+        }
+    }
+
     /// The score of a member. O(1).
     #[inline]
     pub fn score(&self, hasher: &KeyHasher, member: &[u8]) -> Option<f64> {
@@ -153,6 +168,12 @@ impl SortedSet {
     fn drop_records(&mut self, hasher: &KeyHasher, handles: &mut [Handle]) {
         let records = &self.records;
         let hash_of = |handle| hasher.hash(records.member(handle));
+        // Each handle's bucket and that of the record that will move are found at once, so that their cache misses overlap.
+        for &handle in handles.iter() {
+            let moved = records.last_alike(handle);
+            let buckets = [handle, moved].map(|handle| self.members.candidate(hash_of(handle)));
+            buckets.into_iter().flatten().for_each(|bucket| _ = std::hint::black_box(self.members.at(bucket)));
+        }
         handles.iter().for_each(|&handle| self.members.remove(hash_of(handle), handle, hash_of));
         let mut rest = handles;
         while let Some((&mut handle, others)) = rest.split_first_mut() {
