@@ -1,20 +1,19 @@
-//! A large table's directory: segments by hash prefix.
+//! The directory of a large table: segments by hash prefix (extendible hashing; Fagin et al. 1979).
 //!
 //! Entry `i` of the map names the segment of all hashes whose upper `depth` bits are `i`. A segment with fewer bits of its own
-//! stands in a run of entries. A full segment splits in two, a small one joins its neighbour; both move one segment's entries.
-//! Doubling the map copies four bytes per entry: 512 KiB, some 50 µs, for a slot with 100 million keys.
+//! stands in a run of entries. A full segment splits in two, a small one joins its neighbour; both move one segment's values.
+//! Doubling the map copies four bytes per entry: 512 KiB, some 50 µs, for 100 million values. The order of the prefixes is the
+//! order of scans, which no resize disturbs.
 
-use hashbrown::HashTable;
+use crate::dense::Dense;
+use crate::hash::Random;
+use crate::lines::{self, Hashes, Lines};
 
-use crate::entry::Entry;
-use crate::hash::{KeyHasher, Random};
-use crate::table::{SCAN_SHIFT, SEGMENT_ENTRIES_MAX, ScanPosition, inner, shrink};
+/// The most values of one segment. Bounds every resize and every scan step.
+pub const SEGMENT_VALUES_MAX: usize = 1792;
 
-/// Two neighbours join when they hold at most this many entries together: well below a split, so that nothing flaps.
-const JOIN_ENTRIES_MAX: usize = SEGMENT_ENTRIES_MAX / 4;
-
-/// Buckets of a full segment.
-const SEGMENT_BUCKETS_MAX: u64 = SEGMENT_ENTRIES_MAX as u64 * 8 / 7;
+/// Two neighbours join when they hold at most this many values together: well below a split, so that nothing flaps.
+const JOIN_VALUES_MAX: usize = SEGMENT_VALUES_MAX / 4;
 
 /// No prefix is longer. A keyed hash does not get there; if it did, a segment would grow instead.
 const DEPTH_MAX: u32 = 30;
@@ -22,42 +21,111 @@ const DEPTH_MAX: u32 = 30;
 /// Segments are stored in chunks of this many, so that adding one never moves the others.
 const CHUNK: usize = 64;
 
-struct Segment {
-    table: HashTable<Entry>,
+/// Where a scan stands: the upper 48 bits of the next hash.
+pub type ScanPosition = u64;
+
+/// Bits of the hash that a scan position leaves out. Values that agree in all others are returned together.
+pub(crate) const SCAN_SHIFT: u32 = 16;
+
+/// Where a value stands; valid until its table changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub(crate) segment: u32,
+    pub(crate) line: lines::Place,
+}
+
+struct Segment<V, const N: usize, const W: usize> {
+    table: Lines<V, N, W>,
     /// Bits of prefix that all its hashes share.
     depth: u32,
 }
 
-/// The segments of one table.
-pub(crate) struct Directory {
-    depth: u32,
-    map: Vec<u32>,
-    chunks: Vec<Vec<Segment>>,
-    free: Vec<u32>,
-    /// How many segments have each depth: none of the directory's own means that the map can halve.
-    by_depth: [u32; DEPTH_MAX as usize + 1],
-    len: usize,
-    table_bytes: usize,
+/// Visits values in the order of their hashes from position `from` until their weights, which `visit` tells, add up to `limit`.
+/// `segment_at` gives the segment at a position, and the position at which the next one begins.
+///
+/// Returns where to go on, or `None` at the end. A value that is there throughout a whole scan is visited at least once. Cost: the
+/// hashes of at most one segment more than the values visited.
+pub(crate) fn scan<'a, V: Default + 'a, const N: usize, const W: usize>(
+    segment_at: impl Fn(ScanPosition) -> (&'a Lines<V, N, W>, Option<ScanPosition>),
+    from: ScanPosition,
+    limit: usize,
+    hashes: &impl Hashes<V>,
+    visit: &mut impl FnMut(ScanPosition, &'a V) -> usize,
+) -> Option<ScanPosition> {
+    // A position that no scan returned may lie beyond all hashes.
+    let mut from = from & (u64::MAX >> SCAN_SHIFT);
+    let mut visited = 0;
+    loop {
+        let (table, end) = segment_at(from);
+        // All are read to place them in the order, so the misses had better overlap.
+        table.iter().for_each(|value| hashes.prefetch(value));
+        let mut found: Vec<(ScanPosition, &V)> = table
+            .iter()
+            .map(|value| (hashes.hash_of(value) >> SCAN_SHIFT, value))
+            .filter(|(position, _)| *position >= from)
+            .collect();
+        found.sort_unstable_by_key(|(position, _)| *position);
+        let mut last = None;
+        for (position, value) in found {
+            if visited >= limit && last != Some(position) {
+                return Some(position);
+            }
+            visited += visit(position, value);
+            last = Some(position);
+        }
+        from = end?;
+        if visited >= limit {
+            return Some(from);
+        }
+    }
 }
 
-impl Directory {
+/// The segments of one table.
+pub(crate) struct Directory<V, const N: usize, const W: usize> {
+    /// Bits of prefix that number the map.
+    depth: u32,
+    /// The segment of each prefix.
+    map: Vec<u32>,
+    segments: Dense<Segment<V, N, W>, CHUNK>,
+    /// Numbers of segments that are in no use.
+    vacant: Vec<u32>,
+    /// How many segments have each depth: none of the map's own means that the map can halve.
+    by_depth: [u32; DEPTH_MAX as usize + 1],
+    len: usize,
+    /// Bytes of the segments' tables.
+    table_bytes: usize,
+    /// Places of a segment that has never had more: what a draw goes by.
+    segment_slots_max: usize,
+}
+
+impl<V: Default, const N: usize, const W: usize> Default for Directory<V, N, W> {
+    fn default() -> Self {
+        Directory::new(Lines::default())
+    }
+}
+
+impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
     /// A directory of one segment.
-    pub(crate) fn new(table: HashTable<Entry>) -> Self {
-        let (len, table_bytes) = (table.len(), table.allocation_size());
-        let mut first = Vec::with_capacity(CHUNK);
-        first.push(Segment { table, depth: 0 });
+    pub(crate) fn new(table: Lines<V, N, W>) -> Self {
+        let (len, table_bytes, segment_slots_max) = (table.len(), table.heap_bytes(), table.slots());
+        let mut segments = Dense::default();
+        segments.push(Segment { table, depth: 0 });
         let mut by_depth = [0; DEPTH_MAX as usize + 1];
         by_depth[0] = 1;
-        Directory { depth: 0, map: vec![0], chunks: vec![first], free: Vec::new(), by_depth, len, table_bytes }
+        let (map, vacant) = (vec![0], Vec::new());
+        Directory { depth: 0, map, segments, vacant, by_depth, len, table_bytes, segment_slots_max }
     }
 
+    /// Number of values.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
+    /// Bytes on the heap, without what values point to. O(1).
+    #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        let chunk_bytes = CHUNK * size_of::<Segment>();
-        size_of::<Directory>() + self.table_bytes + self.map.capacity() * 4 + self.chunks.len() * chunk_bytes
+        self.table_bytes + (self.map.capacity() + self.vacant.capacity()) * 4 + self.segments.heap_bytes()
     }
 
     #[inline]
@@ -66,46 +134,49 @@ impl Directory {
         if self.depth == 0 { 0 } else { (hash >> (64 - self.depth)) as usize }
     }
 
+    /// The segment that holds values with this hash, and its number.
     #[inline]
-    fn get(&self, id: u32) -> &Segment {
-        &self.chunks[id as usize / CHUNK][id as usize % CHUNK]
-    }
-
-    #[inline]
-    fn get_mut(&mut self, id: u32) -> &mut Segment {
-        &mut self.chunks[id as usize / CHUNK][id as usize % CHUNK]
-    }
-
-    /// The segment that holds entries with this hash, and its number.
-    #[inline]
-    pub(crate) fn segment_of(&self, hash: u64) -> (&HashTable<Entry>, u32) {
+    pub(crate) fn segment_of(&self, hash: u64) -> (&Lines<V, N, W>, u32) {
         let id = self.map[self.index_of(hash)];
-        (&self.get(id).table, id)
+        (&self.segments[id].table, id)
     }
 
-    /// A segment drawn with `random`, or none: so that all buckets of all segments have the same chance, a segment that has fewer
-    /// of them than a full one, or that stands more often in the map than one of full depth, is refused in proportion.
-    pub(crate) fn draw(&self, random: &mut Random) -> Option<(&HashTable<Entry>, u32)> {
-        let id = self.map[random.below(self.map.len() as u64) as usize];
-        let segment = self.get(id);
-        let chances = SEGMENT_BUCKETS_MAX << (self.depth - segment.depth);
-        (random.below(chances) < segment.table.num_buckets() as u64).then_some((&segment.table, id))
-    }
-
+    /// The value with this hash that `is_it` recognises.
     #[inline]
-    pub(crate) fn segment(&self, id: u32) -> &HashTable<Entry> {
-        &self.get(id).table
+    pub(crate) fn find(&self, hash: u64, is_it: impl FnMut(&V) -> bool) -> Option<Place> {
+        let (table, segment) = self.segment_of(hash);
+        Some(Place { segment, line: table.find(hash, is_it)? })
     }
 
+    /// The value at a place.
     #[inline]
-    pub(crate) fn segment_mut(&mut self, id: u32) -> &mut HashTable<Entry> {
-        &mut self.get_mut(id).table
+    pub(crate) fn get(&self, place: Place) -> Option<&V> {
+        self.segments[place.segment].table.get(place.line)
+    }
+
+    /// The value at a place, to change. It keeps its hash.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, place: Place) -> Option<&mut V> {
+        self.segments[place.segment].table.get_mut(place.line)
+    }
+
+    /// A value drawn with `random`, or none: so that all places of all segments have the same chance, a segment that has fewer of
+    /// them than the largest, or that stands more often in the map than one of full depth, is refused in proportion.
+    pub(crate) fn draw(&self, random: &mut Random) -> Option<Place> {
+        let segment = self.map[random.below(self.map.len() as u64) as usize];
+        let Segment { table, depth } = &self.segments[segment];
+        let chances = (self.segment_slots_max as u64) << (self.depth - depth);
+        let number = random.below(chances) as usize;
+        if number >= table.slots() {
+            return None;
+        }
+        Some(Place { segment, line: table.draw(number)? })
     }
 
     /// The segment at a scan position, and the position at which the next one begins.
-    pub(crate) fn segment_at(&self, from: ScanPosition) -> (&HashTable<Entry>, Option<ScanPosition>) {
+    pub(crate) fn segment_at(&self, from: ScanPosition) -> (&Lines<V, N, W>, Option<ScanPosition>) {
         let hash = from << SCAN_SHIFT;
-        let segment = self.get(self.map[self.index_of(hash)]);
+        let segment = &self.segments[self.map[self.index_of(hash)]];
         let end = match segment.depth {
             0 => None,
             depth => {
@@ -116,55 +187,74 @@ impl Directory {
         (&segment.table, end)
     }
 
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &HashTable<Entry>> {
-        self.chunks.iter().flatten().map(|segment| &segment.table)
+    /// All segments' tables, in no order.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Lines<V, N, W>> {
+        self.segments.iter().map(|segment| &segment.table)
+    }
+
+    /// Where some value stands.
+    pub(crate) fn first(&self) -> Option<Place> {
+        (0u32..).zip(self.tables()).find_map(|(segment, table)| Some(Place { segment, line: table.first()? }))
     }
 
     /// Takes some segment's table out: only for taking the whole directory apart.
-    pub(crate) fn take_piece(&mut self) -> Option<HashTable<Entry>> {
-        let segment = self.chunks.last_mut()?.pop().expect("no chunk is empty");
-        if self.chunks.last().is_some_and(Vec::is_empty) {
-            self.chunks.pop();
-        }
-        Some(segment.table)
+    pub(crate) fn take_piece(&mut self) -> Option<Lines<V, N, W>> {
+        let last = self.segments.len().checked_sub(1)?;
+        let table = self.segments.swap_remove(last as u32).table;
+        self.table_bytes -= table.heap_bytes();
+        Some(table)
     }
 
-    /// Adds an entry whose key is not here.
-    pub(crate) fn insert(&mut self, hash: u64, entry: Entry, hasher: &KeyHasher) {
-        let mut id = self.map[self.index_of(hash)];
-        while self.get(id).table.len() >= SEGMENT_ENTRIES_MAX && self.get(id).depth < DEPTH_MAX {
-            self.split(hash, id, hasher);
-            id = self.map[self.index_of(hash)];
-        }
-        let table = &mut self.get_mut(id).table;
-        let before = table.allocation_size();
-        table.insert_unique(inner(hash), entry, |e| inner(hasher.hash(e.key())));
-        let after = table.allocation_size();
-        self.table_bytes = self.table_bytes + after - before;
+    /// Adds a value that is not here.
+    #[inline]
+    pub(crate) fn insert(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) {
+        let id = self.segment_of(hash).1;
+        let table = &mut self.segments[id].table;
         self.len += 1;
+        match table.len() < table.capacity().min(SEGMENT_VALUES_MAX) {
+            true => table.insert(hash, value, hashes),
+            false => self.insert_growing(hash, value, hashes),
+        }
+    }
+
+    fn insert_growing(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) {
+        let mut id = self.segment_of(hash).1;
+        while self.segments[id].table.len() >= SEGMENT_VALUES_MAX && self.segments[id].depth < DEPTH_MAX {
+            self.split(hash, id, hashes);
+            id = self.segment_of(hash).1;
+        }
+        self.resize(id, |table| table.insert(hash, value, hashes));
+    }
+
+    /// Changes a segment's table and accounts for its bytes.
+    fn resize(&mut self, id: u32, change: impl FnOnce(&mut Lines<V, N, W>)) {
+        let table = &mut self.segments[id].table;
+        let before = table.heap_bytes();
+        change(table);
+        self.table_bytes = self.table_bytes + table.heap_bytes() - before;
+        self.segment_slots_max = self.segment_slots_max.max(table.slots());
     }
 
     /// Splits the segment `id`, to which `hash` belongs.
-    fn split(&mut self, hash: u64, id: u32, hasher: &KeyHasher) {
-        if self.get(id).depth == self.depth {
+    fn split(&mut self, hash: u64, id: u32, hashes: &impl Hashes<V>) {
+        if self.segments[id].depth == self.depth {
             self.map = self.map.iter().flat_map(|&id| [id, id]).collect();
             self.depth += 1;
         }
-        let segment = self.get_mut(id);
-        segment.depth += 1;
-        let depth = segment.depth;
-        let mut table = std::mem::take(&mut segment.table);
-        let before = table.allocation_size();
-        let room = table.len() / 2 + table.len() / 16;
-        let (mut low, mut high) = (HashTable::with_capacity(room), HashTable::with_capacity(room));
-        table.iter().for_each(Entry::prefetch);
-        for entry in table.drain() {
-            let hash = hasher.hash(entry.key());
-            let half = if hash >> (64 - depth) & 1 == 0 { &mut low } else { &mut high };
-            half.insert_unique(inner(hash), entry, |e| inner(hasher.hash(e.key())));
-        }
-        self.table_bytes = self.table_bytes + low.allocation_size() + high.allocation_size() - before;
-        self.get_mut(id).table = low;
+        let depth = self.segments[id].depth + 1;
+        let room = self.segments[id].table.len() / 2 + self.segments[id].table.len() / 16;
+        let (mut low, mut high) = (Lines::with_capacity(room), Lines::with_capacity(room));
+        self.resize(id, |table| {
+            table.iter().for_each(|value| hashes.prefetch(value));
+            for value in std::mem::take(table) {
+                let hash = hashes.hash_of(&value);
+                let half = if hash >> (64 - depth) & 1 == 0 { &mut low } else { &mut high };
+                half.insert(hash, value, hashes);
+            }
+            *table = low;
+        });
+        self.segments[id].depth = depth;
+        self.table_bytes += high.heap_bytes();
         let sibling = self.add(Segment { table: high, depth });
         let run = 1usize << (self.depth - depth);
         let upper = ((hash >> (64 - depth) | 1) as usize) * run;
@@ -173,69 +263,59 @@ impl Directory {
         self.by_depth[depth as usize] += 2;
     }
 
-    fn add(&mut self, segment: Segment) -> u32 {
-        if let Some(id) = self.free.pop() {
-            *self.get_mut(id) = segment;
-            return id;
+    fn add(&mut self, segment: Segment<V, N, W>) -> u32 {
+        match self.vacant.pop() {
+            Some(id) => {
+                self.segments[id] = segment;
+                id
+            }
+            None => self.segments.push(segment),
         }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
-        }
-        let chunk = self.chunks.len() - 1;
-        self.chunks[chunk].push(segment);
-        (chunk * CHUNK + self.chunks[chunk].len() - 1) as u32
     }
 
-    /// Corrects sizes after an entry left segment `id`. The last segment comes back as a plain table.
-    pub(crate) fn after_remove(&mut self, hash: u64, id: u32, hasher: &KeyHasher) -> Option<HashTable<Entry>> {
+    /// Takes out the value at a place, whose hash this is. Moves at most a quarter of a segment.
+    pub(crate) fn remove(&mut self, hash: u64, place: Place, hashes: &impl Hashes<V>) -> V {
+        let table = &mut self.segments[place.segment].table;
+        let value = table.remove(hash, place.line);
         self.len -= 1;
-        let table = &mut self.get_mut(id).table;
-        let before = table.allocation_size();
-        shrink(table, hasher);
-        let (len, after) = (table.len(), table.allocation_size());
-        self.table_bytes = self.table_bytes + after - before;
-        if len <= JOIN_ENTRIES_MAX / 2 {
-            self.join(hash, id, hasher);
+        if table.is_sparse() {
+            self.resize(place.segment, |table| table.shrink(hashes));
         }
-        (self.depth == 0).then(|| {
-            let id = self.map[0];
-            std::mem::take(&mut self.get_mut(id).table)
-        })
+        if self.segments[place.segment].table.len() <= JOIN_VALUES_MAX / 2 {
+            self.join(hash, place.segment, hashes);
+        }
+        value
+    }
+
+    /// The table of the only segment, if there is one only: the directory is void from then on.
+    pub(crate) fn take_only(&mut self) -> Option<Lines<V, N, W>> {
+        (self.depth == 0).then(|| std::mem::take(&mut self.segments[self.map[0]].table))
     }
 
     /// Joins segment `id` with its neighbour of the same depth, if both are small.
-    fn join(&mut self, hash: u64, id: u32, hasher: &KeyHasher) {
-        let depth = self.get(id).depth;
+    fn join(&mut self, hash: u64, id: u32, hashes: &impl Hashes<V>) {
+        let depth = self.segments[id].depth;
         if depth == 0 {
             return;
         }
         let run = 1usize << (self.depth - depth);
         let prefix = (hash >> (64 - depth)) as usize;
         let sibling = self.map[(prefix ^ 1) * run];
-        let small = self.get(id).table.len() + self.get(sibling).table.len() <= JOIN_ENTRIES_MAX;
-        if self.get(sibling).depth != depth || !small {
+        let small = self.segments[id].table.len() + self.segments[sibling].table.len() <= JOIN_VALUES_MAX;
+        if self.segments[sibling].depth != depth || !small {
             return;
         }
-        let moved = std::mem::take(&mut self.get_mut(sibling).table);
-        self.table_bytes -= moved.allocation_size();
-        let segment = self.get_mut(id);
-        segment.depth -= 1;
-        let before = segment.table.allocation_size();
-        for entry in moved {
-            let hash = hasher.hash(entry.key());
-            segment.table.insert_unique(inner(hash), entry, |e| inner(hasher.hash(e.key())));
-        }
-        let after = segment.table.allocation_size();
-        self.table_bytes = self.table_bytes + after - before;
-        self.map[(prefix ^ 1) * run..(prefix ^ 1) * run + run].fill(id);
-        self.free.push(sibling);
+        let moved = std::mem::take(&mut self.segments[sibling].table);
+        self.table_bytes -= moved.heap_bytes();
+        self.vacant.push(sibling);
+        self.segments[id].depth -= 1;
+        self.resize(id, |table| {
+            moved.into_iter().for_each(|value| table.insert(hashes.hash_of(&value), value, hashes));
+        });
+        let lower = (prefix & !1) * run;
+        self.map[lower..lower + 2 * run].fill(id);
         self.by_depth[depth as usize] -= 2;
         self.by_depth[depth as usize - 1] += 1;
-        self.halve();
-    }
-
-    /// Halves the map while no segment needs all of its bits.
-    fn halve(&mut self) {
         while self.by_depth[self.depth as usize] == 0 {
             self.map = self.map.iter().copied().step_by(2).collect();
             self.depth -= 1;

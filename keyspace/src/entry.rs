@@ -1,6 +1,6 @@
 //! The entry: one key with its value, in one allocation behind one thin pointer.
 //!
-//! A table of thin pointers costs 9 bytes per bucket where one of `Box<[u8]>` costs 17, and the bytes around key and value are
+//! A table of thin pointers costs 9 bytes per value where one of `Box<[u8]>` costs 17, and the bytes around key and value are
 //! eight. That is what keeps Ashlar below 40 bytes per key, and the reason that this file may use `unsafe`:
 //!
 //! ```text
@@ -31,6 +31,7 @@ use evict::time::UnixMillis;
 
 use crate::hash::KeyHasher;
 use crate::packed::ByteStore;
+use crate::prefetch::prefetch;
 use crate::types::Object;
 pub use crate::types::kind::{Form, Kind, Shape};
 
@@ -400,12 +401,7 @@ impl Entry {
     /// Asks the processor to fetch the entry's first cache line; has no other effect.
     #[inline]
     pub fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch reads nothing and cannot fault; SSE is part of x86-64.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.0.as_ptr().cast());
-        }
+        prefetch(self.0.as_ptr());
     }
 
     /// Changes an inline payload's length. The caller overwrites the payload next: what grew is not initialised.

@@ -1,19 +1,22 @@
 //! What a core stores: slots, tables, entries and the commands on them. Pure: no I/O, no clock, no entropy.
 
 // What a command is.
-mod ahead;
 pub mod args;
 pub mod refusal;
 pub mod reply;
 pub mod spec;
 
 // What is stored.
+mod ahead;
+mod dense;
 mod directory;
 pub mod entry;
 pub mod hash;
 pub mod intset;
 pub mod limits;
+mod lines;
 pub mod packed;
+mod prefetch;
 pub mod slot;
 pub mod store;
 pub mod table;

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 
 use evict::gate::expired_on_access;
 use evict::time::UnixMillis;
-use hashbrown::HashTable;
 
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
@@ -278,7 +277,8 @@ impl Keyspace {
         let table = self.slots[slot.index()].table_mut(db, databases);
         let before = table.heap_bytes();
         table.insert(hash, entry, &self.hasher);
-        self.bytes += table.heap_bytes().wrapping_sub(before);
+        // A split may leave less room than there was.
+        self.bytes = self.bytes.wrapping_add(table.heap_bytes().wrapping_sub(before));
     }
 
     /// Deletes the entry of a key. A large collection is freed later, in pieces.
@@ -427,7 +427,7 @@ impl Keyspace {
     }
 
     /// Frees entries but for the large collections among them, which have to wait for their turn.
-    fn free_entries(&mut self, piece: HashTable<Entry>) {
+    fn free_entries(&mut self, piece: impl ExactSizeIterator<Item = Entry>) {
         let mut freed = piece.len() as u64;
         for mut entry in piece {
             if let Some(object) = entry.take_object() {

@@ -1,10 +1,10 @@
 //! The table of one slot and database: entries by key, with bounded growth and an order for SCAN.
 //!
-//! A table is one hashbrown table while it is small. Beyond `SEGMENT_ENTRIES_MAX` it becomes a directory of segments by hash
-//! prefix (extendible hashing; Fagin et al. 1979), so that growing or shrinking never moves more than one segment: at most
-//! 1,792 entries, whatever the size of the slot. The same prefix order is SCAN's order, which no resize disturbs.
+//! A table is one table of lines (`lines`) while it is small. Beyond `SEGMENT_ENTRIES_MAX` it becomes a directory of segments
+//! (`directory`), so that growing or shrinking never moves more than one segment: at most 1,792 entries, whatever the size of the
+//! slot. The same prefix order is SCAN's order, which no resize disturbs.
 //!
-//! The prefix takes the upper bits of the hash; a segment's own buckets take the middle bits, so that neither weakens the other.
+//! The prefix takes the upper bits of the hash; a segment's own lines take the lower ones, so that neither weakens the other.
 //!
 //! What the largest steps cost at 100 million keys (`benches/pauses.rs` measures them; the limit is 1 ms):
 //! - spread over all slots, 6,100 keys each: a split moves 1,792 entries, for each a cache miss that overlaps others, a hash and
@@ -13,30 +13,18 @@
 //!   512 KiB: 0.05 ms. Going back to one table, when nearly all is removed, frees the empty segments: 0.6 ms.
 //! - joining two segments moves at most 448 entries, shrinking one at most 224: well below a split.
 
-use hashbrown::HashTable;
-
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
+use crate::lines::{Hashes, PointerLines};
 
-/// The most entries of one segment: what 2,048 buckets hold at hashbrown's load of 7/8. Bounds every resize.
-pub const SEGMENT_ENTRIES_MAX: usize = 1792;
+pub use crate::directory::{Place, SEGMENT_VALUES_MAX as SEGMENT_ENTRIES_MAX, ScanPosition};
 
-/// What an entry takes in its table: a pointer and a control byte. Free buckets come on top of that: 1 in 8 to 9 in 16.
-pub const BUCKET_BYTES: usize = size_of::<Entry>() + 1;
+/// What an entry takes in its table: its share of a line, at the highest load. A table that has just grown has a third less of it in use.
+pub const BUCKET_BYTES: usize = 64 / 6;
 
-/// Where an entry stands in its table; valid until the table changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub(crate) segment: u32,
-    pub(crate) bucket: u32,
-}
-
-/// Where a scan of one table stands: the upper 48 bits of the next hash.
-pub type ScanPosition = u64;
-
-/// Bits of the hash that a scan position leaves out. Entries that agree in all others are returned together.
-pub(crate) const SCAN_SHIFT: u32 = 16;
+/// Some entries by hash.
+pub(crate) type Entries = PointerLines<Option<Entry>>;
 
 /// The entries of one slot in one database.
 pub struct Table {
@@ -46,19 +34,31 @@ pub struct Table {
 }
 
 enum Root {
-    One(HashTable<Entry>),
-    Many(Box<Directory>),
+    One(Entries),
+    Many(Box<Directory<Option<Entry>, 7, 1>>),
 }
 
-/// The hash as a segment's buckets use it.
+impl Hashes<Option<Entry>> for KeyHasher {
+    #[inline]
+    fn hash_of(&self, entry: &Option<Entry>) -> u64 {
+        self.hash(there(entry.as_ref()).key())
+    }
+
+    #[inline]
+    fn prefetch(&self, entry: &Option<Entry>) {
+        there(entry.as_ref()).prefetch();
+    }
+}
+
+/// The entry in a place that is in use.
 #[inline]
-pub(crate) fn inner(hash: u64) -> u64 {
-    hash.rotate_left(32)
+fn there<E>(entry: Option<E>) -> E {
+    entry.expect("a place in use holds an entry")
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Table { root: Root::One(HashTable::new()), volatile: 0, entry_bytes: 0 }
+        Table { root: Root::One(Entries::default()), volatile: 0, entry_bytes: 0 }
     }
 }
 
@@ -100,8 +100,8 @@ impl Table {
     #[inline]
     pub fn own_bytes(&self) -> u64 {
         let own = match &self.root {
-            Root::One(table) => table.allocation_size(),
-            Root::Many(directory) => directory.heap_bytes(),
+            Root::One(table) => table.heap_bytes(),
+            Root::Many(directory) => size_of_val(&**directory) + directory.heap_bytes(),
         };
         own as u64
     }
@@ -109,43 +109,51 @@ impl Table {
     /// Where `key` stands, if it is here.
     #[inline]
     pub fn locate(&self, hash: u64, key: &[u8]) -> Option<Place> {
-        let (table, segment) = match &self.root {
-            Root::One(table) => (table, 0),
-            Root::Many(directory) => directory.segment_of(hash),
-        };
-        let bucket = table.find_bucket_index(inner(hash), |entry| entry.key() == key)?;
-        Some(Place { segment, bucket: bucket as u32 })
+        let is_it = |entry: &Option<Entry>| there(entry.as_ref()).key() == key;
+        match &self.root {
+            Root::One(table) => table.find(hash, is_it).map(|line| Place { segment: 0, line }),
+            Root::Many(directory) => directory.find(hash, is_it),
+        }
     }
 
-    /// Where an entry stands that is probably the one with this hash: what to fetch ahead of a command. Touches no entry.
     #[inline]
-    pub fn candidate(&self, hash: u64) -> Option<Place> {
-        let (table, segment) = match &self.root {
-            Root::One(table) => (table, 0),
-            Root::Many(directory) => directory.segment_of(hash),
-        };
-        let bucket = table.iter_hash_buckets(inner(hash)).next()?;
-        Some(Place { segment, bucket: bucket as u32 })
+    fn lines_of(&self, hash: u64) -> &Entries {
+        match &self.root {
+            Root::One(table) => table,
+            Root::Many(directory) => directory.segment_of(hash).0,
+        }
+    }
+
+    /// Fetches the line in which an entry with this hash is looked up first.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.lines_of(hash).prefetch(hash);
+    }
+
+    /// An entry that is probably the one with this hash. Touches no entry.
+    #[inline]
+    pub fn candidate(&self, hash: u64) -> Option<&Entry> {
+        self.lines_of(hash).candidate(hash)?.as_ref()
     }
 
     /// The entry at a place that `locate` gave.
     #[inline]
     pub fn at(&self, place: Place) -> &Entry {
-        let table = match &self.root {
-            Root::One(table) => table,
-            Root::Many(directory) => directory.segment(place.segment),
+        let entry = match &self.root {
+            Root::One(table) => table.get(place.line),
+            Root::Many(directory) => directory.get(place),
         };
-        table.get_bucket(place.bucket as usize).expect("a place is used before its table changes")
+        there(entry.and_then(Option::as_ref))
     }
 
     /// The entry at a place that `locate` gave, to change.
     #[inline]
     pub(crate) fn at_mut(&mut self, place: Place) -> &mut Entry {
-        let table = match &mut self.root {
-            Root::One(table) => table,
-            Root::Many(directory) => directory.segment_mut(place.segment),
+        let entry = match &mut self.root {
+            Root::One(table) => table.get_mut(place.line),
+            Root::Many(directory) => directory.get_mut(place),
         };
-        table.get_bucket_mut(place.bucket as usize).expect("a place is used before its table changes")
+        there(entry.and_then(Option::as_mut))
     }
 
     /// Adds an entry whose key is not here.
@@ -154,24 +162,13 @@ impl Table {
         self.volatile += entry.deadline().is_some() as u32;
         self.entry_bytes += entry.heap_bytes() as u64;
         match &mut self.root {
-            Root::One(table) if table.len() < table.capacity() => {
-                table.insert_unique(inner(hash), entry, |e| inner(hasher.hash(e.key())));
-            }
-            _ => self.insert_growing(hash, entry, hasher),
-        }
-    }
-
-    fn insert_growing(&mut self, hash: u64, entry: Entry, hasher: &KeyHasher) {
-        match &mut self.root {
-            Root::One(table) if table.len() < SEGMENT_ENTRIES_MAX => {
-                table.insert_unique(inner(hash), entry, |e| inner(hasher.hash(e.key())));
-            }
+            Root::One(table) if table.len() < SEGMENT_ENTRIES_MAX => table.insert(hash, Some(entry), hasher),
             Root::One(table) => {
                 let mut directory = Box::new(Directory::new(std::mem::take(table)));
-                directory.insert(hash, entry, hasher);
+                directory.insert(hash, Some(entry), hasher);
                 self.root = Root::Many(directory);
             }
-            Root::Many(directory) => directory.insert(hash, entry, hasher),
+            Root::Many(directory) => directory.insert(hash, Some(entry), hasher),
         }
     }
 
@@ -179,18 +176,21 @@ impl Table {
     pub(crate) fn remove(&mut self, hash: u64, place: Place, hasher: &KeyHasher) -> Entry {
         let entry = match &mut self.root {
             Root::One(table) => {
-                let entry = take(table, place.bucket);
-                shrink(table, hasher);
+                let entry = table.remove(hash, place.line);
+                if table.is_sparse() {
+                    table.shrink(hasher);
+                }
                 entry
             }
             Root::Many(directory) => {
-                let entry = take(directory.segment_mut(place.segment), place.bucket);
-                if let Some(table) = directory.after_remove(hash, place.segment, hasher) {
+                let entry = directory.remove(hash, place, hasher);
+                if let Some(table) = directory.take_only() {
                     self.root = Root::One(table);
                 }
                 entry
             }
         };
+        let entry = there(entry);
         self.volatile -= entry.deadline().is_some() as u32;
         self.entry_bytes -= entry.heap_bytes() as u64;
         entry
@@ -199,8 +199,8 @@ impl Table {
     /// All entries, in no order.
     pub fn iter(&self) -> Box<dyn Iterator<Item = &Entry> + '_> {
         match &self.root {
-            Root::One(table) => Box::new(table.iter()),
-            Root::Many(directory) => Box::new(directory.tables().flat_map(HashTable::iter)),
+            Root::One(table) => Box::new(table.iter().flatten()),
+            Root::Many(directory) => Box::new(directory.tables().flat_map(Entries::iter).flatten()),
         }
     }
 
@@ -216,13 +216,12 @@ impl Table {
         if self.is_empty() {
             return None;
         }
-        let mut draws = (0..DRAWS_MAX).filter_map(|_| {
-            let (table, segment) = match &self.root {
-                Root::One(table) => (table, 0),
-                Root::Many(directory) => directory.draw(random)?,
-            };
-            let bucket = random.below(table.num_buckets() as u64) as usize;
-            table.get_bucket(bucket).map(|_| Place { segment, bucket: bucket as u32 })
+        let mut draws = (0..DRAWS_MAX).filter_map(|_| match &self.root {
+            Root::One(table) => {
+                let line = table.draw(random.below(table.slots() as u64) as usize)?;
+                Some(Place { segment: 0, line })
+            }
+            Root::Many(directory) => directory.draw(random),
         });
         draws.next().or_else(|| self.first_place())
     }
@@ -230,13 +229,9 @@ impl Table {
     /// Where some entry stands.
     #[cold]
     fn first_place(&self) -> Option<Place> {
-        let first = |table: &HashTable<Entry>, segment| {
-            let bucket = (0..table.num_buckets()).find(|&bucket| table.get_bucket(bucket).is_some())?;
-            Some(Place { segment, bucket: bucket as u32 })
-        };
         match &self.root {
-            Root::One(table) => first(table, 0),
-            Root::Many(directory) => (0u32..).zip(directory.tables()).find_map(|(id, table)| first(table, id)),
+            Root::One(table) => table.first().map(|line| Place { segment: 0, line }),
+            Root::Many(directory) => directory.first(),
         }
     }
 
@@ -251,58 +246,20 @@ impl Table {
         hasher: &KeyHasher,
         visit: &mut impl FnMut(ScanPosition, &Entry) -> usize,
     ) -> Option<ScanPosition> {
-        let mut from = from;
-        let mut visited = 0;
-        loop {
-            let (table, end) = match &self.root {
-                Root::One(table) => (table, None),
-                Root::Many(directory) => directory.segment_at(from),
-            };
-            // Every key is read to place it in the order, so the misses had better overlap.
-            table.iter().for_each(Entry::prefetch);
-            let mut found: Vec<(ScanPosition, &Entry)> = table
-                .iter()
-                .map(|entry| (hasher.hash(entry.key()) >> SCAN_SHIFT, entry))
-                .filter(|(position, _)| *position >= from)
-                .collect();
-            found.sort_unstable_by_key(|(position, _)| *position);
-            let mut last = None;
-            for (position, entry) in found {
-                if visited >= limit && last != Some(position) {
-                    return Some(position);
-                }
-                visited += visit(position, entry);
-                last = Some(position);
-            }
-            from = end?;
-            if visited >= limit {
-                return Some(from);
-            }
-        }
+        let segment_at = |from| match &self.root {
+            Root::One(table) => (table, None),
+            Root::Many(directory) => directory.segment_at(from),
+        };
+        directory::scan(segment_at, from, limit, hasher, &mut |position, entry| visit(position, there(entry.as_ref())))
     }
 
     /// Takes a piece of at most one segment off, for freeing the table step by step; its figures are void from then on.
-    pub(crate) fn take_piece(&mut self) -> Option<HashTable<Entry>> {
+    pub(crate) fn take_piece(&mut self) -> Option<impl ExactSizeIterator<Item = Entry> + use<>> {
         match &mut self.root {
-            Root::One(table) if table.allocation_size() == 0 => None,
-            Root::One(table) => Some(std::mem::take(table)),
-            Root::Many(directory) => directory.take_piece(),
+            Root::One(table) if table.slots() == 0 => None,
+            Root::One(table) => Some(std::mem::take(table).into_iter().map(there)),
+            Root::Many(directory) => directory.take_piece().map(|table| table.into_iter().map(there)),
         }
-    }
-}
-
-fn take(table: &mut HashTable<Entry>, bucket: u32) -> Entry {
-    match table.get_bucket_entry(bucket as usize) {
-        Ok(entry) => entry.remove().0,
-        Err(_) => unreachable!("a place is used before its table changes"),
-    }
-}
-
-/// Gives memory back once a table is less than an eighth full. Moves at most an eighth of a segment.
-pub(crate) fn shrink(table: &mut HashTable<Entry>, hasher: &KeyHasher) {
-    let len = table.len();
-    if table.num_buckets() > 8 && len * 8 < table.capacity() {
-        table.shrink_to(len * 2, |e| inner(hasher.hash(e.key())));
     }
 }
 

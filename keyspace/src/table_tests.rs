@@ -29,8 +29,8 @@ fn cut(table: &mut Table, hasher: &KeyHasher, key: u32) -> bool {
 
 fn real_bytes(table: &Table) -> usize {
     match &table.root {
-        Root::One(table) => table.allocation_size(),
-        Root::Many(directory) => directory.tables().map(HashTable::allocation_size).sum(),
+        Root::One(table) => table.heap_bytes(),
+        Root::Many(directory) => directory.tables().map(Entries::heap_bytes).sum(),
     }
 }
 

@@ -107,10 +107,10 @@ fn idle_time_is_the_time_since_the_last_use() {
 fn usage_is_the_entry_and_its_bucket() {
     check(&[
         ("set a v", "+OK"),
-        // Eight bytes of header, one of key, one of value, rounded up; nine of bucket.
-        ("memory usage a", ":25"),
-        ("memory usage a samples 0", ":25"),
+        // Eight bytes of header, one of key, one of value, rounded up; ten of its line.
+        ("memory usage a", ":26"),
+        ("memory usage a samples 0", ":26"),
         ("expire a 100", ":1"),
-        ("memory usage a", ":33"),
+        ("memory usage a", ":34"),
     ]);
 }

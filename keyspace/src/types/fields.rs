@@ -8,7 +8,7 @@ use evict::access::AccessBits;
 
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::table::{Place, ScanPosition, Table};
+use crate::table::{ScanPosition, Table};
 
 /// Fields of one large collection.
 #[derive(Default)]
@@ -46,16 +46,18 @@ impl Fields {
         self.0.locate(hasher.hash(name), name).is_some()
     }
 
-    /// Where a field stands that probably has this name; touches none.
+    /// Fetches where a field with this hash is looked up first.
     #[inline]
-    pub(super) fn candidate(&self, hasher: &KeyHasher, name: &[u8]) -> Option<Place> {
-        self.0.candidate(hasher.hash(name))
+    pub(super) fn prefetch_line(&self, hash: u64) {
+        self.0.prefetch(hash);
     }
 
-    /// Fetches the field at a place.
+    /// Fetches a field that probably has this hash.
     #[inline]
-    pub(super) fn prefetch(&self, place: Place) {
-        self.0.at(place).prefetch();
+    pub(super) fn prefetch_field(&self, hash: u64) {
+        if let Some(field) = self.0.candidate(hash) {
+            field.prefetch();
+        }
     }
 
     /// Sets a field; true if it is new. Moves at most one segment of other fields.

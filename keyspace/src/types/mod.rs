@@ -16,12 +16,11 @@ pub mod sorted_set;
 pub mod stream;
 
 use crate::hash::KeyHasher;
-use crate::table::Place;
 
 use fields::Fields;
 use kind::Kind;
 use nodes::Nodes;
-use sorted_set::{Bucket, SortedSet};
+use sorted_set::SortedSet;
 use stream::Stream;
 
 /// A large collection.
@@ -36,25 +35,6 @@ pub enum Object {
     SortedSet(Box<SortedSet>),
     /// A stream.
     Stream(Box<Stream>),
-}
-
-/// Where an element stands that is probably the one looked for.
-pub enum Candidate<'a> {
-    /// A field of a hash, or a member of a set.
-    Field(&'a Fields, Place),
-    /// A member of a sorted set.
-    Member(&'a SortedSet, Bucket),
-}
-
-impl Candidate<'_> {
-    /// Fetches the element; has no other effect.
-    #[inline]
-    pub fn prefetch(&self) {
-        match self {
-            Candidate::Field(fields, place) => fields.prefetch(*place),
-            Candidate::Member(set, bucket) => set.prefetch(*bucket),
-        }
-    }
 }
 
 impl Object {
@@ -90,15 +70,23 @@ impl Object {
         }
     }
 
-    /// Where an element stands that is probably this one, if this is a hash, a set or a sorted set; touches none.
+    /// Fetches where an element with this hash is looked up first, if this is a hash, a set or a sorted set.
     #[inline]
-    pub fn candidate(&self, hasher: &KeyHasher, element: &[u8]) -> Option<Candidate<'_>> {
+    pub(crate) fn prefetch_line(&self, hash: u64) {
         match self {
-            Object::Hash(fields) | Object::Set(fields) => {
-                Some(Candidate::Field(fields, fields.candidate(hasher, element)?))
-            }
-            Object::SortedSet(set) => Some(Candidate::Member(set, set.candidate(hasher, element)?)),
-            Object::List(_) | Object::Stream(_) => None,
+            Object::Hash(fields) | Object::Set(fields) => fields.prefetch_line(hash),
+            Object::SortedSet(set) => set.prefetch_line(hash),
+            Object::List(_) | Object::Stream(_) => {}
+        }
+    }
+
+    /// Fetches an element that probably has this hash.
+    #[inline]
+    pub(crate) fn prefetch_element(&self, hash: u64) {
+        match self {
+            Object::Hash(fields) | Object::Set(fields) => fields.prefetch_field(hash),
+            Object::SortedSet(set) => set.prefetch_member(hash),
+            Object::List(_) | Object::Stream(_) => {}
         }
     }
 

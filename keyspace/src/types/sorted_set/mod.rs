@@ -9,8 +9,6 @@
 //!
 //! Members are hashed with the keyspace's hasher, which is passed in. Scores are never NaN: the commands refuse that.
 
-mod dense;
-mod members;
 mod records;
 mod run;
 mod tree;
@@ -18,10 +16,10 @@ mod tree;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use crate::directory::{self, Directory};
 use crate::hash::KeyHasher;
+use crate::lines::Hashes;
 
-pub(super) use members::Bucket;
-use members::MemberTable;
 use records::{Handle, Records};
 use tree::{Item, Tree};
 
@@ -57,11 +55,30 @@ impl Edge<'_> {
     }
 }
 
+/// How the table of members hashes what its handles stand for.
+struct MemberHashes<'a> {
+    records: &'a Records,
+    hasher: &'a KeyHasher,
+}
+
+impl Hashes<Handle> for MemberHashes<'_> {
+    #[inline]
+    fn hash_of(&self, handle: &Handle) -> u64 {
+        self.hasher.hash(self.records.member(*handle))
+    }
+
+    #[inline]
+    fn prefetch(&self, handle: &Handle) {
+        self.records.prefetch(*handle);
+    }
+}
+
 /// A set of members, each with a score, in order.
 #[derive(Default)]
 pub struct SortedSet {
     records: Records,
-    members: MemberTable,
+    /// From a member to the handle of its record.
+    members: Directory<Handle, 12, 2>,
     tree: Tree,
 }
 
@@ -89,19 +106,20 @@ impl SortedSet {
 
     #[inline]
     fn find(&self, hash: u64, member: &[u8]) -> Option<Handle> {
-        self.members.find(hash, |handle| self.records.member(handle) == member)
+        let place = self.members.find(hash, |&handle| self.records.member(handle) == member)?;
+        self.members.get(place).copied()
     }
 
-    /// Where the handle of a member stands that is probably this one; touches no handle.
+    /// Fetches where a member with this hash is looked up first.
     #[inline]
-    pub(super) fn candidate(&self, hasher: &KeyHasher, member: &[u8]) -> Option<Bucket> {
-        self.members.candidate(hasher.hash(member))
+    pub(super) fn prefetch_line(&self, hash: u64) {
+        self.members.segment_of(hash).0.prefetch(hash);
     }
 
-    /// Fetches the record of the member at a place.
+    /// Fetches the record of a member that probably has this hash.
     #[inline]
-    pub(super) fn prefetch(&self, bucket: Bucket) {
-        if let Some(handle) = self.members.at(bucket) {
+    pub(super) fn prefetch_member(&self, hash: u64) {
+        if let Some(&handle) = self.members.segment_of(hash).0.candidate(hash) {
             self.records.prefetch(handle);
         }
     }
@@ -128,7 +146,7 @@ impl SortedSet {
             None => {
                 let handle = self.records.add(score, member);
                 let records = &self.records;
-                self.members.insert(hash, handle, |handle| hasher.hash(records.member(handle)));
+                self.members.insert(hash, handle, &MemberHashes { records, hasher });
                 self.tree.insert(records, score, handle);
             }
         }
@@ -162,19 +180,22 @@ impl SortedSet {
             rest.end -= handles.len();
             self.drop_records(hasher, &mut handles);
         }
+        // What is at the end now is likely to be removed next.
+        let next = if rest.start == 0 { self.tree.nth(0) } else { self.tree.nth(self.len().saturating_sub(1)) };
+        if let Some(item) = next {
+            self.prefetch_drop(hasher, &[item.handle]);
+        }
     }
 
     /// Drops the records of members that left the tree, and their handles from the table.
     fn drop_records(&mut self, hasher: &KeyHasher, handles: &mut [Handle]) {
-        let records = &self.records;
-        let hash_of = |handle| hasher.hash(records.member(handle));
-        // Each handle's bucket and that of the record that will move are found at once, so that their cache misses overlap.
-        for &handle in handles.iter() {
-            let moved = records.last_alike(handle);
-            let buckets = [handle, moved].map(|handle| self.members.candidate(hash_of(handle)));
-            buckets.into_iter().flatten().for_each(|bucket| _ = std::hint::black_box(self.members.at(bucket)));
+        self.prefetch_drop(hasher, handles);
+        let hashes = MemberHashes { records: &self.records, hasher };
+        for handle in handles.iter() {
+            let hash = hashes.hash_of(handle);
+            let place = self.members.find(hash, |known| known == handle).expect("a record has its handle in the table");
+            self.members.remove(hash, place, &hashes);
         }
-        handles.iter().for_each(|&handle| self.members.remove(hash_of(handle), handle, hash_of));
         let mut rest = handles;
         while let Some((&mut handle, others)) = rest.split_first_mut() {
             let last = self.records.last_alike(handle);
@@ -184,12 +205,23 @@ impl SortedSet {
                     Some(other) => *other = handle,
                     None => {
                         self.tree.rename(&self.records, last, handle);
-                        self.members.rename(hasher.hash(self.records.member(last)), last, handle);
+                        let place = self.members.find(hasher.hash(self.records.member(last)), |&known| known == last);
+                        let known = place.and_then(|place| self.members.get_mut(place));
+                        *known.expect("a record has its handle in the table") = handle;
                     }
                 }
             }
             self.records.remove(handle);
             rest = others;
+        }
+    }
+
+    /// Fetches what dropping records will look up: their lines, and those of the records that will move.
+    fn prefetch_drop(&self, hasher: &KeyHasher, handles: &[Handle]) {
+        for &handle in handles {
+            for handle in [handle, self.records.last_alike(handle)] {
+                self.prefetch_line(hasher.hash(self.records.member(handle)));
+            }
         }
     }
 
@@ -250,9 +282,10 @@ impl SortedSet {
         limit: usize,
         mut visit: impl FnMut(&[u8], f64) -> usize,
     ) -> Option<u64> {
-        let hash_of = |handle| hasher.hash(self.records.member(handle));
-        let mut visit = |handle| visit(self.records.member(handle), self.records.score(handle));
-        self.members.scan(from, limit, hash_of, &mut visit)
+        let hashes = MemberHashes { records: &self.records, hasher };
+        directory::scan(|from| self.members.segment_at(from), from, limit, &hashes, &mut |_, &handle| {
+            visit(self.records.member(handle), self.records.score(handle))
+        })
     }
 
     /// Frees a part of the set: some allocations whose weights add up to `elements` or a few more. Returns their weight; less
@@ -261,9 +294,9 @@ impl SortedSet {
         let mut freed = 0;
         while freed < elements {
             let weight = match self.tree.free_piece() {
-                0 => match self.members.free_piece() {
-                    0 => self.records.free_piece(),
-                    weight => weight,
+                0 => match self.members.take_piece() {
+                    None => self.records.free_piece(),
+                    Some(_) => 1,
                 },
                 weight => weight,
             };

@@ -10,7 +10,8 @@
 //!        9         the member's bytes; with OUTSIDE at 12 the u32 number of a member with an allocation of its own
 //! ```
 
-use super::dense::Dense;
+use crate::dense::Dense;
+use crate::prefetch::prefetch;
 
 /// Names a record: number of the chunk (18 bits) and of the record in it.
 pub(super) type Handle = u32;
@@ -123,10 +124,10 @@ impl Records {
         }
     }
 
-    /// Fetches a record: reads what nobody needs yet.
+    /// Fetches a record.
     #[inline]
     pub(super) fn prefetch(&self, handle: Handle) {
-        std::hint::black_box(self.record(handle)[LEN_AT]);
+        prefetch(self.record(handle));
     }
 
     /// The score of a record.

@@ -13,7 +13,8 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::dense::Dense;
+use crate::dense::Dense;
+
 use super::records::{Handle, Records};
 use super::run::Run;
 

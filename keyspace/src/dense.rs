@@ -6,7 +6,7 @@
 use std::ops::{Index, IndexMut};
 
 /// Values by number, in chunks of `CHUNK`, a power of two.
-pub(super) struct Dense<T, const CHUNK: usize> {
+pub(crate) struct Dense<T, const CHUNK: usize> {
     chunks: Vec<Vec<T>>,
     /// Bytes of the chunks.
     chunk_bytes: usize,
@@ -24,17 +24,17 @@ impl<T, const CHUNK: usize> Default for Dense<T, CHUNK> {
 
 impl<T, const CHUNK: usize> Dense<T, CHUNK> {
     /// Number of values.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
     /// Bytes on the heap, without what the values point to.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.chunk_bytes + self.chunks.capacity() * size_of::<Vec<T>>()
     }
 
     /// Adds a value and tells its number.
-    pub(super) fn push(&mut self, value: T) -> u32 {
+    pub(crate) fn push(&mut self, value: T) -> u32 {
         let number = self.len();
         if number.is_multiple_of(CHUNK) {
             self.chunks.push(Vec::new());
@@ -51,7 +51,7 @@ impl<T, const CHUNK: usize> Dense<T, CHUNK> {
     }
 
     /// Takes the value out and puts the last one in its place.
-    pub(super) fn swap_remove(&mut self, number: u32) -> T {
+    pub(crate) fn swap_remove(&mut self, number: u32) -> T {
         let chunk = self.chunks.last_mut().expect("the number is one of a value");
         let value = chunk.pop().expect("no chunk is empty");
         let before = chunk.capacity();
@@ -65,8 +65,13 @@ impl<T, const CHUNK: usize> Dense<T, CHUNK> {
         if number as usize == self.len() { value } else { std::mem::replace(&mut self[number], value) }
     }
 
+    /// All values, in the order of their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flatten()
+    }
+
     /// Takes the last chunk off, for freeing the list step by step.
-    pub(super) fn take_chunk(&mut self) -> Option<Vec<T>> {
+    pub(crate) fn take_chunk(&mut self) -> Option<Vec<T>> {
         let chunk = self.chunks.pop()?;
         self.chunk_bytes -= chunk.capacity() * size_of::<T>();
         Some(chunk)
