@@ -15,6 +15,7 @@ mod trim;
 
 pub use group::{Consumer, ConsumerId, EntriesRead, Group, Pending};
 pub use id::{AskedId, ID_BYTES_MAX, INVALID_ID, StreamId};
+use log::Nodes;
 pub use log::{Log, Unfit};
 pub use node::{EntryRef, FieldsOf, Node};
 pub use ordered::Ordered;
@@ -41,7 +42,7 @@ impl Clone for Stream {
 impl Stream {
     /// A stream to be freed, of nodes that another one has no more. It does not count their bytes: nobody asks any more, and
     /// that would be one more walk over all of them.
-    fn of_nodes(nodes: Ordered<StreamId, Node>) -> Stream {
+    fn of_nodes(nodes: Nodes) -> Stream {
         Stream { log: Log { nodes, ..Log::default() }, ..Stream::default() }
     }
 
