@@ -13,7 +13,7 @@ use std::hint::black_box;
 use keyspace::args::OwnedArgs;
 use keyspace::limits::DataLimits;
 use keyspace::types::Object;
-use keyspace::types::stream::{By, Group, Pending, Stays, Stream, StreamId, Trim};
+use keyspace::types::stream::{By, Deleted, Group, Pending, Stays, Stream, StreamId, Trim};
 
 use longest::{Times, measure, start};
 
@@ -24,8 +24,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const FIRST_MS: u64 = 1_700_000_000_000;
 
 /// What is measured.
-const KINDS: [&str; 9] =
-    ["nothing", "add", "count", "maxlen", "minid", "exactly", "delete one", "delete all", "free"];
+const KINDS: [&str; 10] =
+    ["nothing", "add", "count", "maxlen", "minid", "exactly", "delete one", "delete all", "the rest", "free"];
 
 fn id(number: u64) -> StreamId {
     StreamId { ms: FIRST_MS + number, seq: 0 }
@@ -43,7 +43,7 @@ fn deliver(stream: &mut Stream, name: &[u8], consumers: &[&[u8]], entries: u64) 
     });
 }
 
-fn delete_consumer(stream: &mut Stream, group: &[u8], consumer: &[u8]) -> usize {
+fn delete_consumer(stream: &mut Stream, group: &[u8], consumer: &[u8]) -> Deleted {
     let deleted = stream.edit_group(group, |_, group| {
         let consumer = group.find(consumer).expect("it was made");
         group.delete_consumer(consumer)
@@ -57,8 +57,8 @@ fn free(times: &mut Times, object: Object) {
     while times.time(|| object.free_piece(1792)) >= 1792 {}
 }
 
-fn run(times: &mut [Times; 9], entries: u64) {
-    let [nothing, add, count, maxlen, minid, exactly, delete_one, delete_all, freeing] = times;
+fn run(times: &mut [Times; 10], entries: u64) {
+    let [nothing, add, count, maxlen, minid, exactly, delete_one, delete_all, delete_rest, freeing] = times;
     let limits = DataLimits::default();
     let pairs: OwnedArgs = [&b"field"[..], b"value"].iter().collect();
     let mut stream = Stream::default();
@@ -79,8 +79,16 @@ fn run(times: &mut [Times; 9], entries: u64) {
         assert!(trimmed.entries > entries / 10);
         trimmed.retired.into_iter().for_each(|nodes| free(freeing, Object::Stream(nodes)));
     }
-    assert_eq!(delete_one.time(|| delete_consumer(&mut stream, b"two", b"bob")) as u64, entries / 2);
-    assert_eq!(delete_all.time(|| delete_consumer(&mut stream, b"one", b"alice")) as u64, entries);
+    let consumers = [
+        (delete_one, &b"two"[..], &b"bob"[..], entries / 2),
+        (delete_all, b"one", b"alice", entries),
+        (delete_rest, b"two", b"alice", entries - entries / 2),
+    ];
+    for (times, group, consumer, pending) in consumers {
+        let deleted = times.time(|| delete_consumer(&mut stream, group, consumer));
+        assert_eq!(deleted.pending as u64, pending);
+        deleted.retired.into_iter().for_each(|pending| free(freeing, Object::Stream(pending)));
+    }
     free(freeing, Object::Stream(Box::new(stream)));
 }
 

@@ -13,7 +13,7 @@ mod ordered;
 pub mod radix;
 mod trim;
 
-pub use group::{Consumer, ConsumerId, EntriesRead, Group, Pending};
+pub use group::{Consumer, ConsumerId, Deleted, EntriesRead, Group, Pending};
 pub use id::{AskedId, ID_BYTES_MAX, INVALID_ID, StreamId};
 use log::Nodes;
 pub use log::{Log, Unfit};
@@ -44,6 +44,13 @@ impl Stream {
     /// that would be one more walk over all of them.
     fn of_nodes(nodes: Nodes) -> Stream {
         Stream { log: Log { nodes, ..Log::default() }, ..Stream::default() }
+    }
+
+    /// A stream to be freed, of a group that another one has no more. Nobody asks for its bytes either.
+    fn of_group(group: Group) -> Stream {
+        let mut holder = Stream::default();
+        holder.groups.insert(Box::default(), group);
+        holder
     }
 
     /// Its entries.
@@ -80,9 +87,7 @@ impl Stream {
     pub fn destroy_group(&mut self, name: &[u8]) -> Option<Box<Stream>> {
         let group = self.groups.remove(name)?;
         self.group_bytes -= name.len() + group.heap_bytes();
-        let mut holder = Stream::default();
-        holder.create_group(name, group);
-        Some(Box::new(holder))
+        Some(Box::new(Stream::of_group(group)))
     }
 
     /// Changes a group beside the entries, which stay as they are.

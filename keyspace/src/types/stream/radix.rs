@@ -133,7 +133,8 @@ mod tests {
             }
         }
         let forks = |prefix: &[u8]| ways[prefix].len() > 1;
-        let chain_starts = |prefix: &&Vec<u8>| !forks(prefix) && (prefix.is_empty() || forks(&prefix[..prefix.len() - 1]));
+        let chain_starts =
+            |prefix: &&Vec<u8>| !forks(prefix) && (prefix.is_empty() || forks(&prefix[..prefix.len() - 1]));
         let chains = ways.keys().filter(chain_starts).count();
         EMPTY.max(keys.len() + ways.keys().filter(|prefix| forks(prefix)).count() + chains)
     }

@@ -128,7 +128,7 @@ proptest! {
                 }
                 _ => {
                     let own = model.values().filter(|(owner, _)| *owner == who).count();
-                    assert_eq!(group.find(&name).map_or(0, |consumer| group.delete_consumer(consumer)), own);
+                    assert_eq!(group.find(&name).map_or(0, |consumer| group.delete_consumer(consumer).pending), own);
                     model.retain(|_, (owner, _)| *owner != who);
                 }
             });
