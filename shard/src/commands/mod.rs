@@ -40,7 +40,7 @@ use std::sync::Arc;
 use keyspace::args::Args;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
-use keyspace::spec::CommandSpec;
+use keyspace::spec::{CommandSpec, Flags};
 
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
@@ -74,6 +74,20 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).flatten()
+}
+
+/// The row of a HELP subcommand.
+const fn help_row(name: &'static str, since: &'static str, run: SessionFn) -> SessionRow {
+    let spec = CommandSpec {
+        name,
+        arity: 2,
+        flags: Flags::LOADING.and(Flags::STALE),
+        since,
+        group: "server",
+        summary: "Lists the subcommands.",
+        ..CommandSpec::NONE
+    };
+    SessionRow { spec, run: Run::Session(run) }
 }
 
 /// Writes the reply of a HELP subcommand.
