@@ -92,8 +92,7 @@ const fn help_row(name: &'static str, since: &'static str, run: SessionFn) -> Se
 
 /// Writes the reply of a HELP subcommand.
 fn write_help(reply: &mut Reply<'_>, lines: &[&str]) -> Outcome {
-    reply.array(lines.len());
-    lines.iter().for_each(|line| reply.simple(line));
+    reply.lines(lines);
     Ok(())
 }
 

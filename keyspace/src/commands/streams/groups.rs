@@ -129,8 +129,7 @@ const HELP: &[&str] = &[
 ];
 
 fn help(_: &mut Exec, _: Args, reply: &mut Reply) -> Outcome {
-    reply.array(HELP.len());
-    HELP.iter().for_each(|line| reply.simple(line));
+    reply.lines(HELP);
     Ok(())
 }
 
