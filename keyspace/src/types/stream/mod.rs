@@ -2,7 +2,7 @@
 //!
 //! Every stream is large: it has ids and counts to keep even without entries. Its entries are in nodes (`log`, `node`), each one
 //! allocation; nodes, groups, consumers and pending entries are found in sorted chunks (`ordered`). What depends on Redis's
-//! encoding is computed and not kept: when a node is full (`listpack`), and how large the tree of nodes is (`radix`).
+//! encoding is computed: when a node is full (`listpack`), and how large the tree of nodes is (`radix`), part by part of each chunk.
 
 mod group;
 mod id;
