@@ -3,6 +3,9 @@
 use super::*;
 use proptest::prelude::*;
 
+/// The most edits of one entry. Miri takes a thousand times as long for each.
+const EDITS_MAX: usize = if cfg!(miri) { 12 } else { 40 };
+
 #[derive(Clone, Debug)]
 enum Edit {
     Set(usize, u8),
@@ -25,7 +28,7 @@ fn edits() -> impl Strategy<Value = Edit> {
 
 proptest! {
     #[test]
-    fn is_a_record(key_len in prop_oneof![0..40usize, 65530..65540usize], list in proptest::collection::vec(edits(), 0..30)) {
+    fn is_a_record(key_len in prop_oneof![0..40usize, 65530..65540usize], list in proptest::collection::vec(edits(), 0..EDITS_MAX)) {
         let key = vec![b'k'; key_len];
         let mut entry = Entry::new(&key, b"start", None, AccessBits::new(7));
         let (mut value, mut deadline, mut access, mut shape) = (b"start".to_vec(), None, 7, Shape::Stored);
@@ -75,7 +78,7 @@ fn splices() -> impl Strategy<Value = Splice> {
 
 proptest! {
     #[test]
-    fn is_a_byte_store(list in proptest::collection::vec(splices(), 0..40)) {
+    fn is_a_byte_store(list in proptest::collection::vec(splices(), 0..EDITS_MAX)) {
         let mut entry = Entry::packed(b"key", Kind::Set, Form::Packed, b"start", AccessBits::new(7));
         let (mut key, mut model, mut form) = (b"key".to_vec(), b"start".to_vec(), Form::Packed);
         for splice in list {

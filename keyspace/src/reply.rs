@@ -146,6 +146,12 @@ impl<'a> Reply<'a> {
         self.header(b'*', len as i64);
     }
 
+    /// An array of plain lines: what HELP answers.
+    pub fn lines(&mut self, lines: &[&str]) {
+        self.array(lines.len());
+        lines.iter().for_each(|line| self.simple(line));
+    }
+
     /// The head of a map of `pairs` keys and values, which follow; in RESP2 an array of twice that length.
     pub fn map(&mut self, pairs: usize) {
         match self.resp {

@@ -176,8 +176,7 @@ fn freq(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn help(_: &mut Exec, _: Args, reply: &mut Reply) -> Outcome {
-    reply.array(HELP.len());
-    HELP.iter().for_each(|line| reply.simple(line));
+    reply.lines(HELP);
     Ok(())
 }
 

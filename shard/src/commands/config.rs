@@ -14,7 +14,7 @@ use crate::command::Run;
 use crate::mesh::CoreId;
 use crate::settings::config_get;
 
-use super::{SessionExec, SessionFn, SessionRow, done, done_by_service, write_help};
+use super::{SessionExec, SessionFn, SessionRow, done, done_by_service, help_row, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -57,18 +57,7 @@ pub static ROWS: &[SessionRow] = &[
     },
     admin("config|resetstat", "2.0.0", "Sets the counters that INFO shows to zero.", resetstat),
     admin("config|rewrite", "2.8.0", "Writes the settings that were changed to the overrides file.", rewrite),
-    SessionRow {
-        spec: CommandSpec {
-            name: "config|help",
-            arity: 2,
-            flags: Flags::LOADING.and(Flags::STALE),
-            since: "5.0.0",
-            group: "server",
-            summary: "Lists the subcommands.",
-            ..CommandSpec::NONE
-        },
-        run: Run::Session(help),
-    },
+    help_row("config|help", "5.0.0", help),
 ];
 
 const ADMIN: CommandSpec = CommandSpec {

@@ -13,7 +13,7 @@ use keyspace::refusal::quoted;
 use crate::command::Run;
 use crate::latency::{Event, merge};
 
-use super::{SessionExec, SessionFn, SessionRow, latency_histogram, latency_text, write_help};
+use super::{SessionExec, SessionFn, SessionRow, help_row, latency_histogram, latency_text, write_help};
 
 const ADMIN: CommandSpec = CommandSpec {
     flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE),
@@ -64,18 +64,7 @@ pub static ROWS: &[SessionRow] = &[
         },
         run: Run::Session(reset),
     },
-    SessionRow {
-        spec: CommandSpec {
-            name: "latency|help",
-            arity: 2,
-            flags: Flags::LOADING.and(Flags::STALE),
-            since: "2.8.13",
-            group: "server",
-            summary: "Lists the subcommands.",
-            ..CommandSpec::NONE
-        },
-        run: Run::Session(help),
-    },
+    help_row("latency|help", "2.8.13", help),
 ];
 
 const fn row(

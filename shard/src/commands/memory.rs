@@ -3,13 +3,13 @@
 use keyspace::args::Args;
 use keyspace::refusal::Outcome;
 use keyspace::reply::Reply;
-use keyspace::spec::{CommandSpec, Flags};
+use keyspace::spec::CommandSpec;
 
 use crate::ask::{Ask, Audience};
 use crate::command::Run;
 use crate::report::CoreReport;
 
-use super::{SessionExec, SessionFn, SessionRow, done, info::reports, info_process::Memory, write_help};
+use super::{SessionExec, SessionFn, SessionRow, done, help_row, info::reports, info_process::Memory, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -29,18 +29,7 @@ pub static ROWS: &[SessionRow] = &[
     row("memory|malloc-stats", "Shows figures of the allocator.", SPECIAL, malloc_stats),
     row("memory|purge", "Gives memory back that is kept for reuse.", SUCCEEDED, purge),
     row("memory|stats", "Shows what the server's memory is used for.", SPECIAL, stats),
-    SessionRow {
-        spec: CommandSpec {
-            name: "memory|help",
-            arity: 2,
-            flags: Flags::LOADING.and(Flags::STALE),
-            since: "4.0.0",
-            group: "server",
-            summary: "Lists the subcommands.",
-            ..CommandSpec::NONE
-        },
-        run: Run::Session(help),
-    },
+    help_row("memory|help", "4.0.0", help),
 ];
 
 const SPECIAL: &[&str] = &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];

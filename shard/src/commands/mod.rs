@@ -40,7 +40,7 @@ use std::sync::Arc;
 use keyspace::args::Args;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
-use keyspace::spec::CommandSpec;
+use keyspace::spec::{CommandSpec, Flags};
 
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
@@ -76,10 +76,23 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     connection.into_iter().chain(data).chain(server).chain(more).flatten()
 }
 
+/// The row of a HELP subcommand.
+const fn help_row(name: &'static str, since: &'static str, run: SessionFn) -> SessionRow {
+    let spec = CommandSpec {
+        name,
+        arity: 2,
+        flags: Flags::LOADING.and(Flags::STALE),
+        since,
+        group: "server",
+        summary: "Lists the subcommands.",
+        ..CommandSpec::NONE
+    };
+    SessionRow { spec, run: Run::Session(run) }
+}
+
 /// Writes the reply of a HELP subcommand.
 fn write_help(reply: &mut Reply<'_>, lines: &[&str]) -> Outcome {
-    reply.array(lines.len());
-    lines.iter().for_each(|line| reply.simple(line));
+    reply.lines(lines);
     Ok(())
 }
 

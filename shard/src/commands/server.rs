@@ -8,7 +8,7 @@ use keyspace::spec::{Categories, CommandSpec, Flags};
 use crate::ask::{Ask, Audience, ShutdownFlags};
 use crate::command::Run;
 
-use super::{SessionExec, SessionRow, done_by_service, write_help};
+use super::{SessionExec, SessionRow, done_by_service, help_row, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -64,18 +64,7 @@ pub static ROWS: &[SessionRow] = &[
         },
         run: Run::Session(module_list),
     },
-    SessionRow {
-        spec: CommandSpec {
-            name: "module|help",
-            arity: 2,
-            flags: Flags::LOADING.and(Flags::STALE),
-            since: "5.0.0",
-            group: "server",
-            summary: "Lists the subcommands.",
-            ..CommandSpec::NONE
-        },
-        run: Run::Session(module_help),
-    },
+    help_row("module|help", "5.0.0", module_help),
     SessionRow {
         spec: CommandSpec {
             name: "shutdown",

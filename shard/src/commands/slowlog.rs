@@ -10,7 +10,7 @@ use crate::ask::{Answer, Ask, Audience};
 use crate::command::{Run, misused_subcommand};
 use crate::slowlog::Slow;
 
-use super::{SessionExec, SessionRow, done, info::reports, write_help};
+use super::{SessionExec, SessionRow, done, help_row, info::reports, write_help};
 
 /// Entries shown without a count.
 const COUNT_DEFAULT: i64 = 10;
@@ -70,18 +70,7 @@ pub static ROWS: &[SessionRow] = &[
         },
         run: Run::Session(reset),
     },
-    SessionRow {
-        spec: CommandSpec {
-            name: "slowlog|help",
-            arity: 2,
-            flags: Flags::LOADING.and(Flags::STALE),
-            since: "6.2.0",
-            group: "server",
-            summary: "Lists the subcommands.",
-            ..CommandSpec::NONE
-        },
-        run: Run::Session(help),
-    },
+    help_row("slowlog|help", "6.2.0", help),
 ];
 
 /// What a client is told; our own words in Redis's form.

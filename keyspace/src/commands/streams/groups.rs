@@ -129,8 +129,7 @@ const HELP: &[&str] = &[
 ];
 
 fn help(_: &mut Exec, _: Args, reply: &mut Reply) -> Outcome {
-    reply.array(HELP.len());
-    HELP.iter().for_each(|line| reply.simple(line));
+    reply.lines(HELP);
     Ok(())
 }
 
@@ -279,12 +278,16 @@ fn create_consumer(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn delete_consumer(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 2);
     let place = exec.write_as(&key, Kind::Stream)?.ok_or(MISSING_KEY)?;
-    let pending = change(exec, &key, place, |stream| {
+    let deleted = change(exec, &key, place, |stream| {
         stream.edit_group(args.at(3), |_, group| group.find(args.at(4)).map(|consumer| group.delete_consumer(consumer)))
     });
-    let pending = pending.ok_or_else(|| missing_group(args))?;
-    exec.changed(pending.is_some() as u64);
-    reply.int(pending.unwrap_or(0) as i64);
+    let deleted = deleted.ok_or_else(|| missing_group(args))?;
+    exec.changed(deleted.is_some() as u64);
+    let deleted = deleted.unwrap_or_default();
+    reply.int(deleted.pending as i64);
+    if let Some(holder) = deleted.retired {
+        exec.keyspace.drop_later(Box::new(Object::Stream(holder)));
+    }
     Ok(())
 }
 

@@ -95,8 +95,7 @@ const HELP: &[&str] = &[
 const SHOWN_BY_DEFAULT: usize = 10;
 
 fn help(_: &mut Exec, _: Args, reply: &mut Reply) -> Outcome {
-    reply.array(HELP.len());
-    HELP.iter().for_each(|line| reply.simple(line));
+    reply.lines(HELP);
     Ok(())
 }
 

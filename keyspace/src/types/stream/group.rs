@@ -1,5 +1,6 @@
 //! Consumer groups: how far a group has read, who reads in it, and what was delivered and not acknowledged.
 
+use super::Stream;
 use super::id::StreamId;
 use super::log::Log;
 use super::ordered::Ordered;
@@ -39,6 +40,21 @@ impl Consumer {
         &self.pending
     }
 }
+
+/// What went with a consumer.
+#[derive(Default)]
+pub struct Deleted {
+    /// How many pending entries.
+    pub pending: usize,
+    /// What held them, if they are so many that freeing it takes a while.
+    pub retired: Option<Box<Stream>>,
+}
+
+/// Above this number of pending entries, they are freed later, in pieces.
+const PENDING_FREED_AT_ONCE: usize = 1024;
+
+/// As many pairs are walked over in the time that one is searched and removed.
+const WALKED_PER_REMOVAL: usize = 16;
 
 /// How many entries a group has read, as far as that is known.
 pub type EntriesRead = Option<i64>;
@@ -138,16 +154,27 @@ impl Group {
         (id, true)
     }
 
-    /// Deletes a consumer with its pending entries; returns how many those were. O(n log n).
-    pub fn delete_consumer(&mut self, id: ConsumerId) -> usize {
-        let Some(consumer) = self.consumers[id.0 as usize].take() else { return 0 };
-        for (entry, ()) in consumer.pending.iter() {
-            self.pending.remove(entry);
-        }
+    /// Deletes a consumer with its pending entries. O(1) if the group has no others; else the group's are searched for them, or
+    /// walked over if these are many: O(pending entries of the group).
+    pub fn delete_consumer(&mut self, id: ConsumerId) -> Deleted {
+        let Some(consumer) = self.consumers[id.0 as usize].take() else { return Deleted::default() };
         self.names.remove(&consumer.name);
         self.free.push(id);
         self.consumer_bytes -= 2 * consumer.name.len() + consumer.pending.heap_bytes();
-        consumer.pending.len()
+        let (pending, all) = (consumer.pending.len(), self.pending.len());
+        let mut gone = Group::default();
+        if pending == all {
+            gone.pending = std::mem::take(&mut self.pending);
+        } else if pending > all / WALKED_PER_REMOVAL {
+            self.pending.retain(|_, pending| pending.consumer != id);
+        } else {
+            for (entry, ()) in consumer.pending.iter() {
+                self.pending.remove(entry);
+            }
+        }
+        gone.consumers.push(Some(consumer));
+        let retired = (pending > PENDING_FREED_AT_ONCE).then(|| Box::new(Stream::of_group(gone)));
+        Deleted { pending, retired }
     }
 
     fn edit_own<R>(&mut self, id: ConsumerId, edit: impl FnOnce(&mut Ordered<StreamId, ()>) -> R) {

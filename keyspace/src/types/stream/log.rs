@@ -5,16 +5,49 @@ use crate::limits::DataLimits;
 
 use super::id::{AskedId, StreamId};
 use super::node::{BYTES_MAX, Entries, EntryRef, Mark, Node};
-use super::ordered::{Ordered, Position};
-use super::radix;
+use super::ordered::{Ordered, Position, Sum};
+use super::radix::{self, Part};
 
 /// The most room, in bytes, that a new node gets in advance, on the grounds that the one before it took as much.
 const ROOM_BYTES_MAX: usize = 4096;
 
+/// The nodes of a log, each by the id of its first entry.
+pub(super) type Nodes = Ordered<StreamId, Node, Run>;
+
+/// What is known of some nodes that follow one another: whether they can go together, and what goes with them.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    /// Entries that are not deleted.
+    pub(super) live: u64,
+    /// Bytes that the nodes hold on the heap.
+    pub(super) bytes: usize,
+    /// The greatest id that a node ends with.
+    pub(super) end: StreamId,
+    tree: Part,
+}
+
+impl Sum<StreamId, Node> for Run {
+    fn of(nodes: &[(StreamId, Node)]) -> Run {
+        let run = |(first, node): &(StreamId, Node)| Run {
+            live: node.live(),
+            bytes: node.heap_bytes(),
+            end: node.entries(*first).next_back().map_or(*first, |last| last.id),
+            tree: Part::of(*first),
+        };
+        let both = |a: Run, b: Run| Run {
+            live: a.live + b.live,
+            bytes: a.bytes + b.bytes,
+            end: a.end.max(b.end),
+            tree: a.tree.join(b.tree),
+        };
+        nodes.iter().map(run).reduce(both).expect("a chunk is not empty")
+    }
+}
+
 /// Entries with their ids.
 #[derive(Default)]
 pub struct Log {
-    pub(super) nodes: Ordered<StreamId, Node>,
+    pub(super) nodes: Nodes,
     /// Bytes that the nodes hold beside their places in `nodes`.
     pub(super) node_bytes: usize,
     pub(super) len: u64,
@@ -68,9 +101,10 @@ impl Log {
         self.nodes.len()
     }
 
-    /// Number of nodes of the radix tree that Redis would keep the nodes in. O(nodes).
+    /// Number of nodes of the radix tree that Redis would keep the nodes in. O(nodes / 128), and for nodes
+    /// that were changed since it was asked last O(nodes).
     pub fn radix_nodes(&self) -> usize {
-        radix::nodes(self.nodes.iter().map(|(id, _)| *id))
+        radix::nodes(self.nodes.sums().map(|run| run.tree))
     }
 
     /// The id of the next entry, or why there can be none. `now` is the time in milliseconds.

@@ -2,7 +2,7 @@
 //!
 //! Every stream is large: it has ids and counts to keep even without entries. Its entries are in nodes (`log`, `node`), each one
 //! allocation; nodes, groups, consumers and pending entries are found in sorted chunks (`ordered`). What depends on Redis's
-//! encoding is computed and not kept: when a node is full (`listpack`), and how large the tree of nodes is (`radix`).
+//! encoding is computed: when a node is full (`listpack`), and how large the tree of nodes is (`radix`), part by part of each chunk.
 
 mod group;
 mod id;
@@ -13,8 +13,9 @@ mod ordered;
 pub mod radix;
 mod trim;
 
-pub use group::{Consumer, ConsumerId, EntriesRead, Group, Pending};
+pub use group::{Consumer, ConsumerId, Deleted, EntriesRead, Group, Pending};
 pub use id::{AskedId, ID_BYTES_MAX, INVALID_ID, StreamId};
+use log::Nodes;
 pub use log::{Log, Unfit};
 pub use node::{EntryRef, FieldsOf, Node};
 pub use ordered::Ordered;
@@ -41,8 +42,15 @@ impl Clone for Stream {
 impl Stream {
     /// A stream to be freed, of nodes that another one has no more. It does not count their bytes: nobody asks any more, and
     /// that would be one more walk over all of them.
-    fn of_nodes(nodes: Ordered<StreamId, Node>) -> Stream {
+    fn of_nodes(nodes: Nodes) -> Stream {
         Stream { log: Log { nodes, ..Log::default() }, ..Stream::default() }
+    }
+
+    /// A stream to be freed, of a group that another one has no more. Nobody asks for its bytes either.
+    fn of_group(group: Group) -> Stream {
+        let mut holder = Stream::default();
+        holder.groups.insert(Box::default(), group);
+        holder
     }
 
     /// Its entries.
@@ -79,9 +87,7 @@ impl Stream {
     pub fn destroy_group(&mut self, name: &[u8]) -> Option<Box<Stream>> {
         let group = self.groups.remove(name)?;
         self.group_bytes -= name.len() + group.heap_bytes();
-        let mut holder = Stream::default();
-        holder.create_group(name, group);
-        Some(Box::new(holder))
+        Some(Box::new(Stream::of_group(group)))
     }
 
     /// Changes a group beside the entries, which stay as they are.

@@ -2,18 +2,54 @@
 //!
 //! Streams grow at their end and shrink at their front. A sorted array of chunks does both without moving more than one chunk,
 //! fills chunks completely when it grows at the end, is walked in both directions and found in by halving, and knows its bytes
-//! exactly. Only the array of chunks, 24 bytes for up to 128 pairs, is ever reallocated as a whole.
+//! exactly. Only the array of chunks, 32 bytes or a few more for up to 128 pairs, is ever reallocated as a whole.
+//!
+//! What is asked of many pairs at once can be answered by chunks: a map keeps a sum of each (`Sum`).
 
 use std::borrow::Borrow;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 /// The most pairs in one chunk: what an insertion or a removal moves.
 const CHUNK: usize = 128;
 
+/// What is known of the pairs of a chunk together.
+pub trait Sum<K, V> {
+    /// The sum of some pairs in order, of which there is at least one.
+    fn of(pairs: &[(K, V)]) -> Self;
+}
+
+/// For maps that nobody asks for sums.
+impl<K, V> Sum<K, V> for () {
+    fn of(_: &[(K, V)]) {}
+}
+
+/// Some pairs that follow one another.
+struct Chunk<K, V, S> {
+    pairs: Vec<(K, V)>,
+    /// Computed when the chunk is full, and when it is asked for after a change.
+    sum: OnceCell<S>,
+}
+
+impl<K, V, S: Sum<K, V>> Chunk<K, V, S> {
+    fn new(pairs: Vec<(K, V)>) -> Self {
+        Chunk { pairs, sum: OnceCell::new() }
+    }
+
+    fn sum(&self) -> &S {
+        self.sum.get_or_init(|| S::of(&self.pairs))
+    }
+
+    fn change(&mut self) -> &mut Vec<(K, V)> {
+        self.sum.take();
+        &mut self.pairs
+    }
+}
+
 /// A sorted map.
-pub struct Ordered<K, V> {
+pub struct Ordered<K, V, S = ()> {
     /// None of them is empty.
-    chunks: VecDeque<Vec<(K, V)>>,
+    chunks: VecDeque<Chunk<K, V, S>>,
     len: usize,
     /// Pairs for which the chunks have room.
     capacity: usize,
@@ -26,21 +62,19 @@ pub struct Position {
     index: usize,
 }
 
-impl<K, V> Default for Ordered<K, V> {
+impl<K, V, S> Default for Ordered<K, V, S> {
     fn default() -> Self {
         Ordered { chunks: VecDeque::new(), len: 0, capacity: 0 }
     }
 }
 
-impl<K: Clone, V: Clone> Clone for Ordered<K, V> {
+impl<K: Clone + Ord, V: Clone, S: Sum<K, V>> Clone for Ordered<K, V, S> {
     fn clone(&self) -> Self {
-        let chunks: VecDeque<Vec<(K, V)>> = self.chunks.iter().cloned().collect();
-        let capacity = chunks.iter().map(Vec::capacity).sum();
-        Ordered { chunks, len: self.len, capacity }
+        Ordered::from_chunks(self.chunks.iter().map(|chunk| chunk.pairs.clone()))
     }
 }
 
-impl<K: Ord, V> Ordered<K, V> {
+impl<K: Ord, V, S: Sum<K, V>> Ordered<K, V, S> {
     /// Number of pairs.
     pub fn len(&self) -> usize {
         self.len
@@ -53,7 +87,7 @@ impl<K: Ord, V> Ordered<K, V> {
 
     /// Bytes of the chunks and of their array; what keys and values hold themselves is not known here. O(1).
     pub fn heap_bytes(&self) -> usize {
-        self.chunks.capacity() * size_of::<Vec<(K, V)>>() + self.capacity * size_of::<(K, V)>()
+        self.chunks.capacity() * size_of::<Chunk<K, V, S>>() + self.capacity * size_of::<(K, V)>()
     }
 
     /// Where a key stands (`Ok`), or belongs: behind that place's predecessor, in its chunk.
@@ -61,8 +95,8 @@ impl<K: Ord, V> Ordered<K, V> {
     where
         K: Borrow<Q>,
     {
-        let chunk = self.chunks.partition_point(|chunk| chunk[0].0.borrow() <= key).saturating_sub(1);
-        let Some(pairs) = self.chunks.get(chunk) else { return Err(Position { chunk, index: 0 }) };
+        let chunk = self.chunks.partition_point(|chunk| chunk.pairs[0].0.borrow() <= key).saturating_sub(1);
+        let Some(Chunk { pairs, .. }) = self.chunks.get(chunk) else { return Err(Position { chunk, index: 0 }) };
         match pairs.binary_search_by(|pair| pair.0.borrow().cmp(key)) {
             Ok(index) => Ok(Position { chunk, index }),
             Err(index) => Err(Position { chunk, index }),
@@ -74,7 +108,7 @@ impl<K: Ord, V> Ordered<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.search(key).ok().map(|at| &self.chunks[at.chunk][at.index].1)
+        self.search(key).ok().map(|at| self.at(at).1)
     }
 
     /// The value of a key, to change.
@@ -82,7 +116,7 @@ impl<K: Ord, V> Ordered<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.search(key).ok().map(|at| &mut self.chunks[at.chunk][at.index].1)
+        self.search(key).ok().map(|at| self.at_mut(at))
     }
 
     /// Where the first pair stands.
@@ -93,7 +127,7 @@ impl<K: Ord, V> Ordered<K, V> {
     /// Where the last pair stands.
     pub fn last(&self) -> Option<Position> {
         let chunk = self.chunks.len().checked_sub(1)?;
-        Some(Position { chunk, index: self.chunks[chunk].len() - 1 })
+        Some(Position { chunk, index: self.chunks[chunk].pairs.len() - 1 })
     }
 
     /// Where the last pair with a key not above this one stands.
@@ -120,7 +154,7 @@ impl<K: Ord, V> Ordered<K, V> {
 
     /// A place within or behind a chunk as that of a pair.
     fn checked(&self, at: Position) -> Option<Position> {
-        if at.index < self.chunks.get(at.chunk)?.len() {
+        if at.index < self.chunks.get(at.chunk)?.pairs.len() {
             return Some(at);
         }
         (at.chunk + 1 < self.chunks.len()).then_some(Position { chunk: at.chunk + 1, index: 0 })
@@ -137,18 +171,18 @@ impl<K: Ord, V> Ordered<K, V> {
             return Some(Position { index, ..at });
         }
         let chunk = at.chunk.checked_sub(1)?;
-        Some(Position { chunk, index: self.chunks[chunk].len() - 1 })
+        Some(Position { chunk, index: self.chunks[chunk].pairs.len() - 1 })
     }
 
     /// The pair at a place.
     pub fn at(&self, at: Position) -> (&K, &V) {
-        let (key, value) = &self.chunks[at.chunk][at.index];
+        let (key, value) = &self.chunks[at.chunk].pairs[at.index];
         (key, value)
     }
 
     /// The value at a place, to change.
     pub fn at_mut(&mut self, at: Position) -> &mut V {
-        &mut self.chunks[at.chunk][at.index].1
+        &mut self.chunks[at.chunk].change()[at.index].1
     }
 
     /// The pairs from a place on.
@@ -163,13 +197,13 @@ impl<K: Ord, V> Ordered<K, V> {
 
     /// All pairs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.chunks.iter().flatten().map(|(key, value)| (key, value))
+        self.chunks.iter().flat_map(|chunk| &chunk.pairs).map(|(key, value)| (key, value))
     }
 
     /// Adds a pair, or replaces the value of its key and returns the old one. Moves at most one chunk.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.search(&key) {
-            Ok(at) => Some(std::mem::replace(&mut self.chunks[at.chunk][at.index].1, value)),
+            Ok(at) => Some(std::mem::replace(self.at_mut(at), value)),
             Err(at) => {
                 self.insert_at(at, key, value);
                 None
@@ -181,9 +215,10 @@ impl<K: Ord, V> Ordered<K, V> {
         let Position { mut chunk, mut index } = at;
         self.len += 1;
         let at_end = chunk + 1 >= self.chunks.len();
-        match self.chunks.get(chunk).map(Vec::len) {
+        match self.chunks.get(chunk).map(|chunk| chunk.pairs.len()) {
             None => self.add_chunk(0, Vec::with_capacity(1)),
             Some(CHUNK) if index == CHUNK && at_end => {
+                self.chunks[chunk].sum();
                 (chunk, index) = (chunk + 1, 0);
                 self.add_chunk(chunk, Vec::with_capacity(1));
             }
@@ -206,11 +241,11 @@ impl<K: Ord, V> Ordered<K, V> {
 
     fn add_chunk(&mut self, at: usize, pairs: Vec<(K, V)>) {
         self.capacity += pairs.capacity();
-        self.chunks.insert(at, pairs);
+        self.chunks.insert(at, Chunk::new(pairs));
     }
 
     fn remove_chunk(&mut self, at: usize) -> Vec<(K, V)> {
-        let pairs = self.chunks.remove(at).expect("the chunk was found before");
+        let Chunk { pairs, .. } = self.chunks.remove(at).expect("the chunk was found before");
         self.capacity -= pairs.capacity();
         if self.chunks.capacity() > 16 && self.chunks.len() < self.chunks.capacity() / 4 {
             self.chunks.shrink_to(self.chunks.len() * 2);
@@ -220,7 +255,7 @@ impl<K: Ord, V> Ordered<K, V> {
 
     /// Changes one chunk and keeps the count of its room.
     fn change<R>(&mut self, chunk: usize, change: impl FnOnce(&mut Vec<(K, V)>) -> R) -> R {
-        let pairs = &mut self.chunks[chunk];
+        let pairs = self.chunks[chunk].change();
         self.capacity -= pairs.capacity();
         let result = change(pairs);
         self.capacity += pairs.capacity();
@@ -245,7 +280,7 @@ impl<K: Ord, V> Ordered<K, V> {
 
     /// Drops a chunk that became empty, gives back its room, or joins it with its neighbours when both are nearly empty.
     fn tidy(&mut self, chunk: usize) {
-        let len = self.chunks[chunk].len();
+        let len = self.chunks[chunk].pairs.len();
         if len == 0 {
             self.remove_chunk(chunk);
             return;
@@ -254,7 +289,7 @@ impl<K: Ord, V> Ordered<K, V> {
             return;
         }
         for first in [chunk, chunk.wrapping_sub(1)] {
-            let small = |at: usize| self.chunks.get(at).map_or(CHUNK, Vec::len);
+            let small = |at: usize| self.chunks.get(at).map_or(CHUNK, |chunk| chunk.pairs.len());
             if small(first) + small(first.wrapping_add(1)) <= CHUNK / 2 {
                 let mut upper = self.remove_chunk(first + 1);
                 self.change(first, |pairs| pairs.append(&mut upper));
@@ -270,14 +305,27 @@ impl<K: Ord, V> Ordered<K, V> {
 
     /// The pairs of the first chunk, in order.
     pub fn front(&self) -> &[(K, V)] {
-        self.chunks.front().map_or(&[], |pairs| pairs)
+        self.chunks.front().map_or(&[], |chunk| &chunk.pairs)
+    }
+
+    /// The sum of the first chunk.
+    pub fn front_sum(&self) -> Option<&S> {
+        self.sums().next()
+    }
+
+    /// The sums of all chunks, in order.
+    pub fn sums(&self) -> impl Iterator<Item = &S> {
+        self.chunks.iter().map(Chunk::sum)
     }
 
     /// Takes the first `count` pairs of the first chunk out; all of them cost no more than one.
     pub fn take_front(&mut self, count: usize) -> Vec<(K, V)> {
-        let Some(front) = self.chunks.front() else { return Vec::new() };
+        let len = self.front().len();
+        if len == 0 {
+            return Vec::new();
+        }
         self.len -= count;
-        if count == front.len() {
+        if count == len {
             return self.remove_chunk(0);
         }
         let taken = self.change(0, |pairs| pairs.drain(..count).collect());
@@ -288,10 +336,25 @@ impl<K: Ord, V> Ordered<K, V> {
     }
 
     /// A map of chunks that `take_front` gave, in that order.
-    pub fn from_chunks(chunks: Vec<Vec<(K, V)>>) -> Ordered<K, V> {
-        let chunks: VecDeque<Vec<(K, V)>> = chunks.into_iter().filter(|pairs| !pairs.is_empty()).collect();
-        let (len, capacity) = (chunks.iter().map(Vec::len).sum(), chunks.iter().map(Vec::capacity).sum());
+    pub fn from_chunks(chunks: impl IntoIterator<Item = Vec<(K, V)>>) -> Self {
+        let filled = chunks.into_iter().filter(|pairs| !pairs.is_empty());
+        let chunks: VecDeque<Chunk<K, V, S>> = filled.map(Chunk::new).collect();
+        let count = |of: fn(&Vec<(K, V)>) -> usize| chunks.iter().map(|chunk| of(&chunk.pairs)).sum();
+        let (len, capacity) = (count(Vec::len), count(Vec::capacity));
         Ordered { chunks, len, capacity }
+    }
+
+    /// Keeps the pairs that are wanted. O(n), in one walk: much faster than as many removals.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&K, &V) -> bool) {
+        let mut kept: Vec<Vec<(K, V)>> = Vec::new();
+        for Chunk { mut pairs, .. } in std::mem::take(&mut self.chunks) {
+            pairs.retain(|(key, value)| wanted(key, value));
+            match kept.last_mut() {
+                Some(last) if last.len() + pairs.len() <= CHUNK => last.append(&mut pairs),
+                _ => kept.push(pairs),
+            }
+        }
+        *self = Ordered::from_chunks(kept);
     }
 }
 
@@ -302,7 +365,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn agrees(map: &Ordered<u32, u32>, model: &BTreeMap<u32, u32>, key: u32) {
+    /// All values of a chunk together.
+    struct Total(u64);
+
+    impl Sum<u32, u32> for Total {
+        fn of(pairs: &[(u32, u32)]) -> Self {
+            Total(pairs.iter().map(|pair| u64::from(pair.1)).sum())
+        }
+    }
+
+    fn agrees(map: &Ordered<u32, u32, Total>, model: &BTreeMap<u32, u32>, key: u32) {
         assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
         assert_eq!(map.get(&key), model.get(&key));
         let pair = |at: Option<Position>| at.map(|at| map.at(at));
@@ -310,16 +382,21 @@ mod tests {
         assert_eq!(pair(map.ceiling(&key)), model.range(key..).next());
         assert_eq!(pair(map.first()), model.iter().next());
         assert_eq!(pair(map.last()), model.iter().next_back());
-        let room: usize = map.chunks.iter().map(Vec::capacity).sum();
+        let room: usize = map.chunks.iter().map(|chunk| chunk.pairs.capacity()).sum();
         assert_eq!(map.capacity, room);
-        assert!(map.chunks.iter().all(|pairs| !pairs.is_empty() && pairs.len() <= CHUNK));
+        assert!(map.chunks.iter().all(|chunk| !chunk.pairs.is_empty() && chunk.pairs.len() <= CHUNK));
+        assert_eq!(map.sums().map(|sum| sum.0).sum::<u64>(), model.values().map(|value| u64::from(*value)).sum());
     }
 
     proptest! {
         #[test]
-        fn is_a_sorted_map(edits in proptest::collection::vec((0..8u8, 0..1500u32, 1..300u32), 0..60)) {
+        fn is_a_sorted_map(edits in proptest::collection::vec((0..10u8, 0..1500u32, 1..300u32), 0..60)) {
             let (mut map, mut model, mut end) = (Ordered::default(), BTreeMap::new(), 2000);
             for (edit, key, count) in edits {
+                if edit == 8 {
+                    map.retain(|key, value| key % 4 > 0 && *value < count);
+                    model.retain(|key, value| key % 4 > 0 && *value < count);
+                }
                 for step in 0..count {
                     let key = (key + step * 7) % 1500;
                     match edit {
@@ -329,6 +406,12 @@ mod tests {
                             prop_assert_eq!(map.insert(end, step), model.insert(end, step));
                         }
                         4 => prop_assert_eq!(map.remove(&(end - step)), model.remove(&(end - step))),
+                        8 => break,
+                        9 => {
+                            if let (Some(value), Some(same)) = (map.get_mut(&key), model.get_mut(&key)) {
+                                (*value, *same) = (step, step);
+                            }
+                        }
                         5 => {
                             let taken = map.take_front((step as usize).min(map.front().len()));
                             for (key, value) in taken {
@@ -354,7 +437,7 @@ mod tests {
 
     #[test]
     fn fills_its_chunks_when_it_grows_at_the_end() {
-        let mut map = Ordered::default();
+        let mut map: Ordered<u64, ()> = Ordered::default();
         (0..100_000u64).for_each(|key| assert!(map.insert(key, ()).is_none()));
         assert!(map.heap_bytes() < 100_000 * 8 * 108 / 100, "{} bytes", map.heap_bytes());
         while !map.is_empty() {

@@ -128,7 +128,7 @@ proptest! {
                 }
                 _ => {
                     let own = model.values().filter(|(owner, _)| *owner == who).count();
-                    assert_eq!(group.find(&name).map_or(0, |consumer| group.delete_consumer(consumer)), own);
+                    assert_eq!(group.find(&name).map_or(0, |consumer| group.delete_consumer(consumer).pending), own);
                     model.retain(|_, (owner, _)| *owner != who);
                 }
             });
@@ -207,6 +207,33 @@ fn large_streams_are_small_and_freed_in_pieces() {
     assert_eq!(trimmed.retired.map(|nodes| nodes.log().nodes()), Some(1999));
     assert_eq!(stream.heap_bytes(), counted_bytes(&stream));
     assert!(free(stream) > 1000);
+}
+
+/// Whether a consumer had all pending entries of its group, many or few, only its own go, and they are freed in pieces if many.
+#[test]
+fn pending_entries_go_with_their_consumer() {
+    let entries = 200_000;
+    for (every, pieces) in [(1, true), (2, true), (20, true), (1000, false)] {
+        let mut stream = Stream::default();
+        stream.create_group(b"g", Group::default());
+        let deleted = stream.edit_group(b"g", |_, group| {
+            let (going, staying) = (group.find_or_create(b"going", 0).0, group.find_or_create(b"staying", 0).0);
+            for n in 0..entries {
+                let consumer = if n % every == 0 { going } else { staying };
+                group.set_pending(id(n, 0), Pending { consumer, delivered: 0, deliveries: 1 });
+            }
+            group.delete_consumer(going)
+        });
+        let deleted = deleted.unwrap();
+        assert_eq!((deleted.pending as u64, deleted.retired.is_some()), (entries / every, pieces));
+        let group = stream.group(b"g").unwrap();
+        assert!(group.find(b"going").is_none() && group.consumers() == 1);
+        let left: Vec<StreamId> = (0..entries).filter(|n| n % every > 0).map(|n| id(n, 0)).collect();
+        assert!(group.pending().iter().map(|(id, _)| *id).eq(left.iter().copied()));
+        assert!(group.iter().all(|consumer| consumer.pending().iter().map(|(id, ())| *id).eq(left.iter().copied())));
+        assert_eq!(stream.heap_bytes(), counted_bytes(&stream));
+        deleted.retired.into_iter().for_each(|holder| assert!(free(*holder) > 50));
+    }
 }
 
 #[test]

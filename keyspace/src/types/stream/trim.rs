@@ -2,9 +2,8 @@
 
 use super::Stream;
 use super::id::StreamId;
-use super::log::Log;
+use super::log::{Log, Nodes, Run};
 use super::node::Node;
-use super::ordered::Ordered;
 
 /// What is to stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,45 +60,68 @@ impl Trim {
             Stays::From(id) => node.entries(first).next_back().is_none_or(|last| last.id < id),
         }
     }
+
+    /// Whether `takes` holds for each node of a run in turn. False in doubt: a last node without entries may stay.
+    fn takes_all(&self, left: u64, gone: u64, run: &Run) -> bool {
+        if let By::Nodes { limit: limit @ 1.. } = self.by
+            && gone + run.live > limit
+        {
+            return false;
+        }
+        match self.stays {
+            Stays::Newest(count) => left - run.live > count,
+            Stays::From(id) => run.end < id,
+        }
+    }
 }
 
 impl Log {
-    /// Takes entries off the front.
+    /// Takes entries off the front. O(nodes / 128), and for nodes that were changed since they were counted O(nodes).
     pub fn trim(&mut self, trim: Trim) -> Trimmed {
-        let (mut gone, mut chunks, mut nodes) = (0, Vec::new(), 0);
+        let (before, mut chunks) = (self.len, Vec::new());
         loop {
-            let front = self.nodes.front();
-            let (mut count, len) = (0, front.len());
-            let before = self.len;
-            for (first, node) in front {
-                if !trim.takes(self.len, gone, *first, node) {
-                    break;
-                }
-                count += 1;
-                gone += node.live();
-                self.len -= node.live();
-                self.node_bytes -= node.heap_bytes();
-            }
-            debug_assert!(before >= self.len);
-            nodes += count;
+            let (count, len) = (self.count_taken(trim, before), self.nodes.front().len());
             chunks.push(self.nodes.take_front(count));
             if count == 0 || count < len {
                 break;
             }
+            // Only behind the first chunk, which steady trimming changes over and over.
+            while let Some(run) = self.nodes.front_sum()
+                && trim.takes_all(self.len, before - self.len, run)
+            {
+                (self.len, self.node_bytes) = (self.len - run.live, self.node_bytes - run.bytes);
+                chunks.push(self.nodes.take_front(self.nodes.front().len()));
+            }
         }
         if trim.by == By::Entries {
-            gone += self.trim_node(trim.stays);
+            self.trim_node(trim.stays);
         }
-        if gone > 0 {
+        if self.len < before {
             self.first_id = self.first_live();
         }
-        let retired = (nodes > NODES_FREED_AT_ONCE).then(|| Box::new(Stream::of_nodes(Ordered::from_chunks(chunks))));
-        Trimmed { entries: gone, retired }
+        let nodes: usize = chunks.iter().map(Vec::len).sum();
+        let retired = (nodes > NODES_FREED_AT_ONCE).then(|| Box::new(Stream::of_nodes(Nodes::from_chunks(chunks))));
+        Trimmed { entries: before - self.len, retired }
+    }
+
+    /// Discounts the nodes of the first chunk that go as a whole; returns how many those are. `before` is how many entries there
+    /// were when nothing was trimmed.
+    fn count_taken(&mut self, trim: Trim, before: u64) -> usize {
+        let mut count = 0;
+        for (first, node) in self.nodes.front() {
+            if !trim.takes(self.len, before - self.len, *first, node) {
+                break;
+            }
+            count += 1;
+            self.len -= node.live();
+            self.node_bytes -= node.heap_bytes();
+        }
+        count
     }
 
     /// Deletes entries of the first node. It stays, even without any.
-    fn trim_node(&mut self, stays: Stays) -> u64 {
-        let Some(at) = self.nodes.first() else { return 0 };
+    fn trim_node(&mut self, stays: Stays) {
+        let Some(at) = self.nodes.first() else { return };
         let (first, node) = self.nodes.at(at);
         let mut left = self.len;
         let mut marks = Vec::new();
@@ -119,6 +141,5 @@ impl Log {
         self.len = left;
         let node = self.nodes.at_mut(at);
         marks.iter().for_each(|mark| node.delete(*mark));
-        marks.len() as u64
     }
 }
