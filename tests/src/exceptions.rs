@@ -30,6 +30,10 @@ pub const EXCEPTIONS: &[Exception] = &[
         name: "arguments",
         reason: "a command has at most 1,048,576 arguments here; 7.0.15 would take 2,147,483,647 from anybody",
     },
+    Exception {
+        name: "query-buffer",
+        reason: "all arguments of a command count towards client-query-buffer-limit; 7.0.15 counts the one that it reads",
+    },
 ];
 
 /// Fields of INFO that 7.0.15 prints and Ashlar does not, each for a reason.

@@ -22,6 +22,8 @@ pub mod generated;
 pub mod normalise;
 pub mod replay;
 
+pub mod boundaries;
+
 pub mod history;
 pub mod process;
 

@@ -121,7 +121,8 @@ pub fn play_pipelined(script: &Script, port: u16, protocol: Protocol, now_ms: i6
         .collect()
 }
 
-fn seen(outcome: Outcome) -> Seen {
+/// What was seen of one reply.
+pub fn seen(outcome: Outcome) -> Seen {
     match outcome {
         Outcome::Reply(reply) => Seen::Reply(reply),
         Outcome::Closed => Seen::Closed,
@@ -245,7 +246,7 @@ fn end(client: &mut Client) -> Seen {
 }
 
 /// Runs the loop of a command of the SCAN family to its end; the reply is what it returned, as a sorted set.
-fn scan(client: &mut Client, words: &[Vec<u8>]) -> Seen {
+pub fn scan(client: &mut Client, words: &[Vec<u8>]) -> Seen {
     let mut words = words.to_vec();
     let cursor_at = if words[0].eq_ignore_ascii_case(b"scan") { 1 } else { 2 };
     let mut keys = BTreeSet::new();

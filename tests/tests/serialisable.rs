@@ -14,9 +14,15 @@ use tests::server::{Kind, Server};
 const FOUR: Kind = Kind::Ashlar { cores: 4 };
 /// Keys of the histories: few, so that operations meet; their slots lie on different cores.
 const KEYS: usize = 6;
+/// Lists beside them, whose elements stand for keys in SORT's patterns.
+const LISTS: usize = 3;
 
 fn key(index: usize) -> String {
     format!("key:{index}")
+}
+
+fn list(index: usize) -> String {
+    format!("list:{index}")
 }
 
 /// What the histories do.
@@ -31,8 +37,21 @@ enum Call {
     Exists(Vec<usize>),
     Rename(usize, usize),
     Copy(usize, usize),
+    Push(usize, Vec<usize>),
+    Range(usize),
+    /// The elements, and the values of the keys that they stand for, in the order of those values or in the list's.
+    Sort(usize, Order),
+    /// The values of the keys that a list's elements stand for, in their order, into another list.
+    SortStore(usize, usize),
     Flush,
     Size,
+}
+
+/// What SORT goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Values,
+    None,
 }
 
 impl Call {
@@ -44,7 +63,8 @@ impl Call {
             keys
         };
         let one = |random: &mut fastrand::Rng| random.usize(0..KEYS);
-        match random.u8(0..16) {
+        let one_list = |random: &mut fastrand::Rng| random.usize(0..LISTS);
+        match random.u8(0..24) {
             0 => Call::Set(one(random), tag),
             1 | 2 => Call::Get(one(random)),
             3..6 => Call::Mset(several(random), tag),
@@ -54,7 +74,12 @@ impl Call {
             11 => Call::Exists(several(random)),
             12 => Call::Rename(one(random), one(random)),
             13 => Call::Copy(one(random), one(random)),
-            14 if random.u8(0..3) == 0 => Call::Flush,
+            14 | 15 => Call::Push(one_list(random), several(random)),
+            16 => Call::Range(one_list(random)),
+            17 | 18 => Call::Sort(one_list(random), Order::Values),
+            19 => Call::Sort(one_list(random), Order::None),
+            20 | 21 => Call::SortStore(one_list(random), one_list(random)),
+            22 if random.u8(0..3) == 0 => Call::Flush,
             _ => Call::Size,
         }
     }
@@ -80,10 +105,76 @@ impl Call {
             Call::Exists(keys) => with("EXISTS", keys),
             Call::Rename(from, to) => with("RENAME", &[*from, *to]),
             Call::Copy(from, to) => [with("COPY", &[*from, *to]), vec!["REPLACE".into()]].concat(),
+            Call::Push(to, keys) => {
+                let elements = keys.iter().map(usize::to_string);
+                ["RPUSH".into(), list(*to)].into_iter().chain(elements).collect()
+            }
+            Call::Range(at) => sentence(&format!("LRANGE {} 0 -1", list(*at))),
+            Call::Sort(at, order) => {
+                let by = if *order == Order::Values { "key:*" } else { "nothing" };
+                sentence(&format!("SORT {} BY {by} GET # GET key:*", list(*at)))
+            }
+            Call::SortStore(from, to) => {
+                sentence(&format!("SORT {} BY key:* GET key:* STORE {}", list(*from), list(*to)))
+            }
             Call::Flush => vec!["FLUSHALL".into()],
             Call::Size => vec!["DBSIZE".into()],
         }
     }
+}
+
+fn sentence(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// What the keys hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct State {
+    tags: BTreeMap<usize, u32>,
+    /// Elements are numbers; what SORT stores for a key without a value is empty.
+    lists: BTreeMap<usize, Vec<Option<u32>>>,
+}
+
+impl State {
+    /// The elements of a list, in the order that SORT answers.
+    fn sorted(&self, at: usize, order: Order) -> Vec<Option<u32>> {
+        let mut elements = self.lists.get(&at).cloned().unwrap_or_default();
+        if order == Order::Values {
+            // No value counts as 0; elements of equal values are compared as texts.
+            elements.sort_by_key(|element| (self.value(*element).unwrap_or(0), text(*element)));
+        }
+        elements
+    }
+
+    /// The value of the key that an element stands for.
+    fn value(&self, element: Option<u32>) -> Option<u32> {
+        self.tags.get(&usize::try_from(element?).ok()?).copied()
+    }
+
+    /// SORT's answer: each element and its key's value.
+    fn sort(&self, at: usize, order: Order) -> Frame {
+        let pair = |element| [Frame::Bulk(text(element)), self.value(element).map_or(Frame::NullBulk, tag_frame)];
+        Frame::Array(self.sorted(at, order).into_iter().flat_map(pair).collect())
+    }
+
+    fn sort_store(&mut self, from: usize, to: usize) -> usize {
+        let values: Vec<Option<u32>> =
+            self.sorted(from, Order::Values).into_iter().map(|element| self.value(element)).collect();
+        let count = values.len();
+        self.lists.remove(&to);
+        if count > 0 {
+            self.lists.insert(to, values);
+        }
+        count
+    }
+}
+
+fn text(element: Option<u32>) -> Vec<u8> {
+    element.map_or(Vec::new(), |number| number.to_string().into_bytes())
+}
+
+fn tag_frame(tag: u32) -> Frame {
+    Frame::Bulk(tag.to_string().into_bytes())
 }
 
 /// Redis with one thread, as far as the calls need it.
@@ -92,14 +183,13 @@ struct Redis;
 impl Model for Redis {
     type Call = Call;
     type Answer = Frame;
-    type State = BTreeMap<usize, u32>;
+    type State = State;
 
-    fn apply(state: &mut BTreeMap<usize, u32>, call: &Call) -> Frame {
+    fn apply(all: &mut State, call: &Call) -> Frame {
         let ok = || Frame::Simple(b"OK".to_vec());
         let number = |count: usize| Frame::Int(i64::try_from(count).expect("few keys"));
-        let get = |state: &BTreeMap<usize, u32>, at: &usize| {
-            state.get(at).map_or(Frame::NullBulk, |tag| Frame::Bulk(tag.to_string().into_bytes()))
-        };
+        let get = |state: &BTreeMap<usize, u32>, at: &usize| state.get(at).copied().map_or(Frame::NullBulk, tag_frame);
+        let state = &mut all.tags;
         match call {
             Call::Set(at, tag) => {
                 state.insert(*at, *tag);
@@ -135,11 +225,22 @@ impl Model for Redis {
                     Frame::Int(1)
                 }
             },
+            Call::Push(to, keys) => {
+                let elements = all.lists.entry(*to).or_default();
+                elements.extend(keys.iter().map(|at| u32::try_from(*at).ok()));
+                number(elements.len())
+            }
+            Call::Range(at) => {
+                let elements = all.lists.get(at).into_iter().flatten();
+                Frame::Array(elements.map(|element| Frame::Bulk(text(*element))).collect())
+            }
+            Call::Sort(at, order) => all.sort(*at, *order),
+            Call::SortStore(from, to) => number(all.sort_store(*from, *to)),
             Call::Flush => {
-                state.clear();
+                *all = State::default();
                 ok()
             }
-            Call::Size => number(state.len()),
+            Call::Size => number(all.tags.len() + all.lists.len()),
         }
     }
 }

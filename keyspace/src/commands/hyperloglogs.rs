@@ -235,7 +235,7 @@ fn pfdebug(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             let changed = make_dense(exec, &key, place)?;
             reply.int(changed as i64);
         }
-        _ => return Err(Refusal::quoting("ERR Unknown PFDEBUG subcommand '", args.at(1), "'")),
+        _ => return Err(Refusal::naming("ERR Unknown PFDEBUG subcommand '", args.at(1), "'")),
     }
     Ok(())
 }

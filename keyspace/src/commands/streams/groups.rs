@@ -190,9 +190,9 @@ enum Creates {
     Nothing,
 }
 
-/// The id after which a group is to read.
-fn parse_id(text: &[u8], last: StreamId) -> Result<StreamId, Refusal> {
-    if text.split(|&byte| byte == 0).next() == Some(b"$") { Ok(last) } else { StreamId::parse(text) }
+/// Whether a group is to read what comes after the last entry.
+fn is_last(text: &[u8]) -> bool {
+    text.split(|&byte| byte == 0).next() == Some(b"$")
 }
 
 fn create_group(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -206,7 +206,8 @@ fn create_group(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return Err(misused(args));
     }
     let last = place.map_or(StreamId::MIN, |place| stream_at(exec, &key, place).log().last_id);
-    let group = Group::new(parse_id(args.at(4), last)?, options.entries_read);
+    let id = if is_last(args.at(4)) { last } else { StreamId::parse(args.at(4))? };
+    let group = Group::new(id, options.entries_read);
     let name = args.at(3);
     let created = match place {
         Some(place) => change(exec, &key, place, |stream| stream.create_group(name, group)),
@@ -235,7 +236,8 @@ fn set_id(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if args.len() != 5 && args.len() != 7 {
         return Err(misused(args));
     }
-    let id = parse_id(args.at(4), last)?;
+    // Other than CREATE, SETID takes `-` and `+`.
+    let id = if is_last(args.at(4)) { last } else { StreamId::parse_position(args.at(4))? };
     change(exec, &key, place, |stream| {
         stream.edit_group(args.at(3), |_, group| {
             group.last_id = id;

@@ -79,6 +79,11 @@ impl StreamId {
         no_wildcard(text, 0, Edges::Refused)
     }
 
+    /// Reads an id that names a position: `-` is the least and `+` the greatest. Without a second number that is 0.
+    pub fn parse_position(text: &[u8]) -> Result<StreamId, Refusal> {
+        no_wildcard(text, 0, Edges::Allowed)
+    }
+
     /// Reads the first id of an interval.
     pub fn parse_start(text: &[u8]) -> Result<StreamId, Refusal> {
         let (id, exclusive) = parse_bound(text, 0)?;
