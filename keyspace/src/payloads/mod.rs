@@ -14,15 +14,14 @@ use crate::entry::{Entry, Form, Kind};
 use crate::hash::KeyHasher;
 use crate::intset::IntSet;
 use crate::limits::{DataLimits, NodeLimit};
-use crate::packed::{Element, Packed};
-use crate::rdb::list::ListWriter;
+use crate::packed::{Element, Encoded, Packed};
+use crate::rdb::list::Part;
 use crate::rdb::object_type::ObjectType;
 use crate::rdb::payload::{self, BadPayload};
 use crate::rdb::reader::Reader;
 use crate::rdb::writer::push_string;
 use crate::rdb::{self, Corrupt, hash, sorted_set};
-use crate::types::list::ListMut;
-use crate::types::nodes::End;
+use crate::types::nodes::{End, Nodes};
 use crate::types::{self, Object, scored};
 
 use distinct::Distinct;
@@ -36,7 +35,7 @@ pub fn dump(entry: &Entry) -> Vec<u8> {
 /// Appends an entry's value in Redis's encoding. Returns its type.
 pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
     match entry.object() {
-        Some(Object::List(nodes)) => return write_list(nodes.nodes(), out),
+        Some(Object::List(nodes)) => return rdb::list::write(out, nodes.nodes()),
         Some(Object::Hash(fields)) => {
             let pairs = fields.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
             return hash::write(out, fields.len() as u64, pairs);
@@ -53,11 +52,8 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
     }
     let bytes = entry.value();
     match (entry.kind(), entry.form()) {
-        (Kind::List, _) => write_list([Packed::new(bytes)].into_iter(), out),
-        (Kind::Hash, _) => {
-            let packed = Packed::new(bytes);
-            hash::write_small(out, packed.len() as u64 / 2, packed.pairs())
-        }
+        (Kind::List, _) => rdb::list::write(out, [Packed::new(bytes)].into_iter()),
+        (Kind::Hash, _) => hash::write_small(out, Packed::new(bytes)),
         (Kind::Set, Some(Form::IntSet)) => rdb::set::write_integers(out, IntSet::new(bytes).iter()),
         (Kind::Set, _) => {
             let packed = Packed::new(bytes);
@@ -73,12 +69,6 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
             ObjectType::String
         }
     }
-}
-
-fn write_list<'a>(nodes: impl Iterator<Item = Packed<'a>>, out: &mut Vec<u8>) -> ObjectType {
-    let mut writer = ListWriter::default();
-    nodes.for_each(|node| node.iter().for_each(|item| writer.push(item)));
-    writer.finish(out)
 }
 
 /// What a restored value needs of its place.
@@ -128,14 +118,15 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
             Ok(members.finish())
         }
         ObjectType::List(form) => {
-            let mut entry = types::list::empty(place.key, place.access);
-            let limit = NodeLimit::of(place.limits.list_node);
-            rdb::list::read(form, reader, |item| {
-                let mut digits = itoa::Buffer::new();
-                ListMut::of(&mut entry, limit).push(End::Tail, [item.text(&mut digits)].into_iter());
+            let mut nodes = Nodes::new(NodeLimit::of(place.limits.list_node));
+            rdb::list::read(form, reader, |part| {
+                match part {
+                    Part::Item(item) => nodes.push(End::Tail, &Encoded::element(item)),
+                    Part::Node(packed) => nodes.push_packed(packed),
+                }
                 Ok(())
             })?;
-            Ok(entry)
+            Ok(types::list::made(place.key, nodes, place.access))
         }
         ObjectType::Stream(form) => {
             let mut builder = stream::StreamBuilder::default();
