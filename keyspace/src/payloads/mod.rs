@@ -13,12 +13,15 @@ use evict::access::AccessBits;
 use crate::entry::{Entry, Form, Kind};
 use crate::hash::KeyHasher;
 use crate::intset::IntSet;
-use crate::limits::{DataLimits, NodeLimit};
+use crate::limits::{DataLimits, NodeLimit, PackedLimits};
 use crate::packed::{Element, Encoded, Packed};
+use crate::rdb::hash::HashForm;
 use crate::rdb::list::Part;
 use crate::rdb::object_type::ObjectType;
 use crate::rdb::payload::{self, BadPayload};
 use crate::rdb::reader::Reader;
+use crate::rdb::set::SetForm;
+use crate::rdb::sorted_set::SortedSetForm;
 use crate::rdb::writer::push_string;
 use crate::rdb::{self, Corrupt, hash, sorted_set};
 use crate::types::nodes::{End, Nodes};
@@ -94,6 +97,12 @@ pub fn restore(payload: &[u8], place: Place<'_>) -> Result<Entry, BadPayload> {
     }
 }
 
+/// Until when a restored collection is packed. One that is packed in the payload stays so however long its elements are: as in
+/// Redis, only their number counts.
+fn limits_of(limits: PackedLimits, is_packed: bool) -> PackedLimits {
+    if is_packed { PackedLimits { value_bytes: usize::MAX, ..limits } } else { limits }
+}
+
 /// Reads a value of this type.
 pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) -> Result<Entry, Corrupt> {
     match object_type {
@@ -103,17 +112,20 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
             Ok(Entry::new(place.key, string.element().text(&mut digits), None, place.access))
         }
         ObjectType::Hash(form) => {
-            let mut fields = Distinct::new(Kind::Hash, place.limits.hash, place.hasher);
+            let is_packed = matches!(form, HashForm::Listpack | HashForm::Ziplist);
+            let mut fields = Distinct::new(Kind::Hash, limits_of(place.limits.hash, is_packed), place.hasher);
             hash::read(form, reader, |field, value| fields.add(field, Some(value)))?;
             Ok(fields.finish(place))
         }
         ObjectType::Set(form) => {
-            let mut members = set::SetBuilder::new(place);
+            let limits = limits_of(place.limits.set, form == SetForm::Listpack);
+            let mut members = set::SetBuilder::new(place, limits);
             rdb::set::read(form, reader, |member| members.add(member))?;
             members.finish(place)
         }
         ObjectType::SortedSet(form) => {
-            let mut members = Scores::new(place);
+            let is_packed = matches!(form, SortedSetForm::Listpack | SortedSetForm::Ziplist);
+            let mut members = Scores::new(place, limits_of(place.limits.sorted_set, is_packed));
             sorted_set::read(form, reader, |member, score| members.add(member, score))?;
             Ok(members.finish())
         }
