@@ -16,6 +16,9 @@ const INT_24: u8 = 0xf2;
 const INT_32: u8 = 0xf3;
 const INT_64: u8 = 0xf4;
 
+/// Bytes of an integer of these last four classes.
+const INT_BYTES: [usize; 4] = [2, 3, 4, 8];
+
 const STRING_6_MAX: usize = 0x3f;
 const STRING_12_MAX: usize = 0xfff;
 
@@ -262,10 +265,7 @@ fn parts(bytes: &[u8]) -> Option<(usize, usize)> {
         INT_13..STRING_12 => (2, 0),
         long @ STRING_12..STRING_32 => (2, u16::from_be_bytes([long & 0x0f, *bytes.get(1)?]) as usize),
         STRING_32 => (5, u32::from_le_bytes(*bytes[1..].first_chunk()?) as usize),
-        INT_16 => (1, 2),
-        INT_24 => (1, 3),
-        INT_32 => (1, 4),
-        INT_64 => (1, 8),
+        integer @ INT_16..=INT_64 => (1, INT_BYTES[(integer - INT_16) as usize]),
         _ => return None,
     })
 }
@@ -273,8 +273,15 @@ fn parts(bytes: &[u8]) -> Option<(usize, usize)> {
 /// Bytes that the element takes that `bytes` begin with, its back length included.
 #[inline]
 pub(super) fn stored_len(bytes: &[u8]) -> usize {
-    let (head, data) = parts(bytes).expect(BUILT_HERE);
-    head + data + back_len(head + data)
+    // Walks spend their time here: what is common needs no look at more than the first byte.
+    match bytes[0] {
+        0..STRING_6 => 2,
+        short @ STRING_6..INT_13 => (short & 0x3f) as usize + 2,
+        _ => {
+            let (head, data) = parts(bytes).expect(BUILT_HERE);
+            head + data + back_len(head + data)
+        }
+    }
 }
 
 /// Bytes that the element takes that `bytes` end with, its back length included.
