@@ -221,8 +221,10 @@ fn comes_back(text: &[u8]) {
 
 #[test]
 fn bytes_that_came_from_outside() {
-    // The bytes, and what they hold: unknown heads, and forms that are not made here.
-    let rows: [(&[u8], Option<(Element, usize)>); 12] = [
+    /// The bytes, and what they hold.
+    type Row<'a> = (&'a [u8], Option<(Element<'a>, usize)>);
+    // Unknown heads, and forms that are not made here.
+    let rows: [Row; 12] = [
         (b"\x7f", Some((Element::Int(127), 1))),
         (b"\x8212", Some((Element::Int(12), 3))),
         (b"\x8201", Some((Element::Bytes(b"01"), 3))),

@@ -7,7 +7,6 @@ use super::captured_tests::{captured, items, render, score_text};
 use super::element::Element;
 use super::object_type::ObjectType;
 use super::payload;
-use super::reader::Reader;
 use super::stream::{StreamConsumer, StreamGroup, StreamHistory, StreamId, StreamPending, StreamWriter};
 use super::{Corrupt, hash, list, set, sorted_set};
 use crate::packed::{Builder, Packed};

@@ -237,8 +237,9 @@ fn nodes_of(limit: i32, counts: &[u8]) -> Nodes {
 #[test]
 fn insertion_divides_and_joins_as_redis_does() {
     use End::{Head, Tail};
-    // The limit in items, the nodes before, the pivot's index, the side, the nodes then.
-    let rows: [(i32, &[u8], usize, End, &[usize]); 16] = [
+    /// The limit in items, the nodes before, the pivot's index, the side, the nodes then.
+    type Row<'a> = (i32, &'a [u8], usize, End, &'a [usize]);
+    let rows: [Row; 16] = [
         (4, &[3], 1, Head, &[4]),
         (4, &[4], 0, Head, &[1, 4]),
         (4, &[4], 3, Tail, &[4, 1]),
