@@ -38,10 +38,11 @@ impl Builder {
         self.count += other.count;
     }
 
-    /// The collection.
+    /// The collection, without room to grow in.
     pub fn finish(mut self) -> Vec<u8> {
         let count = u16::try_from(self.count).unwrap_or(COUNT_UNKNOWN);
         self.bytes[..COUNT_BYTES].copy_from_slice(&count.to_le_bytes());
+        self.bytes.shrink_to_fit();
         self.bytes
     }
 }

@@ -1,7 +1,8 @@
 //! Stored values as payloads: what DUMP writes of an entry, and the entry that RESTORE makes.
 //!
-//! A small collection is written in Redis's small form, so that redis-server keeps it small, too; how a restored one is kept
-//! depends on this server's limits alone. What `rdb` cannot see is refused here: a name that stands twice.
+//! A small collection is written in Redis's small form, so that redis-server keeps it small, too, and a list with the nodes that
+//! it has. How a restored one is kept depends on this server's limits. What `rdb` cannot see is refused here: a name that stands
+//! twice.
 
 mod distinct;
 mod scores;
