@@ -227,7 +227,8 @@ impl Entry {
         match (self.head().flags & SHAPE_MASK) >> SHAPE_SHIFT {
             0 => Shape::Stored,
             1 => Shape::Edited,
-            _ => Shape::Float,
+            2 => Shape::Float,
+            _ => Shape::Copied,
         }
     }
 

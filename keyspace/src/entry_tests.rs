@@ -12,7 +12,7 @@ enum Edit {
     Deadline(Option<i64>),
     Append(usize, u8),
     Access(u32),
-    Shape(bool),
+    Shape(Shape),
 }
 
 fn edits() -> impl Strategy<Value = Edit> {
@@ -22,7 +22,7 @@ fn edits() -> impl Strategy<Value = Edit> {
         any::<Option<i64>>().prop_map(Edit::Deadline),
         (len, any::<u8>()).prop_map(|(n, b)| Edit::Append(n, b)),
         (0..1u32 << 24).prop_map(Edit::Access),
-        any::<bool>().prop_map(Edit::Shape),
+        prop::sample::select(vec![Shape::Stored, Shape::Edited, Shape::Float, Shape::Copied]).prop_map(Edit::Shape),
     ]
 }
 
@@ -38,7 +38,7 @@ proptest! {
                 Edit::Deadline(at) => { deadline = at.map(UnixMillis); entry.set_deadline(deadline); }
                 Edit::Append(n, b) => { value.resize(value.len() + n, b); entry.boxed_mut().resize(value.len(), b); }
                 Edit::Access(bits) => { access = bits; entry.set_access(AccessBits::new(bits)); }
-                Edit::Shape(edited) => { shape = if edited { Shape::Edited } else { Shape::Float }; entry.set_shape(shape); }
+                Edit::Shape(next) => { shape = next; entry.set_shape(shape); }
             }
             prop_assert_eq!(entry.key(), &key[..]);
             prop_assert_eq!(entry.value(), &value[..]);

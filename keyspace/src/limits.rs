@@ -10,48 +10,71 @@ pub struct PackedLimits {
 }
 
 impl PackedLimits {
-    /// The most bytes that a packed collection may have, whatever the settings say: an edit moves what stands behind it.
+    /// The most bytes that a packed collection may have as a listpack, whatever the settings say: an edit moves what stands behind
+    /// it.
     pub const BYTES_MAX: usize = 1 << 30;
 }
 
-/// How large a packed list may be, and a node of a large one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NodeLimit {
-    /// The most bytes.
-    pub bytes: usize,
-    /// The most items.
-    pub items: usize,
-}
+/// How large a packed list may be, and a node of a large one: what `list-max-listpack-size` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLimit(i16);
 
 impl NodeLimit {
-    /// The most items, whatever the settings say: so many a packed collection counts at its front.
-    pub const ITEMS_MAX: usize = i16::MAX as usize;
+    /// The most bytes that any setting allows.
+    pub const BYTES_MAX: usize = Self::BYTES[4];
     /// The most bytes where the setting counts items.
     const BYTES_BESIDE_ITEMS: usize = 8192;
     /// The most bytes for -1 to -5.
     const BYTES: [usize; 5] = [4096, 8192, 16_384, 32_768, 65_536];
 
-    /// What `list-max-listpack-size` says.
+    /// The limit of a setting, of which as much is kept as makes a difference.
     #[inline]
     pub fn of(setting: i32) -> NodeLimit {
-        match usize::try_from(setting) {
-            Ok(items) => NodeLimit { bytes: Self::BYTES_BESIDE_ITEMS, items: items.clamp(1, Self::ITEMS_MAX) },
-            Err(_) => {
-                let level = Self::BYTES.len().min(setting.unsigned_abs() as usize);
-                NodeLimit { bytes: Self::BYTES[level - 1], items: Self::ITEMS_MAX }
-            }
+        NodeLimit(setting.clamp(-5, i16::MAX as i32) as i16)
+    }
+
+    /// The setting.
+    pub fn setting(self) -> i16 {
+        self.0
+    }
+
+    /// The most bytes, if the setting states that.
+    #[inline]
+    fn bytes(self) -> Option<usize> {
+        (self.0 < 0).then(|| Self::BYTES[self.0.unsigned_abs() as usize - 1])
+    }
+
+    /// The most items otherwise.
+    #[inline]
+    fn items(self) -> usize {
+        self.0.max(1) as usize
+    }
+
+    /// True if what would be a listpack of so many bytes and items keeps to the limit.
+    #[inline]
+    pub fn allows(self, bytes: usize, items: usize) -> bool {
+        match self.bytes() {
+            Some(most) => bytes <= most,
+            None => bytes <= Self::BYTES_BESIDE_ITEMS && items <= self.items(),
         }
     }
 
-    /// True if a list of so many bytes and items keeps to it.
-    #[inline]
-    pub fn allows(&self, bytes: usize, items: usize) -> bool {
-        bytes <= self.bytes && items <= self.items
+    /// True if a large list whose only node is this becomes packed when it was made at once. Only what the setting states counts.
+    pub fn allows_packed(self, bytes: usize, items: usize) -> bool {
+        match self.bytes() {
+            Some(most) => bytes <= most,
+            None => items <= self.items(),
+        }
     }
 
-    /// The limit below which a large list becomes packed again: half, so that a list at the limit does not go to and fro.
-    pub fn halved(self) -> NodeLimit {
-        NodeLimit { bytes: self.bytes / 2, items: self.items / 2 }
+    /// True if a large list whose only node is this becomes packed when items are gone: at half the limit, so that a list at the
+    /// limit does not go to and fro.
+    #[inline]
+    pub fn allows_packed_again(self, bytes: usize, items: usize) -> bool {
+        match self.bytes() {
+            Some(most) => bytes <= most / 2,
+            None => items <= self.items() / 2,
+        }
     }
 }
 
@@ -94,6 +117,44 @@ impl Default for DataLimits {
             hll_sparse_bytes: 3000,
             stream_node_bytes: 4096,
             stream_node_entries: 100,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_setting_of_lists_says() {
+        // The setting, the most bytes, the most items.
+        for (setting, kept, bytes, items) in [
+            (-1, -1, 4096, usize::MAX),
+            (-2, -2, 8192, usize::MAX),
+            (-3, -3, 16_384, usize::MAX),
+            (-4, -4, 32_768, usize::MAX),
+            (-5, -5, 65_536, usize::MAX),
+            (-6, -5, 65_536, usize::MAX),
+            (i32::MIN, -5, 65_536, usize::MAX),
+            (0, 0, 8192, 1),
+            (1, 1, 8192, 1),
+            (128, 128, 8192, 128),
+            (i32::MAX, i16::MAX, 8192, i16::MAX as usize),
+        ] {
+            let limit = NodeLimit::of(setting);
+            assert_eq!(limit.setting(), kept, "{setting}");
+            assert_eq!((limit.allows(bytes, items), limit.allows(bytes + 1, 1)), (true, false), "{setting}");
+            assert!(items == usize::MAX || !limit.allows(1, items + 1), "{setting}");
+            let (more_bytes, more_items) = if items == usize::MAX { (bytes + 1, 1) } else { (1, items + 1) };
+            assert!(limit.allows_packed(bytes, items) && !limit.allows_packed(more_bytes, more_items), "{setting}");
+            let (half, more) = match items {
+                usize::MAX => ((bytes / 2, items), (bytes / 2 + 1, 1)),
+                _ => ((usize::MAX, items / 2), (1, items / 2 + 1)),
+            };
+            assert!(
+                limit.allows_packed_again(half.0, half.1) && !limit.allows_packed_again(more.0, more.1),
+                "{setting}"
+            );
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::payloads;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::types::Object;
 
 use super::object::{encoding_name, references};
 
@@ -30,15 +31,29 @@ fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let place = exec.peek(&key).ok_or(Refusal::NoSuchKey)?;
     let entry = exec.entry(&key, place);
     reply.simple(&format!(
-        "Value at:{:p} refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{:p} refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
         entry.key().as_ptr_range().end,
         references(entry),
         encoding_name(entry),
         serialized_bytes(entry),
         entry.access().bits(),
         entry.access().idle_seconds(exec.now),
+        about_nodes(entry),
     ));
     Ok(())
+}
+
+/// What redis-server tells of a quicklist: nodes, items per node, the limit of a node, whether any is compressed (none is here), and
+/// the bytes of all as listpacks. Nothing of other values. O(nodes).
+fn about_nodes(entry: &Entry) -> String {
+    let Some(Object::List(nodes)) = entry.object() else { return String::new() };
+    let count = nodes.node_count();
+    format!(
+        " ql_nodes:{count} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:0 ql_uncompressed_size:{}",
+        nodes.len() as f64 / count as f64,
+        nodes.limit().setting(),
+        nodes.nodes().map(|node| node.listpack_bytes()).sum::<usize>(),
+    )
 }
 
 /// Bytes of the value in a snapshot of Redis's format. O(N) for a value of N bytes.
@@ -53,6 +68,19 @@ mod tests {
     use evict::access::AccessBits;
 
     use super::*;
+    use crate::limits::NodeLimit;
+    use crate::packed::Encoded;
+    use crate::types::nodes::{End, Nodes};
+
+    #[test]
+    fn what_nodes_of_a_list_tell() {
+        let mut nodes = Nodes::new(NodeLimit::of(2));
+        [&b"a"[..], b"7", b"200"].into_iter().for_each(|item| nodes.push(End::Tail, &Encoded::of(item)));
+        let entry = Entry::large(b"l", Box::new(Object::List(nodes)), AccessBits::default());
+        let expected = " ql_nodes:2 ql_avg_node:1.50 ql_listpack_max:2 ql_compressed:0 ql_uncompressed_size:22";
+        assert_eq!(about_nodes(&entry), expected);
+        assert_eq!(about_nodes(&crate::types::list::empty(b"l", AccessBits::default())), "");
+    }
 
     #[test]
     fn serialized_lengths() {

@@ -101,7 +101,8 @@ const fn about(name: &'static str, since: &'static str, summary: &'static str, r
 
 /// The integer that Redis would keep instead of a string's bytes.
 fn integer(entry: &Entry) -> Option<i64> {
-    if entry.is_string() && entry.shape() == Shape::Stored { parse_i64(entry.value()) } else { None }
+    let whole = entry.is_string() && matches!(entry.shape(), Shape::Stored | Shape::Copied);
+    if whole { parse_i64(entry.value()) } else { None }
 }
 
 /// The name of the encoding that Redis would choose for an entry's value.
@@ -122,10 +123,10 @@ pub fn encoding_name(entry: &Entry) -> &'static str {
     }
 }
 
-/// How many references to its value Redis would count: small integers are shared there.
+/// How many references to its value Redis would count: small integers are shared there, but for those that COPY made.
 pub(super) fn references(entry: &Entry) -> i64 {
-    let shared = integer(entry).is_some_and(|value| (0..SHARED_INTEGERS).contains(&value));
-    if shared { i64::from(i32::MAX) } else { 1 }
+    let is_shared = |value| (0..SHARED_INTEGERS).contains(&value) && entry.shape() == Shape::Stored;
+    if integer(entry).is_some_and(is_shared) { i64::from(i32::MAX) } else { 1 }
 }
 
 /// Answers about the key that is the second argument, or null if there is none.

@@ -66,6 +66,29 @@ fn references() {
 }
 
 #[test]
+fn copies_are_not_shared() {
+    check(&[
+        ("set a 5", "+OK"),
+        ("copy a b", ":1"),
+        ("object refcount a", ":2147483647"),
+        ("object refcount b", ":1"),
+        ("object encoding b", "$3 int"),
+        ("rename b c", "+OK"),
+        ("expire c 1000", ":1"),
+        ("object refcount c", ":1"),
+        ("copy c d", ":1"),
+        ("object refcount d", ":1"),
+        ("incr d", ":6"),
+        ("object refcount d", ":2147483647"),
+        ("append a 1", ":2"),
+        ("copy a e", ":1"),
+        ("object encoding e", "$3 raw"),
+        ("append c 1", ":2"),
+        ("object encoding c", "$3 raw"),
+    ]);
+}
+
+#[test]
 fn errors_and_counters() {
     check(&[
         ("object freq a", "$-1"),

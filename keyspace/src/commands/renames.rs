@@ -3,6 +3,7 @@
 //! Two keys may have two slots; both are in the keyspace here, since whoever routed the command leased them.
 
 use crate::args::Args;
+use crate::entry::Shape;
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -183,7 +184,10 @@ fn copy_to(exec: &mut Exec, source: &Key, db: Db, target: &Key, replace: bool) -
     }
     // Looked up again: the target's removal may have moved entries of the same table.
     let place = exec.keyspace.locate(exec.db, source).expect("the source was found");
-    let entry = exec.entry(source, place).duplicate(target.bytes, exec.access, exec.keyspace.hasher());
+    let mut entry = exec.entry(source, place).duplicate(target.bytes, exec.access, exec.keyspace.hasher());
+    if entry.is_string() && entry.shape() == Shape::Stored {
+        entry.set_shape(Shape::Copied);
+    }
     exec.keyspace.insert(db, target.slot, target.hash, entry);
     exec.changed(1);
     true

@@ -45,6 +45,13 @@ impl<'a, S: ByteStore> PackedMut<'a, S> {
         self.insert(self.as_packed().start(), elements);
     }
 
+    /// Puts all elements of another collection behind the last.
+    pub fn append(&mut self, other: Packed) {
+        let end = self.as_packed().end().0;
+        self.0.replace(end..end, &[other.elements()]);
+        self.recount(0, other.len());
+    }
+
     /// Puts an element in the place of that at `at`.
     #[inline]
     pub fn set(&mut self, at: Offset, element: &Encoded) {

@@ -2,20 +2,33 @@
 
 use crate::number::parse_i64;
 
-/// The longest string whose length stands in the head itself.
-const SHORT_MAX: usize = 0x3f;
-const INT_IN_HEAD: u8 = 0x40;
-const INT_IN_HEAD_MAX: i64 = 0x3f;
-const STRING_12: u8 = 0x80;
+// What the first byte of an element says: each class begins where the one before ends.
+/// Below: an integer of 7 bits. From here on: a string, its length in 6 bits.
+const STRING_6: u8 = 0x80;
+/// An integer of 13 bits, the upper 5 of them here, the others in the second byte.
+const INT_13: u8 = 0xc0;
+/// A string, the upper 4 bits of its length here, 8 in the second byte.
+const STRING_12: u8 = 0xe0;
+/// A string, its length in the next four bytes.
+const STRING_32: u8 = 0xf0;
+const INT_16: u8 = 0xf1;
+const INT_24: u8 = 0xf2;
+const INT_32: u8 = 0xf3;
+const INT_64: u8 = 0xf4;
+
+/// Bytes of an integer of these last four classes.
+const INT_BYTES: [usize; 4] = [2, 3, 4, 8];
+
+const STRING_6_MAX: usize = 0x3f;
 const STRING_12_MAX: usize = 0xfff;
-const STRING_32: u8 = 0x90;
-/// Added to the number of bytes of an integer.
-const INT: u8 = 0xc0;
 
 /// Bytes of the longest head with an integer's data.
 const HEAD_BYTES_MAX: usize = 9;
 /// Bytes of the longest back length: 4 GiB and a head take 33 bits.
 const BACK_BYTES_MAX: usize = 5;
+
+/// Why the form of packed bytes is not checked again where they are read.
+const BUILT_HERE: &str = "packed bytes are built by this module alone";
 
 /// One element of a packed collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +49,19 @@ impl<'a> Element<'a> {
     /// The element whose head and data `bytes` begin with, and how many bytes they take: for those who keep no back lengths.
     #[inline]
     pub(crate) fn read(bytes: &'a [u8]) -> (Element<'a>, usize) {
-        let (head, data) = parts(bytes);
-        (decode(bytes), head + data)
+        let (head, data) = parts(bytes).expect(BUILT_HERE);
+        (decode(bytes, head, data), head + data)
+    }
+
+    /// [`Element::read`] for bytes that came from outside: `None` if they do not begin with a whole element. An integer that
+    /// stands there as a string, or in a wider form than it needs, is the element that it would be here.
+    pub(crate) fn read_foreign(bytes: &'a [u8]) -> Option<(Element<'a>, usize)> {
+        let (head, data) = parts(bytes)?;
+        let len = head.checked_add(data).filter(|&len| len <= bytes.len())?;
+        match decode(bytes, head, data) {
+            Element::Bytes(text) => Some((Element::of(text), len)),
+            integer => Some((integer, len)),
+        }
     }
 
     /// The element's text; an integer's is written to `digits`.
@@ -110,17 +134,23 @@ impl<'a> Encoded<'a> {
     #[inline]
     pub fn int(value: i64) -> Encoded<'static> {
         let mut head = [0; HEAD_BYTES_MAX];
-        if (0..=INT_IN_HEAD_MAX).contains(&value) {
-            head[0] = INT_IN_HEAD | value as u8;
-            return Encoded { head, head_len: 1, data: b"" };
-        }
-        let width = match value {
-            -0x8000..0x8000 => 2,
-            -0x80_0000..0x80_0000 => 3,
-            -0x8000_0000..0x8000_0000 => 4,
-            _ => 8,
+        let (class, width) = match value {
+            0..0x80 => {
+                head[0] = value as u8;
+                return Encoded { head, head_len: 1, data: b"" };
+            }
+            -0x1000..0x1000 => {
+                let bits = value as u16 & 0x1fff;
+                head[..2].copy_from_slice(&bits.to_be_bytes());
+                head[0] |= INT_13;
+                return Encoded { head, head_len: 2, data: b"" };
+            }
+            -0x8000..0x8000 => (INT_16, 2),
+            -0x80_0000..0x80_0000 => (INT_24, 3),
+            -0x8000_0000..0x8000_0000 => (INT_32, 4),
+            _ => (INT_64, 8),
         };
-        head[0] = INT + width;
+        head[0] = class;
         head[1..].copy_from_slice(&value.to_le_bytes());
         Encoded { head, head_len: 1 + width, data: b"" }
     }
@@ -129,8 +159,8 @@ impl<'a> Encoded<'a> {
     fn string(text: &'a [u8]) -> Encoded<'a> {
         let mut head = [0; HEAD_BYTES_MAX];
         let head_len = match text.len() {
-            len @ 0..=SHORT_MAX => {
-                head[0] = len as u8;
+            len @ 0..=STRING_6_MAX => {
+                head[0] = STRING_6 | len as u8;
                 1
             }
             len @ 0..=STRING_12_MAX => {
@@ -167,9 +197,15 @@ impl<'a> Encoded<'a> {
         len + back_len(len)
     }
 
+    /// Bytes of the element's text.
+    #[inline]
+    pub fn text_len(&self) -> usize {
+        if self.data.is_empty() { Element::read(self.head()).0.text_len() } else { self.data.len() }
+    }
+
     /// Its back length.
     #[inline]
-    pub(super) fn back(&self) -> Back {
+    pub(crate) fn back(&self) -> Back {
         Back::of(self.head_len as usize + self.data.len())
     }
 
@@ -182,55 +218,70 @@ impl<'a> Encoded<'a> {
 }
 
 /// A back length in its encoded form.
-pub(super) struct Back {
+pub(crate) struct Back {
     bytes: [u8; BACK_BYTES_MAX],
     start: u8,
 }
 
 impl Back {
+    /// That of an element whose head and data take `len` bytes.
     #[inline]
-    fn of(mut len: usize) -> Back {
-        let mut back = Back { bytes: [0; BACK_BYTES_MAX], start: BACK_BYTES_MAX as u8 };
-        loop {
-            let more = if len > 0x7f { 0x80 } else { 0 };
-            back.start -= 1;
-            back.bytes[back.start as usize] = (len & 0x7f) as u8 | more;
+    pub(crate) fn of(mut len: usize) -> Back {
+        let start = BACK_BYTES_MAX - back_len(len);
+        let mut bytes = [0; BACK_BYTES_MAX];
+        for byte in bytes[start..].iter_mut().rev() {
+            *byte = (len & 0x7f) as u8 | 0x80;
             len >>= 7;
-            if more == 0 {
-                return back;
-            }
         }
+        bytes[start] &= 0x7f;
+        Back { bytes, start: start as u8 }
     }
 
     #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[self.start as usize..]
     }
 }
 
-/// Bytes of the back length of an element whose head and data take `len`.
+/// Bytes of the back length of an element whose head and data take `len`. The bounds are those of a listpack, which are one short
+/// of what would fit.
 #[inline]
 fn back_len(len: usize) -> usize {
-    if len < 0x80 { 1 } else { (usize::BITS - len.leading_zeros()).div_ceil(7) as usize }
+    match len {
+        0..128 => 1,
+        128..16_383 => 2,
+        16_383..2_097_151 => 3,
+        2_097_151..268_435_455 => 4,
+        _ => 5,
+    }
 }
 
-/// The bytes of head and of data of the element that `bytes` begin with.
+/// The bytes of head and of data of the element that `bytes` begin with; `None` if its head is cut short or of no class.
 #[inline]
-fn parts(bytes: &[u8]) -> (usize, usize) {
-    match bytes[0] {
-        short @ 0..INT_IN_HEAD => (1, short as usize),
-        INT_IN_HEAD..STRING_12 => (1, 0),
-        long @ STRING_12..STRING_32 => (2, (long & 0x0f) as usize * 256 + bytes[1] as usize),
-        STRING_32 => (5, u32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]) as usize),
-        int => (1, (int & 0x0f) as usize),
-    }
+fn parts(bytes: &[u8]) -> Option<(usize, usize)> {
+    Some(match *bytes.first()? {
+        0..STRING_6 => (1, 0),
+        short @ STRING_6..INT_13 => (1, (short & 0x3f) as usize),
+        INT_13..STRING_12 => (2, 0),
+        long @ STRING_12..STRING_32 => (2, u16::from_be_bytes([long & 0x0f, *bytes.get(1)?]) as usize),
+        STRING_32 => (5, u32::from_le_bytes(*bytes[1..].first_chunk()?) as usize),
+        integer @ INT_16..=INT_64 => (1, INT_BYTES[(integer - INT_16) as usize]),
+        _ => return None,
+    })
 }
 
 /// Bytes that the element takes that `bytes` begin with, its back length included.
 #[inline]
 pub(super) fn stored_len(bytes: &[u8]) -> usize {
-    let (head, data) = parts(bytes);
-    head + data + back_len(head + data)
+    // Walks spend their time here: what is common needs no look at more than the first byte.
+    match bytes[0] {
+        0..STRING_6 => 2,
+        short @ STRING_6..INT_13 => (short & 0x3f) as usize + 2,
+        _ => {
+            let (head, data) = parts(bytes).expect(BUILT_HERE);
+            head + data + back_len(head + data)
+        }
+    }
 }
 
 /// Bytes that the element takes that `bytes` end with, its back length included.
@@ -247,19 +298,29 @@ pub(super) fn stored_len_before(bytes: &[u8]) -> usize {
     len + taken
 }
 
-/// The element that `bytes` begin with.
+/// The element that `bytes` begin with, and the bytes that it takes, its back length included.
 #[inline]
-pub(super) fn decode(bytes: &[u8]) -> Element<'_> {
-    let (start, len) = parts(bytes);
-    let data = &bytes[start..start + len];
+pub(super) fn split(bytes: &[u8]) -> (Element<'_>, usize) {
+    let (element, len) = Element::read(bytes);
+    (element, len + back_len(len))
+}
+
+/// The element that `bytes` begin with, of a head and data of so many bytes.
+#[inline]
+fn decode(bytes: &[u8], head: usize, data: usize) -> Element<'_> {
     match bytes[0] {
-        0..INT_IN_HEAD | STRING_12..=STRING_32 => Element::Bytes(data),
-        small @ INT_IN_HEAD..STRING_12 => Element::Int((small & 0x3f) as i64),
+        small @ 0..STRING_6 => Element::Int(small as i64),
+        STRING_6..INT_13 | STRING_12..=STRING_32 => Element::Bytes(&bytes[head..head + data]),
+        first @ INT_13..STRING_12 => {
+            // The class's three bits leave at the top, and the sign comes back from there.
+            let bits = u16::from_be_bytes([first, bytes[1]]) << 3;
+            Element::Int((bits as i16 >> 3) as i64)
+        }
         _ => {
             // Sign-extended from the last byte of the data.
-            let fill = if data[len - 1] & 0x80 != 0 { 0xff } else { 0 };
+            let fill = if bytes[data] & 0x80 != 0 { 0xff } else { 0 };
             let mut wide = [fill; 8];
-            wide[..len].copy_from_slice(data);
+            wide[..data].copy_from_slice(&bytes[1..=data]);
             Element::Int(i64::from_le_bytes(wide))
         }
     }

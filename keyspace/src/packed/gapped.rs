@@ -31,6 +31,12 @@ impl Gapped {
         self.buf.capacity()
     }
 
+    /// The bytes alone.
+    pub fn into_vec(mut self) -> Vec<u8> {
+        self.buf.drain(..self.start);
+        self.buf
+    }
+
     #[inline]
     fn len(&self) -> usize {
         self.buf.len() - self.start
@@ -135,6 +141,7 @@ mod tests {
                 prop_assert_eq!(gapped.bytes(), &model[..]);
                 prop_assert!(gapped.capacity() >= model.len() && gapped.capacity() <= 2 * model.len() + SPARE_BYTES_MAX);
             }
+            prop_assert_eq!(&Gapped { buf: gapped.buf.clone(), start: gapped.start }.into_vec(), &model);
             gapped.trim();
             prop_assert_eq!(gapped.bytes(), &model[..]);
             prop_assert_eq!(gapped.capacity(), model.len());

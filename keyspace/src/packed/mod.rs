@@ -6,24 +6,31 @@
 //! ```text
 //! packed    count (u16, little-endian; 0xffff: walk to know) element*
 //! element   head data back
-//! head      0x00..=0x3f               a string of that many bytes
-//!           0x40..=0x7f               an integer, 0 to 63
-//!           0x80..=0x8f, u8           a string of up to 4,095 bytes: the upper 4 bits of its length, then the lower 8
-//!           0x90, u32                 a longer string
-//!           0xc2 0xc3 0xc4 0xc8       an integer of that many bytes
+//! head      0x00..=0x7f               an integer, 0 to 127
+//!           0x80..=0xbf               a string of up to 63 bytes
+//!           0xc0..=0xdf, u8           an integer, -4,096 to 4,095
+//!           0xe0..=0xef, u8           a string of up to 4,095 bytes
+//!           0xf0, u32                 a longer string
+//!           0xf1 0xf2 0xf3 0xf4       an integer of 2, 3, 4 or 8 bytes, little-endian
 //! back      the length of head and data: 7 bits per byte, the lowest in the last byte, the upper bit set while more stand before
 //! ```
 //!
-//! A string that is the canonical decimal form of an `i64` is stored as an integer and comes back as the same text. Every string
-//! has exactly one encoding, so looking for one compares encoded bytes. The bytes are ours alone: nothing that came from outside
-//! is ever read as packed without having been built here.
+//! The elements are those of Redis's listpack, byte for byte. Limits that Redis states in bytes of a listpack are met by the same
+//! elements here, and what DUMP writes of a packed collection is a copy of it in another frame.
+//!
+//! A string that is the canonical decimal form of an `i64` is stored as an integer and comes back as the same text, and every
+//! length and integer takes the shortest form. So every string has exactly one encoding, and looking for one compares encoded
+//! bytes. The bytes are ours alone: nothing that came from outside is ever read as packed without having been built here.
 
+mod builder;
 mod editor;
 mod element;
 mod gapped;
 mod reader;
 
+pub use builder::Builder;
 pub use editor::PackedMut;
+pub(crate) use element::Back;
 pub use element::{Element, Encoded};
 pub use gapped::Gapped;
 pub use reader::{Iter, Offset, Packed};
@@ -32,6 +39,9 @@ use std::ops::Range;
 
 /// Bytes of a packed collection without elements.
 pub const EMPTY: &[u8] = &[0, 0];
+
+/// Bytes that a listpack has beside its elements: a header of 6 and an end mark.
+pub const LISTPACK_FRAME_BYTES: usize = 7;
 
 /// Bytes that can be edited in place: a `Vec`, bytes with room at both ends, or the payload of an entry.
 pub trait ByteStore {

@@ -1,5 +1,6 @@
 //! Reading a packed collection: by position, in both directions, by index, and by content.
 
+use super::LISTPACK_FRAME_BYTES;
 use super::element::{self, Element, Encoded};
 
 /// Bytes of the count at the front.
@@ -28,6 +29,18 @@ impl<'a> Packed<'a> {
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.0
+    }
+
+    /// The bytes of its elements, one behind the other: those that they have in a listpack.
+    #[inline]
+    pub fn elements(&self) -> &'a [u8] {
+        &self.0[COUNT_BYTES..]
+    }
+
+    /// Bytes of a listpack of the same elements: what Redis compares with its limits.
+    #[inline]
+    pub fn listpack_bytes(&self) -> usize {
+        self.0.len() - COUNT_BYTES + LISTPACK_FRAME_BYTES
     }
 
     #[inline]
@@ -96,7 +109,7 @@ impl<'a> Packed<'a> {
     /// The element at `at`.
     #[inline]
     pub fn get(&self, at: Offset) -> Element<'a> {
-        element::decode(&self.0[at.0..])
+        element::split(&self.0[at.0..]).0
     }
 
     /// The element with this index; negative ones count from the end, -1 is the last. O(distance to the nearer end).
@@ -171,8 +184,8 @@ impl<'a> Iterator for Iter<'a> {
         if self.front >= self.back {
             return None;
         }
-        let element = self.packed.get(self.front);
-        self.front = self.packed.after(self.front);
+        let (element, len) = element::split(&self.packed.0[self.front.0..]);
+        self.front.0 += len;
         Some(element)
     }
 }

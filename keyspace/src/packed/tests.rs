@@ -16,6 +16,8 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
         -70..70i64,
         any::<i16>().prop_map(i64::from),
         any::<i32>().prop_map(i64::from),
+        (-140..140i64),
+        prop_oneof![-4100..-4090i64, 4090..4100i64],
         prop_oneof![
             Just(0x7f_ffffi64),
             Just(0x80_0000),
@@ -134,23 +136,137 @@ proptest! {
     }
 }
 
+/// The first values of all classes of integers, with the bytes that they have in a listpack, from the middle outwards.
+const INTEGERS: [(i64, usize); 13] = [
+    (0, 2),
+    (128, 3),
+    (4096, 4),
+    (0x8000, 5),
+    (0x80_0000, 6),
+    (0x8000_0000, 10),
+    (i64::MAX, 10),
+    (-1, 3),
+    (-4097, 4),
+    (-0x8001, 5),
+    (-0x80_0001, 6),
+    (-0x8000_0001, 10),
+    (i64::MIN, 10),
+];
+
 #[test]
-fn sizes() {
-    // Text and the bytes that it takes, its back length included.
-    let rows: [(&[u8], usize); 10] = [
-        (b"", 2),
-        (b"a", 3),
-        (b"7", 2),
-        (b"63", 2),
-        (b"64", 4),
-        (b"-1", 4),
-        (b"40000", 5),
-        (b"9000000", 6),
-        (b"3000000000", 10),
-        (&[b'x'; 63], 65),
+fn integers_have_the_bytes_of_a_listpack() {
+    let mut before = 2;
+    for (value, bytes) in INTEGERS {
+        // The one nearer to 0 is of the class before.
+        let inner = value - value.signum();
+        for (value, bytes) in [(value, bytes), (inner, if value == -1 || value == 0 { 2 } else { before })] {
+            let same = if value == i64::MAX - 1 || value == i64::MIN + 1 { 10 } else { bytes };
+            let text = value.to_string();
+            assert_eq!(Encoded::of(text.as_bytes()).stored_len(), same, "{value}");
+            comes_back(text.as_bytes());
+        }
+        before = bytes;
+    }
+}
+
+#[test]
+fn strings_have_the_bytes_of_a_listpack() {
+    // Lengths on both sides of where the head or the back length grows, with the bytes of both.
+    let rows = [
+        (0, 2),
+        (63, 2),
+        (64, 3),
+        (125, 3),
+        (126, 4),
+        (4095, 4),
+        (4096, 7),
+        (16_377, 7),
+        (16_378, 8),
+        (2_097_145, 8),
+        (2_097_146, 9),
     ];
-    for (text, bytes) in rows {
-        assert_eq!(Encoded::of(text).stored_len(), bytes, "{}", text.escape_ascii());
+    for (len, beside) in rows {
+        let text = vec![b'x'; len];
+        assert_eq!(Encoded::of(&text).stored_len(), len + beside, "{len}");
+        comes_back(&text);
+    }
+    assert_eq!(Back::of(268_435_454).bytes().len(), 4);
+    assert_eq!(Back::of(268_435_455).bytes().len(), 5);
+    assert_eq!(Back::of(u32::MAX as usize + 5).bytes(), b"\x10\x80\x80\x80\x84");
+}
+
+/// Checks that a text is found, and read in both directions, between others.
+#[track_caller]
+fn comes_back(text: &[u8]) {
+    let mut bytes = EMPTY.to_vec();
+    PackedMut::new(&mut bytes).push_back(&[Encoded::of(b"a"), Encoded::of(text), Encoded::of(b"z")]);
+    let packed = Packed::new(&bytes);
+    assert_eq!(packed.listpack_bytes(), 7 + 3 + Encoded::of(text).stored_len() + 3);
+    let at = packed.find(packed.start(), &Encoded::of(text), 1).unwrap();
+    assert_eq!((packed.seek(1), packed.seek(-2)), (Some(at), Some(at)));
+    assert_eq!(packed.get(at), Element::of(text));
+    assert_eq!(packed.next(at).map(|at| packed.get(at)), Some(Element::Bytes(b"z")));
+    assert_eq!((Element::of(text).text_len(), Encoded::of(text).text_len()), (text.len(), text.len()));
+    let alone = &packed.elements()[3..];
+    let (element, len) = Element::read(alone);
+    assert_eq!(
+        (element, len),
+        (Element::of(text), Encoded::of(text).stored_len() - Encoded::of(text).back().bytes().len())
+    );
+    assert_eq!(Element::read_foreign(alone), Some((element, len)));
+    for end in (0..len).step_by(1 + len / 50) {
+        assert_eq!(Element::read_foreign(&alone[..end]), None, "cut at {end}");
+    }
+}
+
+#[test]
+fn bytes_that_came_from_outside() {
+    /// The bytes, and what they hold.
+    type Row<'a> = (&'a [u8], Option<(Element<'a>, usize)>);
+    // Unknown heads, and forms that are not made here.
+    let rows: [Row; 12] = [
+        (b"\x7f", Some((Element::Int(127), 1))),
+        (b"\x8212", Some((Element::Int(12), 3))),
+        (b"\x8201", Some((Element::Bytes(b"01"), 3))),
+        (b"\xc0\x05", Some((Element::Int(5), 2))),
+        (b"\xdf\xff", Some((Element::Int(-1), 2))),
+        (b"\xd0\x00", Some((Element::Int(-4096), 2))),
+        (b"\xe0\x01a", Some((Element::Bytes(b"a"), 3))),
+        (b"\xf0\x01\x00\x00\x007", Some((Element::Int(7), 6))),
+        (b"\xf1\xff\xff", Some((Element::Int(-1), 3))),
+        (b"\xf4\x01\x00\x00\x00\x00\x00\x00\x80", Some((Element::Int(i64::MIN + 1), 9))),
+        (b"\xf5\x00\x00", None),
+        (b"\xff", None),
+    ];
+    for (bytes, expected) in rows {
+        assert_eq!(Element::read_foreign(bytes), expected, "{bytes:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn is_built_as_it_is_edited(first in proptest::collection::vec(texts(), 0..30), second in proptest::collection::vec(texts(), 0..30)) {
+        let (mut one, mut other) = (Builder::default(), Builder::default());
+        first.iter().for_each(|text| one.push(Element::of(text)));
+        second.iter().for_each(|text| other.push(Element::of(text)));
+        let tail = other.clone().finish();
+        let mut appended = one.clone().finish();
+        PackedMut::new(&mut appended).append(Packed::new(&tail));
+        one.append(&other);
+        prop_assert_eq!(one.count(), first.len() + second.len());
+        let mut edited = EMPTY.to_vec();
+        let encoded: Vec<Encoded> = first.iter().chain(&second).map(|text| Encoded::of(text)).collect();
+        PackedMut::new(&mut edited).push_back(&encoded);
+        prop_assert_eq!(&one.finish(), &edited);
+        prop_assert_eq!(&appended, &edited);
+    }
+
+    #[test]
+    fn whatever_comes_from_outside_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+        if let Some((element, len)) = Element::read_foreign(&bytes) {
+            prop_assert!(len <= bytes.len());
+            prop_assert!(Encoded::element(element).stored_len() <= len + Back::of(len).bytes().len());
+        }
     }
 }
 

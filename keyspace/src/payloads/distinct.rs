@@ -74,7 +74,7 @@ impl<'a> Distinct<'a> {
     /// Whether all of them stay packed with this one more.
     fn fits(&self, name: Element<'_>, value: Option<Element<'_>>) -> bool {
         let (name, value) = (name.text_len(), value.map_or(0, |value| value.text_len()));
-        let room = |packed: &Vec<u8>| packed.len() + name + value < PackedLimits::BYTES_MAX;
+        let room = |bytes: &Vec<u8>| Packed::new(bytes).listpack_bytes() + name + value <= PackedLimits::BYTES_MAX;
         let small = self.count < self.limits.entries && name.max(value) <= self.limits.value_bytes;
         small && self.packed.as_ref().is_some_and(room)
     }

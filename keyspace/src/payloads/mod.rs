@@ -1,7 +1,8 @@
 //! Stored values as payloads: what DUMP writes of an entry, and the entry that RESTORE makes.
 //!
-//! A small collection is written in Redis's small form, so that redis-server keeps it small, too; how a restored one is kept
-//! depends on this server's limits alone. What `rdb` cannot see is refused here: a name that stands twice.
+//! A small collection is written in Redis's small form, so that redis-server keeps it small, too, and a list with the nodes that
+//! it has. How a restored one is kept depends on this server's limits. What `rdb` cannot see is refused here: a name that stands
+//! twice.
 
 mod distinct;
 mod scores;
@@ -13,16 +14,18 @@ use evict::access::AccessBits;
 use crate::entry::{Entry, Form, Kind};
 use crate::hash::KeyHasher;
 use crate::intset::IntSet;
-use crate::limits::{DataLimits, NodeLimit};
-use crate::packed::{Element, Packed};
-use crate::rdb::list::ListWriter;
+use crate::limits::{DataLimits, NodeLimit, PackedLimits};
+use crate::packed::{Element, Encoded, Packed};
+use crate::rdb::hash::HashForm;
+use crate::rdb::list::Part;
 use crate::rdb::object_type::ObjectType;
 use crate::rdb::payload::{self, BadPayload};
 use crate::rdb::reader::Reader;
+use crate::rdb::set::SetForm;
+use crate::rdb::sorted_set::SortedSetForm;
 use crate::rdb::writer::push_string;
 use crate::rdb::{self, Corrupt, hash, sorted_set};
-use crate::types::list::ListMut;
-use crate::types::nodes::End;
+use crate::types::nodes::{End, Nodes};
 use crate::types::{self, Object, scored};
 
 use distinct::Distinct;
@@ -36,7 +39,7 @@ pub fn dump(entry: &Entry) -> Vec<u8> {
 /// Appends an entry's value in Redis's encoding. Returns its type.
 pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
     match entry.object() {
-        Some(Object::List(nodes)) => return write_list(nodes.nodes(), out),
+        Some(Object::List(nodes)) => return rdb::list::write(out, nodes.nodes()),
         Some(Object::Hash(fields)) => {
             let pairs = fields.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
             return hash::write(out, fields.len() as u64, pairs);
@@ -53,11 +56,8 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
     }
     let bytes = entry.value();
     match (entry.kind(), entry.form()) {
-        (Kind::List, _) => write_list([Packed::new(bytes)].into_iter(), out),
-        (Kind::Hash, _) => {
-            let packed = Packed::new(bytes);
-            hash::write_small(out, packed.len() as u64 / 2, packed.pairs())
-        }
+        (Kind::List, _) => rdb::list::write(out, [Packed::new(bytes)].into_iter()),
+        (Kind::Hash, _) => hash::write_small(out, Packed::new(bytes)),
         (Kind::Set, Some(Form::IntSet)) => rdb::set::write_integers(out, IntSet::new(bytes).iter()),
         (Kind::Set, _) => {
             let packed = Packed::new(bytes);
@@ -73,12 +73,6 @@ pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
             ObjectType::String
         }
     }
-}
-
-fn write_list<'a>(nodes: impl Iterator<Item = Packed<'a>>, out: &mut Vec<u8>) -> ObjectType {
-    let mut writer = ListWriter::default();
-    nodes.for_each(|node| node.iter().for_each(|item| writer.push(item)));
-    writer.finish(out)
 }
 
 /// What a restored value needs of its place.
@@ -104,6 +98,12 @@ pub fn restore(payload: &[u8], place: Place<'_>) -> Result<Entry, BadPayload> {
     }
 }
 
+/// Until when a restored collection is packed. One that is packed in the payload stays so however long its elements are: as in
+/// Redis, only their number counts.
+fn limits_of(limits: PackedLimits, is_packed: bool) -> PackedLimits {
+    if is_packed { PackedLimits { value_bytes: usize::MAX, ..limits } } else { limits }
+}
+
 /// Reads a value of this type.
 pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) -> Result<Entry, Corrupt> {
     match object_type {
@@ -113,29 +113,33 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
             Ok(Entry::new(place.key, string.element().text(&mut digits), None, place.access))
         }
         ObjectType::Hash(form) => {
-            let mut fields = Distinct::new(Kind::Hash, place.limits.hash, place.hasher);
+            let is_packed = matches!(form, HashForm::Listpack | HashForm::Ziplist);
+            let mut fields = Distinct::new(Kind::Hash, limits_of(place.limits.hash, is_packed), place.hasher);
             hash::read(form, reader, |field, value| fields.add(field, Some(value)))?;
             Ok(fields.finish(place))
         }
         ObjectType::Set(form) => {
-            let mut members = set::SetBuilder::new(place);
+            let limits = limits_of(place.limits.set, form == SetForm::Listpack);
+            let mut members = set::SetBuilder::new(place, limits);
             rdb::set::read(form, reader, |member| members.add(member))?;
             members.finish(place)
         }
         ObjectType::SortedSet(form) => {
-            let mut members = Scores::new(place);
+            let is_packed = matches!(form, SortedSetForm::Listpack | SortedSetForm::Ziplist);
+            let mut members = Scores::new(place, limits_of(place.limits.sorted_set, is_packed));
             sorted_set::read(form, reader, |member, score| members.add(member, score))?;
             Ok(members.finish())
         }
         ObjectType::List(form) => {
-            let mut entry = types::list::empty(place.key, place.access);
-            let limit = NodeLimit::of(place.limits.list_node);
-            rdb::list::read(form, reader, |item| {
-                let mut digits = itoa::Buffer::new();
-                ListMut::of(&mut entry, limit).push(End::Tail, [item.text(&mut digits)].into_iter());
+            let mut nodes = Nodes::new(NodeLimit::of(place.limits.list_node));
+            rdb::list::read(form, reader, |part| {
+                match part {
+                    Part::Item(item) => nodes.push(End::Tail, &Encoded::element(item)),
+                    Part::Node(packed) => nodes.push_packed(packed),
+                }
                 Ok(())
             })?;
-            Ok(entry)
+            Ok(types::list::made(place.key, nodes, place.access))
         }
         ObjectType::Stream(form) => {
             let mut builder = stream::StreamBuilder::default();

@@ -16,14 +16,15 @@ use super::Place;
 pub(super) struct Scores<'a> {
     set: Box<SortedSet>,
     place: Place<'a>,
+    limits: PackedLimits,
     /// Bytes of the longest member.
     longest: usize,
 }
 
 impl<'a> Scores<'a> {
-    /// Nothing yet.
-    pub(super) fn new(place: Place<'a>) -> Self {
-        Scores { set: Box::default(), place, longest: 0 }
+    /// Nothing yet, to be packed within `limits`.
+    pub(super) fn new(place: Place<'a>, limits: PackedLimits) -> Self {
+        Scores { set: Box::default(), place, limits, longest: 0 }
     }
 
     /// Adds a member with its score, which is a number. Refuses one that is there.
@@ -44,7 +45,7 @@ impl<'a> Scores<'a> {
 
     /// The entry of all of them.
     pub(super) fn finish(self) -> Entry {
-        let (place, limits) = (self.place, self.place.limits.sorted_set);
+        let (place, limits) = (self.place, self.limits);
         let small = self.set.len() <= limits.entries && self.longest <= limits.value_bytes;
         if small && self.set.heap_bytes() < PackedLimits::BYTES_MAX {
             let packed = scored::pack(self.set.ascending(0));

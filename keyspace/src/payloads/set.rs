@@ -2,6 +2,7 @@
 
 use crate::entry::{Entry, Form, Kind};
 use crate::intset::{self, IntSetMut};
+use crate::limits::PackedLimits;
 use crate::packed::Element;
 use crate::rdb::Corrupt;
 
@@ -18,9 +19,9 @@ pub(super) struct SetBuilder<'a> {
 }
 
 impl<'a> SetBuilder<'a> {
-    /// Nothing yet.
-    pub(super) fn new(place: Place<'a>) -> Self {
-        let members = Distinct::new(Kind::Set, place.limits.set, place.hasher);
+    /// Nothing yet. `limits` are those of a packed set.
+    pub(super) fn new(place: Place<'a>, limits: PackedLimits) -> Self {
+        let members = Distinct::new(Kind::Set, limits, place.hasher);
         SetBuilder { integers: Some(Vec::new()), integers_max: place.limits.intset_entries, members }
     }
 

@@ -5,12 +5,14 @@
 
 use super::crc64::crc64;
 use super::element::Element;
+use super::list::Part;
 use super::object_type::ObjectType;
 use super::payload::{self, BadPayload};
 use super::reader::Reader;
 use super::stream::{Fields, Names, StreamConsumer, StreamGroup, StreamId, StreamPending, StreamSink, StreamTotals};
 use super::{Corrupt, hash, list, set, sorted_set, stream};
 use crate::double;
+use crate::packed::Packed;
 
 /// Every captured payload with its value.
 pub(crate) fn captured() -> impl Iterator<Item = (&'static str, Vec<u8>, &'static str)> {
@@ -28,6 +30,14 @@ fn text(element: Element) -> String {
     match bytes.len() {
         0..=100 => bytes.iter().map(|&byte| byte as char).collect(),
         length => format!("<{length}:{:016x}>", crc64(bytes)),
+    }
+}
+
+/// The elements of a part of a list.
+pub(super) fn items<'a>(part: &'a Part<'_>) -> Vec<Element<'a>> {
+    match part {
+        Part::Item(item) => vec![*item],
+        Part::Node(node) => Packed::new(node).iter().collect(),
     }
 }
 
@@ -55,8 +65,8 @@ fn render_value(object_type: ObjectType, reader: &mut Reader) -> Result<Vec<Stri
             "string"
         }
         ObjectType::List(form) => {
-            list::read(form, reader, |element| {
-                words.push(text(element));
+            list::read(form, reader, |part| {
+                words.extend(items(&part).into_iter().map(text));
                 Ok(())
             })?;
             "list"

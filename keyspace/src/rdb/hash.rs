@@ -6,6 +6,7 @@ use super::object_type::ObjectType;
 use super::reader::Reader;
 use super::writer::{push_element, push_length, push_string};
 use super::{listpack, ziplist, zipmap};
+use crate::packed::Packed;
 
 /// The forms of a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,17 +57,11 @@ pub fn write<'a>(
     ObjectType::Hash(HashForm::Strings)
 }
 
-/// [`write()`], as a listpack unless that would be longer than redis-server accepts.
-pub fn write_small<'a>(
-    out: &mut Vec<u8>,
-    count: u64,
-    fields: impl Iterator<Item = (Element<'a>, Element<'a>)> + Clone,
-) -> ObjectType {
-    match listpack::pack(fields.clone().flat_map(|(field, value)| [field, value])) {
-        Some(listpack) => {
-            push_string(out, &listpack);
-            ObjectType::Hash(HashForm::Listpack)
-        }
-        None => write(out, count, fields),
+/// Appends a packed hash, which has at least one field, as a listpack unless redis-server would have none of that length.
+pub fn write_small(out: &mut Vec<u8>, fields: Packed<'_>) -> ObjectType {
+    if !listpack::fits(&fields) {
+        return write(out, fields.len() as u64 / 2, fields.pairs());
     }
+    push_string(out, &listpack::of(&fields));
+    ObjectType::Hash(HashForm::Listpack)
 }

@@ -1,12 +1,13 @@
 //! Lists: a run of strings, one ziplist, or a quicklist of ziplists (type 14) or of listpacks and single strings (type 18).
 
 use super::Corrupt;
-use super::element::{Element, each_element, not_empty};
-use super::listpack::{self, ListpackWriter};
+use super::element::{Element, not_empty};
+use super::listpack;
 use super::object_type::ObjectType;
 use super::reader::Reader;
 use super::writer::{push_element, push_length, push_string};
 use super::ziplist;
+use crate::packed::{Builder, Packed};
 
 /// The forms of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,79 +27,68 @@ const PLAIN: u64 = 1;
 /// A node that is a listpack.
 const PACKED: u64 = 2;
 
-/// What a written node holds at most, in bytes: Redis's default for its own nodes (`list-max-listpack-size -2`).
-const NODE_BYTES_MAX: usize = 8 * 1024;
+/// What a list is put together from, in its order.
+#[derive(Clone, Debug)]
+pub enum Part<'a> {
+    /// One element on its own.
+    Item(Element<'a>),
+    /// Elements that stand together, packed.
+    Node(Vec<u8>),
+}
 
-/// Reads a list: `take` is handed every element from first to last.
+/// Reads a list: `take` is handed every part from first to last.
 pub fn read(
     form: ListForm,
     reader: &mut Reader<'_>,
-    mut take: impl FnMut(Element<'_>) -> Result<(), Corrupt>,
+    mut take: impl FnMut(Part<'_>) -> Result<(), Corrupt>,
 ) -> Result<(), Corrupt> {
     let nodes = if form == ListForm::Ziplist { 1 } else { reader.count(1)? };
-    let mut elements = 0;
+    let mut parts = 0;
     for _ in 0..nodes {
-        elements += match form {
-            ListForm::Strings => read_plain(reader, &mut take)?,
-            ListForm::Ziplist | ListForm::Quicklist => {
-                each_element(ziplist::Elements::of(&reader.packed()?)?, &mut take)?
+        let node = match form {
+            ListForm::Strings => {
+                take(Part::Item(reader.string()?.element()))?;
+                parts += 1;
+                continue;
             }
+            ListForm::Ziplist | ListForm::Quicklist => gather(ziplist::Elements::of(&reader.packed()?)?)?,
             ListForm::Quicklist2 => match reader.length()? {
-                PLAIN => read_plain(reader, &mut take)?,
-                PACKED => each_element(listpack::Elements::of(&reader.packed()?)?, &mut take)?,
+                PLAIN => gather(std::iter::once(Ok(reader.string()?.element())))?,
+                PACKED => gather(listpack::Elements::of(&reader.packed()?)?)?,
                 _ => return Err(Corrupt("a list's node of unknown kind")),
             },
         };
-    }
-    not_empty(elements)
-}
-
-fn read_plain(
-    reader: &mut Reader<'_>,
-    take: &mut impl FnMut(Element<'_>) -> Result<(), Corrupt>,
-) -> Result<u64, Corrupt> {
-    take(reader.string()?.element())?;
-    Ok(1)
-}
-
-/// A list in the making, element by element.
-#[derive(Default)]
-pub struct ListWriter {
-    nodes: Vec<u8>,
-    count: u64,
-    open: ListpackWriter,
-}
-
-impl ListWriter {
-    /// Adds an element behind the last.
-    pub fn push(&mut self, element: Element<'_>) {
-        let bytes = element.text_len();
-        if self.open.len() + bytes > NODE_BYTES_MAX {
-            self.close();
-        }
-        if self.open.has_room(bytes) {
-            return self.open.push(element);
-        }
-        push_length(&mut self.nodes, PLAIN);
-        push_element(&mut self.nodes, element);
-        self.count += 1;
-    }
-
-    /// Ends the listpack under way, if it holds anything.
-    fn close(&mut self) {
-        let node = std::mem::take(&mut self.open);
-        if !node.is_empty() {
-            push_length(&mut self.nodes, PACKED);
-            push_string(&mut self.nodes, &node.finish());
-            self.count += 1;
+        if !Packed::new(&node).is_empty() {
+            take(Part::Node(node))?;
+            parts += 1;
         }
     }
+    not_empty(parts)
+}
 
-    /// Appends the list, which has at least one element. Returns its type.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> ObjectType {
-        self.close();
-        push_length(out, self.count);
-        out.append(&mut self.nodes);
-        ObjectType::List(ListForm::Quicklist2)
+/// Packs the elements of a node.
+fn gather<'a>(elements: impl Iterator<Item = Result<Element<'a>, Corrupt>>) -> Result<Vec<u8>, Corrupt> {
+    let mut node = Builder::default();
+    for element in elements {
+        node.push(element?);
     }
+    Ok(node.finish())
+}
+
+/// Appends a list of these packed nodes, none of which is empty. Returns its type.
+pub fn write<'a>(out: &mut Vec<u8>, nodes: impl Iterator<Item = Packed<'a>> + Clone) -> ObjectType {
+    let parts = |node: Packed<'a>| if listpack::fits(&node) { 1 } else { node.len() };
+    push_length(out, nodes.clone().map(parts).sum::<usize>() as u64);
+    for node in nodes {
+        if listpack::fits(&node) {
+            push_length(out, PACKED);
+            push_string(out, &listpack::of(&node));
+        } else {
+            node.iter().for_each(|item| {
+                push_length(out, PLAIN);
+                push_element(out, item);
+            });
+        }
+    }
+    ObjectType::List(ListForm::Quicklist2)
 }

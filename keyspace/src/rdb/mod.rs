@@ -2,8 +2,8 @@
 //!
 //! A payload comes from anybody, so every reader here checks everything: lengths against the bytes that are there, decompressed
 //! sizes against what the codec can reach, every packed form to its last byte. What is wrong is a [`Corrupt`], never a panic.
-//! Readers hand elements to a closure or sink of the family as they find them, so nothing but one inflated string is held at a
-//! time. What the family alone can see (a member that stands there twice) its closure refuses. Writers take iterators.
+//! Readers hand elements to a closure or sink of the family as they find them, so nothing but one inflated string, and of a list
+//! the node that it becomes, is held at a time. What the family alone can see (a member that stands there twice) its closure refuses. Writers take iterators.
 //!
 //! The formats: the file format's description at rdb.fnordig.de, `listpack.md` by S. Sanfilippo, LZF by M. Lehmann; details were
 //! confirmed with payloads of redis-server.

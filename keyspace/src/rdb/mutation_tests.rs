@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::captured_tests::{captured, render};
+use super::captured_tests::{captured, items, render};
 use super::element::Element;
 use super::object_type::ObjectType;
 use super::stream::{Fields, Names, StreamConsumer, StreamGroup, StreamId, StreamPending, StreamSink, StreamTotals};
@@ -72,7 +72,9 @@ fn weigh(payload: &[u8]) -> Weight {
     let reader = &mut reader;
     _ = match object_type {
         ObjectType::String => reader.string().and_then(|string| weight.add(string.element())),
-        ObjectType::List(form) => list::read(form, reader, |element| weight.add(element)),
+        ObjectType::List(form) => {
+            list::read(form, reader, |part| items(&part).into_iter().try_for_each(|item| weight.add(item)))
+        }
         ObjectType::Set(form) => set::read(form, reader, |member| weight.add(member)),
         ObjectType::Hash(form) => hash::read(form, reader, |field, value| {
             weight.add(field)?;

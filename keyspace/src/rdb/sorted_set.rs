@@ -2,12 +2,13 @@
 
 use super::Corrupt;
 use super::element::{Element, each_pair, not_empty, score_of};
-use super::listpack::{self, ListpackWriter};
+use super::listpack;
 use super::object_type::ObjectType;
 use super::reader::Reader;
 use super::writer::{push_element, push_length, push_string};
 use super::ziplist;
 use crate::double;
+use crate::packed::{Builder, Packed};
 
 /// The forms of a sorted set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,35 +64,31 @@ pub fn write<'a>(out: &mut Vec<u8>, count: u64, descending: impl Iterator<Item =
 }
 
 /// Appends a small sorted set of these `count` members with their scores, at least one, each once, lowest first: as a listpack
-/// unless that would be longer than redis-server accepts. Returns its type.
+/// unless redis-server would have none of that length. Returns its type.
 pub fn write_small<'a>(
     out: &mut Vec<u8>,
     count: u64,
     ascending: impl Iterator<Item = (Element<'a>, f64)> + Clone,
 ) -> ObjectType {
-    match pack(ascending.clone()) {
-        Some(listpack) => {
-            push_string(out, &listpack);
-            ObjectType::SortedSet(SortedSetForm::Listpack)
-        }
-        None => write(out, count, ascending),
+    let packed = pack(ascending.clone());
+    let packed = Packed::new(&packed);
+    if !listpack::fits(&packed) {
+        return write(out, count, ascending);
     }
+    push_string(out, &listpack::of(&packed));
+    ObjectType::SortedSet(SortedSetForm::Listpack)
 }
 
-fn pack<'a>(ascending: impl Iterator<Item = (Element<'a>, f64)>) -> Option<Vec<u8>> {
-    let mut listpack = ListpackWriter::default();
+/// Members and scores in turn, with the scores as redis-server has them: as integers and texts.
+fn pack<'a>(ascending: impl Iterator<Item = (Element<'a>, f64)>) -> Vec<u8> {
+    let mut packed = Builder::default();
     for (member, score) in ascending {
-        if !listpack.has_room(member.text_len() + SCORE_BYTES_MAX) {
-            return None;
-        }
-        listpack.push(member);
-        listpack.push(score_element(score, &mut double::Text::new()));
+        packed.push(member);
+        packed.push(score_element(score, &mut double::Text::new()));
     }
-    Some(listpack.finish())
+    packed.finish()
 }
 
-/// Most bytes of a score in a listpack: its longest text, head and tail.
-const SCORE_BYTES_MAX: usize = 40;
 /// Scores from here on are written as text even where they are integers, as redis-server does.
 const INTEGER_MAX: f64 = (1u64 << 62) as f64;
 

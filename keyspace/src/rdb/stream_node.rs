@@ -11,8 +11,9 @@
 
 use super::Corrupt;
 use super::element::Element;
-use super::listpack::{Elements, ListpackWriter};
+use super::listpack::{self, Elements};
 use super::stream::{StreamId, StreamSink};
+use crate::packed::{Builder, Packed};
 
 /// The entry is deleted.
 const DELETED: i64 = 1;
@@ -157,12 +158,12 @@ pub(super) struct NodeWriter<'a> {
     names: Vec<Element<'a>>,
     live: u64,
     /// Everything behind the node's names.
-    body: ListpackWriter,
+    body: Builder,
 }
 
 impl<'a> NodeWriter<'a> {
     pub(super) fn new(base: StreamId, names: impl Iterator<Item = Element<'a>>) -> Self {
-        NodeWriter { base, names: names.collect(), live: 0, body: ListpackWriter::default() }
+        NodeWriter { base, names: names.collect(), live: 0, body: Builder::default() }
     }
 
     /// Appends an entry above all before it that has the node's names, by its values.
@@ -204,13 +205,13 @@ impl<'a> NodeWriter<'a> {
 
     /// Id and listpack of the node, if it holds anything.
     pub(super) fn finish(self) -> Option<(StreamId, Vec<u8>)> {
-        let mut listpack = ListpackWriter::default();
-        listpack.push(Element::Int(self.live as i64));
-        listpack.push(Element::Int(0));
-        listpack.push(Element::Int(self.names.len() as i64));
-        self.names.iter().for_each(|name| listpack.push(*name));
-        listpack.push(Element::Int(0));
-        listpack.append(self.body);
-        (self.live > 0).then(|| (self.base, listpack.finish()))
+        let mut node = Builder::default();
+        node.push(Element::Int(self.live as i64));
+        node.push(Element::Int(0));
+        node.push(Element::Int(self.names.len() as i64));
+        self.names.iter().for_each(|name| node.push(*name));
+        node.push(Element::Int(0));
+        node.append(&self.body);
+        (self.live > 0).then(|| (self.base, listpack::of(&Packed::new(&node.finish()))))
     }
 }

@@ -14,7 +14,6 @@
 
 use super::Corrupt;
 use super::element::Element;
-use super::listpack::{SHORT, integer, string};
 
 const HEADER_BYTES: usize = 10;
 const END: u8 = 0xff;
@@ -90,6 +89,23 @@ impl<'a> Iterator for Elements<'a> {
         }
         Some(end)
     }
+}
+
+/// Bytes end in the middle of an element.
+const SHORT: Corrupt = Corrupt("an element is cut short");
+
+/// The string of `length` bytes behind a head of `head` bytes, and how many bytes both take.
+fn string(bytes: &[u8], head: usize, length: usize) -> Result<(Element<'_>, usize), Corrupt> {
+    let data = bytes.get(head..).and_then(|tail| tail.get(..length)).ok_or(SHORT)?;
+    Ok((Element::of(data), head + length))
+}
+
+/// The integer of `data` bytes behind a head of one byte, and how many bytes both take.
+fn integer(bytes: &[u8], data: usize) -> Result<(Element<'_>, usize), Corrupt> {
+    let data_bytes = bytes.get(1..1 + data).ok_or(SHORT)?;
+    let mut wide = [0; 8];
+    wide[8 - data..].copy_from_slice(data_bytes);
+    Ok((Element::Int(i64::from_le_bytes(wide) >> (64 - 8 * data)), 1 + data))
 }
 
 /// The element that `bytes` begin with, behind the length of the one before, and how many bytes its head and data take.

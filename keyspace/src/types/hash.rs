@@ -159,8 +159,9 @@ impl<'a> HashMut<'a> {
         if let Some(Object::Hash(fields)) = self.entry.object_mut() {
             return fields.set(self.hasher, field, value);
         }
-        let len = field.len().saturating_add(value.len()).saturating_add(self.entry.bytes().len());
-        if field.len().max(value.len()) > self.limits.value_bytes || len > PackedLimits::BYTES_MAX {
+        let bytes = Packed::new(self.entry.bytes()).listpack_bytes();
+        let bytes = bytes.saturating_add(field.len()).saturating_add(value.len());
+        if field.len().max(value.len()) > self.limits.value_bytes || bytes > PackedLimits::BYTES_MAX {
             self.enlarge();
             return self.set(field, value);
         }

@@ -54,4 +54,6 @@ pub enum Shape {
     Edited = 1,
     /// The result of INCRBYFLOAT: never `int`.
     Float = 2,
+    /// Stored whole by COPY: as `Stored`, but Redis shares it with no other key.
+    Copied = 3,
 }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use evict::access::AccessBits;
 use smallvec::SmallVec;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, INLINE_BYTES_MAX};
 use crate::limits::NodeLimit;
 use crate::packed::{self, Element, Encoded, Packed, PackedMut};
 
@@ -16,16 +16,21 @@ use super::Object;
 use super::kind::{Form, Kind};
 use super::nodes::{End, Nodes, equal_to, remove_at_end};
 
-/// Bytes that Redis's packed form has beside its elements more than ours: it is measured with them, so that both change their
-/// form for the same strings.
-const OVERHEAD_BYTES: usize = 5;
-
 /// Items of one push that need no allocation.
 const AT_ONCE: usize = 4;
 
 /// The entry of a key with a list that has no items yet.
 pub fn empty(key: &[u8], access: AccessBits) -> Entry {
     Entry::packed(key, Kind::List, Form::Packed, packed::EMPTY, access)
+}
+
+/// The entry of a key with a list that was made at once. It is packed if it has one node and keeps to the limit of its nodes.
+pub fn made(key: &[u8], nodes: Nodes, access: AccessBits) -> Entry {
+    let limit = nodes.limit();
+    match nodes.only_node().filter(|node| limit.allows_packed(node.listpack_bytes(), node.len())) {
+        Some(node) => Entry::packed(key, Kind::List, Form::Packed, node.bytes(), access),
+        None => Entry::large(key, Box::new(Object::List(nodes)), access),
+    }
 }
 
 /// A list, to read.
@@ -162,7 +167,7 @@ impl<'a> ListMut<'a> {
     pub fn push<'t>(&mut self, end: End, items: impl ExactSizeIterator<Item = &'t [u8]> + Clone) {
         self.make_room(items.len(), items.clone().map(<[u8]>::len).sum());
         if let Some(Object::List(nodes)) = self.entry.object_mut() {
-            return items.for_each(|item| nodes.push(end, &Encoded::of(item), self.limit));
+            return items.for_each(|item| nodes.push(end, &Encoded::of(item)));
         }
         let mut encoded: SmallVec<[Encoded; AT_ONCE]> = items.map(Encoded::of).collect();
         let mut packed = PackedMut::new(self.entry);
@@ -182,8 +187,7 @@ impl<'a> ListMut<'a> {
             return;
         }
         let packed = Packed::new(self.entry.value());
-        let bytes = packed.bytes().len().saturating_add(OVERHEAD_BYTES).saturating_add(bytes);
-        if !self.limit.allows(bytes, packed.len().saturating_add(items)) {
+        if !self.limit.allows(packed.listpack_bytes().saturating_add(bytes), packed.len().saturating_add(items)) {
             self.enlarge();
         }
     }
@@ -191,7 +195,8 @@ impl<'a> ListMut<'a> {
     /// Makes a packed list one of nodes.
     #[cold]
     fn enlarge(&mut self) {
-        let nodes = Nodes::of(Packed::new(self.entry.value()));
+        let mut nodes = Nodes::new(self.limit);
+        nodes.push_packed(std::mem::take(self.entry.boxed_mut()));
         self.entry.set_object(Box::new(Object::List(nodes)));
     }
 
@@ -199,10 +204,8 @@ impl<'a> ListMut<'a> {
     #[inline]
     pub fn settle(&mut self) {
         let Some(Object::List(nodes)) = self.entry.object() else { return };
-        let limit = self.limit.halved();
-        let small = nodes.len() <= limit.items
-            && nodes.only_node().is_some_and(|node| limit.allows(node.bytes().len() + OVERHEAD_BYTES, node.len()));
-        if small {
+        let small = |node: Packed| self.limit.allows_packed_again(node.listpack_bytes(), node.len());
+        if nodes.only_node().is_some_and(small) {
             self.reduce();
         }
     }
@@ -211,20 +214,26 @@ impl<'a> ListMut<'a> {
     fn reduce(&mut self) {
         let Some(object) = self.entry.take_object() else { return };
         if let Object::List(nodes) = *object {
-            let bytes = nodes.only_node().map_or(packed::EMPTY, |node| node.bytes());
-            self.entry.set_packed(Kind::List, Form::Packed, bytes);
+            let bytes = nodes.into_packed();
+            if bytes.len() <= INLINE_BYTES_MAX {
+                return self.entry.set_packed(Kind::List, Form::Packed, &bytes);
+            }
+            // A single item may be very long: it changes hands.
+            self.entry.set_packed(Kind::List, Form::Packed, packed::EMPTY);
+            *self.entry.boxed_mut() = bytes;
         }
     }
 
-    /// Puts an item before that at `index`, or behind the last.
-    pub fn insert(&mut self, index: usize, item: &[u8]) {
+    /// Puts an item before the one at `pivot` (`End::Head`) or behind it. The pivot is there.
+    pub fn insert(&mut self, pivot: usize, side: End, item: &[u8]) {
         let item = Encoded::of(item);
         if let Some(Object::List(nodes)) = self.entry.object_mut() {
-            return nodes.insert(index, &item, self.limit);
+            return nodes.insert(pivot, side, &item);
         }
         let mut packed = PackedMut::new(self.entry);
         let view = packed.as_packed();
-        let at = i64::try_from(index).ok().and_then(|index| view.seek(index)).unwrap_or(view.end());
+        let index = if side == End::Head { pivot } else { pivot + 1 };
+        let at = view.seek(index as i64).unwrap_or(view.end());
         packed.insert(at, &[item]);
     }
 
@@ -234,7 +243,7 @@ impl<'a> ListMut<'a> {
         if let Some(Object::List(nodes)) = self.entry.object_mut() {
             let found = index < nodes.len();
             if found {
-                nodes.set(index, &item, self.limit);
+                nodes.set(index, &item);
             }
             return found;
         }

@@ -1,9 +1,14 @@
 //! The structure of a large list: packed nodes, some hundred to a chunk, chunks in a deque.
 //!
-//! A node is a packed collection within the limit of the settings, or one item that is larger by itself. Items enter and leave at
-//! both ends in constant time: only the outermost node is edited, and it has room at both of its ends (`Gapped`). An index is
-//! found by the counts of chunks, then of nodes, then by walking in one node. Nothing here moves more than a chunk's nodes or, one
-//! time in thousands of nodes, the deque of chunks: for ten million items in nodes of one each that is 800 KB.
+//! A node is a packed collection within the list's limit, or one item that is larger by itself. Items enter and leave at both ends
+//! in constant time: only the outermost node is edited, and it has room at both of its ends (`Gapped`). An index is found by the
+//! counts of chunks, then of nodes, then by walking in one node. Nothing here moves more than a chunk's nodes or, one time in
+//! thousands of nodes, the deque of chunks: for ten million items in nodes of one each that is 800 KB.
+//!
+//! Where a node ends is decided as in Redis's quicklist, since a list is packed again once it has only one node: an item counts
+//! with its text and some bytes more, and a list keeps the limit that the settings had when it became large.
+
+mod insert;
 
 use std::collections::VecDeque;
 
@@ -12,6 +17,9 @@ use crate::packed::{self, ByteStore, Element, Encoded, Gapped, Offset, Packed, P
 
 /// The most nodes of a chunk. Few in tests, which are to have many chunks.
 const CHUNK_NODES_MAX: usize = if cfg!(test) { 8 } else { 512 };
+
+/// What Redis adds to the text of an item, in bytes, when it asks whether a node has room for it.
+const ITEM_OVERHEAD_BYTES: usize = 8;
 
 /// Bytes of a node that count as much as one element when it is freed.
 const FREED_BYTES: usize = 4096;
@@ -38,6 +46,14 @@ impl Node {
         Node { bytes: Gapped::new(bytes), items }
     }
 
+    /// A node of one item, without room: nothing is added to one that is large by itself.
+    fn of_item(item: &Encoded) -> Node {
+        let mut bytes = Vec::with_capacity(packed::EMPTY.len() + item.stored_len());
+        bytes.extend_from_slice(packed::EMPTY);
+        PackedMut::new(&mut bytes).push_back(std::slice::from_ref(item));
+        Node { bytes: Gapped::new(bytes), items: 1 }
+    }
+
     #[inline]
     fn packed(&self) -> Packed<'_> {
         Packed::new(self.bytes.bytes())
@@ -46,7 +62,8 @@ impl Node {
     /// True if one more item keeps to the limit.
     #[inline]
     fn has_room(&self, item: &Encoded, limit: NodeLimit) -> bool {
-        limit.allows(self.bytes.bytes().len() + item.stored_len(), self.items + 1)
+        let bytes = self.packed().listpack_bytes() + item.text_len() + ITEM_OVERHEAD_BYTES;
+        limit.allows(bytes, self.items + 1)
     }
 }
 
@@ -77,8 +94,9 @@ struct Spot {
 }
 
 /// The nodes of one large list. None of its chunks and nodes is empty.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Nodes {
+    limit: NodeLimit,
     chunks: VecDeque<Chunk>,
     items: usize,
     /// Bytes of the nodes, and of the chunks' own.
@@ -86,13 +104,28 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// A list of what a packed one holds.
-    pub fn of(packed: Packed) -> Nodes {
-        let mut nodes = Nodes::default();
-        if !packed.is_empty() {
-            nodes.add_node(0, 0, Node::new(packed.bytes().to_vec()));
+    /// Nothing yet, in nodes that will keep to this limit.
+    pub fn new(limit: NodeLimit) -> Nodes {
+        Nodes { limit, chunks: VecDeque::new(), items: 0, bytes: 0 }
+    }
+
+    /// Puts what a packed list holds behind the last item: as one node, or item by item if it is larger than any node.
+    pub fn push_packed(&mut self, bytes: Vec<u8>) {
+        let packed = Packed::new(&bytes);
+        if packed.is_empty() {
+            return;
         }
-        nodes
+        if packed.listpack_bytes() > NodeLimit::BYTES_MAX && packed.len() > 1 {
+            return packed.iter().for_each(|item| self.push(End::Tail, &Encoded::element(item)));
+        }
+        let last = self.chunks.len().saturating_sub(1);
+        let at = self.chunks.back().map_or(0, |chunk| chunk.nodes.len());
+        self.add_node(last, at, Node::new(bytes));
+    }
+
+    /// The limit to which its nodes keep.
+    pub fn limit(&self) -> NodeLimit {
+        self.limit
     }
 
     /// Number of items.
@@ -124,8 +157,14 @@ impl Nodes {
         chunk.nodes.front().map(Node::packed)
     }
 
+    /// The bytes of its first node, which is the only one.
+    pub fn into_packed(mut self) -> Vec<u8> {
+        let node = self.chunks.front_mut().and_then(|chunk| chunk.nodes.pop_front());
+        node.map_or(packed::EMPTY.to_vec(), |node| node.bytes.into_vec())
+    }
+
     /// All nodes, in order.
-    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Packed<'_>> {
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = Packed<'_>> + Clone {
         self.chunks.iter().flat_map(|chunk| chunk.nodes.iter()).map(Node::packed)
     }
 
@@ -161,12 +200,12 @@ impl Nodes {
 
     /// Adds an item at an end.
     #[inline]
-    pub fn push(&mut self, end: End, item: &Encoded, limit: NodeLimit) {
+    pub fn push(&mut self, end: End, item: &Encoded) {
         let outer = match end {
             End::Head => self.chunks.front().and_then(|chunk| chunk.nodes.front()),
             End::Tail => self.chunks.back().and_then(|chunk| chunk.nodes.back()),
         };
-        if !outer.is_some_and(|node| node.has_room(item, limit)) {
+        if !outer.is_some_and(|node| node.has_room(item, self.limit)) {
             return self.push_node(end, item);
         }
         let chunk = if end == End::Head { 0 } else { self.chunks.len() - 1 };
@@ -189,7 +228,7 @@ impl Nodes {
             self.bytes -= before - bytes.capacity();
             at = if end == End::Head { 0 } else { outer.nodes.len() };
         }
-        self.add_node(chunk, at, node_with(item));
+        self.add_node(chunk, at, Node::of_item(item));
     }
 
     /// Puts a node in a chunk at `at`. A full chunk is divided; one that grows at an end of the list begins another.
@@ -265,7 +304,7 @@ impl Nodes {
     /// Takes out `count` items at an end. Whole chunks among them are not freed but returned, in a list of their own: freeing them
     /// takes as long as they are large.
     pub fn remove(&mut self, end: End, mut count: usize) -> Nodes {
-        let mut gone = Nodes::default();
+        let mut gone = Nodes::new(self.limit);
         while count > 0 && !self.chunks.is_empty() {
             let chunk = if end == End::Head { 0 } else { self.chunks.len() - 1 };
             let node = self.chunks[chunk].end(end);
@@ -298,53 +337,6 @@ impl Nodes {
         gone.bytes += bytes;
         gone.items += chunk.items;
         gone.chunks.push_back(chunk);
-    }
-
-    /// Takes out the item at an index.
-    fn remove_at(&mut self, index: usize) {
-        let spot = self.seek(index);
-        self.edit(spot.chunk, spot.node, |packed| packed.remove(place(&packed.as_packed(), spot.index), 1));
-        if self.chunks[spot.chunk].nodes[spot.node].items == 0 {
-            self.take_node(spot.chunk, spot.node);
-        }
-    }
-
-    /// Puts an item before that at `index`, or behind the last.
-    pub fn insert(&mut self, index: usize, item: &Encoded, limit: NodeLimit) {
-        if index == 0 || index >= self.items {
-            return self.push(if index == 0 { End::Head } else { End::Tail }, item, limit);
-        }
-        let Spot { chunk, node, index: inside } = self.seek(index);
-        let nodes = &self.chunks[chunk].nodes;
-        if nodes[node].has_room(item, limit) {
-            let item = std::slice::from_ref(item);
-            return self.edit(chunk, node, |packed| packed.insert(place(&packed.as_packed(), inside), item));
-        }
-        if inside > 0 {
-            let count = nodes[node].items - inside;
-            let tail = self.edit(chunk, node, |packed| packed.split_off(place(&packed.as_packed(), inside), count));
-            self.add_node(chunk, node + 1, Node::new(tail));
-            // The index is a node's first now, so this ends one call deeper.
-            return self.insert(index, item, limit);
-        }
-        match node.checked_sub(1).filter(|&before| nodes[before].has_room(item, limit)) {
-            Some(before) => self.edit(chunk, before, |packed| packed.push_back(std::slice::from_ref(item))),
-            None => self.add_node(chunk, node, node_with(item)),
-        }
-    }
-
-    /// Puts an item in the place of that at `index`, which is there.
-    pub fn set(&mut self, index: usize, item: &Encoded, limit: NodeLimit) {
-        let spot = self.seek(index);
-        let node = &self.chunks[spot.chunk].nodes[spot.node];
-        let packed = node.packed();
-        let old = Encoded::element(packed.get(place(&packed, spot.index))).stored_len();
-        let bytes = node.bytes.bytes().len() - old + item.stored_len();
-        if node.items == 1 || limit.allows(bytes, 0) {
-            return self.edit(spot.chunk, spot.node, |packed| packed.set(place(&packed.as_packed(), spot.index), item));
-        }
-        self.insert(index, item, limit);
-        self.remove_at(index + 1);
     }
 
     /// Takes out the items that equal `item`, at most `count` of them, the first ones from `end` on. Returns how many. O(n).
@@ -403,22 +395,10 @@ impl Nodes {
 
     /// A copy with all items. O(n).
     pub(super) fn duplicate(&self) -> Nodes {
-        let mut copy = Nodes::default();
-        for node in self.nodes() {
-            let last = copy.chunks.len().saturating_sub(1);
-            let at = copy.chunks.back().map_or(0, |chunk| chunk.nodes.len());
-            copy.add_node(last, at, Node::new(node.bytes().to_vec()));
-        }
+        let mut copy = Nodes::new(self.limit);
+        self.nodes().for_each(|node| copy.push_packed(node.bytes().to_vec()));
         copy
     }
-}
-
-/// A node of one item, without room: nothing is added to one that is large by itself.
-fn node_with(item: &Encoded) -> Node {
-    let mut bytes = Vec::with_capacity(packed::EMPTY.len() + item.stored_len());
-    bytes.extend_from_slice(packed::EMPTY);
-    PackedMut::new(&mut bytes).push_back(std::slice::from_ref(item));
-    Node { bytes: Gapped::new(bytes), items: 1 }
 }
 
 /// Gives back what a deque needs no more: its capacity stays within 8 and four times its length.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Edit {
     Push(End, Vec<u8>),
-    Insert(u16, Vec<u8>),
+    Insert(u16, End, Vec<u8>),
     Set(u16, Vec<u8>),
     Remove(End, u16),
     RemoveEqual(End, Vec<u8>, usize),
@@ -20,14 +20,15 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => (-3..9i64).prop_map(|n| n.to_string().into_bytes()),
         3 => "[a-c]{0,9}".prop_map(String::into_bytes),
-        1 => (0..200usize).prop_map(|len| vec![b'v'; len]),
+        2 => (0..1500usize).prop_map(|len| vec![b'v'; len]),
+        1 => (3500..4500usize).prop_map(|len| vec![b'v'; len]),
     ]
 }
 
 fn edits() -> impl Strategy<Value = Edit> {
     prop_oneof![
         10 => (ends(), texts()).prop_map(|(end, text)| Edit::Push(end, text)),
-        10 => (any::<u16>(), texts()).prop_map(|(at, text)| Edit::Insert(at, text)),
+        10 => (any::<u16>(), ends(), texts()).prop_map(|(at, side, text)| Edit::Insert(at, side, text)),
         4 => (any::<u16>(), texts()).prop_map(|(at, text)| Edit::Set(at, text)),
         2 => (ends(), 0..8u16).prop_map(|(end, count)| Edit::Remove(end, count)),
         1 => (ends(), any::<u16>()).prop_map(|(end, count)| Edit::Remove(end, count)),
@@ -36,10 +37,7 @@ fn edits() -> impl Strategy<Value = Edit> {
 }
 
 fn limits() -> impl Strategy<Value = NodeLimit> {
-    prop_oneof![
-        (8..100usize).prop_map(|bytes| NodeLimit { bytes, items: usize::MAX }),
-        (1..6usize).prop_map(|items| NodeLimit { bytes: 1000, items }),
-    ]
+    prop_oneof![Just(NodeLimit::of(-1)), (0..6).prop_map(NodeLimit::of)]
 }
 
 /// The index that a number means in a list of so many items.
@@ -47,21 +45,23 @@ fn index(number: u16, len: usize) -> usize {
     number as usize % (len + 1)
 }
 
-fn apply(nodes: &mut Nodes, model: &mut VecDeque<Vec<u8>>, edit: Edit, limit: NodeLimit) {
+fn apply(nodes: &mut Nodes, model: &mut VecDeque<Vec<u8>>, edit: Edit) {
     match edit {
         Edit::Push(end, text) => {
-            nodes.push(end, &Encoded::of(&text), limit);
+            nodes.push(end, &Encoded::of(&text));
             if end == End::Head { model.push_front(text) } else { model.push_back(text) }
         }
-        Edit::Insert(at, text) => {
+        Edit::Insert(at, side, text) => {
             let at = index(at, model.len());
-            nodes.insert(at, &Encoded::of(&text), limit);
-            model.insert(at, text);
+            if at < model.len() {
+                nodes.insert(at, side, &Encoded::of(&text));
+                model.insert(if side == End::Head { at } else { at + 1 }, text);
+            }
         }
         Edit::Set(at, text) => {
             let at = index(at, model.len());
             if at < model.len() {
-                nodes.set(at, &Encoded::of(&text), limit);
+                nodes.set(at, &Encoded::of(&text));
                 model[at] = text;
             }
         }
@@ -110,9 +110,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn is_a_deque(list in proptest::collection::vec(edits(), 0..600), limit in limits()) {
-        let (mut nodes, mut model) = (Nodes::default(), VecDeque::new());
+        let (mut nodes, mut model) = (Nodes::new(limit), VecDeque::new());
         for (step, edit) in list.into_iter().enumerate() {
-            apply(&mut nodes, &mut model, edit, limit);
+            apply(&mut nodes, &mut model, edit);
             check_figures(&nodes);
             prop_assert_eq!((nodes.len(), nodes.is_empty()), (model.len(), model.is_empty()));
             let at = step % (model.len() + 1);
@@ -124,7 +124,8 @@ proptest! {
             }
         }
         prop_assert_eq!(&texts_of(nodes.nodes())[..], model.make_contiguous());
-        let within = |node: Packed| limit.allows(node.bytes().len(), node.len()) || node.len() == 1;
+        // LSET, and an item that divides a node, may pass the limit in bytes.
+        let within = |node: Packed| limit.allows(0, node.len()) && node.listpack_bytes() <= NodeLimit::BYTES_MAX;
         prop_assert!(nodes.nodes().all(within));
         prop_assert_eq!(nodes.only_node().is_some(), nodes.node_count() == 1);
         let mut copy = nodes.duplicate();
@@ -139,8 +140,8 @@ proptest! {
 fn ends_cost_no_walk_and_no_waste() {
     let limit = NodeLimit::of(-2);
     for (enter, leave) in [(End::Head, End::Head), (End::Head, End::Tail), (End::Tail, End::Head)] {
-        let mut nodes = Nodes::default();
-        (0..50_000u32).for_each(|n| nodes.push(enter, &Encoded::of(n.to_string().as_bytes()), limit));
+        let mut nodes = Nodes::new(limit);
+        (0..50_000u32).for_each(|n| nodes.push(enter, &Encoded::of(n.to_string().as_bytes())));
         check_figures(&nodes);
         let stored: usize = nodes.nodes().map(|node| node.bytes().len()).sum();
         assert!(nodes.heap_bytes() < stored + stored / 50 + 8192, "{} for {stored}", nodes.heap_bytes());
@@ -152,8 +153,8 @@ fn ends_cost_no_walk_and_no_waste() {
 
 #[test]
 fn a_large_part_is_handed_over_and_freed_in_pieces() {
-    let (mut nodes, limit) = (Nodes::default(), NodeLimit::of(1));
-    (0..10_000u32).for_each(|n| nodes.push(End::Tail, &Encoded::of(n.to_string().as_bytes()), limit));
+    let mut nodes = Nodes::new(NodeLimit::of(1));
+    (0..10_000u32).for_each(|n| nodes.push(End::Tail, &Encoded::of(n.to_string().as_bytes())));
     let mut gone = nodes.remove(End::Head, 9_990);
     check_figures(&nodes);
     check_figures(&gone);
@@ -166,17 +167,102 @@ fn a_large_part_is_handed_over_and_freed_in_pieces() {
 }
 
 #[test]
-fn large_items_have_nodes_of_their_own() {
-    let (mut nodes, limit) = (Nodes::default(), NodeLimit::of(-1));
+fn large_items_have_nodes_of_their_own_at_the_ends() {
+    let mut nodes = Nodes::new(NodeLimit::of(-1));
     let large = vec![b'v'; 5000];
     for text in [&b"a"[..], &large, b"b", b"c", &large] {
-        nodes.push(End::Tail, &Encoded::of(text), limit);
+        nodes.push(End::Tail, &Encoded::of(text));
     }
-    nodes.insert(3, &Encoded::of(&large), limit);
-    assert_eq!(nodes.nodes().map(|node| node.len()).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 1]);
-    nodes.set(1, &Encoded::of(b"x"), limit);
-    nodes.set(2, &Encoded::of(&large), limit);
+    nodes.insert(2, End::Tail, &Encoded::of(&large));
+    // As in Redis, one that divides a node shares what is behind it.
+    assert_eq!(nodes.nodes().map(|node| node.len()).collect::<Vec<_>>(), [1, 1, 1, 2, 1]);
+    nodes.set(1, &Encoded::of(b"x"));
+    nodes.set(2, &Encoded::of(&large));
     assert_eq!(nodes.len(), 6);
     assert!(nodes.heap_bytes() < 3 * 5000 + 2000, "{} bytes", nodes.heap_bytes());
     check_figures(&nodes);
+}
+
+/// How many items each node has.
+fn divided(nodes: &Nodes) -> Vec<usize> {
+    nodes.nodes().map(|node| node.len()).collect()
+}
+
+#[test]
+fn a_node_is_full_at_redis_bound() {
+    // A listpack of 7 bytes and the items; the one that is asked for counts with its text and 8.
+    for (setting, limit) in
+        [(-1, 4096), (-2, 8192), (-3, 16_384), (-4, 32_768), (-5, 65_536), (-6, 65_536), (100, 8192)]
+    {
+        for (first, text_len) in [(1000, 5), (1000, 100), (100, 1), (2000, 70)] {
+            for (short_by, fits) in [(0, true), (1, false)] {
+                let mut nodes = Nodes::new(NodeLimit::of(setting));
+                let text = vec![b'v'; text_len];
+                // Two items, the second one as long as leaves just so much room.
+                let head = 1 + if first < 64 { 1 } else { 2 } + if first + 2 < 128 { 0 } else { 1 };
+                let second = limit - 7 - (first + head) - (text_len + 8) + short_by;
+                let second = second
+                    - if second - 4 < 4096 {
+                        4
+                    } else if second - 7 < 16_378 {
+                        7
+                    } else {
+                        8
+                    };
+                nodes.push(End::Tail, &Encoded::of(&vec![b'a'; first]));
+                nodes.push(End::Tail, &Encoded::of(&vec![b'b'; second]));
+                let bytes = nodes.only_node().unwrap().listpack_bytes();
+                assert_eq!(bytes, limit - text_len - 8 + short_by, "{setting} {first} {text_len}");
+                let mut ahead = nodes.duplicate();
+                nodes.push(End::Tail, &Encoded::of(&text));
+                ahead.push(End::Head, &Encoded::of(&text));
+                assert_eq!((nodes.node_count(), ahead.node_count()), if fits { (1, 1) } else { (2, 2) });
+            }
+        }
+    }
+}
+
+/// Nodes of items of one byte, so many each.
+fn nodes_of(limit: i32, counts: &[u8]) -> Nodes {
+    let mut nodes = Nodes::new(NodeLimit::of(limit));
+    for &count in counts {
+        let mut node = crate::packed::Builder::default();
+        (0..count).for_each(|n| node.push(Element::Bytes(&[b'a' + n])));
+        nodes.push_packed(node.finish());
+    }
+    assert_eq!(divided(&nodes), counts.iter().map(|&count| count as usize).collect::<Vec<_>>());
+    nodes
+}
+
+#[test]
+fn insertion_divides_and_joins_as_redis_does() {
+    use End::{Head, Tail};
+    /// The limit in items, the nodes before, the pivot's index, the side, the nodes then.
+    type Row<'a> = (i32, &'a [u8], usize, End, &'a [usize]);
+    let rows: [Row; 16] = [
+        (4, &[3], 1, Head, &[4]),
+        (4, &[4], 0, Head, &[1, 4]),
+        (4, &[4], 3, Tail, &[4, 1]),
+        (4, &[4, 3], 3, Tail, &[4, 4]),
+        (4, &[4, 3], 4, Head, &[4, 4]),
+        (4, &[3, 4], 3, Head, &[4, 4]),
+        (4, &[3, 4], 2, Tail, &[4, 4]),
+        (4, &[4, 4], 3, Tail, &[4, 1, 4]),
+        (4, &[4, 4], 4, Head, &[4, 1, 4]),
+        (4, &[4], 2, Head, &[3, 2]),
+        (4, &[4], 2, Tail, &[3, 2]),
+        (4, &[4], 1, Tail, &[2, 3]),
+        (4, &[1, 4, 1], 2, Tail, &[3, 4]),
+        (4, &[1, 4, 1], 2, Head, &[3, 4]),
+        (6, &[2, 3, 6, 2, 2], 7, Tail, &[5, 3, 6, 2]),
+        (1, &[1, 1], 0, Tail, &[1, 1, 1]),
+    ];
+    for (limit, before, pivot, side, then) in rows {
+        let mut nodes = nodes_of(limit, before);
+        nodes.insert(pivot, side, &Encoded::of(b"x"));
+        check_figures(&nodes);
+        assert_eq!(divided(&nodes), then, "{before:?} at {pivot} {side:?}");
+        let place = if side == Head { pivot } else { pivot + 1 };
+        assert_eq!(nodes.get(place), Some(Element::Bytes(b"x")), "{before:?} at {pivot} {side:?}");
+    }
 }

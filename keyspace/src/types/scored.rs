@@ -330,7 +330,7 @@ impl<'a> ScoredMut<'a> {
     #[inline]
     fn is_full(&self, member: &[u8]) -> bool {
         let packed = Packed::new(self.entry.bytes());
-        let bytes = member.len().saturating_add(packed.bytes().len());
+        let bytes = member.len().saturating_add(packed.listpack_bytes());
         packed.len() / STRIDE >= self.limits.entries
             || member.len() > self.limits.value_bytes
             || bytes > PackedLimits::BYTES_MAX

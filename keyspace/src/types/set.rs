@@ -251,7 +251,7 @@ impl<'a> SetMut<'a> {
         if find(&set, &encoded).is_some() {
             return false;
         }
-        let bytes = set.bytes().len().saturating_add(member.len());
+        let bytes = set.listpack_bytes().saturating_add(member.len());
         let fits = member.len() <= limits.value_bytes && bytes <= PackedLimits::BYTES_MAX;
         if fits && set.len() < limits.entries {
             packed.push_back(&[encoded]);

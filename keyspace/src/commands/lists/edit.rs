@@ -75,9 +75,9 @@ pub(super) static ROWS: &[DataRow] = &[
 ];
 
 fn linsert(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let behind = match args {
-        _ if args.is(2, "after") => 1,
-        _ if args.is(2, "before") => 0,
+    let side = match args {
+        _ if args.is(2, "after") => End::Tail,
+        _ if args.is(2, "before") => End::Head,
         _ => return Err(Refusal::Syntax),
     };
     let item = args.at(4);
@@ -93,7 +93,7 @@ fn linsert(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     };
     let len = change(exec, &key, Some(place), |list| {
         list.make_room(1, item.len());
-        list.insert(pivot + behind, item);
+        list.insert(pivot, side, item);
         list.as_list().len()
     });
     exec.changed(1);

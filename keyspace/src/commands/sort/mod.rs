@@ -16,13 +16,14 @@ use crate::args::Args;
 use crate::double;
 use crate::exec::{DataRow, Exec};
 use crate::limits::NodeLimit;
+use crate::packed::Encoded;
 use crate::partial_sort::partial_sort;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::slot::Slot;
 use crate::spec::{Categories, CommandSpec, Flags, Form, KeyFlags, KeySpec, MovableKeys};
-use crate::types::list::{self, ListMut};
-use crate::types::nodes::End;
+use crate::types::list;
+use crate::types::nodes::{End, Nodes};
 use crate::whole::{Whole, WholeFn, WideRow};
 
 use elements::{Item, Span, Texts, Weight};
@@ -237,9 +238,9 @@ fn store(whole: &mut Whole, name: &[u8], stored: &[Span], texts: &Texts) {
         }
         return;
     }
-    let mut entry = list::empty(name, exec.access);
-    let limit = NodeLimit::of(exec.keyspace.limits.list_node);
-    ListMut::of(&mut entry, limit).push(End::Tail, stored.iter().map(|span| texts.at(*span)));
+    let mut nodes = Nodes::new(NodeLimit::of(exec.keyspace.limits.list_node));
+    stored.iter().for_each(|span| nodes.push(End::Tail, &Encoded::of(texts.at(*span))));
+    let entry = list::made(name, nodes, exec.access);
     exec.replace(&key, entry);
     exec.changed(stored.len() as u64);
 }

@@ -2,11 +2,10 @@
 //!
 //! Every stream is large: it has ids and counts to keep even without entries. Its entries are in nodes (`log`, `node`), each one
 //! allocation; nodes, groups, consumers and pending entries are found in sorted chunks (`ordered`). What depends on Redis's
-//! encoding is computed: when a node is full (`listpack`), and how large the tree of nodes is (`radix`), part by part of each chunk.
+//! encoding is computed: when a node is full (`node`), and how large the tree of nodes is (`radix`), part by part of each chunk.
 
 mod group;
 mod id;
-pub mod listpack;
 mod log;
 pub mod node;
 mod ordered;

@@ -15,10 +15,9 @@
 //! ```
 
 use crate::args::Args;
-use crate::packed::{Element, Encoded};
+use crate::packed::{Element, Encoded, LISTPACK_FRAME_BYTES};
 
 use super::id::StreamId;
-use super::listpack;
 
 const DELETED: u8 = 1;
 const SAME_FIELDS: u8 = 2;
@@ -134,11 +133,18 @@ fn varint_before(bytes: &[u8]) -> (u64, usize) {
     (value, taken)
 }
 
+/// Bytes of an integer in a listpack.
+#[inline]
+fn integer_bytes(value: i64) -> usize {
+    Encoded::int(value).stored_len()
+}
+
+/// Appends an element without its back length. Returns the bytes that it has in a listpack.
 fn push_element(bytes: &mut Vec<u8>, element: Element) -> u32 {
     let encoded = Encoded::element(element);
     bytes.extend_from_slice(encoded.head());
     bytes.extend_from_slice(encoded.data());
-    listpack::element(element) as u32
+    encoded.stored_len() as u32
 }
 
 impl Node {
@@ -152,7 +158,7 @@ impl Node {
             fields_bytes: 0,
             live: 0,
             deleted: 0,
-            listpack: (listpack::EMPTY + listpack::integer(fields as i64) + listpack::integer(0)) as u32,
+            listpack: (LISTPACK_FRAME_BYTES + integer_bytes(fields as i64) + integer_bytes(0)) as u32,
         };
         for index in (0..pairs.len()).step_by(2) {
             node.listpack += push_element(&mut node.bytes, Element::of(pairs.at(index)));
@@ -180,7 +186,7 @@ impl Node {
     /// True if an entry of `added` bytes belongs into a new node. Limits of 0 are none.
     pub fn is_full(&self, added: usize, bytes_max: usize, entries_max: usize) -> bool {
         let bytes_max = if bytes_max == 0 { BYTES_MAX } else { bytes_max.min(BYTES_MAX) };
-        let counts = listpack::integer(i64::from(self.live)) + listpack::integer(i64::from(self.deleted));
+        let counts = integer_bytes(i64::from(self.live)) + integer_bytes(i64::from(self.deleted));
         let bytes = self.listpack as usize + counts;
         let entries = self.live as usize + self.deleted as usize;
         bytes + added >= bytes_max || entries_max > 0 && entries >= entries_max
@@ -214,7 +220,7 @@ impl Node {
             node.fields += 1;
         }
         node.fields_bytes = node.bytes.len() as u32;
-        node.listpack += (listpack::EMPTY + listpack::integer(i64::from(node.fields)) + listpack::integer(0)) as u32;
+        node.listpack += (LISTPACK_FRAME_BYTES + integer_bytes(i64::from(node.fields)) + integer_bytes(0)) as u32;
         node
     }
 
@@ -254,10 +260,10 @@ impl Node {
         push_varint(&mut self.bytes, if ms == 0 { seq } else { id.seq });
         let pieces = if same { count + 3 } else { 2 * count + 4 };
         let numbers = [i64::from(flags), ms as i64, seq as i64, pieces];
-        self.listpack += numbers.iter().map(|&number| listpack::integer(number) as u32).sum::<u32>();
+        self.listpack += numbers.iter().map(|&number| integer_bytes(number) as u32).sum::<u32>();
         if !same {
             push_varint(&mut self.bytes, count as u64);
-            self.listpack += listpack::integer(count) as u32;
+            self.listpack += integer_bytes(count) as u32;
         }
         for element in elements {
             self.listpack += push_element(&mut self.bytes, element);
