@@ -301,6 +301,20 @@ pub(super) fn stored_len_before(bytes: &[u8]) -> usize {
 /// The element that `bytes` begin with, and the bytes that it takes, its back length included.
 #[inline]
 pub(super) fn split(bytes: &[u8]) -> (Element<'_>, usize) {
+    // Reading spends its time here: what is common is decided by the first byte.
+    match bytes[0] {
+        short @ STRING_6..INT_13 => {
+            let end = (short & 0x3f) as usize + 1;
+            (Element::Bytes(&bytes[1..end]), end + 1)
+        }
+        small @ 0..STRING_6 => (Element::Int(small as i64), 2),
+        _ => split_long(bytes),
+    }
+}
+
+/// `split` for an element whose head and data have more than 64 bytes, or an integer of more than seven bits.
+#[inline(never)]
+fn split_long(bytes: &[u8]) -> (Element<'_>, usize) {
     let (element, len) = Element::read(bytes);
     (element, len + back_len(len))
 }
