@@ -19,10 +19,10 @@ impl Keyspace {
     pub fn prefetch(&self, db: Db, keys: impl Iterator<Item = (Slot, u64)>) {
         let mut last = None;
         // Commands on one key after the other are common, and look up what the first has fetched.
-        let mut keys = keys.filter(|&key| last.replace(key) != Some(key));
+        let keys = keys.filter(|&key| last.replace(key) != Some(key));
+        let mut tables = keys.filter_map(|(slot, hash)| Some((self.table(db, slot)?, hash)));
         loop {
-            let window: SmallVec<[_; WINDOW]> =
-                keys.by_ref().take(WINDOW).filter_map(|(slot, hash)| Some((self.table(db, slot)?, hash))).collect();
+            let window: SmallVec<[_; WINDOW]> = tables.by_ref().take(WINDOW).collect();
             if window.is_empty() {
                 return;
             }

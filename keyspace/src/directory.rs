@@ -15,8 +15,8 @@ pub const SEGMENT_VALUES_MAX: usize = 1792;
 /// Two neighbours join when they hold at most this many values together: well below a split, so that nothing flaps.
 const JOIN_VALUES_MAX: usize = SEGMENT_VALUES_MAX / 4;
 
-/// No prefix is longer. A keyed hash does not get there; if it did, a segment would grow instead.
-const DEPTH_MAX: u32 = 30;
+/// No prefix is longer: 4 billion values have as many bits, and the map is bounded, 16 MiB. A segment that it would not divide grows.
+const DEPTH_MAX: u32 = 22;
 
 /// Segments are stored in chunks of this many, so that adding one never moves the others.
 const CHUNK: usize = 64;
@@ -192,9 +192,16 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         self.segments.iter().map(|segment| &segment.table)
     }
 
-    /// Where some value stands.
-    pub(crate) fn first(&self) -> Option<Place> {
-        (0u32..).zip(self.tables()).find_map(|(segment, table)| Some(Place { segment, line: table.first()? }))
+    /// Where the value stands that has so many before it, in no order. O(segments).
+    pub(crate) fn nth(&self, rank: usize) -> Option<Place> {
+        let mut rank = rank;
+        (0u32..).zip(self.tables()).find_map(|(segment, table)| match rank.checked_sub(table.len()) {
+            Some(behind) => {
+                rank = behind;
+                None
+            }
+            None => table.nth(rank).map(|line| Place { segment, line }),
+        })
     }
 
     /// Takes some segment's table out: only for taking the whole directory apart.
@@ -242,19 +249,12 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
             self.depth += 1;
         }
         let depth = self.segments[id].depth + 1;
-        let room = self.segments[id].table.len() / 2 + self.segments[id].table.len() / 16;
-        let (mut low, mut high) = (Lines::with_capacity(room), Lines::with_capacity(room));
-        self.resize(id, |table| {
-            table.iter().for_each(|value| hashes.prefetch(value));
-            for value in std::mem::take(table) {
-                let hash = hashes.hash_of(&value);
-                let half = if hash >> (64 - depth) & 1 == 0 { &mut low } else { &mut high };
-                half.insert(hash, value, hashes);
-            }
-            *table = low;
-        });
-        self.segments[id].depth = depth;
-        self.table_bytes += high.heap_bytes();
+        let table = std::mem::take(&mut self.segments[id].table);
+        self.table_bytes -= table.heap_bytes();
+        let (low, high) = divide(table, depth, hashes);
+        self.table_bytes += low.heap_bytes() + high.heap_bytes();
+        self.segment_slots_max = self.segment_slots_max.max(low.slots()).max(high.slots());
+        self.segments[id] = Segment { table: low, depth };
         let sibling = self.add(Segment { table: high, depth });
         let run = 1usize << (self.depth - depth);
         let upper = ((hash >> (64 - depth) | 1) as usize) * run;
@@ -309,9 +309,7 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         self.table_bytes -= moved.heap_bytes();
         self.vacant.push(sibling);
         self.segments[id].depth -= 1;
-        self.resize(id, |table| {
-            moved.into_iter().for_each(|value| table.insert(hashes.hash_of(&value), value, hashes));
-        });
+        self.resize(id, |table| table.absorb(moved, hashes));
         let lower = (prefix & !1) * run;
         self.map[lower..lower + 2 * run].fill(id);
         self.by_depth[depth as usize] -= 2;
@@ -320,5 +318,106 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
             self.map = self.map.iter().copied().step_by(2).collect();
             self.depth -= 1;
         }
+    }
+}
+
+/// A table's values by the `depth`th bit of their hashes. Where that is the same for all, none moves: what was added in the order of
+/// the hashes may divide many times before it parts.
+fn divide<V: Default, const N: usize, const W: usize>(
+    table: Lines<V, N, W>,
+    depth: u32,
+    hashes: &impl Hashes<V>,
+) -> (Lines<V, N, W>, Lines<V, N, W>) {
+    table.iter().for_each(|value| hashes.prefetch(value));
+    let is_high = |value: &V| hashes.hash_of(value) >> (64 - depth) & 1 == 1;
+    let highs = table.iter().filter(|value| is_high(value)).count();
+    if highs == 0 {
+        return (table, Lines::default());
+    }
+    if highs == table.len() {
+        return (Lines::default(), table);
+    }
+    let room = |values: usize| Lines::with_capacity(values + values / 8);
+    let (mut low, mut high) = (room(table.len() - highs), room(highs));
+    for value in table {
+        let hash = hashes.hash_of(&value);
+        let half = if is_high(&value) { &mut high } else { &mut low };
+        half.insert(hash, value, hashes);
+    }
+    (low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prefetch::prefetch;
+
+    struct ByValue;
+
+    impl Hashes<u64> for ByValue {
+        fn hash_of(&self, value: &u64) -> u64 {
+            Random::new(*value).draw()
+        }
+
+        fn prefetch(&self, value: &u64) {
+            prefetch(value);
+        }
+    }
+
+    type Numbers = Directory<u64, 7, 1>;
+
+    fn check_figures(directory: &Numbers, len: usize) {
+        let tables =
+            directory.tables().fold((0, 0), |(len, bytes), table| (len + table.len(), bytes + table.heap_bytes()));
+        assert_eq!(tables, (len, directory.table_bytes));
+        assert_eq!(directory.len(), len);
+    }
+
+    #[test]
+    fn figures_are_exact_through_splits_and_joins() {
+        let mut directory = Numbers::default();
+        for value in 0..50_000 {
+            directory.insert(ByValue.hash_of(&value), value, &ByValue);
+            if value % 5_000 == 0 {
+                check_figures(&directory, value as usize + 1);
+            }
+        }
+        check_figures(&directory, 50_000);
+        assert!(directory.map.len() >= 32);
+        for value in 0..50_000 {
+            let hash = ByValue.hash_of(&value);
+            let place = directory.find(hash, |&known| known == value).unwrap();
+            assert_eq!(directory.remove(hash, place, &ByValue), value);
+            if value % 5_000 == 0 {
+                check_figures(&directory, 49_999 - value as usize);
+            }
+        }
+        check_figures(&directory, 0);
+        assert_eq!(directory.map.len(), 1);
+    }
+
+    #[test]
+    fn values_in_the_order_of_their_hashes_divide_many_times_at_once() {
+        let mut values: Vec<u64> = (0..200_000).collect();
+        values.sort_unstable_by_key(|value| ByValue.hash_of(value));
+        let mut directory = Numbers::default();
+        for (count, value) in values.iter().enumerate() {
+            directory.insert(ByValue.hash_of(value), *value, &ByValue);
+            if count == SEGMENT_VALUES_MAX {
+                assert!(directory.depth >= 6, "all of them have the first bits in common");
+            }
+        }
+        check_figures(&directory, values.len());
+        assert!(values.iter().all(|value| directory.find(ByValue.hash_of(value), |known| known == value).is_some()));
+    }
+
+    #[test]
+    fn ranks_name_every_value_once() {
+        let mut directory = Numbers::default();
+        (0..5_000).for_each(|value| directory.insert(ByValue.hash_of(&value), value, &ByValue));
+        let mut found: Vec<u64> = (0..5_000).filter_map(|rank| directory.get(directory.nth(rank)?).copied()).collect();
+        found.sort_unstable();
+        assert!(found.into_iter().eq(0..5_000));
+        assert_eq!(directory.nth(5_000), None);
     }
 }

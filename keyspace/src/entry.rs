@@ -1,6 +1,6 @@
 //! The entry: one key with its value, in one allocation behind one thin pointer.
 //!
-//! A table of thin pointers costs 9 bytes per value where one of `Box<[u8]>` costs 17, and the bytes around key and value are
+//! A table of thin pointers costs 9 bytes per value where one of `Box<[u8]>` costs 21, and the bytes around key and value are
 //! eight. That is what keeps Ashlar below 40 bytes per key, and the reason that this file may use `unsafe`:
 //!
 //! ```text

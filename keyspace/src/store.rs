@@ -277,7 +277,7 @@ impl Keyspace {
         let table = self.slots[slot.index()].table_mut(db, databases);
         let before = table.heap_bytes();
         table.insert(hash, entry, &self.hasher);
-        // A split may leave less room than there was.
+        // What a split leaves may be less than there was.
         self.bytes = self.bytes.wrapping_add(table.heap_bytes().wrapping_sub(before));
     }
 

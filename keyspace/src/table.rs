@@ -12,6 +12,7 @@
 //! - all in one slot: the same, and 65,536 segments behind a map of 16 bits. Doubling or halving the map copies at most
 //!   512 KiB: 0.05 ms. Going back to one table, when nearly all is removed, frees the empty segments: 0.6 ms.
 //! - joining two segments moves at most 448 entries, shrinking one at most 224: well below a split.
+//! - entries that come in the order of their hashes may divide a segment a dozen times at once, but only one of these moves them.
 
 use crate::directory::{self, Directory};
 use crate::entry::Entry;
@@ -211,8 +212,8 @@ impl Table {
 
     /// Where an entry stands that is drawn with `random`: each with the same probability.
     pub(crate) fn sample_place(&self, random: &mut Random) -> Option<Place> {
-        /// Buckets that are looked at. Tables shrink below a load of 1/8, so far fewer find a full one.
-        const DRAWS_MAX: usize = 4096;
+        /// Places that are looked at. Most of a small table are in use, but of a directory that lost much of its order few may be.
+        const DRAWS_MAX: usize = 64;
         if self.is_empty() {
             return None;
         }
@@ -223,15 +224,15 @@ impl Table {
             }
             Root::Many(directory) => directory.draw(random),
         });
-        draws.next().or_else(|| self.first_place())
+        draws.next().or_else(|| self.nth_place(random.below(self.len() as u64) as usize))
     }
 
-    /// Where some entry stands.
+    /// Where the entry stands that has so many before it, in no order. O(segments).
     #[cold]
-    fn first_place(&self) -> Option<Place> {
+    fn nth_place(&self, rank: usize) -> Option<Place> {
         match &self.root {
-            Root::One(table) => table.first().map(|line| Place { segment: 0, line }),
-            Root::Many(directory) => directory.first(),
+            Root::One(table) => table.nth(rank).map(|line| Place { segment: 0, line }),
+            Root::Many(directory) => directory.nth(rank),
         }
     }
 

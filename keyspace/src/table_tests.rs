@@ -136,16 +136,33 @@ fn draws_every_entry_alike() {
         let mut table = Table::default();
         (0..keys).for_each(|key| put(&mut table, &hasher, key));
         (kept..keys).for_each(|key| assert!(cut(&mut table, &hasher, key)));
-        let mut seen: HashMap<Vec<u8>, u64> = HashMap::new();
-        let rounds = kept as u64 * 50;
-        for _ in 0..rounds {
-            *seen.entry(table.sample(&mut random).unwrap().key().to_vec()).or_default() += 1;
-        }
-        assert_eq!(seen.len(), kept as usize);
-        let distance: f64 = seen.values().map(|&count| (count as f64 - 50.0).powi(2) / 50.0).sum();
-        // Chi-square: six standard deviations above its mean.
-        let freedom = kept as f64 - 1.0;
-        assert!(distance < freedom + 6.0 * (2.0 * freedom).sqrt(), "{distance} for {kept} keys");
+        check_draws(&table, &mut random);
     }
     assert!(Table::default().sample(&mut random).is_none());
+}
+
+#[test]
+fn draws_every_entry_alike_where_one_range_is_left() {
+    let (hasher, mut random, mut table) = (hasher(), Random::new(11), Table::default());
+    (0..40_000).for_each(|key| put(&mut table, &hasher, key));
+    let mut keys: Vec<Vec<u8>> = table.iter().map(|entry| entry.key().to_vec()).collect();
+    keys.sort_unstable_by_key(|key| hasher.hash(key));
+    for key in &keys[500..] {
+        let hash = hasher.hash(key);
+        let place = table.locate(hash, key).unwrap();
+        table.remove(hash, place, &hasher);
+    }
+    check_draws(&table, &mut random);
+}
+
+fn check_draws(table: &Table, random: &mut Random) {
+    let mut seen: HashMap<Vec<u8>, u64> = HashMap::new();
+    for _ in 0..table.len() * 50 {
+        *seen.entry(table.sample(random).unwrap().key().to_vec()).or_default() += 1;
+    }
+    assert_eq!(seen.len(), table.len());
+    let distance: f64 = seen.values().map(|&count| (count as f64 - 50.0).powi(2) / 50.0).sum();
+    // Chi-square: six standard deviations above its mean.
+    let freedom = table.len() as f64 - 1.0;
+    assert!(distance < freedom + 6.0 * (2.0 * freedom).sqrt(), "{distance} for {} keys", table.len());
 }

@@ -198,3 +198,28 @@ fn is_freed_in_pieces() {
     assert!(steps > 5);
     assert!(set.heap_bytes() < 10_000, "{}", set.heap_bytes());
 }
+
+#[test]
+fn a_scan_returns_what_stays_whatever_else_changes() {
+    let (hasher, mut set) = (hasher(), SortedSet::default());
+    let member = |n: u32| n.to_string().into_bytes();
+    let (stay, come) = (3_000, 10_000);
+    (0..stay).for_each(|n| set.upsert(&hasher, &member(n), |_| Some(f64::from(n))));
+    let mut seen: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let (mut from, mut calls) = (Some(0), 0);
+    while let Some(position) = from {
+        from = set.scan(&hasher, position, 10, |member, _| {
+            *seen.entry(member.to_vec()).or_default() += 1;
+            1
+        });
+        calls += 1;
+        // Grow to a multiple of its size and back, several times.
+        match calls % 100 {
+            0 => (stay..stay + come).for_each(|n| set.upsert(&hasher, &member(n), |_| Some(1.0))),
+            50 => (stay..stay + come).for_each(|n| _ = set.remove(&hasher, &member(n))),
+            _ => {}
+        }
+    }
+    assert!(calls > 300, "{calls} calls");
+    assert!((0..stay).all(|n| seen.get(&member(n)) == Some(&1)));
+}
