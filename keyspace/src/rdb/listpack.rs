@@ -18,14 +18,18 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 /// The longest listpack, in bytes, that redis-server makes.
 const BYTES_MAX: usize = 1 << 30;
 
+/// Why a listpack that is written has its length in an `u32`.
+const BELOW_4_GIB: &str =
+    "a stream's node has little more than 1 GiB, and whoever writes another collection asks whether it fits";
+
 /// Whether a packed collection is one that redis-server would have as a listpack.
 pub(super) fn fits(packed: &Packed<'_>) -> bool {
     packed.listpack_bytes() <= BYTES_MAX
 }
 
-/// A packed collection as a listpack. Not for one that does not fit.
+/// A packed collection as a listpack. Not for one that does not fit, unless it is known to stay below 4 GiB.
 pub(super) fn of(packed: &Packed<'_>) -> Vec<u8> {
-    let total = u32::try_from(packed.listpack_bytes()).expect("callers ask whether it fits");
+    let total = u32::try_from(packed.listpack_bytes()).expect(BELOW_4_GIB);
     let mut bytes = Vec::with_capacity(packed.listpack_bytes());
     bytes.extend_from_slice(&total.to_le_bytes());
     bytes.extend_from_slice(packed.bytes());
