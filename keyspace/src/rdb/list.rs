@@ -23,7 +23,8 @@ pub enum ListForm {
     Quicklist2,
 }
 
-/// A node that is one element.
+/// A node that is one element. Read, it becomes a node like any other: what is long stands alone in ours, too, without their being of
+/// two kinds. Written are such nodes only where a listpack would be too long.
 const PLAIN: u64 = 1;
 /// A node that is a listpack.
 const PACKED: u64 = 2;
@@ -57,7 +58,6 @@ pub fn read(
             }
             ListForm::Quicklist2 => match reader.length()? {
                 PLAIN => {
-                    // A node like any other: what is long has a node of its own here without being of another kind.
                     take(Part::Node(gather(std::iter::once(Ok(reader.string()?.element())))?.finish()))?;
                     1
                 }
