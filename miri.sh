@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs what holds entries, the only `unsafe` of keyspace, and the baton under Miri, which sees undefined behaviour that
-# a test does not. Needs a nightly toolchain with miri and rust-src, and takes some minutes. Not part of .ci/run, which is to run
-# with the stable toolchain alone. Arguments replace the choice of keyspace's tests: ./miri.sh entry::
+# Runs what holds entries, nearly all `unsafe` of keyspace, and the baton under Miri, which sees undefined behaviour that
+# a test does not; the other `unsafe`, in prefetch.rs, reads and writes nothing. Needs a nightly toolchain with miri and
+# rust-src, and takes some minutes. Not part of .ci/run, which is to run with the stable toolchain alone. Arguments replace
+# the choice of keyspace's tests: ./miri.sh entry::
 set -euo pipefail
 cd "$(dirname "$0")"
 

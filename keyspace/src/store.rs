@@ -122,6 +122,15 @@ const FREED_STEPS_MAX: usize = 128;
 enum Dropped {
     Table(Table),
     Object(Box<Object>),
+    /// What a value that stays has lost: no key, so it is not counted among them.
+    Parts(Box<Object>),
+}
+
+/// Frees a piece of a collection, and adds its elements to `freed`. False when nothing is left.
+fn free_piece(object: &mut Object, freed: &mut usize) -> bool {
+    let elements = object.free_piece(SEGMENT_ENTRIES_MAX);
+    *freed += elements;
+    elements >= SEGMENT_ENTRIES_MAX
 }
 
 /// The keyspace of one core.
@@ -299,6 +308,14 @@ impl Keyspace {
         self.free_dropped();
     }
 
+    /// `drop_later` for parts of a value that stays, which are put aside as a collection of their own. Neither `dropped_keys` nor
+    /// `lazyfreed_objects` counts them.
+    #[cold]
+    pub fn drop_parts_later(&mut self, parts: Box<Object>) {
+        self.dropped.push_back(Dropped::Parts(parts));
+        self.free_dropped();
+    }
+
     /// Takes the entry of a key out: to put it somewhere else.
     pub fn remove(&mut self, db: Db, slot: Slot, hash: u64, place: Place) -> Entry {
         let databases = self.databases.len();
@@ -401,12 +418,11 @@ impl Keyspace {
             let more = match self.dropped.front_mut() {
                 None => return steps > 1,
                 Some(Dropped::Object(object)) => {
-                    let elements = object.free_piece(SEGMENT_ENTRIES_MAX);
-                    freed += elements;
-                    let more = elements >= SEGMENT_ENTRIES_MAX;
+                    let more = free_piece(object, &mut freed);
                     self.count_freed(!more as u64);
                     more
                 }
+                Some(Dropped::Parts(parts)) => free_piece(parts, &mut freed),
                 Some(Dropped::Table(table)) => match table.take_piece() {
                     Some(piece) => {
                         freed += piece.len();

@@ -18,7 +18,7 @@ const MIB: u64 = 1 << 20;
 const FLAGS: &[&str] = &["--client-query-buffer-limit", "4293918720"];
 /// What a server may hold more after a row than before all of them.
 const KEPT_MAX: u64 = 64 * MIB;
-/// Longest wait for a reply, and for memory to be given back.
+/// Longest wait for a reply, for the server to read on, and for memory to be given back.
 const WAIT: Duration = Duration::from_secs(60);
 /// Bytes of a reply in a report.
 const SHOWN_MAX: usize = 300;
@@ -170,6 +170,7 @@ impl Party {
     fn begin(&mut self) {
         self.client = self.server.client();
         self.client.wait = WAIT;
+        self.client.send_wait(Some(WAIT)).expect("a wait that is not zero");
         for command in ["SELECT 1", "FLUSHDB", "SELECT 0", "FLUSHDB"] {
             self.client.ok(command);
         }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,10 +52,14 @@ fn a_sleep_stops_every_core() {
     sleeping.ok("SET k v");
     let others: Vec<_> = (0..CORES).map(|_| server.client()).collect();
     let is_over = AtomicBool::new(false);
+    let (begins, begun) = mpsc::channel();
     thread::scope(|scope| {
         let waits = others.into_iter().map(|mut other| {
-            let is_over = &is_over;
+            let (is_over, begins) = (&is_over, begins.clone());
             scope.spawn(move || {
+                assert_eq!(other.ask("PING"), Frame::Simple(b"PONG".to_vec()));
+                begins.send(()).expect("the test waits for it");
+                drop(begins);
                 let mut longest = Duration::ZERO;
                 while !is_over.load(Ordering::SeqCst) {
                     let begun = Instant::now();
@@ -65,6 +70,9 @@ fn a_sleep_stops_every_core() {
             })
         });
         let waits: Vec<_> = waits.collect();
+        drop(begins);
+        // A thread that has not run yet would see nothing of the sleep. One that fails is told of when it is joined.
+        begun.iter().take(CORES).for_each(drop);
         sleeping.ok("DEBUG SLEEP 0.5");
         is_over.store(true, Ordering::SeqCst);
         for wait in waits {

@@ -1,7 +1,8 @@
 //! The packed form of small collections: byte strings one behind the other, walked in both directions.
 //!
 //! A collection of few short elements is read as fast by walking as by any index, and costs a byte or two per element instead of
-//! an allocation. What the elements mean is the family's business: a list's items, a hash's fields and values in turn.
+//! an allocation. What the elements mean is the family's business: a list's items, a set's members, a hash's fields and values in
+//! turn, a sorted set's members and scores.
 //!
 //! ```text
 //! packed    count (u16, little-endian; 0xffff: walk to know) element*
@@ -16,11 +17,12 @@
 //! ```
 //!
 //! The elements are those of Redis's listpack, byte for byte. Limits that Redis states in bytes of a listpack are met by the same
-//! elements here, and what DUMP writes of a packed collection is a copy of it in another frame.
+//! elements here, and what DUMP writes of a packed collection is a copy of it in another frame, a sorted set's scores excepted.
 //!
 //! A string that is the canonical decimal form of an `i64` is stored as an integer and comes back as the same text, and every
 //! length and integer takes the shortest form. So every string has exactly one encoding, and looking for one compares encoded
-//! bytes. The bytes are ours alone: nothing that came from outside is ever read as packed without having been built here.
+//! bytes. The exception are scores that are stored as the eight bytes of a double: a string, even where the bytes are digits. Nobody
+//! looks for those. The bytes are ours alone: nothing that came from outside is ever read as packed without having been built here.
 
 mod builder;
 mod editor;

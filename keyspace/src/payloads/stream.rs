@@ -3,6 +3,7 @@
 //! Nodes stay as they are in both directions: a node's entries share the names of their fields, and a stream that was cut anew
 //! would repeat names more often than the payload does.
 
+use crate::packed::{Element, Encoded};
 use crate::rdb::Corrupt;
 use crate::rdb::object_type::ObjectType;
 use crate::rdb::stream::{
@@ -44,6 +45,18 @@ pub(super) fn write(stream: &Stream, out: &mut Vec<u8>) -> ObjectType {
         }
     }
     StreamWriter::TYPE
+}
+
+/// The most bytes that a restored node may have as a listpack. XADD holds the texts of an entry against `BYTES_MAX` and not what
+/// heads and lengths add to them, so a stream's own nodes can have more than that, by a few bytes for each argument.
+const NODE_BYTES_MAX: usize = BYTES_MAX + BYTES_MAX / 8;
+
+/// Bytes that a node of `bytes` bytes, as a listpack, has with some more elements.
+fn grown<'e>(bytes: usize, mut elements: impl Iterator<Item = Element<'e>>) -> Result<usize, Corrupt> {
+    elements.try_fold(bytes, |bytes, element| {
+        let bytes = bytes.saturating_add(Encoded::element(element).stored_len());
+        if bytes > NODE_BYTES_MAX { Err(Corrupt("a node of far more than 1 GiB")) } else { Ok(bytes) }
+    })
 }
 
 /// What is known of a stream so far.
@@ -101,10 +114,7 @@ impl StreamBuilder {
 impl StreamSink for StreamBuilder {
     fn node(&mut self, base: StreamId, names: Names<'_>) -> Result<(), Corrupt> {
         self.close_node();
-        let bytes = names.clone().try_fold(0, |bytes: usize, name| Ok(bytes.saturating_add(name?.text_len())))?;
-        if bytes > BYTES_MAX {
-            return Err(Corrupt("a node of more than 1 GiB"));
-        }
+        grown(0, names.clone().filter_map(Result::ok))?;
         self.node = Some((base, Node::with_fields(names.filter_map(Result::ok))));
         Ok(())
     }
@@ -112,18 +122,16 @@ impl StreamSink for StreamBuilder {
     fn entry(&mut self, id: StreamId, fields: Fields<'_>) -> Result<(), Corrupt> {
         let (first, node) = self.node.as_mut().ok_or(Corrupt("an entry without node"))?;
         let (same, count) = (fields.same_names(), fields.left() as usize);
-        let weight = |(name, value): (crate::packed::Element<'_>, crate::packed::Element<'_>)| {
-            value.text_len().saturating_add(if same { 0 } else { name.text_len() })
-        };
-        let bytes = fields.clone().filter_map(Result::ok).map(weight).fold(node.used_bytes(), usize::saturating_add);
-        if bytes > BYTES_MAX {
-            return Err(Corrupt("a node of more than 1 GiB"));
-        }
         let pairs = fields.filter_map(Result::ok);
         match same {
-            true => node.push_elements(*first, id, FieldsOf::Node, count, pairs.map(|(_, value)| value)),
+            true => {
+                let values = pairs.map(|(_, value)| value);
+                grown(node.listpack_bytes(), values.clone())?;
+                node.push_elements(*first, id, FieldsOf::Node, count, values);
+            }
             false => {
                 let elements = pairs.flat_map(|(name, value)| [name, value]);
+                grown(node.listpack_bytes(), elements.clone())?;
                 node.push_elements(*first, id, FieldsOf::Entry, count, elements);
             }
         }
@@ -183,5 +191,19 @@ impl StreamSink for StreamBuilder {
         let (delivered, deliveries) = (pending.delivered_at, pending.deliveries as i64);
         open.group.set_pending(id, Pending { consumer, delivered, deliveries });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_takes_room() {
+        let empty = |count| std::iter::repeat_n(Element::Bytes(b""), count);
+        assert_eq!(grown(100, empty(50)), Ok(200));
+        assert_eq!(grown(NODE_BYTES_MAX - 20, empty(10)), Ok(NODE_BYTES_MAX));
+        assert!(grown(NODE_BYTES_MAX - 20, empty(11)).is_err());
+        assert!(grown(usize::MAX, empty(1)).is_err());
     }
 }

@@ -18,14 +18,18 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 /// The longest listpack, in bytes, that redis-server makes.
 const BYTES_MAX: usize = 1 << 30;
 
+/// Why a listpack that is written has its length in an `u32`.
+const BELOW_4_GIB: &str =
+    "a stream's node has little more than 1 GiB, and whoever writes another collection asks whether it fits";
+
 /// Whether a packed collection is one that redis-server would have as a listpack.
 pub(super) fn fits(packed: &Packed<'_>) -> bool {
     packed.listpack_bytes() <= BYTES_MAX
 }
 
-/// A packed collection as a listpack. Not for one that does not fit.
+/// A packed collection as a listpack. Not for one that does not fit, unless it is known to stay below 4 GiB.
 pub(super) fn of(packed: &Packed<'_>) -> Vec<u8> {
-    let total = u32::try_from(packed.listpack_bytes()).expect("callers ask whether it fits");
+    let total = u32::try_from(packed.listpack_bytes()).expect(BELOW_4_GIB);
     let mut bytes = Vec::with_capacity(packed.listpack_bytes());
     bytes.extend_from_slice(&total.to_le_bytes());
     bytes.extend_from_slice(packed.bytes());
@@ -36,7 +40,7 @@ pub(super) fn of(packed: &Packed<'_>) -> Vec<u8> {
 /// The elements of a listpack. Whoever takes them all has checked every byte.
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
-    /// From the next element to the end mark, that included.
+    /// From the next element to the end mark, that not included.
     rest: &'a [u8],
     /// How many elements the header announces beyond those seen, unless it says "walk".
     announced: Option<u16>,
@@ -50,6 +54,8 @@ impl<'a> Elements<'a> {
         if u32::from_le_bytes([a, b, c, d]) as usize != listpack.len() {
             return Err(Corrupt("a listpack is not as long as announced"));
         }
+        // Without the mark: what is left when the elements are over is nothing, and no element can take the mark for its own.
+        let rest = rest.strip_suffix(&[END]).ok_or(Corrupt("a listpack without its end mark"))?;
         let count = u16::from_le_bytes([e, f]);
         Ok(Elements { rest, announced: (count != COUNT_UNKNOWN).then_some(count) })
     }
@@ -84,19 +90,57 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Result<Element<'a>, Corrupt>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = match self.rest {
-            [] => return None,
-            [END] if self.announced.unwrap_or(0) != 0 => Err(Corrupt("a listpack has fewer elements than announced")),
-            [END] => {
-                self.rest = &[];
-                return None;
-            }
+        let next = match self.rest {
+            [] => match self.announced.take() {
+                None | Some(0) => return None,
+                Some(_) => Err(Corrupt("a listpack has fewer elements than announced")),
+            },
             [END, ..] => Err(Corrupt("a listpack ends before its end")),
             _ => self.element(),
         };
-        if end.is_err() {
-            self.rest = &[];
+        if next.is_err() {
+            (self.rest, self.announced) = (&[], None);
         }
-        Some(end)
+        Some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_counts() {
+        let rows: [(&[u8], Option<usize>); 14] = [
+            (b"\x07\0\0\0\0\0\xff", Some(0)),
+            (b"\x07\0\0\0\xff\xff\xff", Some(0)),
+            (b"\x0a\0\0\0\x01\0\x81a\x02\xff", Some(1)),
+            (b"\x0a\0\0\0\xff\xff\x81a\x02\xff", Some(1)),
+            // No end mark, or one that belongs to the last element.
+            (b"\x06\0\0\0\0\0", None),
+            (b"\x06\0\0\0\x07\0", None),
+            (b"\x09\0\0\0\x01\0\x81a\x02", None),
+            (b"\x09\0\0\0\x05\0\x81a\x02", None),
+            (b"\x08\0\0\0\x01\0\x81\xff", None),
+            (b"\x0a\0\0\0\x01\0\x81a\x02\xfe", None),
+            // Another number of elements, another length, and an end mark before the end.
+            (b"\x0a\0\0\0\x02\0\x81a\x02\xff", None),
+            (b"\x0a\0\0\0\0\0\x81a\x02\xff", None),
+            (b"\x0b\0\0\0\x01\0\x81a\x02\xff", None),
+            (b"\x0b\0\0\0\x01\0\x81a\x02\xff\xff", None),
+        ];
+        for (listpack, count) in rows {
+            let all = Elements::of(listpack).and_then(|elements| elements.collect::<Result<Vec<_>, _>>());
+            assert_eq!(all.ok().map(|all| all.len()), count, "{listpack:?}");
+        }
+    }
+
+    #[test]
+    fn ends_with_its_first_error() {
+        let mut elements = Elements::of(b"\x0a\0\0\0\x02\0\x81a\x02\xff").expect("the frame is right");
+        assert!(matches!(elements.next(), Some(Ok(_))));
+        assert!(matches!(elements.next(), Some(Err(_))));
+        assert_eq!(elements.next(), None);
+        assert!(elements.one().is_err());
     }
 }

@@ -199,7 +199,7 @@ pub struct StreamWriter<'a> {
     out: &'a mut Vec<u8>,
     nodes: Vec<u8>,
     node_count: u64,
-    node: Option<NodeWriter<'a>>,
+    node: Option<NodeWriter>,
 }
 
 impl<'a> StreamWriter<'a> {
@@ -212,7 +212,7 @@ impl<'a> StreamWriter<'a> {
     }
 
     /// Begins a node with the id of its first entry and the names that most of its entries have.
-    pub fn node(&mut self, base: StreamId, names: impl Iterator<Item = Element<'a>>) {
+    pub fn node<'n>(&mut self, base: StreamId, names: impl Iterator<Item = Element<'n>>) {
         self.close();
         self.node = Some(NodeWriter::new(base, names));
     }

@@ -153,17 +153,19 @@ impl<'a> Iterator for Fields<'a> {
 
 /// A node in the making.
 #[derive(Clone, Debug)]
-pub(super) struct NodeWriter<'a> {
+pub(super) struct NodeWriter {
     base: StreamId,
-    names: Vec<Element<'a>>,
+    names: Builder,
     live: u64,
     /// Everything behind the node's names.
     body: Builder,
 }
 
-impl<'a> NodeWriter<'a> {
-    pub(super) fn new(base: StreamId, names: impl Iterator<Item = Element<'a>>) -> Self {
-        NodeWriter { base, names: names.collect(), live: 0, body: Builder::default() }
+impl NodeWriter {
+    pub(super) fn new<'n>(base: StreamId, names: impl Iterator<Item = Element<'n>>) -> Self {
+        let mut packed = Builder::default();
+        names.for_each(|name| packed.push(name));
+        NodeWriter { base, names: packed, live: 0, body: Builder::default() }
     }
 
     /// Appends an entry above all before it that has the node's names, by its values.
@@ -208,8 +210,8 @@ impl<'a> NodeWriter<'a> {
         let mut node = Builder::default();
         node.push(Element::Int(self.live as i64));
         node.push(Element::Int(0));
-        node.push(Element::Int(self.names.len() as i64));
-        self.names.iter().for_each(|name| node.push(*name));
+        node.push(Element::Int(self.names.count() as i64));
+        node.append(&self.names);
         node.push(Element::Int(0));
         node.append(&self.body);
         (self.live > 0).then(|| (self.base, listpack::of(&Packed::new(&node.finish()))))

@@ -74,7 +74,7 @@ fn take(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) {
         gone
     });
     if let Some(object) = gone {
-        exec.keyspace.drop_later(object);
+        exec.keyspace.drop_parts_later(object);
     }
 }
 

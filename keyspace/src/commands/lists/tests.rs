@@ -267,5 +267,7 @@ fn large_lists_are_freed_in_pieces() {
             pieces > 10 && desk.keyspace.dropped() == 0 && desk.keyspace.dropped_keys() == 0,
             "{line}: {pieces} pieces"
         );
+        // What a list that stays has lost is no object.
+        assert_eq!(desk.keyspace.stats.lazyfreed_objects == 0, line.starts_with("LTRIM"), "{line}");
     }
 }

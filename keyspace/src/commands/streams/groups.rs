@@ -256,7 +256,7 @@ fn destroy(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     reply.int(destroyed.is_some() as i64);
     if let Some(holder) = destroyed {
         exec.changed(1);
-        exec.keyspace.drop_later(Box::new(Object::Stream(holder)));
+        exec.keyspace.drop_parts_later(Box::new(Object::Stream(holder)));
     }
     Ok(())
 }
@@ -288,7 +288,7 @@ fn delete_consumer(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let deleted = deleted.unwrap_or_default();
     reply.int(deleted.pending as i64);
     if let Some(holder) = deleted.retired {
-        exec.keyspace.drop_later(Box::new(Object::Stream(holder)));
+        exec.keyspace.drop_parts_later(Box::new(Object::Stream(holder)));
     }
     Ok(())
 }

@@ -158,7 +158,7 @@ pub(super) fn reply_id(reply: &mut Reply, id: StreamId) {
 fn trim(exec: &mut Exec, key: &Key, place: Place, trim: Trim) -> u64 {
     let trimmed = change(exec, key, place, |stream| stream.log_mut().trim(trim));
     if let Some(nodes) = trimmed.retired {
-        exec.keyspace.drop_later(Box::new(Object::Stream(nodes)));
+        exec.keyspace.drop_parts_later(Box::new(Object::Stream(nodes)));
     }
     trimmed.entries
 }

@@ -183,13 +183,16 @@ impl Node {
         self.bytes.len()
     }
 
+    /// Bytes that it would have as a listpack.
+    pub fn listpack_bytes(&self) -> usize {
+        self.listpack as usize + integer_bytes(i64::from(self.live)) + integer_bytes(i64::from(self.deleted))
+    }
+
     /// True if an entry of `added` bytes belongs into a new node. Limits of 0 are none.
     pub fn is_full(&self, added: usize, bytes_max: usize, entries_max: usize) -> bool {
         let bytes_max = if bytes_max == 0 { BYTES_MAX } else { bytes_max.min(BYTES_MAX) };
-        let counts = integer_bytes(i64::from(self.live)) + integer_bytes(i64::from(self.deleted));
-        let bytes = self.listpack as usize + counts;
         let entries = self.live as usize + self.deleted as usize;
-        bytes + added >= bytes_max || entries_max > 0 && entries >= entries_max
+        self.listpack_bytes() + added >= bytes_max || entries_max > 0 && entries >= entries_max
     }
 
     /// Gives back the room that is left: no entry will be added.

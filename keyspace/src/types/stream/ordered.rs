@@ -2,7 +2,8 @@
 //!
 //! Streams grow at their end and shrink at their front. A sorted array of chunks does both without moving more than one chunk,
 //! fills chunks completely when it grows at the end, is walked in both directions and found in by halving, and knows its bytes
-//! exactly. Only the array of chunks, 32 bytes or a few more for up to 128 pairs, is ever reallocated as a whole.
+//! exactly. Only the array of chunks is ever reallocated as a whole: for up to 128 pairs it has 32 bytes without a sum, and 112
+//! with that of a stream's nodes.
 //!
 //! What is asked of many pairs at once can be answered by chunks: a map keeps a sum of each (`Sum`).
 
@@ -362,6 +363,9 @@ impl<K: Ord, V, S: Sum<K, V>> Ordered<K, V, S> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::StreamId;
+    use super::super::log::Run;
+    use super::super::node::Node;
     use super::*;
     use proptest::prelude::*;
 
@@ -434,6 +438,10 @@ mod tests {
             agrees(&map.clone(), &model, 700);
         }
     }
+
+    // What the head of this file says of the bytes of a chunk.
+    const _: () = assert!(size_of::<Chunk<StreamId, (), ()>>() == 32);
+    const _: () = assert!(size_of::<Chunk<StreamId, Node, Run>>() == 112);
 
     #[test]
     fn fills_its_chunks_when_it_grows_at_the_end() {
