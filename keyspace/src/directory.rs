@@ -386,7 +386,7 @@ mod tests {
         assert!(directory.map.len() >= 32);
         for value in 0..50_000 {
             let hash = ByValue.hash_of(&value);
-            let place = directory.find(hash, |&known| known == value).unwrap();
+            let place = directory.find(hash, |&known| known == value).expect("it was added and not removed yet");
             assert_eq!(directory.remove(hash, place, &ByValue), value);
             if value % 5_000 == 0 {
                 check_figures(&directory, 49_999 - value as usize);

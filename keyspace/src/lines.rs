@@ -452,8 +452,8 @@ mod tests {
         let mut lines: PointerLines<Option<std::rc::Rc<()>>> = Lines::default();
         (0..100u64).for_each(|n| lines.insert(Random::new(n).draw(), Some(counted.clone()), &By(|_| 7)));
         assert_eq!(std::rc::Rc::strong_count(&counted), 101);
-        let place = lines.nth(0).unwrap();
-        lines.get_mut(place).unwrap().take();
+        let place = lines.nth(0).expect("a hundred values stand there");
+        lines.get_mut(place).expect("a value stands at its place").take();
         assert_eq!(std::rc::Rc::strong_count(&counted), 100);
         let mut taken = lines.into_iter();
         taken.by_ref().take(50).for_each(drop);
@@ -480,7 +480,8 @@ mod tests {
         (0..150).for_each(|value| lines.insert(bad_hash(&value), value, &By(bad_hash)));
         assert!(passed(&lines) > 0);
         for value in 0..150 {
-            let place = lines.find(bad_hash(&value), |&known| known == value).unwrap();
+            let place =
+                lines.find(bad_hash(&value), |&known| known == value).expect("it was added and not removed yet");
             lines.remove(bad_hash(&value), place);
         }
         assert_eq!((lines.len(), passed(&lines)), (0, 0));
@@ -493,7 +494,7 @@ mod tests {
         (0..1000).for_each(|value| lines.insert(7, value, &By(same)));
         assert!(lines.lines.iter().any(|line| line.passed() == PASSED_MAX));
         for value in 0..700 {
-            let place = lines.find(7, |&known| known == value).unwrap();
+            let place = lines.find(7, |&known| known == value).expect("a line that lost count is gone past");
             lines.remove(7, place);
         }
         assert!((700..1000).all(|value| lines.find(7, |&known| known == value).is_some()));

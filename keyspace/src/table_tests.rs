@@ -149,7 +149,7 @@ fn draws_every_entry_alike_where_one_range_is_left() {
     keys.sort_unstable_by_key(|key| hasher.hash(key));
     for key in &keys[500..] {
         let hash = hasher.hash(key);
-        let place = table.locate(hash, key).unwrap();
+        let place = table.locate(hash, key).expect("the key was listed and not removed yet");
         table.remove(hash, place, &hasher);
     }
     check_draws(&table, &mut random);
@@ -158,7 +158,7 @@ fn draws_every_entry_alike_where_one_range_is_left() {
 fn check_draws(table: &Table, random: &mut Random) {
     let mut seen: HashMap<Vec<u8>, u64> = HashMap::new();
     for _ in 0..table.len() * 50 {
-        *seen.entry(table.sample(random).unwrap().key().to_vec()).or_default() += 1;
+        *seen.entry(table.sample(random).expect("the table is not empty").key().to_vec()).or_default() += 1;
     }
     assert_eq!(seen.len(), table.len());
     let distance: f64 = seen.values().map(|&count| (count as f64 - 50.0).powi(2) / 50.0).sum();

@@ -63,6 +63,17 @@ impl Desk {
         (0..self.keyspace.databases()).map(|number| self.keyspace.table_bytes(self.db(number))).sum()
     }
 
+    /// Runs a line that drops something large: `bytes` or more are given up at once and freed piece by piece. Says in how many.
+    pub(crate) fn drop_in_pieces(&mut self, line: &str, bytes: u64) -> usize {
+        let before = self.keyspace.heap_bytes();
+        self.run(line);
+        assert!(before - self.keyspace.heap_bytes() >= bytes, "{line}: its bytes are gone at once");
+        assert!(self.keyspace.dropped() > 0, "{line}: something is left to be freed");
+        let pieces = std::iter::repeat_with(|| self.keyspace.free_dropped()).take_while(|more| *more).count();
+        assert_eq!((self.keyspace.dropped(), self.keyspace.dropped_keys()), (0, 0), "{line}");
+        pieces
+    }
+
     /// The bytes of the reply to one command.
     pub(crate) fn command<T: AsRef<[u8]>>(&mut self, args: &[T]) -> Vec<u8> {
         let owned: OwnedArgs = args.iter().collect();

@@ -4,7 +4,7 @@ use super::*;
 
 fn registers(value: &[u8]) -> Registers {
     let mut registers = [0; REGISTERS];
-    merge(value, &mut registers).unwrap();
+    merge(value, &mut registers).expect("the registers are well-formed");
     registers
 }
 
@@ -50,10 +50,10 @@ fn sparse_and_dense_are_the_same_registers() {
         }
         assert!(registers(&value) == plain, "limit {limit}");
         let of_runs = estimate(&value);
-        assert_eq!(make_dense(&mut value).unwrap(), limit == 100_000);
+        assert_eq!(make_dense(&mut value).expect("the registers are well-formed"), limit == 100_000);
         assert!(registers(&value) == plain, "limit {limit}, dense");
         assert_eq!(estimate(&value), of_runs);
-        assert_eq!(Histogram::of(&plain).estimate(), of_runs.unwrap());
+        assert_eq!(Histogram::of(&plain).estimate(), of_runs.expect("the registers are well-formed"));
     }
 }
 
@@ -70,7 +70,7 @@ fn a_high_rank_makes_it_dense() {
 #[test]
 fn what_is_no_hyperloglog() {
     let mut dense = empty();
-    make_dense(&mut dense).unwrap();
+    make_dense(&mut dense).expect("the registers are well-formed");
     assert_eq!(encoding(&dense), Some(Encoding::Dense));
     for value in
         [&b""[..], b"HYLL", b"HYLL\x02\0\0\0\0\0\0\0\0\0\0\0\x7f\xff", b"HYLX\x01\0\0\0\0\0\0\0\0\0\0\0\x7f\xff"]
@@ -91,7 +91,7 @@ fn corrupt_runs() {
         match random.bool() {
             true => value.truncate(HEADER_BYTES),
             false => (0..random.usize(1..50)).for_each(|_| {
-                raise(&mut value, Hit::of(&random.u64(..).to_le_bytes()), 3000).unwrap();
+                raise(&mut value, Hit::of(&random.u64(..).to_le_bytes()), 3000).expect("the registers are well-formed");
             }),
         }
         for _ in 0..random.usize(0..6) {
@@ -115,7 +115,7 @@ fn corrupt_runs() {
 #[test]
 fn impossible_registers() {
     let mut value = empty();
-    make_dense(&mut value).unwrap();
+    make_dense(&mut value).expect("the registers are well-formed");
     value[HEADER_BYTES..].fill(0xff);
     assert_eq!(estimate(&value), Ok(1 << 63));
 }

@@ -202,7 +202,7 @@ fn comes_back(text: &[u8]) {
     PackedMut::new(&mut bytes).push_back(&[Encoded::of(b"a"), Encoded::of(text), Encoded::of(b"z")]);
     let packed = Packed::new(&bytes);
     assert_eq!(packed.listpack_bytes(), 7 + 3 + Encoded::of(text).stored_len() + 3);
-    let at = packed.find(packed.start(), &Encoded::of(text), 1).unwrap();
+    let at = packed.find(packed.start(), &Encoded::of(text), 1).expect("the element is there");
     assert_eq!((packed.seek(1), packed.seek(-2)), (Some(at), Some(at)));
     assert_eq!(packed.get(at), Element::of(text));
     assert_eq!(packed.next(at).map(|at| packed.get(at)), Some(Element::Bytes(b"z")));

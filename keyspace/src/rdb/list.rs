@@ -139,7 +139,9 @@ mod tests {
     fn only_what_may_be_one_node_is_gathered() {
         let item = [b'x'; 1000];
         for (count, expected) in [(60, (0, 1)), (65, (0, 1)), (66, (66, 0)), (1000, (1000, 0))] {
-            let node = gather(std::iter::repeat_n(Ok(Element::Bytes(&item)), count)).unwrap().finish();
+            let node = gather(std::iter::repeat_n(Ok(Element::Bytes(&item)), count))
+                .expect("no element of it is refused")
+                .finish();
             let mut payload = Vec::new();
             let form = write(&mut payload, [Packed::new(&node)].into_iter());
             assert_eq!(form, ObjectType::List(ListForm::Quicklist2));

@@ -198,7 +198,7 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
         ObjectType::List(list::ListForm::Quicklist2) => {
             let mut nodes = Vec::new();
             list::read(list::ListForm::Quicklist2, reader, |part| keep(&mut nodes, packed(items(&part).into_iter())))
-                .unwrap();
+                .expect("what was written can be read");
             Some(payload::build(|out| list::write(out, nodes.iter().map(|node| Packed::new(node)))))
         }
         ObjectType::List(_) | ObjectType::Stream(_) => None,

@@ -211,7 +211,7 @@ fn a_node_is_full_at_redis_bound() {
                     };
                 nodes.push(End::Tail, &Encoded::of(&vec![b'a'; first]));
                 nodes.push(End::Tail, &Encoded::of(&vec![b'b'; second]));
-                let bytes = nodes.only_node().unwrap().listpack_bytes();
+                let bytes = nodes.only_node().expect("below the limit there is one node").listpack_bytes();
                 assert_eq!(bytes, limit - text_len - 8 + short_by, "{setting} {first} {text_len}");
                 let mut ahead = nodes.duplicate();
                 nodes.push(End::Tail, &Encoded::of(&text));

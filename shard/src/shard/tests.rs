@@ -45,7 +45,7 @@ fn a_write_under_way_when_a_pause_begins_leaves_one_entry() {
         shard.paused = true;
         assert_eq!(run(&mut shard, &hasher, "GET k"), "$-1\r\n");
         run(&mut shard, &hasher, write);
-        let db = shard.keyspace.db(0).unwrap();
+        let db = shard.keyspace.db(0).expect("there is a first database");
         assert_eq!(shard.keyspace.totals(db).keys, 1, "{write}");
         assert_eq!(run(&mut shard, &hasher, "GET k"), "$1\r\nw\r\n", "{write}");
     }

@@ -117,7 +117,7 @@ fn keys_of_several_cores() {
     let mut run = |line: &str| {
         let args: OwnedArgs = line.split(' ').collect();
         let args = args.args();
-        let name = String::from_utf8(args.at(0).to_vec()).unwrap();
+        let name = String::from_utf8(args.at(0).to_vec()).expect("names of commands are text");
         let mut out = Vec::new();
         let reply = &mut Reply::new(&mut out, Resp::V2);
         match WIDE_ROWS.iter().find(|row| row.name == name) {
@@ -134,7 +134,7 @@ fn keys_of_several_cores() {
                 std::mem::swap(&mut desk.keyspace, home);
             }
         }
-        String::from_utf8(out).unwrap().replace("\r\n", " ")
+        String::from_utf8(out).expect("the replies of these cases are text").replace("\r\n", " ")
     };
     run("rpush l 0 1 2 3 4 5 6 7 8 9");
     for element in 0..10 {

@@ -71,7 +71,9 @@ fn what_would_wait_is_refused() {
 fn keys_are_found_where_the_command_reads_them() {
     let find = |line: &str| {
         let owned: crate::args::OwnedArgs = line.split(' ').collect();
-        let row = crate::commands::rows().find(|row| line.starts_with(&format!("{} ", row.spec.name))).unwrap();
+        let row = crate::commands::rows()
+            .find(|row| line.starts_with(&format!("{} ", row.spec.name)))
+            .expect("the line begins with a command of this crate");
         let keys = row.spec.keys_of(owned.args());
         keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>().join(" ")
     };

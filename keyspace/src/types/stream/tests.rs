@@ -132,7 +132,7 @@ proptest! {
                     model.retain(|_, (owner, _)| *owner != who);
                 }
             });
-            let group = stream.group(b"g").unwrap();
+            let group = stream.group(b"g").expect("the group was made above");
             let all = group.pending().iter().map(|(id, pending)| {
                 (*id, (group.consumer(pending.consumer).name()[0] - b'a', pending.deliveries))
             });
@@ -146,7 +146,7 @@ proptest! {
         let copy = stream.clone();
         prop_assert_eq!(copy.heap_bytes(), counted_bytes(&copy));
         free(copy);
-        let holder = *stream.destroy_group(b"g").unwrap();
+        let holder = *stream.destroy_group(b"g").expect("the group was made above");
         prop_assert_eq!(stream.heap_bytes(), counted_bytes(&stream));
         prop_assert!(stream.group(b"g").is_none());
         free(holder);
@@ -224,9 +224,9 @@ fn pending_entries_go_with_their_consumer() {
             }
             group.delete_consumer(going)
         });
-        let deleted = deleted.unwrap();
+        let deleted = deleted.expect("the consumer was made above");
         assert_eq!((deleted.pending as u64, deleted.retired.is_some()), (entries / every, pieces));
-        let group = stream.group(b"g").unwrap();
+        let group = stream.group(b"g").expect("the group was made above");
         assert!(group.find(b"going").is_none() && group.consumers() == 1);
         let left: Vec<StreamId> = (0..entries).filter(|n| n % every > 0).map(|n| id(n, 0)).collect();
         assert!(group.pending().iter().map(|(id, _)| *id).eq(left.iter().copied()));

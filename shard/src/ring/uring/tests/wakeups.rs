@@ -106,17 +106,17 @@ fn a_message_to_a_closed_ring_is_no_error() {
 
 #[test]
 fn a_glance_tells_that_a_ring_has_something_to_take() {
-    let table = RingTable::new(2).unwrap();
+    let table = RingTable::new(2).expect("two rings fit");
     let mut first = ring(0, &table);
     let mut second = ring(1, &table);
     let mut events = Vec::new();
     // What the rings did while they were made.
-    second.enter(Wait::No, &mut events).unwrap();
+    second.enter(Wait::No, &mut events).expect("the ring works");
     assert!(!first.is_due(1));
     first.wake_core(1);
     first.submit();
     assert!(first.is_due(1), "a message waits");
-    second.enter(Wait::Forever, &mut events).unwrap();
+    second.enter(Wait::Forever, &mut events).expect("the ring works");
     assert!(matches!(events[..], [Event::Woken]));
     assert!(!first.is_due(1), "it was taken");
 }
