@@ -12,6 +12,7 @@ use crate::entry::{Entry, Shape};
 use crate::hash::KeyHasher;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::slot::Slot;
 use crate::spec::CommandSpec;
 use crate::store::{Db, Key, Keyspace};
@@ -39,6 +40,8 @@ pub struct Caller {
     /// `CLIENT PAUSE` is in force for expiry: what is expired is hidden but not removed. Never for a command that writes: it would
     /// store a second entry beside the one that it does not see.
     pub expiry_paused: bool,
+    /// It cannot wait: in a transaction or a script a command that would answers as if its time were up.
+    pub impatient: bool,
 }
 
 /// What a stored value does to the key's deadline.
@@ -191,6 +194,8 @@ impl<'a> Exec<'a> {
     fn expire(&mut self, db: Db, key: &Key, place: Place) {
         self.keyspace.discard(db, key.slot, key.hash, place);
         self.keyspace.stats.expired_keys += 1;
+        self.keyspace.modified(db, key);
+        self.notify_in(db, EventClasses::EXPIRED, "expired", key);
     }
 
     /// The entry at a place.
@@ -265,6 +270,37 @@ impl<'a> Exec<'a> {
     /// Takes the key at a place out, to put it somewhere else.
     pub fn take(&mut self, key: &Key, place: Place) -> Entry {
         self.keyspace.remove(self.db, key.slot, key.hash, place)
+    }
+
+    /// Notes that the command changed a key, in `n` places: they count as what the next snapshot would miss, and whoever
+    /// listens to the key hears of it. Nothing for 0.
+    #[inline]
+    pub fn modified(&mut self, key: &Key, n: u64) {
+        self.modified_in(self.db, key, n);
+    }
+
+    /// `modified` in another database.
+    #[inline]
+    pub fn modified_in(&mut self, db: Db, key: &Key, n: u64) {
+        self.keyspace.stats.changes += n;
+        if n > 0 {
+            self.keyspace.modified(db, key);
+        }
+    }
+
+    /// Publishes an event about a key, if its class is wanted.
+    #[inline]
+    pub fn notify(&mut self, class: EventClasses, name: &'static str, key: &Key) {
+        self.notify_in(self.db, class, name, key);
+    }
+
+    /// `notify` about a key of another database.
+    #[inline]
+    pub fn notify_in(&mut self, db: Db, class: EventClasses, name: &'static str, key: &Key) {
+        if self.keyspace.signals.classes.has(class) {
+            let number = self.keyspace.number_of(db);
+            self.keyspace.signals.event(name, number, key.bytes);
+        }
     }
 
     /// Counts `n` changes: what the next snapshot would miss.
