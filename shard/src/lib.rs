@@ -9,10 +9,14 @@ pub mod settings;
 // What a command is, and the part of a core that commands touch.
 pub mod command;
 pub mod commands;
+pub mod effects;
 pub mod latency;
+pub mod listeners;
 pub mod report;
+pub mod serve;
 pub mod shard;
 pub mod slowlog;
+pub mod stage;
 pub mod stats;
 
 // How commands travel.
@@ -21,6 +25,7 @@ pub mod flight;
 pub mod hop;
 pub mod mail;
 pub mod route;
+pub mod transaction;
 pub mod unit;
 
 // The loop.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use evict::time::UnixMillis;
 
 use crate::ask::{Answer, Ask};
+use crate::effects::Served;
 use crate::hop::Hop;
 use crate::mesh::loans::UnitId;
 use crate::settings::Settings;
-use crate::unit::{Grant, LeaseAsk, Loan};
+use crate::unit::{Grant, LeaseAsk, Loan, Turn};
 
 /// One message between two addresses. `S` is the ring's socket type.
 pub enum Mail<S> {
@@ -30,6 +31,10 @@ pub enum Mail<S> {
     Accepted(Box<Accepted<S>>),
     /// Settings that are in force everywhere: to service threads. A notice.
     Configured(Arc<Settings>),
+    /// The reply of a blocked client of the target. A notice.
+    Served(Box<Served>),
+    /// A blocked client of the target may find what it waits for. A notice.
+    Turn(Box<Turn>),
     /// The core stops. A notice, from a service thread.
     Stop,
 }

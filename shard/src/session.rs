@@ -7,6 +7,7 @@ use crate::command::CommandId;
 use crate::hop::Context;
 use crate::resp::Auth;
 use crate::settings::Settings;
+use crate::transaction::{Transaction, Watching};
 
 /// What becomes of replies: `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -23,7 +24,7 @@ pub enum ReplyMode {
 }
 
 /// One client's session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Session {
     /// The client's number, unique in the process and growing with time.
     pub id: u64,
@@ -45,6 +46,10 @@ pub struct Session {
     pub no_touch: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
+    /// What it queues since MULTI.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys that it watches.
+    pub watching: Option<Box<Watching>>,
     /// When it connected, in microseconds of the monotonic clock.
     pub connected_us: u64,
     /// When it last sent a command, likewise.
@@ -73,6 +78,8 @@ impl Session {
             no_evict: false,
             no_touch: false,
             reply_mode: ReplyMode::On,
+            transaction: None,
+            watching: None,
             connected_us: now_us,
             active_us: now_us,
             last_command: None,

@@ -33,6 +33,7 @@ pub mod server;
 pub mod server_cluster;
 pub mod server_lolwut;
 pub mod slowlog;
+pub mod transactions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +70,7 @@ pub struct SessionRow {
 
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
-    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS];
+    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
@@ -122,6 +123,10 @@ pub enum Then {
     Close,
     /// A question; the reply is made from the answers.
     Ask(Asking),
+    /// The session's transaction is carried out.
+    Exec,
+    /// The session watches the keys that are the arguments.
+    Watch,
 }
 
 /// A session command's view of the world.

@@ -40,6 +40,9 @@ impl<R: Ring> Inner<R> {
         loop {
             self.bring_home(mesh);
             self.confirm_pause(mesh);
+            if self.send_effects(mesh) {
+                continue;
+            }
             if std::mem::take(&mut self.owner.shard().freed) {
                 self.release(mesh);
                 continue;
@@ -64,12 +67,14 @@ impl<R: Ring> Inner<R> {
             Mail::Return(back) => {
                 self.owner.shard().take_back(back.unit, back.loan, back.now);
             }
-            Mail::Ask(question) => self.answer(from, *question),
+            Mail::Ask(question) => self.answer(mesh, from, *question),
             Mail::Answer(reply) => {
                 self.outboxes.answered(from, 1);
                 self.answered(mesh, from, *reply);
             }
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
+            Mail::Served(served) => self.served(mesh, *served),
+            Mail::Turn(turn) => self.start_turn(mesh, turn),
             Mail::Stop => self.stopping = true,
             Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
         }

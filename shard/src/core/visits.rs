@@ -36,7 +36,9 @@ impl<R: Ring> Inner<R> {
             let hops = self.outboxes.hops_for(core.into());
             self.cron.traffic.visits += visit.visited_by(hops, &mut self.returned);
         }
-        leave(&mut self.ring, visit, core, Errand::None);
+        // Whom the commands made ready, only the owner can tell.
+        let errand = if visit.effects.is_empty() { Errand::None } else { Errand::ForOwner };
+        leave(&mut self.ring, visit, core, errand);
     }
 }
 
