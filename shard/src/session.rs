@@ -99,7 +99,7 @@ impl Session {
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
-        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false };
+        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
         Context { caller, resp: self.resp, client: self.id }
     }
 
