@@ -122,11 +122,18 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// Answers with an error before any handler ran. A transaction that misses a command will not be carried out.
+    /// Answers with an error before any handler ran. A transaction that misses a command will not be carried out; one whose EXEC is
+    /// refused is dropped.
     fn reject(&mut self, conn: &mut Conn, command: Option<CommandId>, refusal: &Refusal) {
-        let text = refusal.text();
+        let mut text = refusal.text();
         if let Some(transaction) = &mut conn.session.transaction {
             transaction.failed = true;
+        }
+        if command.is_some_and(|id| self.table.get(id).spec.name == EXEC) {
+            conn.session.transaction = None;
+            conn.session.watching = None;
+            let cause = text.strip_prefix(b"ERR ").unwrap_or(&text);
+            text = [b"EXECABORT Transaction discarded because of: ", cause].concat().into();
         }
         conn.session.last_command = command;
         self.owner.shard().stats.rejected(command, &text);
