@@ -9,6 +9,7 @@ pub mod settings;
 // What a command is, and the part of a core that commands touch.
 pub mod command;
 pub mod commands;
+pub mod effects;
 pub mod latency;
 pub mod report;
 pub mod shard;
@@ -20,6 +21,7 @@ pub mod ask;
 pub mod flight;
 pub mod hop;
 pub mod mail;
+pub mod pubsub;
 pub mod route;
 pub mod unit;
 

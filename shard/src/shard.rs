@@ -12,12 +12,14 @@ use keyspace::args::Args;
 use keyspace::exec::Exec;
 use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
+use keyspace::signals::EventClasses;
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
 
 use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
+use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
 use crate::mail::Question;
@@ -85,6 +87,8 @@ pub struct Shard {
     pub latency: LatencyMonitor,
     /// Slow commands, for whoever carried them out to take to the client's core.
     pub slow: Vec<Slow>,
+    /// What commands left for the owner to do.
+    pub effects: Vec<Effect>,
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
     /// Slots came back: what waited for them can go on.
@@ -130,6 +134,7 @@ impl Shard {
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            effects: Vec::new(),
             paused: false,
             freed: false,
             settings: parts.settings.clone(),
@@ -197,6 +202,9 @@ impl Shard {
             self.refuse(command, &refusal, context, start, out);
         }
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
+        if self.keyspace.signals.pending {
+            self.heed_signals();
+        }
         ended
     }
 
@@ -377,8 +385,15 @@ impl Shard {
             bytes => bytes as usize,
         };
         self.keyspace.limits = settings.data_limits();
+        self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.settings = settings;
     }
+}
+
+/// The classes of events to note: none while neither form of publishing them is wanted.
+fn wanted(classes: EventClasses) -> EventClasses {
+    let published = classes.has(EventClasses::KEYSPACE) || classes.has(EventClasses::KEYEVENT);
+    if published { classes } else { EventClasses::default() }
 }
 
 #[cfg(test)]

@@ -147,7 +147,8 @@ impl<R: Ring> Inner<R> {
         let command = self.table.resolve(args).ok()?;
         let Run::Data(_) = command.run else { return None };
         // DEBUG OBJECT has a key but is not for everybody.
-        if conn.session.auth == Auth::Needed || self.pauses.holds_back(command) || command.is(Flags::ADMIN) {
+        let listens = conn.session.only_listens();
+        if conn.session.auth == Auth::Needed || listens || self.pauses.holds_back(command) || command.is(Flags::ADMIN) {
             return None;
         }
         let key = match command.only_key {

@@ -40,6 +40,8 @@ impl<R: Ring> Inner<R> {
         loop {
             self.bring_home(mesh);
             self.confirm_pause(mesh);
+            self.see_to_effects();
+            self.heed_own(mesh);
             if std::mem::take(&mut self.owner.shard().freed) {
                 self.release(mesh);
                 continue;
@@ -69,6 +71,7 @@ impl<R: Ring> Inner<R> {
                 self.outboxes.answered(from, 1);
                 self.answered(mesh, from, *reply);
             }
+            Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
             Mail::Stop => self.stopping = true,
             Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),

@@ -10,6 +10,7 @@ use keyspace::whole::Whole;
 
 use crate::command::Command;
 use crate::conn::{Conn, Waiting};
+use crate::effects;
 use crate::mail::{Mail, Return};
 use crate::mesh::baton::Errand;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
@@ -267,6 +268,8 @@ fn run_whole(
     let caller: Caller = context.caller;
     let mut whole = Whole { keyspaces: &mut keyspaces, caller, now, owner: &owner };
     let outcome = run(&mut whole, args, &mut Reply::new(out, context.resp));
+    let pending = whole.keyspaces.iter_mut().filter(|keyspace| keyspace.signals.pending);
+    pending.for_each(|keyspace| effects::heed(&mut keyspace.signals, &mut shard.effects));
     if let Err(refusal) = outcome {
         shard.refuse(command, &refusal, context, start, out);
     }
