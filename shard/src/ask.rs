@@ -16,6 +16,7 @@ use crate::commands::client_line::ClientLine;
 use crate::commands::client_pause::{Pause, PauseOrder};
 use crate::latency::Event;
 use crate::mesh::CoreId;
+use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
 use crate::slowlog::Slow;
@@ -59,6 +60,14 @@ pub enum Ask {
     KillClients(Arc<ClientFilter>),
     /// Decides about a client pause, on the core that decides; `None` ends it: `Answer::Pause`.
     DecidePause(Option<Pause>),
+    /// Publishes a message, on the core that orders its channel's: `Answer::Count`, its receivers.
+    Publish(Arc<Publication>),
+    /// Notes that a client of the asking core listens to these, as far as they concern this core: `Answer::Joined`.
+    Subscribe(Arc<[Topic]>),
+    /// Notes that it does no longer: `Answer::Done`.
+    Unsubscribe(Arc<[Topic]>),
+    /// Who listens: `Answer::Names` or `Answer::Counts`.
+    Pubsub(Arc<PubsubQuery>),
     /// Takes that decision on, if it is newer, and says when no write of its clients is under way: `Answer::Done`.
     Pause(PauseOrder),
 }
@@ -83,6 +92,12 @@ pub enum Answer {
     Clients(Vec<ClientLine>),
     /// How many.
     Count(u64),
+    /// The core noted these subscriptions.
+    Joined(Arc<[Topic]>),
+    /// Names of channels.
+    Names(Vec<Arc<[u8]>>),
+    /// Numbers, one per name asked for.
+    Counts(Vec<u64>),
     /// What was decided about a client pause.
     Pause(PauseOrder),
 }
@@ -94,6 +109,17 @@ pub enum Ending {
     TimeOut,
     /// CLIENT UNBLOCK with an error.
     Error,
+}
+
+/// What PUBSUB asks a core about the topics that it knows of.
+#[derive(Clone, Debug)]
+pub enum PubsubQuery {
+    /// The active channels of this kind whose names match: `Answer::Names`.
+    Active(Kind, Option<Box<[u8]>>),
+    /// Subscribers of each of these channels, 0 for those of other cores: `Answer::Counts`.
+    Subscribers(Kind, OwnedArgs),
+    /// How many patterns there are: `Answer::Counts`, one number.
+    Patterns,
 }
 
 /// How SHUTDOWN is meant.

@@ -72,6 +72,8 @@ pub struct Conn {
     pub deferred: Option<OwnedArgs>,
     /// Replies that are not handed to the ring.
     pub out: Vec<u8>,
+    /// Pushes that wait until what the client asked for before is answered.
+    pub held: Vec<u8>,
     /// Bytes that the ring is sending.
     pub sending: usize,
     /// Whether `out` is queued for sending at the end of the turn.
@@ -106,6 +108,7 @@ impl Conn {
             parser: Parser::default(),
             deferred: None,
             out: Vec::new(),
+            held: Vec::new(),
             sending: 0,
             dirty: false,
             ready: false,
@@ -120,10 +123,10 @@ impl Conn {
         }
     }
 
-    /// Bytes of replies that the client has not taken.
+    /// Bytes of replies and pushes that the client has not taken.
     #[inline]
     pub fn output_bytes(&self) -> usize {
-        self.out.len() + self.sending
+        self.out.len() + self.held.len() + self.sending
     }
 
     /// Bytes received and not consumed.
@@ -145,6 +148,29 @@ impl Conn {
         self.parser.drained();
     }
 
+    /// True while a reply is under way that a push may not overtake (`cores.md` §5.3).
+    pub fn awaits_reply(&self) -> bool {
+        match self.waiting {
+            Waiting::Hops | Waiting::Unit(_) | Waiting::Answers(_) => true,
+            Waiting::No | Waiting::Pause | Waiting::Blocked => false,
+        }
+    }
+
+    /// Appends a push, or holds it until the replies before it are there.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let to = if self.awaits_reply() { &mut self.held } else { &mut self.out };
+        to.extend_from_slice(bytes);
+    }
+
+    /// Appends what was held once nothing is before it.
+    #[inline]
+    pub fn release_held(&mut self) {
+        if !self.held.is_empty() && !self.awaits_reply() {
+            self.out.append(&mut self.held);
+            self.held = Vec::new();
+        }
+    }
+
     /// Pieces of work that are under way for it: each comes back, whether it is still there or not.
     pub fn under_way(&self) -> usize {
         match self.waiting {
@@ -157,7 +183,8 @@ impl Conn {
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
         let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
-        size_of::<Conn>() + self.input.capacity() + self.out.capacity() + self.sending + queued
+        let buffers = self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending;
+        size_of::<Conn>() + buffers + queued
     }
 }
 

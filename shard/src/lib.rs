@@ -24,6 +24,7 @@ pub mod ask;
 pub mod flight;
 pub mod hop;
 pub mod mail;
+pub mod pubsub;
 pub mod route;
 pub mod transaction;
 pub mod unit;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use evict::time::UnixMillis;
 
 use crate::ask::{Answer, Ask};
-use crate::effects::Served;
 use crate::hop::Hop;
 use crate::mesh::loans::UnitId;
+use crate::pubsub::notice::Notice;
 use crate::settings::Settings;
-use crate::unit::{Grant, LeaseAsk, Loan, Turn};
+use crate::unit::{Grant, LeaseAsk, Loan};
 
 /// One message between two addresses. `S` is the ring's socket type.
 pub enum Mail<S> {
@@ -29,12 +29,10 @@ pub enum Mail<S> {
     Answer(Box<Reply>),
     /// An accepted connection that the target serves. A notice.
     Accepted(Box<Accepted<S>>),
+    /// What the sender tells unasked, in order. A notice.
+    Notices(Vec<Notice>),
     /// Settings that are in force everywhere: to service threads. A notice.
     Configured(Arc<Settings>),
-    /// The reply of a blocked client of the target. A notice.
-    Served(Box<Served>),
-    /// A blocked client of the target may find what it waits for. A notice.
-    Turn(Box<Turn>),
     /// The core stops. A notice, from a service thread.
     Stop,
 }

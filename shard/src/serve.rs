@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use keyspace::exec::Caller;
 use keyspace::reply::Reply;
 use keyspace::signals::{Changed, Upheaval, Wait};
 use keyspace::slot::Slot;
@@ -29,8 +30,14 @@ enum Outcome {
     Claimed,
 }
 
-/// Takes what commands left in a keyspace: tells those who watch, and adds the keys on which clients wait to `ready`.
-pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, ready: &mut VecDeque<Changed>) {
+/// Takes what commands left in a keyspace: tells those who watch, adds the keys on which clients wait to `ready`, and leaves what is to
+/// be published among the effects.
+pub fn hear(
+    keyspace: &mut Keyspace,
+    listeners: &mut Listeners,
+    ready: &mut VecDeque<Changed>,
+    effects: &mut Vec<Effect>,
+) {
     for changed in std::mem::take(&mut keyspace.signals.changed) {
         if listeners.changed(keyspace, &changed) && !ready.contains(&changed) {
             ready.push_back(changed);
@@ -44,7 +51,7 @@ pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, ready: &mut VecD
             }
         });
     }
-    keyspace.signals.events.clear();
+    effects.extend(keyspace.signals.events.drain(..).map(Effect::Event));
     keyspace.signals.pending = false;
 }
 
@@ -52,13 +59,14 @@ impl Shard {
     /// Enters a client among those who wait on the keys of `wait`, whose slots are here. The ticket is for its home core.
     pub fn block(&mut self, home: CoreId, conn: ConnId, context: &Context, wait: &Wait) -> Ticket {
         let ticket = Ticket::new();
+        let waited = Caller { waited: true, ..context.caller };
         for (key, args) in &wait.keys {
             let command = self.table.resolve(args.args()).expect("who waits names a command that serves it");
             let waiter = Waiter {
                 ticket: ticket.clone(),
                 home,
                 conn,
-                context: *context,
+                context: Context { caller: waited, ..*context },
                 command: command.id,
                 args: args.clone(),
                 minds_loss: wait.minds_loss,
@@ -72,7 +80,7 @@ impl Shard {
     /// Takes what the last command left.
     #[cold]
     pub fn hear(&mut self) {
-        hear(&mut self.keyspace, &mut self.listeners, &mut self.ready);
+        hear(&mut self.keyspace, &mut self.listeners, &mut self.ready, &mut self.effects);
     }
 
     /// After a command, a transaction or a script: serves the clients that wait on what it changed, in the order in which they came.
@@ -149,7 +157,7 @@ impl Shard {
                 waiter.ticket.reopen();
                 return Outcome::Waits;
             }
-            self.effects.push(Effect::Retry(Box::new(Turn { waiter: waiter.clone(), key: key.clone() })));
+            self.effects.push(Effect::Turn(Box::new(Turn { waiter: waiter.clone(), key: key.clone() })));
             return Outcome::Claimed;
         }
         let mut reply = Vec::new();
@@ -160,8 +168,8 @@ impl Shard {
             return Outcome::Waits;
         }
         waiter.ticket.serve();
-        let Waiter { home, conn, ticket, .. } = waiter.clone();
-        self.effects.push(Effect::Served(Box::new(Served { home, conn, ticket, reply })));
+        let Waiter { home, conn, .. } = *waiter;
+        self.effects.push(Effect::Served(Box::new(Served { home, conn, reply })));
         Outcome::Gone
     }
 
@@ -170,16 +178,12 @@ impl Shard {
         slot == key.slot || (self.map.owner(slot) == self.core && self.loans.is_free(Need::One(slot.number())))
     }
 
-    /// Runs a blocked client's command; true if it would go on waiting, and wrote nothing. So would one that finds another type in the
-    /// key, unless it minds.
+    /// Runs a blocked client's command; true if it would go on waiting, and wrote nothing.
     pub fn run_for(&mut self, waiter: &Waiter, out: &mut Vec<u8>) -> bool {
         let command = self.table.get(waiter.command);
         let outcome = self.run(command, &waiter.context, None, waiter.args.args(), out);
         if let Err(refusal) = outcome {
             out.clear();
-            if !waiter.minds_loss {
-                return true;
-            }
             let text = refusal.text();
             self.stats.failed(command.id, &text);
             Reply::new(out, waiter.context.resp).error(&text);

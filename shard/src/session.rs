@@ -5,6 +5,7 @@ use keyspace::reply::Resp;
 
 use crate::command::CommandId;
 use crate::hop::Context;
+use crate::pubsub::subscriptions::Subscriptions;
 use crate::resp::Auth;
 use crate::settings::Settings;
 use crate::transaction::{Transaction, Watching};
@@ -62,6 +63,10 @@ pub struct Session {
     pub local: String,
     /// True for a client on the UNIX socket.
     pub unix: bool,
+    /// What it has subscribed to; `None` for nothing.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// The reply of the command under way is a push: CLIENT REPLY does not drop it.
+    pub replies_by_push: bool,
 }
 
 impl Session {
@@ -86,6 +91,8 @@ impl Session {
             peer,
             local,
             unix,
+            subscriptions: None,
+            replies_by_push: false,
         }
     }
 
@@ -94,6 +101,12 @@ impl Session {
     #[inline]
     pub fn auth_under(&self, settings: &Settings) -> Auth {
         if settings.requirepass.is_empty() { Auth::Done } else { self.auth }
+    }
+
+    /// True if a command that its keys route may not go on its way at once.
+    #[inline]
+    pub fn is_barred(&self) -> bool {
+        self.auth == Auth::Needed || self.transaction.is_some() || self.only_listens()
     }
 
     /// What commands need to know of it.
@@ -133,14 +146,33 @@ impl Session {
 
     /// Ends such a command: true if its reply is to be dropped.
     pub fn ends(&mut self) -> bool {
-        match self.reply_mode {
+        let pushed = std::mem::take(&mut self.replies_by_push);
+        let muted = match self.reply_mode {
             ReplyMode::On | ReplyMode::SkipNext => false,
             ReplyMode::Off => true,
             ReplyMode::SkipThis => {
                 self.reply_mode = ReplyMode::On;
                 true
             }
-        }
+        };
+        muted && !pushed
+    }
+
+    /// True if it has a subscription.
+    #[inline]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// Forgets what it had subscribed to if that is nothing now.
+    pub fn drop_empty_subscriptions(&mut self) {
+        self.subscriptions.take_if(|subscriptions| subscriptions.is_empty());
+    }
+
+    /// True if it may use only the commands of a subscriber: it could not tell other replies from messages.
+    #[inline]
+    pub fn only_listens(&self) -> bool {
+        self.is_subscribed() && self.resp == Resp::V2
     }
 
     /// True for a client of this machine: UNIX socket or loopback.

@@ -13,7 +13,7 @@ use keyspace::args::Args;
 use keyspace::exec::Exec;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
-use keyspace::signals::Changed;
+use keyspace::signals::{Changed, EventClasses};
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
@@ -86,7 +86,7 @@ pub struct Shard {
     pub listeners: Listeners,
     /// Changed keys on which clients wait: to be served once the command, transaction or script is over.
     pub ready: VecDeque<Changed>,
-    /// What is owed to others: the owner sends it off.
+    /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Wall-clock time of the commands carried out now; never goes back.
     pub now: UnixMillis,
@@ -144,11 +144,11 @@ impl Shard {
             loans: Loans::new(),
             listeners: Listeners::default(),
             ready: VecDeque::new(),
-            effects: Vec::new(),
             now: UnixMillis(0),
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            effects: Vec::new(),
             paused: false,
             freed: false,
             settings: parts.settings.clone(),
@@ -430,8 +430,15 @@ impl Shard {
             bytes => bytes as usize,
         };
         self.keyspace.limits = settings.data_limits();
+        self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.settings = settings;
     }
+}
+
+/// The classes of events to note: none while neither form of publishing them is wanted.
+fn wanted(classes: EventClasses) -> EventClasses {
+    let published = classes.has(EventClasses::KEYSPACE) || classes.has(EventClasses::KEYEVENT);
+    if published { classes } else { EventClasses::default() }
 }
 
 #[cfg(test)]

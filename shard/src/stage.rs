@@ -62,7 +62,8 @@ impl<'a> Stage<'a> {
     pub fn serve_ready(&mut self) {
         for grant in self.grants.iter_mut() {
             if let Loan::Whole(lent) = &mut grant.loan {
-                hear(&mut lent.keyspace, &mut lent.listeners, &mut self.shard.ready);
+                let Shard { ready, effects, .. } = &mut *self.shard;
+                hear(&mut lent.keyspace, &mut lent.listeners, ready, effects);
             }
         }
         while let Some(key) = self.shard.ready.front() {

@@ -91,6 +91,7 @@ pub enum Job {
 }
 
 /// The turn of a blocked client.
+#[derive(Clone, Debug)]
 pub struct Turn {
     /// The client, and the command that serves it.
     pub waiter: Waiter,

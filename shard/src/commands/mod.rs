@@ -27,6 +27,9 @@ pub mod latency;
 mod latency_histogram;
 mod latency_text;
 pub mod memory;
+mod pubsub;
+mod pubsub_query;
+pub mod pubsub_rows;
 pub mod reset;
 pub mod scan;
 pub mod server;
@@ -47,6 +50,7 @@ use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::Now;
+use crate::route::SlotMap;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::shard::Shard;
@@ -70,7 +74,7 @@ pub struct SessionRow {
 
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
-    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, transactions::ROWS];
+    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
@@ -157,6 +161,8 @@ pub struct Facts<'a> {
     pub core: CoreId,
     /// Number of cores.
     pub cores: u16,
+    /// Which core serves a slot.
+    pub map: &'a SlotMap,
     /// The time of this turn.
     pub now: Now,
     /// The settings in force.

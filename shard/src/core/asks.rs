@@ -15,6 +15,7 @@ use crate::mail::{Mail, Question, Reply};
 use crate::mesh::Mesh;
 use crate::mesh::loans::Need;
 use crate::mesh::mailbox::Address;
+use crate::pubsub::notice::Notice;
 use crate::report::Traffic;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
@@ -67,12 +68,30 @@ impl Gathering {
 impl<R: Ring> Inner<R> {
     /// Asks on behalf of a connection, which waits.
     pub(super) fn ask(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, asking: Asking, spent: u64) {
+        if let (Audience::Core(core), Ask::Publish(publication)) = (asking.to, &asking.ask)
+            && core == self.id
+        {
+            let answer = Answer::Count(self.publish(publication.clone()));
+            let gathering = Gathering {
+                conn: conn.id,
+                args: OwnedArgs::copy(args),
+                finish: asking.finish,
+                spent,
+                answers: vec![Some(answer)],
+                first: core.into(),
+                missing: 0,
+            };
+            return self.finish(mesh, conn, gathering);
+        }
         let cores = mesh.cores() as u16;
         let (first, count) = match asking.to {
             Audience::Cores => (0, cores),
             Audience::Core(core) => (core.0, 1),
             Audience::Service => (cores, 1),
         };
+        if let Ask::Unsubscribe(topics) = &asking.ask {
+            self.hear_no_more(conn.id, topics);
+        }
         self.next_gathering += 1;
         let id = self.next_gathering;
         conn.waiting = Waiting::Answers(id);
@@ -129,6 +148,17 @@ impl<R: Ring> Inner<R> {
     fn answer_to(&mut self, mesh: &Mesh<Shard>, from: Address, id: u64, ask: Ask) -> Option<Answer> {
         let shard = self.owner.shard();
         Some(match ask {
+            Ask::Publish(publication) => Answer::Count(self.publish(publication)),
+            Ask::Pubsub(query) => self.answer_about_pubsub(&query),
+            Ask::Subscribe(topics) => {
+                self.subscribe(from, &topics);
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Joined(topics) })));
+                return None;
+            }
+            Ask::Unsubscribe(topics) => {
+                self.unsubscribe(from, &topics);
+                Answer::Done
+            }
             Ask::Scan(request, db) => return self.scan(from, id, request, db),
             Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
             Ask::Configure(settings, version) => {
@@ -200,8 +230,15 @@ impl<R: Ring> Inner<R> {
         let mut part = request.part(&shard.keyspace, db as usize, shard.now);
         if !paused {
             part.remove_expired(&mut shard.keyspace, db as usize, shard.now);
+            shard.hear();
+            shard.serve_ready();
         }
         Answer::Scan(part)
+    }
+
+    /// The connection for which a question was asked. It may be gone.
+    pub(super) fn asker(&self, id: u64) -> ConnId {
+        self.gatherings.get(&id).expect("an answer belongs to a question").conn
     }
 
     /// An answer arrived. After the last one the reply is made.

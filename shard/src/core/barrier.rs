@@ -43,6 +43,16 @@ const NO_DEBUG: Refusal = Refusal::Text(
      connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
 
+/// The commands of a client that only listens: a subscriber with RESP2.
+const LISTENERS: [&str; 9] =
+    ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"];
+
+/// What such a client reads that sends another.
+fn only_listens(command: &Command) -> Refusal {
+    let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    Refusal::owned(format!("ERR Can't execute '{}': {allowed}", command.spec.name))
+}
+
 impl<R: Ring> Inner<R> {
     /// Carries out one command that was parsed before.
     pub(super) fn single(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args) -> Progress {
@@ -67,6 +77,9 @@ impl<R: Ring> Inner<R> {
         }
         if conn.session.auth_under(&self.settings) == Auth::Needed && !command.is(Flags::NO_AUTH) {
             return self.reject(conn, Some(command.id), &NOAUTH);
+        }
+        if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {
+            return self.reject(conn, Some(command.id), &only_listens(command));
         }
         if self.pauses.holds_back(command) || (command.spec.name == EXEC && self.pauses.holds_back_exec(&conn.session))
         {
@@ -161,6 +174,7 @@ impl<R: Ring> Inner<R> {
         Facts {
             core: self.id,
             cores: self.map.cores(),
+            map: &self.map,
             now: self.now,
             settings: &self.settings,
             server: &self.server,

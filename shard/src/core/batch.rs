@@ -10,7 +10,7 @@ use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
 use crate::mesh::{CoreId, Mesh};
-use crate::resp::{Auth, Limits, Step};
+use crate::resp::{Limits, Step};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
 use crate::settings::PipelineOrder;
@@ -147,8 +147,7 @@ impl<R: Ring> Inner<R> {
         let command = self.table.resolve(args).ok()?;
         let Run::Data(_) = command.run else { return None };
         // DEBUG OBJECT has a key but is not for everybody.
-        if conn.session.auth == Auth::Needed
-            || conn.session.transaction.is_some()
+        if conn.session.is_barred()
             || self.pauses.holds_back(command)
             || command.is(Flags::ADMIN)
             || command.may_wait(args)

@@ -6,8 +6,7 @@ use keyspace::reply::Reply;
 
 use crate::ask::Ending;
 use crate::conn::{Blocked, Conn, Waiting};
-use crate::effects::{Effect, Served};
-use crate::mail::Mail;
+use crate::effects::Served;
 use crate::mesh::Mesh;
 use crate::mesh::ticket::Ticket;
 use crate::ring::{ConnId, Ring};
@@ -75,21 +74,6 @@ impl<R: Ring> Inner<R> {
             // If it is about to be served, what it would have got is lost with the connection.
             blocked.ticket.end();
         }
-    }
-
-    /// Sends off what commands on this core's shard owe to others.
-    pub(super) fn send_effects(&mut self, mesh: &Mesh<Shard>) -> bool {
-        let effects = std::mem::take(&mut self.owner.shard().effects);
-        let any = !effects.is_empty();
-        for effect in effects {
-            match effect {
-                Effect::Served(served) if served.home == self.id => self.served(mesh, *served),
-                Effect::Served(served) => self.outboxes.notice(served.home.into(), Mail::Served(served)),
-                Effect::Retry(turn) if turn.waiter.home == self.id => self.start_turn(mesh, turn),
-                Effect::Retry(turn) => self.outboxes.notice(turn.waiter.home.into(), Mail::Turn(turn)),
-            }
-        }
-        any
     }
 
     /// The reply of a blocked client of this core.

@@ -18,9 +18,11 @@ mod events;
 mod exec;
 mod jobs;
 mod meters;
+mod notices;
 mod outbox;
 mod pause;
 mod post;
+mod pubsub;
 mod units;
 mod visits;
 
@@ -41,6 +43,9 @@ use crate::mail::{Mail, Question};
 use crate::mesh::baton::{Owner, Wake as Woken};
 use crate::mesh::mailbox::{Address, Ends};
 use crate::mesh::{CoreId, Mesh};
+use crate::pubsub::audience::Audience;
+use crate::pubsub::directory::Directory;
+use crate::pubsub::notice::Notice;
 use crate::ring::{ConnId, Event, ListenerId, Now, Ring, Wait};
 use crate::route::SlotMap;
 use crate::session::Session;
@@ -160,6 +165,12 @@ struct Inner<R: Ring> {
     unfinished: Vec<Box<Hop>>,
     /// Questions of our own connections to this core.
     own_questions: Vec<Question>,
+    /// Who listens to the channels of this core's slots, and to patterns.
+    directory: Directory,
+    /// Which of our own clients listen.
+    audience: Audience,
+    /// What this core tells itself, in order.
+    own_notices: Vec<Notice>,
     /// Slow commands of our own clients.
     slowlog: Slowlog,
     cron: Cron,
@@ -214,6 +225,9 @@ impl<R: Ring> Core<R> {
             returned: Vec::new(),
             unfinished: Vec::new(),
             own_questions: Vec::new(),
+            directory: Directory::default(),
+            audience: Audience::default(),
+            own_notices: Vec::new(),
             slowlog: Slowlog::default(),
             cron: Cron::default(),
             stopping: false,
@@ -307,6 +321,7 @@ impl<R: Ring> Inner<R> {
             || !self.own_questions.is_empty()
             || self.ring.owes()
             || self.outboxes.is_ready()
+            || !self.own_notices.is_empty()
             || self.pauses.is_released()
             || !self.owner.shard().effects.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;

@@ -40,9 +40,8 @@ impl<R: Ring> Inner<R> {
         loop {
             self.bring_home(mesh);
             self.confirm_pause(mesh);
-            if self.send_effects(mesh) {
-                continue;
-            }
+            self.see_to_effects();
+            self.heed_own(mesh);
             if std::mem::take(&mut self.owner.shard().freed) {
                 self.release(mesh);
                 continue;
@@ -72,9 +71,8 @@ impl<R: Ring> Inner<R> {
                 self.outboxes.answered(from, 1);
                 self.answered(mesh, from, *reply);
             }
+            Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
-            Mail::Served(served) => self.served(mesh, *served),
-            Mail::Turn(turn) => self.start_turn(mesh, turn),
             Mail::Stop => self.stopping = true,
             Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
         }

@@ -36,14 +36,13 @@ impl<R: Ring> Inner<R> {
             let hops = self.outboxes.hops_for(core.into());
             self.cron.traffic.visits += visit.visited_by(hops, &mut self.returned);
         }
-        // Whom the commands made ready, only the owner can tell.
-        let errand = if visit.effects.is_empty() { Errand::None } else { Errand::ForOwner };
-        leave(&mut self.ring, visit, core, errand);
+        leave(&mut self.ring, visit, core, Errand::None);
     }
 }
 
-/// Puts a baton back, and wakes the owner if the release owes it that.
+/// Puts a baton back, and wakes the owner if the release owes it that, or effects wait for it.
 pub(super) fn leave(ring: &mut impl Ring, visit: Visit<'_, Shard>, owner: CoreId, errand: Errand) {
+    let errand = if visit.effects.is_empty() { errand } else { Errand::ForOwner };
     if visit.leave(errand) == Leave::WakeOwner {
         ring.wake_core(owner.0);
         ring.submit();
