@@ -149,7 +149,7 @@ fn watch(shard: &mut Shard, watching: &mut Watching, db: u16, keys: Args) {
                 _ => Was::There,
             },
         };
-        let changed = Changed { db, slot: Slot::of(bytes), key: bytes.into() };
+        let changed = Changed::value(db, bytes);
         shard.listeners.watch(&mut shard.keyspace, &changed, &watching.ticket, was);
         watching.keys.push(WatchedKey { db, key: bytes.into(), expired: was == Was::Expired });
     }
