@@ -237,8 +237,7 @@ impl Listeners {
         wakes: impl Fn(&Waiter) -> bool,
     ) -> Vec<Changed> {
         let mut ready = Vec::new();
-        for (&slot, listeners) in &mut self.slots {
-            let slot = Slot::new(slot).expect("slots listen by their numbers");
+        for listeners in self.slots.values() {
             for (name, watchers) in listeners.watchers.iter().filter(|(name, _)| dbs.contains(&db_of(name))) {
                 watchers.iter().filter(|watcher| tells(watcher, name)).for_each(|watcher| {
                     watcher.ticket.end();

@@ -4,7 +4,6 @@ use evict::gate::expired_on_access;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::reply::Reply;
 use keyspace::signals::Changed;
-use keyspace::slot::Slot;
 
 use crate::conn::Conn;
 use crate::hop::Context;
