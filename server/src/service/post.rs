@@ -96,7 +96,9 @@ impl Post {
                 Mail::Hops(_) | Mail::Done(_) | Mail::Lease(_) | Mail::Granted(_) | Mail::Return(_) => {
                     unreachable!("commands and slots stay among cores")
                 }
-                Mail::Accepted(_) | Mail::Stop => unreachable!("only cores serve and are stopped"),
+                Mail::Accepted(_) | Mail::Stop | Mail::Notices(_) => {
+                    unreachable!("only cores serve clients and are stopped")
+                }
             });
         }
     }
