@@ -12,7 +12,7 @@ use crate::entry::{Entry, Shape};
 use crate::hash::KeyHasher;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
-use crate::signals::EventClasses;
+use crate::signals::{EventClasses, Wait};
 use crate::slot::Slot;
 use crate::spec::CommandSpec;
 use crate::store::{Db, Key, Keyspace};
@@ -42,6 +42,9 @@ pub struct Caller {
     pub expiry_paused: bool,
     /// It cannot wait: in a transaction or a script a command that would answers as if its time were up.
     pub impatient: bool,
+    /// It waited, and what is tried now is the command that `Wait` has for one of its keys. A key of another type serves it as
+    /// little as none, and a group's reader is told of its loss.
+    pub waited: bool,
 }
 
 /// What a stored value does to the key's deadline.
@@ -301,6 +304,13 @@ impl<'a> Exec<'a> {
             let number = self.keyspace.number_of(db);
             self.keyspace.signals.event(name, number, key.bytes);
         }
+    }
+
+    /// Lets the client wait instead of a reply. Not for an impatient caller.
+    #[cold]
+    pub fn wait(&mut self, wait: Wait) {
+        debug_assert!(!self.caller.impatient, "who cannot wait is answered");
+        self.keyspace.signals.wait(wait);
     }
 
     /// Counts `n` changes: what the next snapshot would miss.

@@ -83,6 +83,11 @@ pub enum Upheaval {
 }
 
 /// A command that found nothing and wants to wait until it finds something.
+///
+/// When its time is up the reply is a null array, whatever the command. When one of its keys was changed, the command that it has
+/// for that key is tried, by a caller with `Caller::waited`: that replies, or refuses, or wants to wait once more, and then the
+/// client keeps its place among those that wait for the key. Only a change that leaves a value of the right type can serve it, so
+/// clients that do not mind a loss need not be tried for a key that is gone.
 #[derive(Clone, Debug)]
 pub struct Wait {
     /// How long, in milliseconds; 0 for ever.
@@ -90,7 +95,9 @@ pub struct Wait {
     /// The keys that it waits for, in the order of their precedence, each with the command that serves the client from that key
     /// alone. That command says in its turn that it would wait if there is still nothing.
     pub keys: Vec<(Box<[u8]>, OwnedArgs)>,
-    /// The client wants to be told when a key is gone or has become another type: a group's reader.
+    /// It is to be tried whatever the change was: a group's reader, which is refused when the key is gone or has become another
+    /// type (`UNBLOCKED`), and when the group is gone (`NOGROUP`). For it a database that is emptied or exchanged changes all keys
+    /// in it that it waits for. A transaction's changes count when it is over: a key that it deletes and makes again was not lost.
     pub minds_loss: bool,
 }
 

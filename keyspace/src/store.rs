@@ -12,7 +12,7 @@ use evict::time::UnixMillis;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::limits::DataLimits;
-use crate::signals::{Signals, Upheaval};
+use crate::signals::{Changed, Signals, Upheaval};
 use crate::slot::{SLOTS, Slot};
 use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
 use crate::types::Object;
@@ -238,6 +238,12 @@ impl Keyspace {
             let number = self.number_of(db);
             self.signals.changed(number, key.slot, key.bytes);
         }
+    }
+
+    /// True if a key is here that was noted as changed. What has expired counts.
+    pub fn has(&self, key: &Changed) -> bool {
+        let db = self.db(key.db as usize).expect("changes are noted by numbers of databases");
+        self.locate(db, &self.key(&key.key)).is_some()
     }
 
     /// The number by which clients select a database. O(databases).

@@ -54,6 +54,8 @@ pub enum Ask {
     Sleep(Duration),
     /// Lines about its clients that pass: `Answer::Clients`.
     Clients(Arc<ClientFilter>),
+    /// Ends the waiting of the client with this number, if it is blocked here: `Answer::Count`.
+    Unblock(u64, Ending),
     /// Ends its clients that pass: `Answer::Count`.
     KillClients(Arc<ClientFilter>),
     /// Decides about a client pause, on the core that decides; `None` ends it: `Answer::Pause`.
@@ -98,6 +100,15 @@ pub enum Answer {
     Counts(Vec<u64>),
     /// What was decided about a client pause.
     Pause(PauseOrder),
+}
+
+/// Why a blocked client stops waiting without what it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its time is up, or CLIENT UNBLOCK says so.
+    TimeOut,
+    /// CLIENT UNBLOCK with an error.
+    Error,
 }
 
 /// What PUBSUB asks a core about the topics that it knows of.

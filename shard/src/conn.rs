@@ -5,6 +5,7 @@ use keyspace::args::OwnedArgs;
 use crate::flight::Flight;
 use crate::mesh::loans::PARKED_WORK_MAX;
 use crate::mesh::mailbox::REQUESTS_PER_PAIR_MAX;
+use crate::mesh::ticket::Ticket;
 use crate::resp::Parser;
 use crate::ring::ConnId;
 use crate::session::Session;
@@ -31,6 +32,19 @@ pub enum Waiting {
     Answers(u64),
     /// The end of a `CLIENT PAUSE`.
     Pause,
+    /// An element: it is blocked.
+    Blocked,
+}
+
+/// What a blocked client's home core knows of its waiting.
+#[derive(Debug)]
+pub struct Blocked {
+    /// Whoever ends the waiting ends this first.
+    pub ticket: Ticket,
+    /// When its time is up, in microseconds of the monotonic clock; `u64::MAX` for never.
+    pub deadline_us: u64,
+    /// Whether its reply is dropped.
+    pub muted: bool,
 }
 
 /// How a connection ends.
@@ -70,6 +84,10 @@ pub struct Conn {
     pub paused: bool,
     /// What it waits for.
     pub waiting: Waiting,
+    /// Its waiting, while it is blocked.
+    pub blocked: Option<Box<Blocked>>,
+    /// Its transaction that waits for answers in the middle.
+    pub executing: Option<UnitSeq>,
     /// The replies of its batch, while hops are under way.
     pub flight: Option<Box<Flight>>,
     /// How it ends.
@@ -96,6 +114,8 @@ impl Conn {
             ready: false,
             paused: false,
             waiting: Waiting::No,
+            blocked: None,
+            executing: None,
             flight: None,
             closing: Closing::No,
             ended: false,
@@ -132,7 +152,7 @@ impl Conn {
     pub fn awaits_reply(&self) -> bool {
         match self.waiting {
             Waiting::Hops | Waiting::Unit(_) | Waiting::Answers(_) => true,
-            Waiting::No | Waiting::Pause => false,
+            Waiting::No | Waiting::Pause | Waiting::Blocked => false,
         }
     }
 
@@ -154,7 +174,7 @@ impl Conn {
     /// Pieces of work that are under way for it: each comes back, whether it is still there or not.
     pub fn under_way(&self) -> usize {
         match self.waiting {
-            Waiting::No | Waiting::Pause => 0,
+            Waiting::No | Waiting::Pause | Waiting::Blocked => 0,
             Waiting::Hops => self.flight.as_ref().map_or(0, |flight| flight.outstanding()),
             Waiting::Unit(_) | Waiting::Answers(_) => 1,
         }
@@ -162,7 +182,9 @@ impl Conn {
 
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
-        size_of::<Conn>() + self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending
+        let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
+        let buffers = self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending;
+        size_of::<Conn>() + buffers + queued
     }
 }
 

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use keyspace::signals::{Event, Signals};
+use keyspace::signals::Event;
 
 use crate::mesh::CoreId;
 use crate::pubsub::Publication;
 use crate::ring::ConnId;
-use crate::shard::Shard;
+use crate::unit::Turn;
 
 /// One thing to do.
 #[derive(Clone, Debug)]
@@ -22,6 +22,11 @@ pub enum Effect {
     Publish(Arc<Publication>),
     /// Give a client bytes that it did not ask for.
     Push(Push),
+    /// A blocked client was served: give it its reply.
+    Served(Box<Served>),
+    /// A blocked client may find what it waits for, but its command needs keys that are not all here: its home core carries it out.
+    /// Its ticket is claimed.
+    Turn(Box<Turn>),
 }
 
 /// Bytes for one client. They may be for a client that is gone.
@@ -35,18 +40,13 @@ pub struct Push {
     pub bytes: Arc<[u8]>,
 }
 
-impl Shard {
-    /// Makes effects of what the command that just ended signalled. To be called before the next command.
-    #[cold]
-    pub fn heed_signals(&mut self) {
-        heed(&mut self.keyspace.signals, &mut self.effects);
-    }
-}
-
-/// Likewise of what was signalled by a keyspace that is here on loan.
-pub fn heed(signals: &mut Signals, effects: &mut Vec<Effect>) {
-    signals.pending = false;
-    effects.extend(signals.events.drain(..).map(Effect::Event));
-    signals.changed.clear();
-    signals.upheavals.clear();
+/// The reply of a blocked client that was served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Its core.
+    pub home: CoreId,
+    /// Its connection there.
+    pub conn: ConnId,
+    /// The reply.
+    pub reply: Vec<u8>,
 }

@@ -11,9 +11,12 @@ pub mod command;
 pub mod commands;
 pub mod effects;
 pub mod latency;
+pub mod listeners;
 pub mod report;
+pub mod serve;
 pub mod shard;
 pub mod slowlog;
+pub mod stage;
 pub mod stats;
 
 // How commands travel.
@@ -23,6 +26,7 @@ pub mod hop;
 pub mod mail;
 pub mod pubsub;
 pub mod route;
+pub mod transaction;
 pub mod unit;
 
 // The loop.

@@ -8,6 +8,7 @@ use crate::hop::Context;
 use crate::pubsub::subscriptions::Subscriptions;
 use crate::resp::Auth;
 use crate::settings::Settings;
+use crate::transaction::{Transaction, Watching};
 
 /// What becomes of replies: `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -24,7 +25,7 @@ pub enum ReplyMode {
 }
 
 /// One client's session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Session {
     /// The client's number, unique in the process and growing with time.
     pub id: u64,
@@ -46,6 +47,10 @@ pub struct Session {
     pub no_touch: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
+    /// What it queues since MULTI.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys that it watches.
+    pub watching: Option<Box<Watching>>,
     /// When it connected, in microseconds of the monotonic clock.
     pub connected_us: u64,
     /// When it last sent a command, likewise.
@@ -78,6 +83,8 @@ impl Session {
             no_evict: false,
             no_touch: false,
             reply_mode: ReplyMode::On,
+            transaction: None,
+            watching: None,
             connected_us: now_us,
             active_us: now_us,
             last_command: None,
@@ -96,10 +103,16 @@ impl Session {
         if settings.requirepass.is_empty() { Auth::Done } else { self.auth }
     }
 
+    /// True if a command that its keys route may not go on its way at once.
+    #[inline]
+    pub fn is_barred(&self) -> bool {
+        self.auth == Auth::Needed || self.transaction.is_some() || self.only_listens()
+    }
+
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
-        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false };
+        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
         Context { caller, resp: self.resp, client: self.id }
     }
 

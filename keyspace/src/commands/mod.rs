@@ -29,6 +29,7 @@ mod stretch;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
+mod waiting;
 pub mod whole;
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub mod server;
 pub mod server_cluster;
 pub mod server_lolwut;
 pub mod slowlog;
+pub mod transactions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,7 +74,7 @@ pub struct SessionRow {
 
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
-    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS];
+    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
@@ -126,6 +127,10 @@ pub enum Then {
     Close,
     /// A question; the reply is made from the answers.
     Ask(Asking),
+    /// The session's transaction is carried out.
+    Exec,
+    /// The session watches the keys that are the arguments.
+    Watch,
 }
 
 /// A session command's view of the world.

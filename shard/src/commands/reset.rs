@@ -36,6 +36,8 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     session.resp = Resp::V2;
     session.name = Vec::new();
     session.no_touch = false;
+    session.transaction = None;
+    session.watching = None;
     session.auth = if exec.facts.settings.requirepass.is_empty() { Auth::Done } else { Auth::Needed };
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;

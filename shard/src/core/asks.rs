@@ -127,7 +127,7 @@ impl<R: Ring> Inner<R> {
         for question in std::mem::take(&mut self.own_questions) {
             let Question { id, ask } = question;
             let started = ticks();
-            let answer = self.answer_to(self.id.into(), id, ask);
+            let answer = self.answer_to(mesh, self.id.into(), id, ask);
             let asking = self.gatherings.get_mut(&id).expect("an own question waits for its answer");
             asking.spent += ticks().wrapping_sub(started);
             if let Some(answer) = answer {
@@ -137,15 +137,15 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Answers another address.
-    pub(super) fn answer(&mut self, from: Address, question: Question) {
+    pub(super) fn answer(&mut self, mesh: &Mesh<Shard>, from: Address, question: Question) {
         let Question { id, ask } = question;
-        if let Some(answer) = self.answer_to(from, id, ask) {
+        if let Some(answer) = self.answer_to(mesh, from, id, ask) {
             self.outboxes.answer(from, Mail::Answer(Box::new(Reply { id, answer })));
         }
     }
 
     /// This core's answer to question `id`; `None` if it is given later.
-    fn answer_to(&mut self, from: Address, id: u64, ask: Ask) -> Option<Answer> {
+    fn answer_to(&mut self, mesh: &Mesh<Shard>, from: Address, id: u64, ask: Ask) -> Option<Answer> {
         let shard = self.owner.shard();
         Some(match ask {
             Ask::Publish(publication) => Answer::Count(self.publish(publication)),
@@ -190,6 +190,7 @@ impl<R: Ring> Inner<R> {
             }
             Ask::Ping => Answer::Done,
             Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
+            Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
             Ask::Pause(order) => {
@@ -229,7 +230,8 @@ impl<R: Ring> Inner<R> {
         let mut part = request.part(&shard.keyspace, db as usize, shard.now);
         if !paused {
             part.remove_expired(&mut shard.keyspace, db as usize, shard.now);
-            shard.heed_signals();
+            shard.hear();
+            shard.serve_ready();
         }
         Answer::Scan(part)
     }
@@ -249,17 +251,26 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let gathering = self.gatherings.remove(&reply.id).expect("it was just there");
-        let Some(mut conn) = self.conns.take(gathering.conn) else {
+        let id = gathering.conn;
+        if let Some(mut conn) = self.conns.take(id) {
+            self.finish(mesh, &mut conn, gathering);
+            return self.drive(mesh, conn);
+        }
+        // A transaction is carried out to its end even if its client is gone.
+        let Some(mut ghost) = self.ghosts.remove(&id) else {
             self.abandoned -= 1;
             return;
         };
-        conn.waiting = Waiting::No;
-        self.finish(mesh, &mut conn, gathering);
-        self.drive(mesh, conn);
+        self.finish(mesh, &mut ghost, gathering);
+        match ghost.waiting {
+            Waiting::No => self.abandoned -= 1,
+            _ => drop(self.ghosts.insert(id, ghost)),
+        }
     }
 
     fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
         let Gathering { args, finish, spent, answers, .. } = gathering;
+        conn.waiting = Waiting::No;
         let begun = Begun { at: ticks(), spent };
         let answers = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
         if conn.out.capacity() == 0 {
@@ -273,6 +284,7 @@ impl<R: Ring> Inner<R> {
         let outcome = finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp));
         let command = self.table.get(conn.session.last_command.expect("a command asked"));
         self.end_of_session_command(mesh, conn, command, args.args(), Ended { outcome, then, before, begun });
+        self.resume_exec(mesh, conn);
     }
 
     /// What follows a handler or a `finish`: its refusal, the books, and what it wants next.
@@ -297,11 +309,15 @@ impl<R: Ring> Inner<R> {
         }
         shard.account(command, args, ticks_to_ns(spent));
         self.collect_slow(&conn.session);
-        if conn.session.ends() {
+        let muted = conn.session.ends();
+        if muted {
             conn.out.truncate(before);
         }
-        if let Then::Close = then {
-            conn.closing = Closing::AfterReplies;
+        match then {
+            Then::Close => conn.closing = Closing::AfterReplies,
+            Then::Exec => self.start_exec(mesh, conn, args, muted),
+            Then::Watch => self.start_watch(mesh, conn, args, muted),
+            Then::Nothing | Then::Ask(_) => {}
         }
     }
 

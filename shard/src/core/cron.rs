@@ -37,6 +37,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn timers(&mut self, mesh: &Mesh<Shard>) {
         let now_us = self.now.monotonic_us;
         self.end_pause(mesh);
+        self.time_out(mesh);
         if now_us < self.cron.next_us {
             return;
         }

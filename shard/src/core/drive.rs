@@ -126,12 +126,16 @@ impl<R: Ring> Inner<R> {
     pub(super) fn end(&mut self, mut conn: Box<Conn>) {
         self.ring.close(conn.id);
         self.abandoned += conn.under_way();
+        self.blocked_gone(&mut conn);
         self.conns.gone();
         self.forget_subscriptions(&mut conn);
         self.cron.traffic.closed += 1;
         let (input, out) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.out));
         self.spare(input);
         self.spare(out);
+        if conn.executing.is_some() {
+            self.ghosts.insert(conn.id, conn);
+        }
     }
 
     /// Hands the replies of this turn to the ring: one send per connection, whatever it answered.

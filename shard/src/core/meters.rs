@@ -172,7 +172,7 @@ impl<R: Ring> Inner<R> {
         let recent = meters.recent.iter();
         let clients = ClientTotals {
             connected: self.conns.len() as u64,
-            blocked: 0,
+            blocked: self.blocked_clients.count() as u64,
             input_bytes_max: recent.clone().map(|(input, _)| *input).max().unwrap_or(0),
             output_bytes_max: recent.map(|(_, output)| *output).max().unwrap_or(0),
         };

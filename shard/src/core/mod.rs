@@ -9,11 +9,14 @@
 mod asks;
 mod barrier;
 mod batch;
+mod blocked;
 mod clients;
 mod configure;
 mod cron;
 mod drive;
 mod events;
+mod exec;
+mod jobs;
 mod meters;
 mod notices;
 mod outbox;
@@ -34,7 +37,7 @@ use keyspace::hash::KeyHasher;
 
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
-use crate::conn::Conns;
+use crate::conn::{Conn, Conns};
 use crate::hop::Hop;
 use crate::mail::{Mail, Question};
 use crate::mesh::baton::{Owner, Wake as Woken};
@@ -53,6 +56,7 @@ use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
 use batch::Batch;
+use blocked::BlockedClients;
 use cron::Cron;
 use outbox::Outboxes;
 use pause::PauseState;
@@ -139,7 +143,11 @@ struct Inner<R: Ring> {
     postponed: Vec<ConnId>,
     /// The client pause.
     pauses: PauseState,
+    /// Clients that wait for an element.
+    blocked_clients: BlockedClients,
     units: HashMap<UnitSeq, Unit>,
+    /// Connections that are gone in the middle of a transaction, which goes on.
+    ghosts: HashMap<ConnId, Box<Conn>>,
     next_unit: UnitSeq,
     gatherings: BTreeMap<u64, Gathering>,
     /// Pieces of work under way for connections that are gone.
@@ -201,7 +209,9 @@ impl<R: Ring> Core<R> {
             dirty: Vec::new(),
             postponed: Vec::new(),
             pauses: PauseState::default(),
+            blocked_clients: BlockedClients::default(),
             units: HashMap::new(),
+            ghosts: HashMap::new(),
             next_unit: 0,
             gatherings: BTreeMap::new(),
             next_gathering: 0,
@@ -312,12 +322,12 @@ impl<R: Ring> Inner<R> {
             || self.ring.owes()
             || self.outboxes.is_ready()
             || !self.own_notices.is_empty()
-            || !self.owner.shard().effects.is_empty()
             || self.pauses.is_released()
+            || !self.owner.shard().effects.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,
-            false => Park::Until(self.cron.rest(self.now, self.pauses.ends_us())),
+            false => Park::Until(self.cron.rest(self.now, self.pauses.ends_us().min(self.blocked_clients.next_us()))),
         }
     }
 

@@ -50,6 +50,8 @@ impl<R: Ring> Inner<R> {
                 }
                 self.answered(mesh, from, *reply);
             }
+            Notice::Served(served) => self.served(mesh, *served),
+            Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Cut => self.cut_listeners(),
         }
     }
@@ -66,6 +68,8 @@ impl<R: Ring> Inner<R> {
                     events::publications(&event, classes).for_each(|told| self.publish_unasked(told))
                 }
                 Effect::Publish(publication) => self.publish_unasked(publication),
+                Effect::Served(served) => self.tell(served.home.into(), Notice::Served(served)),
+                Effect::Turn(turn) => self.tell(turn.waiter.home.into(), Notice::Turn(turn)),
                 Effect::Push(Push { home, conn, bytes }) => self.tell(home.into(), Notice::Push(conn, bytes)),
             }
         }

@@ -66,7 +66,7 @@ impl<R: Ring> Inner<R> {
             Mail::Return(back) => {
                 self.owner.shard().take_back(back.unit, back.loan, back.now);
             }
-            Mail::Ask(question) => self.answer(from, *question),
+            Mail::Ask(question) => self.answer(mesh, from, *question),
             Mail::Answer(reply) => {
                 self.outboxes.answered(from, 1);
                 self.answered(mesh, from, *reply);

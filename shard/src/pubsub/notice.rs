@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::effects::Served;
 use crate::mail::Reply;
 use crate::ring::ConnId;
+use crate::unit::Turn;
 
 use super::{Publication, Topic};
 
@@ -26,6 +28,10 @@ pub enum Notice {
     Left(Vec<Topic>),
     /// The answer to a question about subscriptions. What the channel's core took before it stands before it.
     Answer(Box<Reply>),
+    /// The reply of a blocked client.
+    Served(Box<Served>),
+    /// A blocked client may find what it waits for: carry its command out.
+    Turn(Box<Turn>),
     /// Messages were dropped here: end every client that listens.
     Cut,
 }
@@ -41,7 +47,8 @@ impl Notice {
             + match self {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
-                Notice::Left(_) | Notice::Answer(_) | Notice::Cut => 0,
+                Notice::Served(served) => served.reply.len(),
+                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Cut => 0,
             }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! How a list is kept is `types::list`'s business. A list that loses its last item is deleted: no key holds an empty one.
 
+mod block;
 mod edit;
 mod pop;
 mod push;
@@ -39,7 +40,7 @@ const fn one_key(flags: KeyFlags) -> KeySpec {
 
 /// The rows of all families of lists.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
-    [push::ROWS, pop::ROWS, read::ROWS, search::ROWS, edit::ROWS].into_iter().flatten()
+    [push::ROWS, pop::ROWS, block::ROWS, read::ROWS, search::ROWS, edit::ROWS].into_iter().flatten()
 }
 
 /// Changes the list of a key, which stands at `place` or is yet to be made.

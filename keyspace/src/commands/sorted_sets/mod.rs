@@ -3,6 +3,7 @@
 
 mod add;
 mod algebra;
+mod block;
 mod bounds;
 mod count;
 mod pop;
@@ -28,7 +29,8 @@ use crate::types::scored::{self, Scored, ScoredMut};
 
 /// The rows of all sub-families.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
-    let single = [add::ROWS, count::ROWS, range_rows::ROWS, remove::ROWS, pop::ROWS, random::ROWS, scan::ROWS];
+    let single =
+        [add::ROWS, count::ROWS, range_rows::ROWS, remove::ROWS, pop::ROWS, block::ROWS, random::ROWS, scan::ROWS];
     single.into_iter().flatten().chain(algebra::ROWS)
 }
 

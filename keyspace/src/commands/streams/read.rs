@@ -1,17 +1,19 @@
 //! Streams: what is new in some of them, XREAD, and for a group's consumer, XREADGROUP.
 //!
-//! BLOCK is read, and serves what is there; a client that would have to wait is refused, since no client can wait yet.
+//! With BLOCK they wait if there is nothing. What serves a client that waits has the id that `$` stood for in its place.
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal, quoted};
 use crate::reply::{Reply, Resp};
+use crate::signals::Wait;
 use crate::spec::{CommandSpec, Flags, Form, KeyFlags, KeyRun, MovableKeys};
 use crate::store::Key;
 use crate::types::kind::Kind;
-use crate::types::stream::{ConsumerId, Group, Log, Pending, StreamId};
+use crate::types::stream::{ConsumerId, Group, ID_BYTES_MAX, Log, Pending, Stream, StreamId};
 
+use super::super::waiting;
 use super::range::{reply_entries, reply_entry};
 use super::{STREAM, change, reply_id, stream_at};
 
@@ -66,8 +68,8 @@ enum Reader {
 struct Words<'a> {
     /// The most entries of each stream.
     count: usize,
-    /// Whether to wait when there is nothing.
-    blocks: bool,
+    /// How long to wait when there is nothing, in milliseconds; 0 for ever.
+    block: Option<u64>,
     /// Group and consumer.
     group: Option<(&'a [u8], &'a [u8])>,
     /// What is delivered counts as acknowledged.
@@ -103,13 +105,12 @@ fn find_keys(args: Args) -> KeyRun {
 
 impl<'a> Words<'a> {
     fn parse(args: Args<'a>, reader: Reader) -> Result<Words<'a>, Refusal> {
-        let mut words = Words { count: 0, blocks: false, group: None, no_ack: false, first: 0, streams: 0 };
+        let mut words = Words { count: 0, block: None, group: None, no_ack: false, first: 0, streams: 0 };
         let mut index = 1;
         while index < args.len() {
             let more = args.len() - 1 - index;
             if args.is(index, "block") && more > 0 {
-                check_timeout(args.at(index + 1))?;
-                words.blocks = true;
+                words.block = Some(waiting::milliseconds(args.at(index + 1))?);
                 index += 2;
             } else if args.is(index, "count") && more > 0 {
                 let count = parse_i64(args.at(index + 1)).ok_or(Refusal::NotInteger)?;
@@ -144,6 +145,25 @@ impl<'a> Words<'a> {
         }
         Ok(words)
     }
+
+    /// The command that reads one stream after an id and waits for it: only with `>` does a group's reader wait.
+    fn serve(&self, args: Args, index: usize, after: StreamId) -> OwnedArgs {
+        let mut serve = waiting::command(&[args.at(0)]);
+        let mut add = |words: &[&[u8]]| words.iter().for_each(|word| serve.push(word));
+        if let Some((group, consumer)) = self.group {
+            add(&[b"GROUP", group, consumer]);
+        }
+        if self.no_ack {
+            add(&[b"NOACK"]);
+        }
+        if self.count < usize::MAX {
+            add(&[b"COUNT", self.count.to_string().as_bytes()]);
+        }
+        let id = &mut [0; ID_BYTES_MAX];
+        let after = if self.group.is_some() { b">" } else { after.text(id) };
+        add(&[b"BLOCK", b"0", b"STREAMS", args.at(index), after]);
+        serve
+    }
 }
 
 fn only_in_groups(reader: Reader, option: &str) -> Result<(), Refusal> {
@@ -158,15 +178,6 @@ fn only_in_groups(reader: Reader, option: &str) -> Result<(), Refusal> {
 /// Redis says this of XREADGROUP, too.
 const UNBALANCED: Refusal =
     Refusal::Text("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
-
-/// Refuses what is no time to wait. How long it is makes no difference as long as nobody waits.
-fn check_timeout(text: &[u8]) -> Result<(), Refusal> {
-    match parse_i64(text) {
-        None => Err(Refusal::Text("ERR timeout is not an integer or out of range")),
-        Some(..0) => Err(Refusal::Text("ERR timeout is negative")),
-        Some(_) => Ok(()),
-    }
-}
 
 /// The refusal of a command that names a group that is not there; `whose` names the command.
 pub(super) fn no_group(key: &[u8], group: &[u8], whose: &str) -> Refusal {
@@ -189,18 +200,32 @@ fn xreadgroup(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     read(exec, args, Reader::Group, reply)
 }
 
+/// Looks up a stream, and refuses what is none or has not the group. Who waited is told in other words that the group is gone, and
+/// goes on waiting for a stream if it reads without a group.
+fn find<'e>(exec: &'e mut Exec, key: &Key, words: &Words) -> Result<Option<&'e Stream>, Refusal> {
+    let waited = exec.caller.waited;
+    let place = match exec.read_as(key, Kind::Stream) {
+        Err(Refusal::WrongType) if waited => None,
+        found => found?,
+    };
+    let stream = place.map(|place| stream_at(exec, key, place));
+    let Some((group, _)) = words.group else { return Ok(stream) };
+    match stream {
+        Some(stream) if stream.group(group).is_some() => Ok(Some(stream)),
+        None if waited => Err(Refusal::Text("UNBLOCKED the stream key no longer exists")),
+        Some(_) if waited => {
+            Err(Refusal::Text("NOGROUP the consumer group this client was blocked on no longer exists"))
+        }
+        _ => Err(no_group(key.bytes, group, " in XREADGROUP with GROUP option")),
+    }
+}
+
 /// After which id each stream is read; `>` is the greatest id.
 fn parse_ids(exec: &mut Exec, args: Args, reader: Reader, words: &Words) -> Result<Vec<StreamId>, Refusal> {
     let mut ids = Vec::with_capacity(words.streams);
     for index in words.first..words.first + words.streams {
         let key = exec.key(args.at(index));
-        let place = exec.read_as(&key, Kind::Stream)?;
-        let stream = place.map(|place| stream_at(exec, &key, place));
-        if let Some((group, _)) = words.group
-            && stream.is_none_or(|stream| stream.group(group).is_none())
-        {
-            return Err(no_group(key.bytes, group, " in XREADGROUP with GROUP option"));
-        }
+        let stream = find(exec, &key, words)?;
         let text = args.at(index + words.streams);
         ids.push(match (text.split(|&byte| byte == 0).next(), reader) {
             (Some(b"$"), Reader::Group) => {
@@ -229,7 +254,7 @@ fn read(exec: &mut Exec, args: Args, reader: Reader, reply: &mut Reply) -> Outco
     let ids = parse_ids(exec, args, reader, &words)?;
     let (start, mut served) = (reply.len(), 0);
     reply.counted_pairs(|reply| {
-        for (index, after) in (words.first..).zip(ids) {
+        for (index, &after) in (words.first..).zip(&ids) {
             let key = exec.key(args.at(index));
             served += match words.group {
                 None => read_new(exec, &key, after, words.count, reply),
@@ -245,10 +270,14 @@ fn read(exec: &mut Exec, args: Args, reader: Reader, reply: &mut Reply) -> Outco
         return Ok(());
     }
     reply.truncate(start);
-    if words.blocks {
-        return Err(Refusal::Text("ERR BLOCK is not available: nothing is there to be read, and no client can wait"));
+    match words.block {
+        Some(timeout_ms) if !exec.caller.impatient => {
+            let keys =
+                (words.first..).zip(&ids).map(|(index, &after)| (args.at(index), words.serve(args, index, after)));
+            exec.wait(Wait { timeout_ms, keys: waiting::once_each(keys), minds_loss: reader == Reader::Group });
+        }
+        _ => reply.null_array(),
     }
-    reply.null_array();
     Ok(())
 }
 
@@ -262,7 +291,8 @@ fn begin(reply: &mut Reply, key: &Key) {
 
 /// Writes the entries after an id; false if there are none.
 fn read_new(exec: &mut Exec, key: &Key, after: StreamId, count: usize, reply: &mut Reply) -> bool {
-    let Some(place) = exec.read(key) else { return false };
+    // One of another type was refused already, but if the client waited.
+    let Ok(Some(place)) = exec.read_as(key, Kind::Stream) else { return false };
     let log = stream_at(exec, key, place).log();
     let (Some(start), Some(last)) = (after.next(), log.last_live()) else { return false };
     if last < start {

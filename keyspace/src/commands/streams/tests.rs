@@ -50,18 +50,44 @@ fn times_and_changes() {
 }
 
 #[test]
-fn what_would_wait_is_refused() {
-    const NO_WAIT: &str = "-ERR BLOCK is not available: nothing is there to be read, and no client can wait";
+fn waiting() {
+    const LOST: &str = "-UNBLOCKED the stream key no longer exists";
     check(&[
         ("XADD s 1-1 a 1", "$3 1-1"),
         ("XREAD BLOCK 0 STREAMS s 0", "*1 *2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
-        ("XREAD BLOCK 0 STREAMS s $", NO_WAIT),
-        ("XREAD BLOCK 10 STREAMS nosuch 0", NO_WAIT),
+        ("XREAD BLOCK 0 STREAMS s $", "waits 0 for s: XREAD BLOCK 0 STREAMS s 1-1"),
+        (
+            "xread COUNT 2 BLOCK 10 STREAMS nosuch s s $ 7 8",
+            "waits 10 for nosuch: xread COUNT 2 BLOCK 0 STREAMS nosuch 0-0; s: xread COUNT 2 BLOCK 0 STREAMS s 7-0",
+        ),
+        ("XREAD BLOCK -1 STREAMS s $", "-ERR timeout is negative"),
+        ("XREAD BLOCK 1.5 STREAMS s $", "-ERR timeout is not an integer or out of range"),
         ("XREAD STREAMS s $", "*-1"),
         ("XGROUP CREATE s g $", "+OK"),
-        ("XREADGROUP GROUP g c BLOCK 10 STREAMS s >", NO_WAIT),
+        (
+            "XREADGROUP GROUP g c BLOCK 10 STREAMS s >",
+            "waits 10 for s: XREADGROUP GROUP g c BLOCK 0 STREAMS s > and minds loss",
+        ),
+        (
+            "XREADGROUP GROUP g c BLOCK 10 NOACK COUNT 3 STREAMS s >",
+            "waits 10 for s: XREADGROUP GROUP g c NOACK COUNT 3 BLOCK 0 STREAMS s > and minds loss",
+        ),
         ("XREADGROUP GROUP g c BLOCK 10 STREAMS s 0", "*1 *2 $1 s *0"),
+        ("SET text x", "+OK"),
+        ("XREAD BLOCK 0 STREAMS text 0", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("@caller waited", ""),
+        ("XREAD BLOCK 0 STREAMS text 0", "waits 0 for text: XREAD BLOCK 0 STREAMS text 0-0"),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS text >", LOST),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS nosuch >", LOST),
+        (
+            "XREADGROUP GROUP h c BLOCK 0 STREAMS s >",
+            "-NOGROUP the consumer group this client was blocked on no longer exists",
+        ),
+        ("@caller impatient", ""),
+        ("XREAD BLOCK 0 STREAMS s $", "*-1"),
+        ("XREADGROUP GROUP g c BLOCK 10 STREAMS s >", "*-1"),
         ("@resp 3", ""),
+        ("XREAD BLOCK 0 STREAMS s $", "_"),
         ("XREADGROUP GROUP g c STREAMS s >", "_"),
         ("XREAD STREAMS s s 0 0", "%2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
     ]);
