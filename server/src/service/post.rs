@@ -101,9 +101,7 @@ impl Post {
                 | Mail::Notices(_) => {
                     unreachable!("commands and slots stay among cores")
                 }
-                Mail::Accepted(_) | Mail::Stop | Mail::Notices(_) => {
-                    unreachable!("only cores serve clients and are stopped")
-                }
+                Mail::Accepted(_) | Mail::Stop => unreachable!("only cores serve and are stopped"),
             });
         }
     }
