@@ -75,7 +75,7 @@ pub static ROWS: &[SessionRow] = &[
             arity: -2,
             summary: "Listens to all channels whose names match.",
             complexity: "O(N) for N patterns.",
-            syntax: "pattern={pattern} [pattern={pattern} ...]",
+            syntax: "pattern={pattern} [pattern ...]",
             ..PUBSUB
         },
         psubscribe,

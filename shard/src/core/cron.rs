@@ -63,7 +63,9 @@ impl<R: Ring> Inner<R> {
             let Some(mut conn) = self.conns.take(id) else { continue };
             self.cron.meters.client(&conn);
             let idle = self.now.monotonic_us.saturating_sub(conn.session.active_us);
-            if idle_us > 0 && idle > idle_us && conn.waiting == Waiting::No {
+            // Who listens has nothing to send.
+            let must_speak = conn.waiting == Waiting::No && !conn.session.is_subscribed();
+            if idle_us > 0 && idle > idle_us && must_speak {
                 tracing::debug!(client = conn.session.id, "closed: idle");
                 conn.closing = Closing::Now;
             }
