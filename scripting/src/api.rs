@@ -237,9 +237,7 @@ fn set_repl(_: &Lua, (flags, more): (Value, Value)) -> mlua::Result<()> {
     match (&flags, more.is_nil()) {
         (Value::Integer(0..=3), true) => Ok(()),
         (Value::Nil, _) | (_, false) => Err(fault::reply("ERR redis.set_repl() requires two arguments.")),
-        _ => Err(fault::reply(
-            "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
-        )),
+        _ => Err(fault::reply("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")),
     }
 }
 

@@ -218,7 +218,9 @@ impl Engine {
         match self.enter(input) {
             Output::Want(step) => {
                 match step {
-                    Step::Call(_) | Step::AclCheck => std::mem::swap(&mut self.args, &mut self.shared.args.borrow_mut()),
+                    Step::Call(_) | Step::AclCheck => {
+                        std::mem::swap(&mut self.args, &mut self.shared.args.borrow_mut())
+                    }
                     Step::Log(_) => std::mem::swap(&mut self.text, &mut self.shared.text.borrow_mut()),
                     Step::Rest | Step::Done(_) => {}
                 }

@@ -87,8 +87,15 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
         })?;
         lua.gc_collect()?;
         lua.set_memory_limit(lua.used_memory() + shared.limits.memory_bytes_max)?;
-        Worker { lua: &lua, shared: &shared, names: &host.names, world, collect_above: shared.limits.memory_bytes_max / 4, body: None }
-            .serve(yielder, first);
+        Worker {
+            lua: &lua,
+            shared: &shared,
+            names: &host.names,
+            world,
+            collect_above: shared.limits.memory_bytes_max / 4,
+            body: None,
+        }
+        .serve(yielder, first);
         Ok(())
     })
     .expect("the sandbox is made of our own parts");

@@ -39,5 +39,5 @@ mod structs;
 pub use engine::{Engine, Replace};
 pub use header::{Flags, HeaderError};
 pub use library::{FunctionInfo, LibraryError, LibraryInfo};
-pub use scripts::{Loaded, ScriptError, Sha};
+pub use scripts::{Loaded, ScriptError, Sha, sha_of};
 pub use step::{Answer, Env, Limits, Outcome, Step, Target};

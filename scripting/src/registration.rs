@@ -88,13 +88,18 @@ fn from_table(value: Option<&Value>) -> mlua::Result<Registration> {
         };
         let key = key.as_bytes();
         if key.eq_ignore_ascii_case(b"function_name") {
-            found = Some(name(Some(&value), "ERR function_name argument given to redis.register_function must be a string")?);
+            found = Some(name(
+                Some(&value),
+                "ERR function_name argument given to redis.register_function must be a string",
+            )?);
         } else if key.eq_ignore_ascii_case(b"description") {
             description =
                 Some(name(Some(&value), "ERR description argument given to redis.register_function must be a string")?);
         } else if key.eq_ignore_ascii_case(b"callback") {
-            function =
-                Some(callback(Some(&value), "ERR callback argument given to redis.register_function must be a function")?);
+            function = Some(callback(
+                Some(&value),
+                "ERR callback argument given to redis.register_function must be a function",
+            )?);
         } else if key.eq_ignore_ascii_case(b"flags") {
             let Value::Table(list) = &value else {
                 return Err(fault::reply(

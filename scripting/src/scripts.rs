@@ -75,7 +75,7 @@ impl Scripts {
 }
 
 /// The name of a source.
-pub(crate) fn sha_of(source: &[u8]) -> Sha {
+pub fn sha_of(source: &[u8]) -> Sha {
     hex(&sha1_smol::Sha1::from(source).digest().bytes())
 }
 

@@ -157,7 +157,8 @@ fn invalid(args: &Arguments, to: &mut Invalid) -> mlua::Result<Value> {
 fn option(args: &Arguments, index: usize, names: &[&str]) -> mlua::Result<usize> {
     let text = args.text(index)?;
     let text = text.as_bytes();
-    names.iter().position(|name| name.as_bytes() == &*text).ok_or_else(|| {
-        args.bad(index, &format!("invalid option '{}'", String::from_utf8_lossy(&text)))
-    })
+    names
+        .iter()
+        .position(|name| name.as_bytes() == &*text)
+        .ok_or_else(|| args.bad(index, &format!("invalid option '{}'", String::from_utf8_lossy(&text))))
 }
