@@ -332,6 +332,7 @@ impl<'a> Exec<'a> {
     }
 
     /// Deletes the key at a place, counts it as a change and tells of it.
+    #[inline]
     pub fn delete_loudly(&mut self, key: &Key, place: Place) {
         self.delete(key, place);
         self.happened(key, 1, EventClasses::GENERIC, "del");

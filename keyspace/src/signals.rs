@@ -138,14 +138,12 @@ pub struct Signals {
 
 impl Signals {
     /// Notes a changed key.
-    #[cold]
     pub fn changed(&mut self, db: u16, slot: Slot, key: &[u8], what: Change) {
         self.changed.push(Changed { db, slot, key: key.into(), what });
         self.pending = true;
     }
 
     /// Notes an event whose class is wanted.
-    #[cold]
     pub fn event(&mut self, name: &'static str, db: u16, key: &[u8]) {
         self.events.push(Event { name, db, key: key.into() });
         self.pending = true;

@@ -235,8 +235,7 @@ impl Keyspace {
     #[inline]
     pub fn modified(&mut self, db: Db, key: &Key) {
         if self.slots[key.slot.index()].listened {
-            let number = self.number_of(db);
-            self.signals.changed(number, key.slot, key.bytes, Change::Value);
+            self.note(db, key, Change::Value);
         }
     }
 
@@ -249,18 +248,28 @@ impl Keyspace {
     /// `modified` for a stream that lost a group: its value is the same.
     pub fn ungrouped(&mut self, db: Db, key: &Key) {
         if self.slots[key.slot.index()].listened {
-            let number = self.number_of(db);
-            self.signals.changed(number, key.slot, key.bytes, Change::Group);
+            self.note(db, key, Change::Group);
         }
+    }
+
+    #[cold]
+    fn note(&mut self, db: Db, key: &Key, what: Change) {
+        let number = self.number_of(db);
+        self.signals.changed(number, key.slot, key.bytes, what);
     }
 
     /// Publishes an event about a key, if its class is wanted.
     #[inline]
     pub fn notify(&mut self, db: Db, class: EventClasses, name: &'static str, key: &Key) {
         if self.signals.classes.has(class) {
-            let number = self.number_of(db);
-            self.signals.event(name, number, key.bytes);
+            self.publish(db, name, key);
         }
+    }
+
+    #[cold]
+    fn publish(&mut self, db: Db, name: &'static str, key: &Key) {
+        let number = self.number_of(db);
+        self.signals.event(name, number, key.bytes);
     }
 
     /// Deletes the entry of a key because its deadline has passed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::args::{Args, OwnedArgs};
+use crate::args::OwnedArgs;
 use crate::exec::Exec;
 use crate::long_double::LongDouble;
 use crate::number::parse_i64;
@@ -60,9 +60,9 @@ pub(super) fn command(words: &[&[u8]]) -> OwnedArgs {
     words.iter().collect()
 }
 
-/// BLMPOP or BZMPOP for one of its keys; `behind` is the index of the word behind them all.
-pub(super) fn counted(args: Args, key: &[u8], behind: usize) -> OwnedArgs {
-    [args.at(0), b"0", b"1", key].into_iter().chain(args.from(behind).iter()).collect()
+/// BLMPOP or BZMPOP, as the client spells it, for one of its keys. In words of our own, as the client's may be of any length.
+pub(super) fn counted(name: &[u8], key: &[u8], end: &str, count: usize) -> OwnedArgs {
+    command(&[name, b"0", b"1", key, end.as_bytes(), b"COUNT", count.to_string().as_bytes()])
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ fn what_waits_says_what_serves_it() {
         ("BRPOPLPUSH a b 2", "waits 2000 for a: BRPOPLPUSH a b 0"),
         ("BZPOPMIN a b 1", "waits 1000 for a: BZPOPMIN a 0; b: BZPOPMIN b 0"),
         ("BZPOPMAX a 1", "waits 1000 for a: BZPOPMAX a 0"),
-        ("BZMPOP 1 1 a MAX", "waits 1000 for a: BZMPOP 0 1 a MAX"),
+        ("BZMPOP 1 1 a MAX", "waits 1000 for a: BZMPOP 0 1 a MAX COUNT 1"),
         ("EXISTS a b", ":0"),
     ]);
 }
@@ -102,11 +102,11 @@ fn who_waited_waits_for_the_right_type() {
         ("RPUSH l a", ":1"),
         ("@caller waited", ""),
         ("BLPOP s 0", "waits 0 for s: BLPOP s 0"),
-        ("BLMPOP 0 1 s LEFT", "waits 0 for s: BLMPOP 0 1 s LEFT"),
+        ("BLMPOP 0 1 s LEFT", "waits 0 for s: BLMPOP 0 1 s LEFT COUNT 1"),
         ("BRPOPLPUSH s t 0", "waits 0 for s: BRPOPLPUSH s t 0"),
         ("BRPOPLPUSH l s 0", WRONG),
         ("BZPOPMIN s 0", "waits 0 for s: BZPOPMIN s 0"),
-        ("BZMPOP 0 1 l MAX", "waits 0 for l: BZMPOP 0 1 l MAX"),
+        ("BZMPOP 0 1 l MAX", "waits 0 for l: BZMPOP 0 1 l MAX COUNT 1"),
     ]);
 }
 

@@ -120,7 +120,7 @@ fn blmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if many.pop(exec, args, reply)? {
         return Ok(());
     }
-    let keys = many.keys(args).map(|key| (key, waiting::counted(args, key, many.end)));
+    let keys = many.keys(args).map(|key| (key, many.serve(args.at(0), key)));
     waiting::wait(exec, timeout, keys, || reply.null_array());
     Ok(())
 }

@@ -166,13 +166,14 @@ fn ltrim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if let Some(place) = exec.write_as(&key, Kind::List)? {
         let len = List::of(exec.entry(&key, place)).len();
         let (start, count) = range_in(start, stop, len);
-        let emptied = if count == 0 {
+        let (removed, emptied) = if count == 0 {
             remove(exec, &key, place, End::Head, len)
         } else {
-            remove(exec, &key, place, End::Tail, len - start - count);
-            remove(exec, &key, place, End::Head, start)
+            let (behind, _) = remove(exec, &key, place, End::Tail, len - start - count);
+            let (before, _) = remove(exec, &key, place, End::Head, start);
+            (behind + before, false)
         };
-        exec.counted((len - count) as u64);
+        exec.counted(removed as u64);
         // It counts as changed even if it keeps all items.
         exec.touched(&key);
         exec.notify(EventClasses::LIST, "ltrim", &key);

@@ -59,15 +59,14 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Option<Place>, change: impl FnOn
     }
 }
 
-/// Pops `count` items off an end of a list, and with the last one the key. What they were the caller has told already.
+/// Pops up to `count` items off an end of a list, at least one, and with the last one the key. What they were the caller has told
+/// already.
 #[inline]
 fn take(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) {
-    let len = List::of(exec.entry(key, place)).len();
-    exec.modified(key, count.min(len) as u64);
-    if count > 0 {
-        tell_of_pop(exec, key, end);
-    }
-    if remove(exec, key, place, end, count) {
+    let (popped, emptied) = remove(exec, key, place, end, count);
+    exec.modified(key, popped as u64);
+    tell_of_pop(exec, key, end);
+    if emptied {
         exec.emptied(key);
     }
 }
@@ -84,15 +83,17 @@ fn tell_of_push(exec: &mut Exec, key: &Key, end: End) {
     exec.notify(EventClasses::LIST, if end == End::Head { "lpush" } else { "rpush" }, key);
 }
 
-/// Removes `count` items at an end of a list, and with the last one the key: true if so. Tells nobody.
+/// Removes up to `count` items at an end of a list, and with the last one the key. Says how many, and whether the key is gone; tells
+/// nobody else.
 #[inline]
-fn remove(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) -> bool {
+fn remove(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) -> (usize, bool) {
     if count == 0 {
-        return false;
+        return (0, false);
     }
-    if count >= List::of(exec.entry(key, place)).len() {
+    let len = List::of(exec.entry(key, place)).len();
+    if count >= len {
         exec.delete(key, place);
-        return true;
+        return (len, true);
     }
     let gone = change(exec, key, Some(place), |list| {
         let gone = list.remove(end, count);
@@ -102,7 +103,7 @@ fn remove(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) -> b
     if let Some(object) = gone {
         exec.keyspace.drop_parts_later(object);
     }
-    false
+    (count, false)
 }
 
 /// Replies with the `count` items next to an end, from it on.

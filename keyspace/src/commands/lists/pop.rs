@@ -1,6 +1,6 @@
 //! LPOP, RPOP and LMPOP, which take items out, and LMOVE and RPOPLPUSH, which put one into another list.
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -130,7 +130,7 @@ pub(super) struct Many {
     /// Index of the first key.
     first: usize,
     /// Index of the word behind the last key.
-    pub(super) end: usize,
+    behind: usize,
     from: End,
     wanted: usize,
 }
@@ -142,12 +142,17 @@ impl Many {
         let first = numkeys + 1;
         let behind = first.saturating_add(keys);
         let from = end(args, behind)?;
-        Ok(Many { first, end: behind, from, wanted: wanted(args.from(behind + 1))? })
+        Ok(Many { first, behind, from, wanted: wanted(args.from(behind + 1))? })
     }
 
     /// The keys.
     pub(super) fn keys<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        args.from(self.first).iter().take(self.end - self.first)
+        args.from(self.first).iter().take(self.behind - self.first)
+    }
+
+    /// What serves BLMPOP from one of its keys.
+    pub(super) fn serve(&self, name: &[u8], key: &[u8]) -> OwnedArgs {
+        waiting::counted(name, key, if self.from == End::Head { "LEFT" } else { "RIGHT" }, self.wanted)
     }
 
     /// Takes items out of the first list that exists, and writes them; false if none does.

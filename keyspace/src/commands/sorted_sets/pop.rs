@@ -1,6 +1,6 @@
 //! Sorted sets: taking members off the ends.
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -105,7 +105,7 @@ pub(super) struct Many {
     /// Index of the first key.
     first: usize,
     /// Index of the word behind the last key.
-    pub(super) end: usize,
+    behind: usize,
     from: Direction,
     count: usize,
 }
@@ -115,29 +115,34 @@ impl Many {
     pub(super) fn parse(args: Args, numkeys: usize) -> Result<Many, Refusal> {
         let keys = positive(args.at(numkeys), 1, "ERR numkeys should be greater than 0")?;
         let first = numkeys + 1;
-        let end = first.checked_add(keys).filter(|&index| index < args.len()).ok_or(Refusal::Syntax)?;
+        let behind = first.checked_add(keys).filter(|&index| index < args.len()).ok_or(Refusal::Syntax)?;
         let from = match () {
-            () if args.is(end, "min") => Direction::Ascending,
-            () if args.is(end, "max") => Direction::Descending,
+            () if args.is(behind, "min") => Direction::Ascending,
+            () if args.is(behind, "max") => Direction::Descending,
             () => return Err(Refusal::Syntax),
         };
-        let count = match args.len() - end - 1 {
+        let count = match args.len() - behind - 1 {
             0 => 1,
-            _ if !args.is(end + 1, "count") || args.len() == end + 2 => return Err(Refusal::Syntax),
+            _ if !args.is(behind + 1, "count") || args.len() == behind + 2 => return Err(Refusal::Syntax),
             more => {
-                let count = positive(args.at(end + 2), 1, "ERR count should be greater than 0")?;
+                let count = positive(args.at(behind + 2), 1, "ERR count should be greater than 0")?;
                 if more > 2 {
                     return Err(Refusal::Syntax);
                 }
                 count
             }
         };
-        Ok(Many { first, end, from, count })
+        Ok(Many { first, behind, from, count })
     }
 
     /// The keys.
     pub(super) fn keys<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        args.from(self.first).iter().take(self.end - self.first)
+        args.from(self.first).iter().take(self.behind - self.first)
+    }
+
+    /// What serves BZMPOP from one of its keys.
+    pub(super) fn serve(&self, name: &[u8], key: &[u8]) -> OwnedArgs {
+        waiting::counted(name, key, if self.from == Direction::Ascending { "MIN" } else { "MAX" }, self.count)
     }
 
     /// Takes members off the first set that exists, and writes them; false if none does.

@@ -10,6 +10,7 @@ use crate::reply::{Reply, Resp};
 use crate::signals::Wait;
 use crate::spec::{CommandSpec, Flags, Form, KeyFlags, KeyRun, MovableKeys};
 use crate::store::Key;
+use crate::table::Place;
 use crate::types::kind::Kind;
 use crate::types::stream::{ConsumerId, Group, ID_BYTES_MAX, Log, Pending, Stream, StreamId};
 
@@ -57,6 +58,9 @@ pub(super) static ROWS: &[DataRow] = &[
         run: xreadgroup,
     },
 ];
+
+/// The most bytes of names in what is kept for one client that waits for streams: names of 1 KiB for 65,536 streams.
+const WAITING_NAMES_BYTES_MAX: usize = 64 << 20;
 
 /// Which of the two it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -147,6 +151,15 @@ impl<'a> Words<'a> {
         Ok(words)
     }
 
+    /// Refuses to wait with names of which there would be too many copies, one for each stream.
+    fn check_names(&self) -> Outcome {
+        let bytes = self.group.map_or(0, |(group, consumer)| group.len() + consumer.len());
+        match bytes.saturating_mul(self.streams) > WAITING_NAMES_BYTES_MAX {
+            true => Err(Refusal::Text("ERR the names of group and consumer are too long to wait for so many streams")),
+            false => Ok(()),
+        }
+    }
+
     /// The command that reads one stream after an id and waits for it: only with `>` does a group's reader wait.
     fn serve(&self, args: Args, index: usize, after: StreamId) -> OwnedArgs {
         let mut serve = waiting::command(&[args.at(0)]);
@@ -201,11 +214,16 @@ fn xreadgroup(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     read(exec, args, Reader::Group, reply)
 }
 
+/// Looks up a stream to read it. What is tried for a client that waits counts as no look-up of the client's.
+fn look_up(exec: &mut Exec, key: &Key) -> Result<Option<Place>, Refusal> {
+    if exec.caller.waited { exec.write_as(key, Kind::Stream) } else { exec.read_as(key, Kind::Stream) }
+}
+
 /// Looks up a stream, and refuses what is none or has not the group. Who waited is told in other words that the group is gone, and
 /// goes on waiting for a stream if it reads without a group.
 fn find<'e>(exec: &'e mut Exec, key: &Key, words: &Words) -> Result<Option<&'e Stream>, Refusal> {
     let waited = exec.caller.waited;
-    let place = match exec.read_as(key, Kind::Stream) {
+    let place = match look_up(exec, key) {
         Err(Refusal::WrongType) if waited => None,
         found => found?,
     };
@@ -273,6 +291,7 @@ fn read(exec: &mut Exec, args: Args, reader: Reader, reply: &mut Reply) -> Outco
     reply.truncate(start);
     match words.block {
         Some(timeout_ms) if !exec.caller.impatient => {
+            words.check_names()?;
             let keys =
                 (words.first..).zip(&ids).map(|(index, &after)| (args.at(index), words.serve(args, index, after)));
             exec.wait(Wait { timeout_ms, keys: waiting::once_each(keys), minds_loss: reader == Reader::Group });
@@ -293,7 +312,7 @@ fn begin(reply: &mut Reply, key: &Key) {
 /// Writes the entries after an id; false if there are none.
 fn read_new(exec: &mut Exec, key: &Key, after: StreamId, count: usize, reply: &mut Reply) -> bool {
     // One of another type was refused already, but if the client waited.
-    let Ok(Some(place)) = exec.read_as(key, Kind::Stream) else { return false };
+    let Ok(Some(place)) = look_up(exec, key) else { return false };
     let log = stream_at(exec, key, place).log();
     let (Some(start), Some(last)) = (after.next(), log.last_live()) else { return false };
     if last < start {
@@ -316,7 +335,7 @@ impl Delivery<'_> {
     /// Writes new entries, if `after` is the greatest id, or those that were delivered to the consumer after that id. False if
     /// there is nothing new.
     fn serve(&self, exec: &mut Exec, key: &Key, after: StreamId, reply: &mut Reply) -> bool {
-        let Some(place) = exec.read(key) else { return false };
+        let Ok(Some(place)) = look_up(exec, key) else { return false };
         let stream = stream_at(exec, key, place);
         let (log, Some(group)) = (stream.log(), stream.group(self.group)) else { return false };
         let new = after == StreamId::MAX;

@@ -49,6 +49,25 @@ fn times_and_changes() {
     ]);
 }
 
+/// What is kept for a client that waits for several streams has its names once for each.
+#[test]
+fn long_names_cannot_wait_for_many_streams() {
+    let mut desk = Desk::new();
+    for key in ["s", "t"] {
+        desk.run(&format!("XGROUP CREATE {key} g $ MKSTREAM"));
+    }
+    let consumer = vec![b'c'; 40 << 20];
+    let words = |keys: &[&'static str]| {
+        let head = [&b"XREADGROUP"[..], b"GROUP", b"g", &consumer, b"BLOCK", b"0", b"STREAMS"];
+        let ids = keys.iter().map(|_| &b">"[..]);
+        head.into_iter().chain(keys.iter().map(|key| key.as_bytes())).chain(ids).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    assert!(desk.command(&words(&["s"])).is_empty());
+    assert!(desk.keyspace.signals.wait.take().is_some());
+    assert!(desk.command(&words(&["s", "t"])).starts_with(b"-ERR the names of group and consumer are too long"));
+    assert!(desk.keyspace.signals.wait.is_none());
+}
+
 #[test]
 fn waiting() {
     const LOST: &str = "-UNBLOCKED the stream key no longer exists";
@@ -76,6 +95,7 @@ fn waiting() {
         ("SET text x", "+OK"),
         ("XREAD BLOCK 0 STREAMS text 0", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
         ("@caller waited", ""),
+        ("@hits", "17 2"),
         ("XREAD BLOCK 0 STREAMS text 0", "waits 0 for text: XREAD BLOCK 0 STREAMS text 0-0"),
         ("XREADGROUP GROUP g c BLOCK 0 STREAMS text >", LOST),
         ("XREADGROUP GROUP g c BLOCK 0 STREAMS nosuch >", LOST),
@@ -83,6 +103,7 @@ fn waiting() {
             "XREADGROUP GROUP h c BLOCK 0 STREAMS s >",
             "-NOGROUP the consumer group this client was blocked on no longer exists",
         ),
+        ("@hits", "0 0"),
         ("@caller impatient", ""),
         ("XREAD BLOCK 0 STREAMS s $", "*-1"),
         ("XREADGROUP GROUP g c BLOCK 10 STREAMS s >", "*-1"),
