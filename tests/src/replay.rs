@@ -2,6 +2,8 @@
 //!
 //! It judges nothing: comparison is done by `compare`. Each replay has its own connections, opened when first named.
 
+mod several;
+
 use crate::client::{Client, Outcome, Reply};
 use crate::frame::Frame;
 use crate::normalise::Normaliser;
@@ -56,6 +58,13 @@ pub enum Seen {
     Silent,
     /// Bytes that are no reply.
     Garbage(String),
+    /// All that had come, and whether the connection was closed after it.
+    Frames {
+        /// Replies and pushes, in order.
+        frames: Vec<Reply>,
+        /// Whether the server closed.
+        closed: bool,
+    },
     /// The step expects nothing.
     Nothing,
 }
@@ -76,11 +85,22 @@ struct Stage {
     protocol: Protocol,
     now_ms: i64,
     people: BTreeMap<char, Person>,
+    /// A connection that no script knows of.
+    control: Client,
+    /// What `@keep` kept.
+    kept: Vec<u8>,
 }
 
-/// Plays all steps one after another; one observation per step.
-pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: i64) -> Vec<Seen> {
-    let mut stage = Stage { port, protocol, now_ms, people: BTreeMap::new() };
+/// Plays all steps one after another; one observation per step. `reference` is what redis-server showed, and empty for itself.
+pub fn play(
+    script: &Script,
+    part: Part,
+    port: u16,
+    protocol: Protocol,
+    now_ms: i64,
+    reference: &[Seen],
+) -> Vec<Seen> {
+    let mut stage = Stage::new(port, protocol, now_ms);
     stage.person('a').client.ok("FLUSHALL");
     let mut seen = Vec::with_capacity(script.steps.len());
     for step in &script.steps {
@@ -88,19 +108,22 @@ pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: 
         if unread {
             stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
         }
-        seen.push(stage.step(step));
+        seen.push(stage.step(step, reference.get(seen.len())));
         let late = matches!(seen.last(), Some(Seen::Silent | Seen::End { closed: false, .. }));
         if late {
             // One full wait shows the failure; further ones would only take time.
             stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
         }
     }
+    if script.apart {
+        stage.part();
+    }
     seen
 }
 
 /// Plays a plain script as one pipeline on one connection.
 pub fn play_pipelined(script: &Script, port: u16, protocol: Protocol, now_ms: i64) -> Vec<Seen> {
-    let mut stage = Stage { port, protocol, now_ms, people: BTreeMap::new() };
+    let mut stage = Stage::new(port, protocol, now_ms);
     stage.person('a').client.ok("FLUSHALL");
     let mut commands = Vec::new();
     for step in &script.steps {
@@ -132,6 +155,10 @@ pub fn seen(outcome: Outcome) -> Seen {
 }
 
 impl Stage {
+    fn new(port: u16, protocol: Protocol, now_ms: i64) -> Stage {
+        Stage { port, protocol, now_ms, people: BTreeMap::new(), control: Client::connect(port), kept: Vec::new() }
+    }
+
     fn person(&mut self, name: char) -> &mut Person {
         let (port, protocol) = (self.port, self.protocol);
         self.people.entry(name).or_insert_with(|| {
@@ -146,30 +173,21 @@ impl Stage {
         })
     }
 
-    fn step(&mut self, step: &Step) -> Seen {
+    fn step(&mut self, step: &Step, reference: Option<&Seen>) -> Seen {
         let name = step.connection;
-        let outcome = match &step.action {
-            Action::Call(words) => {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| self.fill(word)).collect();
-                let client = &mut self.person(name).client;
-                match step.normaliser {
-                    Some(Normaliser::Scan) => return scan(client, &words),
-                    Some(Normaliser::Drawn) => return drawn(client, &words),
-                    Some(Normaliser::Member) => return member(client, &words),
-                    _ => client.call(&words),
-                }
-            }
+        match &step.action {
+            Action::Call(words) => self.call(name, words, step.normaliser),
             Action::Send(words) => {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| self.fill(word)).collect();
+                let words = self.fill_all(words);
                 let _ = self.person(name).client.send(&words);
-                return Seen::Nothing;
+                Seen::Nothing
             }
-            Action::Read => self.person(name).client.read(),
+            Action::Read => seen(self.person(name).client.read()),
             Action::Raw(bytes) => {
                 let bytes = self.fill(bytes);
                 let client = &mut self.person(name).client;
                 let _ = client.send_raw(&bytes);
-                client.read()
+                seen(client.read())
             }
             Action::RawEnd { bytes, finish } => {
                 let bytes = self.fill(bytes);
@@ -178,16 +196,49 @@ impl Stage {
                 if *finish {
                     client.finish_sending();
                 }
-                return end(client);
+                end(client)
             }
-            Action::Eof => return end(&mut self.person(name).client),
+            Action::Eof => end(&mut self.person(name).client),
             Action::Flush => {
                 self.people.retain(|name, _| *name == 'a');
                 self.person('a').client.ok("FLUSHALL");
-                return Seen::Nothing;
+                Seen::Nothing
             }
-        };
-        seen(outcome)
+            Action::Block(words) => {
+                if let Some(words) = words {
+                    let words = self.fill_all(words);
+                    let _ = self.person(name).client.send(&words);
+                }
+                self.until_blocked(name)
+            }
+            Action::Rest => self.rest(name, reference),
+            Action::Drop => self.drop_person(name),
+            Action::Settle(words) => {
+                let words = self.fill_all(words);
+                self.settle(name, &words, reference)
+            }
+            Action::Busy(key) => self.until_busy(key),
+            Action::Elapse(milliseconds) => self.elapse(*milliseconds),
+            Action::Keep(words) => {
+                let words = self.fill_all(words);
+                self.keep(name, &words)
+            }
+        }
+    }
+
+    fn call(&mut self, name: char, words: &[Vec<u8>], normaliser: Option<Normaliser>) -> Seen {
+        let words = self.fill_all(words);
+        let client = &mut self.person(name).client;
+        match normaliser {
+            Some(Normaliser::Scan) => scan(client, &words),
+            Some(Normaliser::Drawn) => drawn(client, &words),
+            Some(Normaliser::Member) => member(client, &words),
+            _ => seen(client.call(&words)),
+        }
+    }
+
+    fn fill_all(&mut self, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        words.iter().map(|word| self.fill(word)).collect()
     }
 
     /// Replaces the placeholders of an argument.
@@ -224,6 +275,9 @@ impl Stage {
         }
         if let Some(text) = name.strip_prefix("now") {
             return offset(text).map(|offset| (self.now_ms / 1000 + offset).to_string().into_bytes());
+        }
+        if name == "kept" {
+            return Some(self.kept.clone());
         }
         if let Some(text) = name.strip_prefix("rep:") {
             let (unit, count) = text.rsplit_once(':')?;
