@@ -116,6 +116,10 @@ fn judge(
     for ((step, reference), ours) in script.steps.iter().zip(reference).zip(ours) {
         if let Some(wanted) = missed(step, protocol, reference, ours) {
             reports.push(report(script, step, place, &wanted, ours));
+            if script.apart {
+                // What others do now depends on what was different.
+                return;
+            }
         }
     }
 }

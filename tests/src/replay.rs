@@ -4,7 +4,7 @@
 
 mod several;
 
-use crate::client::{Client, Outcome, Reply};
+use crate::client::{Client, Outcome, REPLY_WAIT, Reply};
 use crate::frame::Frame;
 use crate::normalise::Normaliser;
 use crate::script::{Action, Script, Step};
@@ -13,6 +13,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most rounds of one SCAN loop: a cursor that never ends is a failure, not a hang.
 const SCAN_ROUNDS_MAX: usize = 100_000;
+
+/// Longest wait for redis-server in scripts of several connections: what it has not sent by then the case should not ask for.
+const WAIT_FOR_REFERENCE: Duration = Duration::from_secs(5);
 
 /// Wait for further replies on a connection that already left one out.
 const WAIT_AFTER_SILENCE: Duration = Duration::from_millis(100);
@@ -89,6 +92,8 @@ struct Stage {
     control: Client,
     /// What `@keep` kept.
     kept: Vec<u8>,
+    /// Longest wait for one reply.
+    wait: Duration,
 }
 
 /// Plays all steps one after another; one observation per step. `reference` is what redis-server showed, and empty for itself.
@@ -101,6 +106,9 @@ pub fn play(
     reference: &[Seen],
 ) -> Vec<Seen> {
     let mut stage = Stage::new(port, protocol, now_ms);
+    if script.apart && part == Part::Reference {
+        stage.wait = WAIT_FOR_REFERENCE;
+    }
     stage.person('a').client.ok("FLUSHALL");
     let mut seen = Vec::with_capacity(script.steps.len());
     for step in &script.steps {
@@ -110,6 +118,10 @@ pub fn play(
         }
         seen.push(stage.step(step, reference.get(seen.len())));
         let late = matches!(seen.last(), Some(Seen::Silent | Seen::End { closed: false, .. }));
+        if late && script.apart {
+            // What others do now depends on what did not happen.
+            break;
+        }
         if late {
             // One full wait shows the failure; further ones would only take time.
             stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
@@ -156,13 +168,14 @@ pub fn seen(outcome: Outcome) -> Seen {
 
 impl Stage {
     fn new(port: u16, protocol: Protocol, now_ms: i64) -> Stage {
-        Stage { port, protocol, now_ms, people: BTreeMap::new(), control: Client::connect(port), kept: Vec::new() }
+        Stage { port, protocol, now_ms, people: BTreeMap::new(), control: Client::connect(port), kept: Vec::new(), wait: REPLY_WAIT }
     }
 
     fn person(&mut self, name: char) -> &mut Person {
-        let (port, protocol) = (self.port, self.protocol);
+        let (port, protocol, wait) = (self.port, self.protocol, self.wait);
         self.people.entry(name).or_insert_with(|| {
             let mut client = Client::connect(port);
+            client.wait = wait;
             if protocol == Protocol::Resp3 {
                 // Refused while a password is asked for: the connection then stays with RESP2, on every server.
                 let hello = client.ask("HELLO 3");

@@ -39,4 +39,12 @@ families! {
 unknown_families! {
     transactions
     blocking
+    pubsub
+    notifications
+    scripts
+    functions
+    tracking
+    monitor
+    client
+    reset
 }

@@ -1,7 +1,7 @@
 //! What scripts of several connections wait for. Nothing sleeps: a connection of our own asks the server until it says so.
 
 use super::{Person, Seen, Stage, seen};
-use crate::client::{Outcome, REPLY_WAIT, Reply};
+use crate::client::{Outcome, Reply};
 use crate::frame::Frame;
 use std::time::Instant;
 
@@ -71,7 +71,7 @@ impl Stage {
 
     /// Calls until the reply is the reference's, or the wait is over.
     pub(super) fn settle(&mut self, name: char, words: &[Vec<u8>], reference: Option<&Seen>) -> Seen {
-        let end = Instant::now() + REPLY_WAIT;
+        let end = Instant::now() + self.wait;
         loop {
             let got = seen(self.person(name).client.call(words));
             if reference.is_none_or(|wanted| *wanted == got) || Instant::now() >= end {
@@ -93,7 +93,7 @@ impl Stage {
 
     /// `Seen::Nothing` once it is so, `Seen::Silent` if it does not come about.
     fn until(&mut self, so: impl Fn(&mut Stage) -> bool) -> Seen {
-        let end = Instant::now() + REPLY_WAIT;
+        let end = Instant::now() + self.wait;
         while Instant::now() < end {
             if so(self) {
                 return Seen::Nothing;
