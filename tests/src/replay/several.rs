@@ -25,6 +25,7 @@ impl Stage {
     /// Closes all connections and waits until the server knows of none but ours.
     pub(super) fn part(&mut self) {
         self.people.clear();
+        self.control.ok("CLIENT UNPAUSE");
         self.until(|stage| {
             let list = stage.control.ask("CLIENT LIST");
             list.text().is_some_and(|text| text.iter().filter(|&&byte| byte == b'\n').count() == 1)

@@ -1,7 +1,7 @@
 //! Scripts of several connections: every round stands alone, and nothing that a server sends stays unread.
 
 use super::{Action, Script, Step, plain_step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Makes each round of a loop a script of its own, and has each script end with all that its connections still received.
 pub fn sessions(scripts: Vec<Script>) -> Vec<Script> {
@@ -21,7 +21,18 @@ fn read_out(mut script: Script) -> Script {
     for step in &script.steps {
         last.insert(step.connection, step);
     }
-    let gone = |step: &Step| matches!(step.action, Action::Eof | Action::Drop | Action::RawEnd { .. });
+    // A monitor would also see what we send to find out that nothing is left.
+    let monitors = script.steps.iter().fold(BTreeSet::new(), |mut monitors, step| {
+        match verb(step).as_deref() {
+            Some("MONITOR") => drop(monitors.insert(step.connection)),
+            Some("RESET") => drop(monitors.remove(&step.connection)),
+            _ => {}
+        }
+        monitors
+    });
+    let gone = |step: &Step| {
+        matches!(step.action, Action::Eof | Action::Drop | Action::RawEnd { .. }) || monitors.contains(&step.connection)
+    };
     let open: Vec<(char, usize)> =
         last.into_iter().filter(|(_, step)| !gone(step)).map(|(name, step)| (name, step.line)).collect();
     for (connection, line) in open {
@@ -29,6 +40,13 @@ fn read_out(mut script: Script) -> Script {
         script.steps.push(Step { connection, ..plain_step(line, &text, Action::Rest) });
     }
     script
+}
+
+fn verb(step: &Step) -> Option<String> {
+    match &step.action {
+        Action::Call(words) => words.first().map(|verb| String::from_utf8_lossy(verb).to_ascii_uppercase()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
