@@ -160,8 +160,10 @@ fn canonical(frame: &Frame) -> Frame {
     match frame {
         Frame::Array(items) | Frame::Set(items) => {
             let mut items: Vec<Frame> = items.iter().map(canonical).collect();
-            let named =
-                |item: &Frame| item.items().is_some_and(|inner| inner.first().is_some_and(|f| f.text().is_some()));
+            let named = |item: &Frame| {
+                let texts = item.items().is_some_and(|inner| inner.first().is_some_and(|f| f.text().is_some()));
+                texts || matches!(item, Frame::Map(_))
+            };
             let texts = items.iter().all(|item| item.text().is_some());
             if texts || items.iter().all(named) {
                 items.sort_by_key(ToString::to_string);

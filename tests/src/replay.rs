@@ -97,14 +97,7 @@ struct Stage {
 }
 
 /// Plays all steps one after another; one observation per step. `reference` is what redis-server showed, and empty for itself.
-pub fn play(
-    script: &Script,
-    part: Part,
-    port: u16,
-    protocol: Protocol,
-    now_ms: i64,
-    reference: &[Seen],
-) -> Vec<Seen> {
+pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: i64, reference: &[Seen]) -> Vec<Seen> {
     let mut stage = Stage::new(port, protocol, now_ms);
     if script.apart && part == Part::Reference {
         stage.wait = WAIT_FOR_REFERENCE;
@@ -168,7 +161,15 @@ pub fn seen(outcome: Outcome) -> Seen {
 
 impl Stage {
     fn new(port: u16, protocol: Protocol, now_ms: i64) -> Stage {
-        Stage { port, protocol, now_ms, people: BTreeMap::new(), control: Client::connect(port), kept: Vec::new(), wait: REPLY_WAIT }
+        Stage {
+            port,
+            protocol,
+            now_ms,
+            people: BTreeMap::new(),
+            control: Client::connect(port),
+            kept: Vec::new(),
+            wait: REPLY_WAIT,
+        }
     }
 
     fn person(&mut self, name: char) -> &mut Person {

@@ -138,7 +138,13 @@ pub fn read(file: &str, text: &str) -> Vec<Script> {
         }
         if let Some(name) = line.strip_prefix("== ") {
             let (protocols, name) = protocols(name);
-            blocks.push(Block { name: name.to_owned(), protocols, observer: None, loops: Vec::new(), lines: Vec::new() });
+            blocks.push(Block {
+                name: name.to_owned(),
+                protocols,
+                observer: None,
+                loops: Vec::new(),
+                lines: Vec::new(),
+            });
             continue;
         }
         let block = blocks.last_mut().unwrap_or_else(|| panic!("{file}:{number}: a script starts with =="));
@@ -259,8 +265,8 @@ fn step(number: usize, line: &str) -> Result<Step, String> {
         let (tag, after) = tagged.split_once(' ').unwrap_or((tagged, ""));
         rest = after.trim_start();
         match tag {
-            "later" | "read" | "silent" | "raw" | "rawend" | "rawfin" | "eof" | "blocks" | "blocked" | "rest" | "drop"
-            | "settles" | "busy" | "elapse" | "keep" => mode = tag,
+            "later" | "read" | "silent" | "raw" | "rawend" | "rawfin" | "eof" | "blocks" | "blocked" | "rest"
+            | "drop" | "settles" | "busy" | "elapse" | "keep" => mode = tag,
             _ => match tag.strip_prefix("except:") {
                 Some(name) => step.exception = Some(exceptions::named(name)?),
                 None => step.normaliser = Some(Normaliser::named(tag)?),
