@@ -31,7 +31,7 @@ macro_rules! unknown_families {
         $(
             #[test]
             fn $name() {
-                if binaries::ashlar_is_redis() || std::env::var_os("SESSIONS").is_some_and(|all| all == "all") {
+                if binaries::plays_unknown() {
                     check_sessions(stringify!($name), &[]);
                 }
             }
