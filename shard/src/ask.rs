@@ -20,7 +20,7 @@ use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
 use crate::slowlog::Slow;
-use scripting::Sha;
+use scripting::{LibraryInfo, Replace, Sha};
 
 /// A question. Every core, or the address that is asked, answers each with the `Answer` named.
 #[derive(Clone)]
@@ -65,6 +65,14 @@ pub enum Ask {
     ScriptsExist(Arc<[Sha]>),
     /// Forgets all scripts: `Answer::Done`.
     ScriptFlush,
+    /// Decides about a change of the libraries, on the core that decides: `Answer::Functions`.
+    DecideFunctions(Arc<FunctionChange>),
+    /// Takes that decision on, if it is newer: `Answer::Done`.
+    TakeFunctions(FunctionSet),
+    /// All libraries: `Answer::Libraries`.
+    Libraries,
+    /// The function that has its engine, if one has, and how many libraries and functions there are: `Answer::RunningFunction`.
+    RunningFunction,
     /// Ends the script that has its engine, if there is one: `Answer::Text`, or `Answer::Done` without one.
     KillScript(KillTarget),
     /// Ends its clients that pass: `Answer::Count`.
@@ -87,6 +95,12 @@ pub enum Ask {
 pub enum Answer {
     /// It is done.
     Done,
+    /// What was decided about the libraries, or the text of the refusal.
+    Functions(Result<(Vec<u8>, FunctionSet), String>),
+    /// Libraries by name.
+    Libraries(Vec<LibraryInfo>),
+    /// The function that runs, and counts.
+    RunningFunction(FunctionReport),
     /// The source of a script, if there is one.
     Source(Option<Arc<[u8]>>),
     /// It could not be done: a busy script has the slots.
@@ -115,6 +129,49 @@ pub enum Answer {
     Counts(Vec<u64>),
     /// What was decided about a client pause.
     Pause(PauseOrder),
+}
+
+/// A change of the libraries.
+#[derive(Clone, Debug)]
+pub enum FunctionChange {
+    /// Another library, by its code.
+    Load(Box<[u8]>, Replace),
+    /// One library fewer, by its name.
+    Delete(Box<[u8]>),
+    /// No libraries.
+    Flush,
+    /// The libraries of a dump.
+    Restore(Vec<Vec<u8>>, Conflict),
+}
+
+/// What becomes of the libraries that are there when others are restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// They are deleted.
+    Flush,
+    /// They stay; one of the same name is an error.
+    Append,
+    /// One of the same name is replaced.
+    Replace,
+}
+
+/// All libraries after a decision.
+#[derive(Clone, Debug)]
+pub struct FunctionSet {
+    /// The number of the decision.
+    pub version: u64,
+    /// Their code, by their names.
+    pub codes: Arc<[Arc<[u8]>]>,
+}
+
+/// What a core tells FUNCTION STATS.
+pub struct FunctionReport {
+    /// The function that runs: its name, its command, and for how many milliseconds.
+    pub running: Option<(Box<[u8]>, OwnedArgs, u64)>,
+    /// How many libraries there are.
+    pub libraries: usize,
+    /// How many functions they have.
+    pub functions: usize,
 }
 
 /// What is to be ended.

@@ -18,6 +18,7 @@ pub mod connection;
 pub mod containers;
 pub mod debug;
 mod docs;
+pub mod functions;
 pub mod hello;
 pub mod info;
 mod info_load;
@@ -79,7 +80,7 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
-    let more = [scripts::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
+    let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).flatten()
 }
 

@@ -25,7 +25,7 @@ const ROW: CommandSpec = CommandSpec {
 };
 
 /// Flags of what runs a script.
-const RUNS: Flags = Flags::NOSCRIPT
+pub(super) const RUNS: Flags = Flags::NOSCRIPT
     .and(Flags::STALE)
     .and(Flags::SKIP_MONITOR)
     .and(Flags::NO_MANDATORY_KEYS)
@@ -33,7 +33,7 @@ const RUNS: Flags = Flags::NOSCRIPT
     .and(Flags::MAY_REPLICATE);
 
 /// Flags of what runs a script that only reads.
-const READS: Flags = Flags::NOSCRIPT
+pub(super) const READS: Flags = Flags::NOSCRIPT
     .and(Flags::STALE)
     .and(Flags::SKIP_MONITOR)
     .and(Flags::NO_MANDATORY_KEYS)
@@ -81,7 +81,7 @@ pub static ROWS: &[SessionRow] = &[
             arity: -3,
             flags: READS,
             movable_keys: KEYS_READ,
-            key_note: NOTE,
+            key_note: NOTE_READ,
             since: "7.0.0",
             summary: "Runs a script that only reads.",
             syntax: "script numkeys:integer [key ...] [arg ...]",
@@ -103,7 +103,14 @@ pub static ROWS: &[SessionRow] = &[
         run: Run::Session(evalsha_ro),
     },
     SessionRow {
-        spec: CommandSpec { name: "script", arity: -2, summary: "A container for script commands.", ..ROW },
+        spec: CommandSpec {
+            name: "script",
+            arity: -2,
+            summary: "A container for Lua scripts management commands.",
+            categories: Categories(0),
+            complexity: "Depends on subcommand.",
+            ..ROW
+        },
         run: Run::Container,
     },
     script_row("script|load", 3, STAYS, "Loads a script for EVALSHA.", "script", load),
@@ -122,7 +129,10 @@ pub static ROWS: &[SessionRow] = &[
 ];
 
 /// What COMMAND says of the keys of a script.
-const NOTE: &str = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
+pub(super) const NOTE: &str = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
+
+/// Likewise of one that only reads.
+pub(super) const NOTE_READ: &str = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";
 
 /// Flags of SCRIPT LOAD.
 const STAYS: Flags = Flags::NOSCRIPT.and(Flags::STALE);
@@ -140,7 +150,11 @@ const fn script_row(
 
 /// Where the keys stand in a command whose third argument is their number.
 pub(super) fn keys_of(args: Args) -> Result<std::ops::Range<usize>, Refusal> {
-    let count = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
+    keys_among(args, parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?)
+}
+
+/// Where so many keys stand.
+pub(super) fn keys_among(args: Args, count: i64) -> Result<std::ops::Range<usize>, Refusal> {
     let count = usize::try_from(count).map_err(|_| Refusal::Text("ERR Number of keys can't be negative"))?;
     if count > args.len() - 3 {
         return Err(Refusal::Text("ERR Number of keys can't be greater than number of args"));

@@ -16,7 +16,10 @@ const ROW: CommandSpec =
     CommandSpec { categories: Categories::TRANSACTION, group: "transactions", ..CommandSpec::NONE };
 
 /// Flags of all of them.
-const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALLOW_BUSY);
+const FLAGS: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE);
+
+/// Flags of those that take no time.
+const QUICK: Flags = FLAGS.and(Flags::ALLOW_BUSY).and(Flags::FAST);
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[
@@ -24,7 +27,7 @@ pub static ROWS: &[SessionRow] = &[
         CommandSpec {
             name: "multi",
             arity: 1,
-            flags: FLAGS.and(Flags::FAST),
+            flags: QUICK,
             since: "1.2.0",
             summary: "Begins a transaction: the commands that follow are queued.",
             ..ROW
@@ -47,7 +50,7 @@ pub static ROWS: &[SessionRow] = &[
         CommandSpec {
             name: "discard",
             arity: 1,
-            flags: FLAGS.and(Flags::FAST),
+            flags: QUICK,
             since: "2.0.0",
             summary: "Drops a transaction.",
             complexity: "O(N), when N is the number of queued commands",
@@ -59,7 +62,7 @@ pub static ROWS: &[SessionRow] = &[
         CommandSpec {
             name: "watch",
             arity: -2,
-            flags: FLAGS.and(Flags::FAST),
+            flags: QUICK,
             keys: &[KeySpec { flags: KeyFlags::RO, first: 1, last: -1, step: 1 }],
             since: "2.2.0",
             summary: "Has the next transaction carried out only if some keys stay as they are.",
@@ -73,7 +76,7 @@ pub static ROWS: &[SessionRow] = &[
         CommandSpec {
             name: "unwatch",
             arity: 1,
-            flags: FLAGS.and(Flags::FAST),
+            flags: QUICK,
             since: "2.2.0",
             summary: "Forgets the keys that the connection watches.",
             ..ROW

@@ -200,6 +200,13 @@ impl<R: Ring> Inner<R> {
             Ask::ScriptLoad(source) => self.scripts.load(&source),
             Ask::ScriptsExist(shas) => Answer::Counts(self.scripts.exist(&shas)),
             Ask::ScriptFlush => self.scripts.flush(),
+            Ask::DecideFunctions(change) => self.scripts.decide_functions(&change),
+            Ask::TakeFunctions(set) => {
+                self.scripts.take_functions(set);
+                Answer::Done
+            }
+            Ask::Libraries => Answer::Libraries(self.scripts.libraries()),
+            Ask::RunningFunction => Answer::RunningFunction(self.running_function()),
             Ask::KillScript(target) => self.kill_script(target),
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),

@@ -17,6 +17,7 @@ mod cron;
 mod drive;
 mod events;
 mod exec;
+mod functions;
 mod jobs;
 mod meters;
 mod notices;

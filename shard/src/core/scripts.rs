@@ -14,7 +14,7 @@ use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use scripting::{Answer, Engine, Env, Limits, Outcome, Sha, Step, Target};
 
-use crate::ask::{self, Asking, Audience, FinishFn};
+use crate::ask::{self, Asking, Audience, FinishFn, FunctionSet};
 use crate::command::{Command, Run};
 use crate::commands::scripts;
 use crate::conn::{Conn, Waiting};
@@ -53,6 +53,10 @@ pub(super) struct Scripts {
     greedy: HashSet<Sha>,
     /// The sources of the scripts that the engine has loaded, for other cores.
     sources: HashMap<Sha, Arc<[u8]>>,
+    /// The number of the decision about libraries that is in force.
+    pub(super) functions_version: u64,
+    /// That decision, until the engine has taken it on.
+    pub(super) functions_due: Option<FunctionSet>,
     /// The unit whose script has the engine while others have the core.
     running: Option<UnitSeq>,
     /// That script only waits for its next slice.
@@ -115,7 +119,7 @@ impl Scripts {
     }
 
     /// The engine, out of its place.
-    fn take_engine(&mut self) -> Engine {
+    pub(super) fn take_engine(&mut self) -> Engine {
         self.engine.take().unwrap_or_else(|| Engine::new(Limits::default()))
     }
 
@@ -125,6 +129,11 @@ impl Scripts {
         if self.sources.len() > engine.script_count() + FORGOTTEN_MAX {
             self.sources.retain(|sha, _| engine.find(sha).is_some());
         }
+    }
+
+    /// Puts it back.
+    pub(super) fn put_engine(&mut self, engine: Engine) {
+        self.engine = Some(engine);
     }
 
     /// A 1 for each of these scripts that is loaded here.
@@ -288,6 +297,7 @@ impl<R: Ring> Inner<R> {
         grants: &mut [Grant],
         script: &mut Script,
     ) -> Left {
+        self.scripts.renew_functions();
         self.scripts.running = Some(unit.seq);
         script.client.script_of = Some(unit.seq);
         self.scripts.rests = false;
@@ -619,7 +629,7 @@ fn set_waiting(conn: Option<&mut Conn>, seq: UnitSeq) {
 }
 
 /// What scripts write to the log, by `redis.log`.
-fn log(level: u8, text: &[u8]) {
+pub(super) fn log(level: u8, text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     match level {
         0 | 1 => tracing::debug!("script: {text}"),
