@@ -255,7 +255,7 @@ impl Engine {
         let failure = self.shared.failure.borrow_mut().take();
         let Some(failure) = failure.filter(|_| outcome == Outcome::Failed) else { return };
         let mut text = failure.text;
-        let (source, line) = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 0));
+        let (source, line) = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 1));
         text.extend_from_slice(b" script: ");
         text.extend_from_slice(name);
         text.extend_from_slice(b", on ");

@@ -73,6 +73,8 @@ def main():
         for protocol in protocols:
             try:
                 server.connections["2"].call("FLUSHALL")
+                # A new interpreter: settings of cjson would reach the next snippet.
+                server.connections["2"].call("SCRIPT", "FLUSH")
                 reply = server.connections[protocol].call("EVAL", block, "2", "k1", "k2", "a1", "a2")
             except (ConnectionError, TimeoutError):
                 print("not answered: " + escaped(block.encode("latin-1")), file=sys.stderr)
