@@ -180,6 +180,11 @@ impl Engine {
         let _ = self.work(Work::Collect);
     }
 
+    /// Bytes that the Lua state holds, garbage included, after the last run.
+    pub fn memory_bytes(&self) -> usize {
+        self.shared.memory.get()
+    }
+
     /// True while a run or a load is under way.
     pub fn is_running(&self) -> bool {
         self.job.is_some()

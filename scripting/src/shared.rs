@@ -34,6 +34,8 @@ pub(crate) struct Failure {
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) phase: Cell<Phase>,
+    /// Bytes that the Lua state holds.
+    pub(crate) memory: Cell<usize>,
     /// Set by an abort; from then on everything raises until the run is over.
     pub(crate) aborting: Cell<bool>,
     /// Protocol in which the script gets replies: `redis.setresp`.
@@ -65,6 +67,7 @@ impl Shared {
         Shared {
             limits,
             phase: Cell::new(Phase::Idle),
+            memory: Cell::new(0),
             aborting: Cell::new(false),
             resp: Cell::new(Resp::V2),
             client: Cell::new(Resp::V2),
