@@ -96,16 +96,20 @@ fn answer_error(lua: &Lua, text: &[u8], counted: bool, errors: Errors) -> mlua::
     }
 }
 
-/// Arguments beyond what one call takes, ahead of it. Wrong ones are noticed by the call, which then finds a zero-length stash.
+/// Arguments beyond what one call takes, ahead of it. What is wrong with them the call will say.
 pub(crate) fn stash(shared: &Shared, values: MultiValue) -> mlua::Result<()> {
     if let Err(text) = push_all(shared, values) {
-        return Err(fault::reply(text));
+        shared.refused.set(Some(text));
     }
     Ok(())
 }
 
 /// The command of a call, after what is stashed.
 fn gather(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
+    if let Some(text) = shared.refused.take() {
+        shared.args.borrow_mut().clear();
+        return Err(text);
+    }
     if values.is_empty() {
         return Err("ERR Please specify at least one argument for this redis lib call");
     }
@@ -188,9 +192,9 @@ fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Val
     value
 }
 
-fn sha1hex(lua: &Lua, values: MultiValue) -> mlua::Result<mlua::String> {
-    let args = Arguments::new(lua, values);
-    if args.len() != 1 {
+fn sha1hex(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<mlua::String> {
+    let args = Arguments::new(lua, MultiValue::from_vec(vec![text.clone()]));
+    if text.is_nil() || !more.is_nil() {
         return Err(fault::reply("ERR wrong number of arguments"));
     }
     // Only strings and numbers have bytes; of anything else Redis sums the empty string.
@@ -243,9 +247,17 @@ fn set_repl(_: &Lua, (flags, more): (Value, Value)) -> mlua::Result<()> {
 
 fn install_random(lua: &Lua, host: &Host<'_>, math: &Table) -> mlua::Result<()> {
     let shared = host.shared.clone();
-    let random = move |lua: &Lua, (first, second): (Value, Value)| {
+    let random = move |lua: &Lua, (first, second, third): (Value, Value, Value)| {
+        if !third.is_nil() {
+            return Err(fault::at_caller(lua, "wrong number of arguments"));
+        }
         let args = Arguments::new(lua, MultiValue::from_vec(vec![first, second]));
-        let unit = shared.random.borrow_mut().unit();
+        let mut seeded = shared.seeded.borrow_mut();
+        let unit = match &mut *seeded {
+            Some(random) => random.unit(),
+            None => shared.random.borrow_mut().unit(),
+        };
+        drop(seeded);
         let (Some(first), second) = (args.optional_number(0)?, args.optional_number(1)?) else {
             return Ok(unit);
         };
@@ -262,7 +274,7 @@ fn install_random(lua: &Lua, host: &Host<'_>, math: &Table) -> mlua::Result<()> 
     let shared = host.shared.clone();
     let randomseed = move |lua: &Lua, seed: Value| {
         let args = Arguments::new(lua, MultiValue::from_vec(vec![seed]));
-        *shared.random.borrow_mut() = Random::seeded(to_int(args.number(0)?));
+        *shared.seeded.borrow_mut() = Some(Random::seeded(to_int(args.number(0)?)));
         Ok(())
     };
     math.raw_set("randomseed", lua.create_function(randomseed)?)

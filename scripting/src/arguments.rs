@@ -82,5 +82,5 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
 
 /// A number as an `int` of C, as Lua 5.1 converts it: beyond 32 bits the upper ones are lost.
 pub(crate) fn to_int(value: f64) -> i32 {
-    if value.abs() < 9e15 { value.round_ties_even() as i64 as i32 } else { i32::MIN }
+    if value.abs() < 9.2e18 { value as i64 as i32 } else { 0 }
 }

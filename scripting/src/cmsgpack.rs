@@ -30,7 +30,9 @@ pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let limited = |lua: &Lua, (text, limit, offset): (Value, Value, Value)| {
         let args = Arguments::new(lua, MultiValue::from_vec(vec![text.clone(), limit, offset]));
         let (limit, offset) = (to_int(args.number(1)?), args.optional_number(2)?.map_or(0, to_int));
-        unpack(lua, text, limit, offset, Offset::Shown)
+        // Neither a limit nor an offset: all, as without them.
+        let (limit, shown) = if (limit, offset) == (0, 0) { (i32::MAX, Offset::Hidden) } else { (limit, Offset::Shown) };
+        unpack(lua, text, limit, offset, shown)
     };
     table.raw_set("unpack_limit", lua.create_function(limited)?)?;
     table.raw_set("_NAME", "cmsgpack")?;
@@ -239,15 +241,15 @@ impl<'a> Reader<'a> {
             0xd2 => Value::Number(f64::from(self.unsigned(4)? as i32)),
             0xd3 => Value::Number(self.unsigned(8)? as i64 as f64),
             0xa0..=0xbf => self.text(usize::from(kind & 31))?,
-            0xd9 | 0xc4 => {
+            0xd9 => {
                 let len = self.unsigned(1)? as usize;
                 self.text(len)?
             }
-            0xda | 0xc5 => {
+            0xda => {
                 let len = self.unsigned(2)? as usize;
                 self.text(len)?
             }
-            0xdb | 0xc6 => {
+            0xdb => {
                 let len = self.unsigned(4)? as usize;
                 self.text(len)?
             }

@@ -180,6 +180,11 @@ impl Engine {
         let _ = self.work(Work::Collect);
     }
 
+    /// Bytes that the Lua state holds, garbage included, after the last run.
+    pub fn memory_bytes(&self) -> usize {
+        self.shared.memory.get()
+    }
+
     /// True while a run or a load is under way.
     pub fn is_running(&self) -> bool {
         self.job.is_some()
@@ -257,7 +262,7 @@ impl Engine {
         let failure = self.shared.failure.borrow_mut().take();
         let Some(failure) = failure.filter(|_| outcome == Outcome::Failed) else { return };
         let mut text = failure.text;
-        let (source, line) = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 0));
+        let (source, line) = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 1));
         text.extend_from_slice(b" script: ");
         text.extend_from_slice(name);
         text.extend_from_slice(b", on ");

@@ -128,6 +128,7 @@ impl Worker<'_> {
                 Work::Collect => Output::Ready(text(self.lua.gc_collect())),
                 Work::Quit => return,
             };
+            self.shared.memory.set(self.lua.used_memory());
             input = yielder.suspend(output);
         }
     }

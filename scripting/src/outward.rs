@@ -115,7 +115,10 @@ impl Writer<'_> {
 
     fn big_number(&self, out: &mut Vec<u8>, digits: &[u8]) {
         match self.client {
-            Resp::V2 => Reply::new(out, self.client).bulk(digits),
+            Resp::V2 => {
+                let digits: Vec<u8> = digits.iter().map(|byte| no_line_end(*byte)).collect();
+                Reply::new(out, self.client).bulk(&digits);
+            }
             Resp::V3 => line(out, b'(', digits),
         }
     }
@@ -130,7 +133,7 @@ impl Writer<'_> {
         };
         let mut name = [b' '; 3];
         for (to, from) in name.iter_mut().zip(format.as_bytes().iter()) {
-            *to = if matches!(from, b'\r' | b'\n') { b' ' } else { *from };
+            *to = no_line_end(*from);
         }
         Reply::new(out, self.client).verbatim(name, &text.as_bytes());
         Ok(true)
@@ -148,9 +151,14 @@ fn status(out: &mut Vec<u8>, text: &[u8]) {
     line(out, b'+', text);
 }
 
+/// A byte of a line: line ends would end the reply.
+fn no_line_end(byte: u8) -> u8 {
+    if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }
+}
+
 fn line(out: &mut Vec<u8>, kind: u8, text: &[u8]) {
     out.push(kind);
-    out.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
+    out.extend(text.iter().map(|byte| no_line_end(*byte)));
     out.extend_from_slice(b"\r\n");
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Failure {
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) phase: Cell<Phase>,
+    /// Bytes that the Lua state holds.
+    pub(crate) memory: Cell<usize>,
     /// Set by an abort; from then on everything raises until the run is over.
     pub(crate) aborting: Cell<bool>,
     /// Protocol in which the script gets replies: `redis.setresp`.
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) argv: RefCell<OwnedArgs>,
     /// The command that the script calls.
     pub(crate) args: RefCell<OwnedArgs>,
+    /// Why the command cannot be called, noticed ahead of the call.
+    pub(crate) refused: Cell<Option<&'static str>>,
     /// The driver's reply to it.
     pub(crate) answer: RefCell<Vec<u8>>,
     /// The line for the log.
@@ -51,7 +55,9 @@ pub(crate) struct Shared {
     /// The reply of the run.
     pub(crate) reply: RefCell<Vec<u8>>,
     pub(crate) failure: RefCell<Option<Failure>>,
+    /// The engine's own sequence, and that of a script that chose a seed.
     pub(crate) random: RefCell<Random>,
+    pub(crate) seeded: RefCell<Option<Random>>,
     pub(crate) json: Cell<JsonSettings>,
     pub(crate) registered: RefCell<Vec<Registration>>,
 }
@@ -61,17 +67,20 @@ impl Shared {
         Shared {
             limits,
             phase: Cell::new(Phase::Idle),
+            memory: Cell::new(0),
             aborting: Cell::new(false),
             resp: Cell::new(Resp::V2),
             client: Cell::new(Resp::V2),
             keys: RefCell::default(),
             argv: RefCell::default(),
             args: RefCell::default(),
+            refused: Cell::new(None),
             answer: RefCell::default(),
             text: RefCell::default(),
             reply: RefCell::default(),
             failure: RefCell::default(),
-            random: RefCell::new(Random::seeded(0)),
+            random: RefCell::new(Random::unseeded()),
+            seeded: RefCell::default(),
             json: Cell::new(JsonSettings::default()),
             registered: RefCell::default(),
         }
@@ -82,7 +91,9 @@ impl Shared {
         self.phase.set(phase);
         self.aborting.set(false);
         self.resp.set(Resp::V2);
-        *self.random.borrow_mut() = Random::seeded(0);
+        self.seeded.borrow_mut().take();
+        self.args.borrow_mut().clear();
+        self.refused.set(None);
         self.json.set(JsonSettings::default());
         self.failure.borrow_mut().take();
         self.reply.borrow_mut().clear();

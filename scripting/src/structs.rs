@@ -181,8 +181,11 @@ fn unpack(lua: &Lua, (format, data, place): (Value, Value, Value)) -> mlua::Resu
     let (text, data) = (args.text(0)?, args.text(1)?);
     let (text, data) = (text.as_bytes(), data.as_bytes());
     let first = args.optional_number(2)?.map_or(1, to_int);
-    if first < 1 {
+    if first == 0 {
         return Err(args.bad(2, "offset must be 1 or greater"));
+    }
+    if first < 0 {
+        return Err(args.bad(1, "data string too short"));
     }
     let mut place = first as usize - 1;
     let mut format = Format::new(lua, &text);

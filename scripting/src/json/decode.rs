@@ -8,9 +8,9 @@ use crate::shared::Shared;
 use mlua::{LightUserData, Lua, MultiValue, Value};
 
 /// Carries out `cjson.decode`.
-pub(super) fn decode(lua: &Lua, shared: &Shared, values: MultiValue) -> mlua::Result<Value> {
-    let args = Arguments::new(lua, values);
-    if args.len() != 1 {
+pub(super) fn decode(lua: &Lua, shared: &Shared, (text, more): (Value, Value)) -> mlua::Result<Value> {
+    let args = Arguments::new(lua, MultiValue::from_vec(vec![text]));
+    if !more.is_nil() {
         return Err(args.bad(0, "expected 1 argument"));
     }
     let text = args.text(0)?;

@@ -1,23 +1,22 @@
 //! Values of Lua as JSON.
 
 use super::{DEPTH_MAX, Invalid, JsonSettings};
-use crate::arguments::{Arguments, type_name};
+use crate::arguments::type_name;
 use crate::decimal::push_general;
-use crate::fault::at_caller;
+use crate::fault::{at_caller, bad_argument};
 use crate::host::Pace;
 use crate::shared::Shared;
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Lua, Table, Value};
 
 /// Carries out `cjson.encode`.
-pub(super) fn encode(lua: &Lua, shared: &Shared, values: MultiValue) -> mlua::Result<mlua::String> {
-    let args = Arguments::new(lua, values);
-    if args.len() != 1 {
-        return Err(args.bad(0, "expected 1 argument"));
+pub(super) fn encode(lua: &Lua, shared: &Shared, (value, more): (Value, Value)) -> mlua::Result<mlua::String> {
+    if !more.is_nil() {
+        return Err(bad_argument(lua, 1, "expected 1 argument"));
     }
     let settings = shared.json.get();
     let bytes_max = shared.limits.reply_bytes_max;
     let mut encoder = Encoder { lua, settings, out: Vec::new(), pace: Pace::new(lua), bytes_max };
-    encoder.value(args.get(0).unwrap_or(&Value::Nil), 0)?;
+    encoder.value(&value, 0)?;
     lua.create_string(encoder.out)
 }
 
@@ -159,7 +158,7 @@ impl Encoder<'_> {
                     self.number(key.as_number().or(key.as_integer().map(|key| key as f64)).unwrap_or(0.0), "number")?;
                     self.out.push(b'"');
                 }
-                _ => return Err(self.refused("table", "table key must be a number or string")),
+                other => return Err(self.refused(type_name(other), "table key must be a number or string")),
             }
             self.out.push(b':');
             self.value(&value, depth)?;
