@@ -60,6 +60,24 @@ pub struct Changed {
     pub slot: Slot,
     /// The key.
     pub key: Box<[u8]>,
+    /// What of it was changed.
+    pub what: Change,
+}
+
+impl Changed {
+    /// A key whose value was changed.
+    pub fn value(db: u16, key: &[u8]) -> Changed {
+        Changed { db, slot: Slot::of(key), key: key.into(), what: Change::Value }
+    }
+}
+
+/// What of a key was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Its value or deadline, or whether it exists.
+    Value,
+    /// A stream lost a group. That is nothing to WATCH and to client tracking, only to whoever waits and minds losses.
+    Group,
 }
 
 /// An event to publish.
@@ -121,8 +139,8 @@ pub struct Signals {
 impl Signals {
     /// Notes a changed key.
     #[cold]
-    pub fn changed(&mut self, db: u16, slot: Slot, key: &[u8]) {
-        self.changed.push(Changed { db, slot, key: key.into() });
+    pub fn changed(&mut self, db: u16, slot: Slot, key: &[u8], what: Change) {
+        self.changed.push(Changed { db, slot, key: key.into(), what });
         self.pending = true;
     }
 

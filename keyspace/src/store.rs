@@ -12,7 +12,7 @@ use evict::time::UnixMillis;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::limits::DataLimits;
-use crate::signals::{Changed, Signals, Upheaval};
+use crate::signals::{Change, Changed, EventClasses, Signals, Upheaval};
 use crate::slot::{SLOTS, Slot};
 use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
 use crate::types::Object;
@@ -236,7 +236,7 @@ impl Keyspace {
     pub fn modified(&mut self, db: Db, key: &Key) {
         if self.slots[key.slot.index()].listened {
             let number = self.number_of(db);
-            self.signals.changed(number, key.slot, key.bytes);
+            self.signals.changed(number, key.slot, key.bytes, Change::Value);
         }
     }
 
@@ -244,6 +244,32 @@ impl Keyspace {
     pub fn has(&self, key: &Changed) -> bool {
         let db = self.db(key.db as usize).expect("changes are noted by numbers of databases");
         self.locate(db, &self.key(&key.key)).is_some()
+    }
+
+    /// `modified` for a stream that lost a group: its value is the same.
+    pub fn ungrouped(&mut self, db: Db, key: &Key) {
+        if self.slots[key.slot.index()].listened {
+            let number = self.number_of(db);
+            self.signals.changed(number, key.slot, key.bytes, Change::Group);
+        }
+    }
+
+    /// Publishes an event about a key, if its class is wanted.
+    #[inline]
+    pub fn notify(&mut self, db: Db, class: EventClasses, name: &'static str, key: &Key) {
+        if self.signals.classes.has(class) {
+            let number = self.number_of(db);
+            self.signals.event(name, number, key.bytes);
+        }
+    }
+
+    /// Deletes the entry of a key because its deadline has passed.
+    #[cold]
+    pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
+        self.discard(db, key.slot, key.hash, place);
+        self.stats.expired_keys += 1;
+        self.modified(db, key);
+        self.notify(db, EventClasses::EXPIRED, "expired", key);
     }
 
     /// The number by which clients select a database. O(databases).

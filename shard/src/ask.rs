@@ -20,6 +20,7 @@ use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
 use crate::slowlog::Slow;
+use scripting::Sha;
 
 /// A question. Every core, or the address that is asked, answers each with the `Answer` named.
 #[derive(Clone)]
@@ -56,6 +57,16 @@ pub enum Ask {
     Clients(Arc<ClientFilter>),
     /// Ends the waiting of the client with this number, if it is blocked here: `Answer::Count`.
     Unblock(u64, Ending),
+    /// The source of a script that it has loaded: `Answer::Source`.
+    ScriptSource(Sha),
+    /// Loads a script, to stay until SCRIPT FLUSH: `Answer::Source`, its name as the source, or `Answer::Text`, the refusal.
+    ScriptLoad(Arc<[u8]>),
+    /// Which of these scripts it has loaded: `Answer::Counts`, a 1 for each that it has.
+    ScriptsExist(Arc<[Sha]>),
+    /// Forgets all scripts: `Answer::Done`.
+    ScriptFlush,
+    /// Ends the script that has its engine, if there is one: `Answer::Text`, or `Answer::Done` without one.
+    KillScript(KillTarget),
     /// Ends its clients that pass: `Answer::Count`.
     KillClients(Arc<ClientFilter>),
     /// Decides about a client pause, on the core that decides; `None` ends it: `Answer::Pause`.
@@ -76,6 +87,10 @@ pub enum Ask {
 pub enum Answer {
     /// It is done.
     Done,
+    /// The source of a script, if there is one.
+    Source(Option<Arc<[u8]>>),
+    /// It could not be done: a busy script has the slots.
+    Busy,
     /// Part of a scan.
     Scan(ScanPart),
     /// The settings after a change with their version, or the text of the refusal.
@@ -102,6 +117,15 @@ pub enum Answer {
     Counts(Vec<u64>),
     /// What was decided about a client pause.
     Pause(PauseOrder),
+}
+
+/// What is to be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillTarget {
+    /// A script of EVAL.
+    Script,
+    /// A function of FCALL.
+    Function,
 }
 
 /// Why a blocked client stops waiting without what it waited for.

@@ -8,6 +8,7 @@ use crate::mesh::mailbox::REQUESTS_PER_PAIR_MAX;
 use crate::mesh::ticket::Ticket;
 use crate::resp::Parser;
 use crate::ring::ConnId;
+use crate::script::Script;
 use crate::session::Session;
 use crate::unit::UnitSeq;
 
@@ -86,8 +87,12 @@ pub struct Conn {
     pub waiting: Waiting,
     /// Its waiting, while it is blocked.
     pub blocked: Option<Box<Blocked>>,
-    /// Its transaction that waits for answers in the middle.
+    /// Its transaction that is carried out.
     pub executing: Option<UnitSeq>,
+    /// A script that its transaction is to run now.
+    pub script: Option<Box<Script>>,
+    /// The unit whose script this is the client of.
+    pub script_of: Option<UnitSeq>,
     /// The replies of its batch, while hops are under way.
     pub flight: Option<Box<Flight>>,
     /// How it ends.
@@ -116,6 +121,8 @@ impl Conn {
             waiting: Waiting::No,
             blocked: None,
             executing: None,
+            script: None,
+            script_of: None,
             flight: None,
             closing: Closing::No,
             ended: false,

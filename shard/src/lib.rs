@@ -7,12 +7,14 @@ pub mod ring;
 pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
+pub mod busy;
 pub mod command;
 pub mod commands;
 pub mod effects;
 pub mod latency;
 pub mod listeners;
 pub mod report;
+pub mod script;
 pub mod serve;
 pub mod shard;
 pub mod slowlog;

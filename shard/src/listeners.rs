@@ -9,7 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use keyspace::args::OwnedArgs;
-use keyspace::signals::Changed;
+use keyspace::signals::{Change, Changed};
 use keyspace::slot::Slot;
 use keyspace::store::Keyspace;
 
@@ -162,7 +162,9 @@ impl Listeners {
     pub fn changed(&mut self, keyspace: &mut Keyspace, key: &Changed) -> bool {
         let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return false };
         let name = name(key.db, &key.key);
-        if let Some(watchers) = listeners.watchers.get_mut(&name) {
+        if let Some(watchers) = listeners.watchers.get_mut(&name)
+            && key.what == Change::Value
+        {
             let before = watchers.len();
             let is_gone = !keyspace.has(key);
             watchers.retain_mut(|watcher| {
@@ -235,8 +237,7 @@ impl Listeners {
         wakes: impl Fn(&Waiter) -> bool,
     ) -> Vec<Changed> {
         let mut ready = Vec::new();
-        for (&slot, listeners) in &mut self.slots {
-            let slot = Slot::new(slot).expect("slots listen by their numbers");
+        for listeners in self.slots.values() {
             for (name, watchers) in listeners.watchers.iter().filter(|(name, _)| dbs.contains(&db_of(name))) {
                 watchers.iter().filter(|watcher| tells(watcher, name)).for_each(|watcher| {
                     watcher.ticket.end();
@@ -244,7 +245,7 @@ impl Listeners {
             }
             for (name, waiters) in listeners.waiters.iter().filter(|(name, _)| dbs.contains(&db_of(name))) {
                 if waiters.iter().any(&wakes) {
-                    ready.push(Changed { slot, db: db_of(name), key: name[2..].into() });
+                    ready.push(Changed::value(db_of(name), &name[2..]));
                 }
             }
         }

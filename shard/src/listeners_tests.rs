@@ -11,7 +11,7 @@ fn keyspace() -> Keyspace {
 }
 
 fn key(text: &str) -> Changed {
-    Changed { db: 0, slot: Slot::of(text.as_bytes()), key: text.as_bytes().into() }
+    Changed::value(0, text.as_bytes())
 }
 
 fn waiter(ticket: &Ticket, minds_loss: bool) -> Waiter {

@@ -21,6 +21,8 @@ pub enum Mail<S> {
     Lease(Box<LeaseAsk>),
     /// Slots for a unit. An answer.
     Granted(Box<Grant>),
+    /// No slots for a unit: a busy script has them. An answer.
+    Refused(UnitId),
     /// Slots come back. Follows its lease.
     Return(Box<Return>),
     /// A question to an address. A request.

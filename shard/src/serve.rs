@@ -46,9 +46,7 @@ pub fn hear(
     for upheaval in std::mem::take(&mut keyspace.signals.upheavals) {
         ready.extend(match upheaval {
             Upheaval::Flushed(db) => listeners.flushed(db),
-            Upheaval::Swapped(a, b) => {
-                listeners.swapped([a, b], |db, key| keyspace.has(&Changed { db, slot: Slot::of(key), key: key.into() }))
-            }
+            Upheaval::Swapped(a, b) => listeners.swapped([a, b], |db, key| keyspace.has(&Changed::value(db, key))),
         });
     }
     effects.extend(keyspace.signals.events.drain(..).map(Effect::Event));
@@ -71,7 +69,7 @@ impl Shard {
                 args: args.clone(),
                 minds_loss: wait.minds_loss,
             };
-            let key = Changed { db: context.caller.db, slot: Slot::of(key), key: key.clone() };
+            let key = Changed::value(context.caller.db, key);
             self.listeners.wait(&mut self.keyspace, &key, waiter);
         }
         ticket

@@ -26,7 +26,7 @@ use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::Listeners;
 use crate::mail::Question;
 use crate::mesh::CoreId;
-use crate::mesh::loans::{Loans, Need};
+use crate::mesh::loans::{Loans, Need, UnitId};
 use crate::mesh::mailbox::Address;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::route::SlotMap;
@@ -98,6 +98,8 @@ pub struct Shard {
     pub slow: Vec<Slow>,
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
+    /// Units that have slots of this shard for long: what needs those is refused.
+    pub busy: Vec<UnitId>,
     /// Slots came back: what waited for them can go on.
     pub freed: bool,
     /// The settings in force.
@@ -150,6 +152,7 @@ impl Shard {
             slow: Vec::new(),
             effects: Vec::new(),
             paused: false,
+            busy: Vec::new(),
             freed: false,
             settings: parts.settings.clone(),
             slow_ns: u64::MAX,
@@ -390,7 +393,11 @@ impl Shard {
             Stop::LongEnough => return Carried::More(hop),
             Stop::NoSlot => {}
         }
-        let slot = hop.next().expect("a hop that is not done has a next command").slot;
+        let call = hop.next().expect("a hop that is not done has a next command");
+        let slot = call.slot;
+        if self.refuses(Need::One(slot.number())) {
+            return self.refuse_next(hop);
+        }
         match self.loans.park(Need::One(slot.number()), Work::Hop(hop)) {
             Ok(_) => Carried::Parked,
             Err(Work::Hop(mut hop)) => {

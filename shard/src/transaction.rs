@@ -4,6 +4,7 @@ use keyspace::args::{Args, OwnedArgs, Span};
 
 use crate::command::CommandId;
 use crate::mesh::ticket::Ticket;
+use crate::script::Script;
 
 /// The commands queued since MULTI.
 #[derive(Clone, Debug, Default)]
@@ -109,8 +110,10 @@ pub struct Execution {
     pub next: usize,
     /// The EXEC itself, for the books.
     pub args: OwnedArgs,
-    /// Where its reply begins in the connection's output.
-    pub begun: usize,
+    /// Where its reply begins in the connection's output, once it has begun.
+    pub begun: Option<usize>,
+    /// The script that one of its commands runs.
+    pub script: Option<Box<Script>>,
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::mesh::CoreId;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::ring::ConnId;
 use crate::route::SlotMap;
+use crate::script::Script;
 use crate::shard::Shard;
 use crate::transaction::Execution;
 
@@ -84,6 +85,8 @@ pub enum Job {
     },
     /// A transaction.
     Exec(Box<Execution>),
+    /// A script.
+    Script(Box<Script>),
     /// WATCH of these keys.
     Watch(OwnedArgs),
     /// The turn of a blocked client, whose ticket is claimed for it.
@@ -121,6 +124,7 @@ impl Unit {
         match &self.job {
             Job::Command { args, .. } | Job::Watch(args) => Some(args.args()),
             Job::Exec(exec) => Some(exec.args.args()),
+            Job::Script(script) => Some(script.args.args()),
             Job::Serve(_) => None,
         }
     }
@@ -207,6 +211,7 @@ impl Shard {
     pub fn take_back(&mut self, unit: UnitId, loan: Loan, now: UnixMillis) {
         self.advance(now);
         self.freed = true;
+        self.no_longer_busy(unit);
         match loan {
             Loan::Slots(slots) => {
                 let numbers: Vec<u16> = slots.iter().map(|lent| lent.slot.number()).collect();

@@ -33,6 +33,8 @@ mod waiting;
 pub mod whole;
 
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 
 use crate::exec::DataRow;

@@ -93,7 +93,8 @@ impl Post {
                 }
                 Mail::Ask(question) => arrivals.push(Arrival::Question(from, *question)),
                 Mail::Configured(settings) => arrivals.push(Arrival::Configured(settings)),
-                Mail::Hops(_)
+                Mail::Refused(_)
+                | Mail::Hops(_)
                 | Mail::Done(_)
                 | Mail::Lease(_)
                 | Mail::Granted(_)

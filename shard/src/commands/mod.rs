@@ -32,6 +32,7 @@ mod pubsub_query;
 pub mod pubsub_rows;
 pub mod reset;
 pub mod scan;
+pub mod scripts;
 pub mod server;
 pub mod server_cluster;
 pub mod server_lolwut;
@@ -51,6 +52,7 @@ use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::Now;
 use crate::route::SlotMap;
+use crate::script;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::shard::Shard;
@@ -77,7 +79,7 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
-    let more = [server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
+    let more = [scripts::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).flatten()
 }
 
@@ -129,6 +131,8 @@ pub enum Then {
     Ask(Asking),
     /// The session's transaction is carried out.
     Exec,
+    /// A script or a function is run.
+    Script(script::Request),
     /// The session watches the keys that are the arguments.
     Watch,
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::scan::ScanRequest;
-use keyspace::refusal::Outcome;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply as Encoder;
 
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
+use crate::busy::BUSY;
 use crate::command::Command;
 use crate::commands::{SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
@@ -21,6 +22,7 @@ use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
 use crate::shard::{Shard, Work};
+use crate::unit::UnitSeq;
 
 use super::Inner;
 
@@ -48,6 +50,8 @@ pub(super) struct Ended {
 /// A question that waits for answers.
 pub(super) struct Gathering {
     conn: ConnId,
+    /// The unit whose script asks, as a client of its own.
+    script_of: Option<UnitSeq>,
     args: OwnedArgs,
     finish: FinishFn,
     /// Ticks that the command has taken on this core.
@@ -74,6 +78,7 @@ impl<R: Ring> Inner<R> {
             let answer = Answer::Count(self.publish(publication.clone()));
             let gathering = Gathering {
                 conn: conn.id,
+                script_of: conn.script_of,
                 args: OwnedArgs::copy(args),
                 finish: asking.finish,
                 spent,
@@ -96,6 +101,7 @@ impl<R: Ring> Inner<R> {
             id,
             Gathering {
                 conn: conn.id,
+                script_of: conn.script_of,
                 args: OwnedArgs::copy(args),
                 finish: asking.finish,
                 spent,
@@ -188,6 +194,11 @@ impl<R: Ring> Inner<R> {
             }
             Ask::Ping => Answer::Done,
             Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
+            Ask::ScriptSource(sha) => Answer::Source(self.scripts.source(&sha)),
+            Ask::ScriptLoad(source) => self.scripts.load(&source),
+            Ask::ScriptsExist(shas) => Answer::Counts(self.scripts.exist(&shas)),
+            Ask::ScriptFlush => self.scripts.flush(),
+            Ask::KillScript(target) => self.kill_script(target),
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
@@ -202,6 +213,9 @@ impl<R: Ring> Inner<R> {
     /// This core's part of a scan; once all its slots are here.
     fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
         let shard = self.owner.shard();
+        if shard.refuses(Need::All) {
+            return Some(Answer::Busy);
+        }
         if !shard.loans.is_free(Need::All) {
             let question = Box::new(Question { id, ask: Ask::Scan(request, db) });
             let parked = shard.loans.park(Need::All, Work::Question(from, question));
@@ -249,6 +263,9 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let gathering = self.gatherings.remove(&reply.id).expect("it was just there");
+        if let Some(seq) = gathering.script_of {
+            return self.script_answered(mesh, seq, |core, client| core.finish(mesh, client, gathering));
+        }
         let id = gathering.conn;
         if let Some(mut conn) = self.conns.take(id) {
             self.finish(mesh, &mut conn, gathering);
@@ -260,10 +277,7 @@ impl<R: Ring> Inner<R> {
             return;
         };
         self.finish(mesh, &mut ghost, gathering);
-        match ghost.waiting {
-            Waiting::No => self.abandoned -= 1,
-            _ => drop(self.ghosts.insert(id, ghost)),
-        }
+        self.keep_ghost(ghost);
     }
 
     fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
@@ -276,7 +290,7 @@ impl<R: Ring> Inner<R> {
             conn.release_held();
         }
         let begun = Begun { at: ticks(), spent };
-        let answers = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
+        let answers: Vec<Answer> = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
         if conn.out.capacity() == 0 {
             conn.out = self.buffer();
         }
@@ -285,7 +299,10 @@ impl<R: Ring> Inner<R> {
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
         let mut exec = SessionExec { session: &mut conn.session, facts: &facts, then: &mut then };
-        let outcome = finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp));
+        let outcome = match answers.iter().any(|answer| matches!(answer, Answer::Busy)) {
+            true => Err(Refusal::Text(BUSY)),
+            false => finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp)),
+        };
         let command = self.table.get(conn.session.last_command.expect("a command asked"));
         self.end_of_session_command(mesh, conn, command, args.args(), Ended { outcome, then, before, begun });
         self.resume_exec(mesh, conn);
@@ -311,8 +328,11 @@ impl<R: Ring> Inner<R> {
         if let Then::Ask(asking) = then {
             return self.ask(mesh, conn, args, asking, spent);
         }
-        shard.account(command, args, ticks_to_ns(spent));
-        self.collect_slow(&conn.session);
+        // What goes on as a unit is in the books when that is over.
+        if !matches!(then, Then::Exec | Then::Script(_)) {
+            shard.account(command, args, ticks_to_ns(spent));
+            self.collect_slow(&conn.session);
+        }
         let muted = conn.session.ends();
         if muted {
             conn.out.truncate(before);
@@ -320,6 +340,7 @@ impl<R: Ring> Inner<R> {
         match then {
             Then::Close => conn.closing = Closing::AfterReplies,
             Then::Exec => self.start_exec(mesh, conn, args, muted),
+            Then::Script(request) => self.start_script(mesh, conn, args, muted, request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
             Then::Nothing | Then::Ask(_) => {}
         }

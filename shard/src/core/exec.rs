@@ -9,17 +9,22 @@ use keyspace::reply::Reply;
 use crate::command::{Command, Run};
 use crate::conn::{Conn, Waiting};
 use crate::mesh::Mesh;
+use crate::mesh::loans::UnitId;
 use crate::ring::Ring;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::shard::Shard;
 use crate::stage::Stage;
 use crate::transaction::{Execution, Watching};
-use crate::unit::{Job, Unit, plan_for_all, plan_for_keys};
+use crate::unit::{Grant, Job, Unit, plan_for_all, plan_for_keys};
 
 use super::Inner;
+use super::scripts::Left;
 
 /// The command that walks over all slots though its row belongs to the session.
 const SCAN: &str = "scan";
+
+/// The group of the commands that run scripts.
+const SCRIPTS: &str = "scripting";
 
 impl<R: Ring> Inner<R> {
     /// Begins the EXEC of a client: its handler has found that there is a transaction to carry out.
@@ -28,7 +33,8 @@ impl<R: Ring> Inner<R> {
         let watching = conn.session.watching.take();
         let all = transaction.iter().any(|(id, args)| {
             let command = self.table.get(id);
-            command.whole(args).is_some() || command.spec.name == SCAN
+            // What a script touches is not known before.
+            command.whole(args).is_some() || command.spec.name == SCAN || command.spec.group == SCRIPTS
         });
         let plan = match all {
             true => plan_for_all(&self.map),
@@ -39,17 +45,19 @@ impl<R: Ring> Inner<R> {
             }
         };
         let args = keyspace::args::OwnedArgs::copy(args);
-        let job = Job::Exec(Box::new(Execution { transaction, watching, next: 0, args, begun: conn.out.len() }));
+        let job = Job::Exec(Box::new(Execution { transaction, watching, next: 0, args, begun: None, script: None }));
         self.start_unit(mesh, conn, job, muted, plan);
     }
 
-    /// Carries a transaction out from where it stands. A command of it that asks other cores keeps it waiting; the slots stay with it.
+    /// Carries a transaction out from where it stands. A command of it that asks other cores, and a script after its slice, keep it
+    /// waiting; the slots stay with it.
     pub(super) fn run_exec(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: &mut Conn) {
         let Job::Exec(exec) = &mut unit.job else { unreachable!("the caller looked") };
+        let started = ticks();
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         stage.enter();
-        if conn.executing.is_none() {
-            exec.begun = conn.out.len();
+        let begun = *exec.begun.get_or_insert_with(|| {
+            let begun = conn.out.len();
             let mut reply = Reply::new(&mut conn.out, conn.session.resp);
             if exec.watching.take().is_some_and(|watching| has_changed(stage.shard(), &watching)) {
                 reply.null_array();
@@ -57,12 +65,58 @@ impl<R: Ring> Inner<R> {
             } else {
                 reply.array(exec.transaction.len());
             }
+            begun
+        });
+        conn.executing = Some(unit.id.seq);
+        let over = self.run_queue(mesh, unit.id, &mut unit.grants, exec, conn);
+        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+        if !over {
+            stage.leave();
+            if conn.waiting == Waiting::No {
+                conn.waiting = Waiting::Unit(unit.id.seq);
+            }
+            self.units.insert(unit.id.seq, unit);
+            return;
         }
-        let started = ticks();
-        while let Some((id, args)) = exec.transaction.get(exec.next) {
+        conn.executing = None;
+        stage.serve_ready();
+        stage.leave();
+        self.end_exec(exec, ticks().wrapping_sub(started), conn);
+        if unit.muted {
+            conn.out.truncate(begun);
+        }
+        self.collect_slow(&conn.session);
+        self.give_back(mesh, unit.id, unit.grants);
+    }
+
+    /// Carries out queued commands. False if one has to be waited for.
+    fn run_queue(
+        &mut self,
+        mesh: &Mesh<Shard>,
+        unit: UnitId,
+        grants: &mut [Grant],
+        exec: &mut Execution,
+        conn: &mut Conn,
+    ) -> bool {
+        loop {
+            if let Some(script) = conn.script.take() {
+                exec.script = Some(script);
+            }
+            if let Some(script) = &mut exec.script {
+                if !self.scripts.admits(unit.seq) {
+                    return false;
+                }
+                match self.step_script(mesh, unit, grants, script) {
+                    Left::Done(outcome) => self.script_reply(script, outcome, &mut conn.out),
+                    Left::Rests | Left::Asked => return false,
+                    Left::WantsAll => unreachable!("a transaction with a script has everything"),
+                }
+                exec.script = None;
+            }
+            let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
             exec.next += 1;
             let command = self.table.get(id);
-            let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+            let mut stage = Stage::of(self.owner.shard(), grants);
             match command.run {
                 Run::Data(_) | Run::Whole(_) => run_queued(&mut stage, command, args, conn),
                 Run::Session(_) if command.spec.name == SCAN => scan(&mut stage, command, args, conn),
@@ -70,22 +124,9 @@ impl<R: Ring> Inner<R> {
                 Run::Container => unreachable!("a container is not queued"),
             }
             if conn.waiting != Waiting::No {
-                Stage::of(self.owner.shard(), &mut unit.grants).leave();
-                conn.executing = Some(unit.id.seq);
-                self.units.insert(unit.id.seq, unit);
-                return;
+                return false;
             }
         }
-        conn.executing = None;
-        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
-        stage.serve_ready();
-        stage.leave();
-        self.end_exec(exec, ticks().wrapping_sub(started), conn);
-        if unit.muted {
-            conn.out.truncate(exec.begun);
-        }
-        self.collect_slow(&conn.session);
-        self.give_back(mesh, unit);
     }
 
     /// Goes on with a transaction whose command got its answers.

@@ -4,7 +4,6 @@ use evict::gate::expired_on_access;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::reply::Reply;
 use keyspace::signals::Changed;
-use keyspace::slot::Slot;
 
 use crate::conn::Conn;
 use crate::hop::Context;
@@ -34,12 +33,13 @@ impl<R: Ring> Inner<R> {
             }
             Job::Serve(_) => self.run_turn(&mut unit, conn),
             Job::Exec(_) => return self.run_exec(mesh, unit, conn),
+            Job::Script(_) => return self.run_script(mesh, unit, Some(conn)),
         }
         if unit.muted {
             conn.out.truncate(before);
         }
         self.collect_slow(&conn.session);
-        self.give_back(mesh, unit);
+        self.give_back(mesh, unit.id, unit.grants);
     }
 
     fn run_command(&mut self, unit: &mut Unit, conn: &mut Conn) {
@@ -59,6 +59,9 @@ impl<R: Ring> Inner<R> {
     /// Runs a unit whose client is gone. One command is carried out all the same: it was sent. A transaction that has not begun is
     /// not, and nobody watches or waits.
     pub(super) fn run_abandoned(&mut self, mesh: &Mesh<Shard>, mut unit: Unit) {
+        if let Job::Script(_) = unit.job {
+            return self.run_script(mesh, unit, None);
+        }
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         match &unit.job {
             Job::Command { command, args, context } => {
@@ -71,6 +74,7 @@ impl<R: Ring> Inner<R> {
                 self.abandoned -= 1;
             }
             Job::Exec(_) | Job::Watch(_) => self.abandoned -= 1,
+            Job::Script(_) => unreachable!("it was carried out above"),
             Job::Serve(turn) => {
                 stage.enter();
                 turn.waiter.ticket.serve();
@@ -80,7 +84,7 @@ impl<R: Ring> Inner<R> {
             }
         }
         self.owner.shard().slow.clear();
-        self.give_back(mesh, unit);
+        self.give_back(mesh, unit.id, unit.grants);
     }
 
     /// Begins the turn of a blocked client whose keys are not all on one core.
@@ -149,7 +153,7 @@ fn watch(shard: &mut Shard, watching: &mut Watching, db: u16, keys: Args) {
                 _ => Was::There,
             },
         };
-        let changed = Changed { db, slot: Slot::of(bytes), key: bytes.into() };
+        let changed = Changed::value(db, bytes);
         shard.listeners.watch(&mut shard.keyspace, &changed, &watching.ticket, was);
         watching.keys.push(WatchedKey { db, key: bytes.into(), expired: was == Was::Expired });
     }

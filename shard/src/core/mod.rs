@@ -10,6 +10,7 @@ mod asks;
 mod barrier;
 mod batch;
 mod blocked;
+mod busy;
 mod clients;
 mod configure;
 mod cron;
@@ -23,6 +24,7 @@ mod outbox;
 mod pause;
 mod post;
 mod pubsub;
+mod scripts;
 mod units;
 mod visits;
 
@@ -41,6 +43,7 @@ use crate::conn::{Conn, Conns};
 use crate::hop::Hop;
 use crate::mail::{Mail, Question};
 use crate::mesh::baton::{Owner, Wake as Woken};
+use crate::mesh::loans::UnitId;
 use crate::mesh::mailbox::{Address, Ends};
 use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::audience::Audience;
@@ -60,6 +63,7 @@ use blocked::BlockedClients;
 use cron::Cron;
 use outbox::Outboxes;
 use pause::PauseState;
+use scripts::Scripts;
 
 /// How long a core may wait in its next enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +149,10 @@ struct Inner<R: Ring> {
     pauses: PauseState,
     /// Clients that wait for an element.
     blocked_clients: BlockedClients,
+    /// Units of this core that a busy script keeps from slots: told at the end of the turn.
+    own_refusals: Vec<UnitId>,
+    /// The engine of Lua.
+    scripts: Scripts,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -210,6 +218,8 @@ impl<R: Ring> Core<R> {
             postponed: Vec::new(),
             pauses: PauseState::default(),
             blocked_clients: BlockedClients::default(),
+            own_refusals: Vec::new(),
+            scripts: Scripts::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -258,6 +268,7 @@ impl<R: Ring> Core<R> {
         inner.completions(mesh);
         inner.due(mesh);
         inner.receive_mail(mesh);
+        inner.scripts_due(mesh);
         inner.timers(mesh);
         inner.loose_ends(mesh);
         inner.before_sleep(mesh);
@@ -329,6 +340,7 @@ impl<R: Ring> Inner<R> {
             || !self.own_notices.is_empty()
             || self.pauses.is_released()
             || !self.owner.shard().effects.is_empty()
+            || self.scripts.is_due()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,

@@ -54,6 +54,7 @@ impl<R: Ring> Inner<R> {
             }
             Notice::Served(served) => self.served(mesh, *served),
             Notice::Turn(turn) => self.start_turn(mesh, turn),
+            Notice::Busy(unit) => self.refuse_for(mesh, unit),
             Notice::Cut => self.cut_listeners(),
         }
     }

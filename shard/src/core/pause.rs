@@ -74,6 +74,8 @@ fn unit_writes(job: &Job) -> bool {
     match job {
         Job::Command { command, .. } => writes(command),
         Job::Exec(exec) => exec.transaction.writes && exec.next == 0,
+        // It may have asked for this pause itself, too, and is suspended as long as others take turns.
+        Job::Script(script) => !script.started && !script.read_only,
         Job::Serve(_) => true,
         Job::Watch(_) => false,
     }

@@ -48,29 +48,36 @@ impl<R: Ring> Inner<R> {
         while let Some((core, need)) = unit.next() {
             let (core, need) = (*core, need.clone());
             match self.obtain(mesh, unit.id, core, &need) {
-                Some(grant) => unit.grants.push(grant),
-                None => return false,
+                Obtained::Granted(grant) => unit.grants.push(grant),
+                Obtained::Later => return false,
+                Obtained::Refused => {
+                    self.own_refusals.push(unit.id);
+                    return false;
+                }
             }
         }
         true
     }
 
     /// Gets slots of one owner now, or asks for them.
-    fn obtain(&mut self, mesh: &Mesh<Shard>, unit: UnitId, core: CoreId, need: &NeedOwned) -> Option<Grant> {
+    fn obtain(&mut self, mesh: &Mesh<Shard>, unit: UnitId, core: CoreId, need: &NeedOwned) -> Obtained {
         let ask = || Box::new(LeaseAsk { unit, need: need.clone() });
         if core == self.id {
             return lend_own(self.owner.shard(), unit, need.as_need(), ask);
         }
         if self.settings.visits && !self.is_owed_mail(core) && self.outboxes.take_credit(core.into()) {
             if let Some(mut visit) = mesh.baton(core).try_visit() {
-                let grant = lend_or_park(&mut visit, unit, need.as_need(), ask);
+                let obtained = lend_or_park(&mut visit, unit, need.as_need(), ask);
                 leave(&mut self.ring, visit, core, Errand::None);
-                return grant;
+                if let Obtained::Refused = obtained {
+                    self.outboxes.answered(core.into(), 1);
+                }
+                return obtained;
             }
             self.outboxes.answered(core.into(), 1);
         }
         self.outboxes.request(core.into(), Mail::Lease(ask()));
-        None
+        Obtained::Later
     }
 
     /// A unit, of this core or another, asks this core for slots.
@@ -78,12 +85,14 @@ impl<R: Ring> Inner<R> {
         let unit = ask.unit;
         let again = || Box::new(LeaseAsk { unit, need: ask.need.clone() });
         let shard = self.owner.shard();
-        let grant = match unit.core == self.id.0 {
+        let obtained = match unit.core == self.id.0 {
             true => lend_own(shard, unit, ask.need.as_need(), again),
             false => lend_or_park(shard, unit, ask.need.as_need(), again),
         };
-        if let Some(grant) = grant {
-            self.grant(mesh, grant);
+        match obtained {
+            Obtained::Granted(grant) => self.grant(mesh, grant),
+            Obtained::Later => {}
+            Obtained::Refused => self.refuse_lease(mesh, unit),
         }
     }
 
@@ -129,10 +138,10 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Gives everything back that a unit has.
-    pub(super) fn give_back(&mut self, mesh: &Mesh<Shard>, unit: Unit) {
+    pub(super) fn give_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grants: Vec<Grant>) {
         let now = self.owner.shard().now;
-        for grant in unit.grants {
-            self.send_back(mesh, unit.id, grant, now);
+        for grant in grants {
+            self.send_back(mesh, unit, grant, now);
         }
     }
 
@@ -142,6 +151,7 @@ impl<R: Ring> Inner<R> {
         if let Loan::Own(need) = loan {
             let shard = self.owner.shard();
             shard.loans.give_back(unit, need.as_need());
+            shard.no_longer_busy(unit);
             shard.freed = true;
             return;
         }
@@ -161,24 +171,39 @@ impl<R: Ring> Inner<R> {
     }
 }
 
+/// What became of a request for slots.
+enum Obtained {
+    /// They are here.
+    Granted(Grant),
+    /// They will be granted.
+    Later,
+    /// A busy script has them.
+    Refused,
+}
+
 /// Lends an owner's slots to another core's unit, or parks the request until they are free.
-fn lend_or_park(shard: &mut Shard, unit: UnitId, need: Need, ask: impl Fn() -> Box<LeaseAsk>) -> Option<Grant> {
-    if shard.loans.is_free(need) {
-        return Some(shard.lend(unit, need));
+fn lend_or_park(shard: &mut Shard, unit: UnitId, need: Need, ask: impl Fn() -> Box<LeaseAsk>) -> Obtained {
+    match shard.loans.is_free(need) {
+        true => Obtained::Granted(shard.lend(unit, need)),
+        false => park(shard, need, ask()),
     }
-    let parked = shard.loans.park(need, Work::Lease(ask()));
-    assert!(parked.is_ok(), "requests for leases are bounded by credits");
-    None
 }
 
 /// Likewise for the coordinator's own slots, which stay where they are.
-fn lend_own(shard: &mut Shard, unit: UnitId, need: Need, ask: impl Fn() -> Box<LeaseAsk>) -> Option<Grant> {
-    if shard.loans.is_free(need) {
-        return Some(lend_in_place(shard, unit, need));
+fn lend_own(shard: &mut Shard, unit: UnitId, need: Need, ask: impl Fn() -> Box<LeaseAsk>) -> Obtained {
+    match shard.loans.is_free(need) {
+        true => Obtained::Granted(lend_in_place(shard, unit, need)),
+        false => park(shard, need, ask()),
     }
-    let parked = shard.loans.park(need, Work::Lease(ask()));
-    assert!(parked.is_ok(), "units are bounded by connections");
-    None
+}
+
+fn park(shard: &mut Shard, need: Need, ask: Box<LeaseAsk>) -> Obtained {
+    if shard.refuses(need) {
+        return Obtained::Refused;
+    }
+    let parked = shard.loans.park(need, Work::Lease(ask));
+    assert!(parked.is_ok(), "requests for leases are bounded by credits and connections");
+    Obtained::Later
 }
 
 fn lend_in_place(shard: &mut Shard, unit: UnitId, need: Need) -> Grant {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::effects::Served;
 use crate::mail::Reply;
+use crate::mesh::loans::UnitId;
 use crate::ring::ConnId;
 use crate::unit::Turn;
 
@@ -32,6 +33,8 @@ pub enum Notice {
     Served(Box<Served>),
     /// A blocked client may find what it waits for: carry its command out.
     Turn(Box<Turn>),
+    /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
+    Busy(UnitId),
     /// Messages were dropped here: end every client that listens.
     Cut,
 }
@@ -48,7 +51,7 @@ impl Notice {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
                 Notice::Served(served) => served.reply.len(),
-                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Cut => 0,
+                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Busy(_) | Notice::Cut => 0,
             }
     }
 }

@@ -15,6 +15,7 @@ use crate::limits::NodeLimit;
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -58,16 +59,40 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Option<Place>, change: impl FnOn
     }
 }
 
-/// Takes `count` items out of a list at an end, and with the last one the key. What they were the caller has told already.
+/// Pops `count` items off an end of a list, and with the last one the key. What they were the caller has told already.
 #[inline]
 fn take(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) {
-    if count == 0 {
-        return;
-    }
     let len = List::of(exec.entry(key, place)).len();
-    exec.changed(count.min(len) as u64);
-    if count >= len {
-        return exec.delete(key, place);
+    exec.modified(key, count.min(len) as u64);
+    if count > 0 {
+        tell_of_pop(exec, key, end);
+    }
+    if remove(exec, key, place, end, count) {
+        exec.emptied(key);
+    }
+}
+
+/// The event of items that are popped off an end.
+#[inline]
+fn tell_of_pop(exec: &mut Exec, key: &Key, end: End) {
+    exec.notify(EventClasses::LIST, if end == End::Head { "lpop" } else { "rpop" }, key);
+}
+
+/// The event of items that are pushed to an end.
+#[inline]
+fn tell_of_push(exec: &mut Exec, key: &Key, end: End) {
+    exec.notify(EventClasses::LIST, if end == End::Head { "lpush" } else { "rpush" }, key);
+}
+
+/// Removes `count` items at an end of a list, and with the last one the key: true if so. Tells nobody.
+#[inline]
+fn remove(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) -> bool {
+    if count == 0 {
+        return false;
+    }
+    if count >= List::of(exec.entry(key, place)).len() {
+        exec.delete(key, place);
+        return true;
     }
     let gone = change(exec, key, Some(place), |list| {
         let gone = list.remove(end, count);
@@ -77,6 +102,7 @@ fn take(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) {
     if let Some(object) = gone {
         exec.keyspace.drop_parts_later(object);
     }
+    false
 }
 
 /// Replies with the `count` items next to an end, from it on.

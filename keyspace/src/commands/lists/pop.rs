@@ -10,7 +10,7 @@ use crate::types::list::List;
 use crate::types::nodes::End;
 
 use super::super::waiting;
-use super::{LIST, POPS, change, count, end, one_key, reply_from, take};
+use super::{LIST, POPS, change, count, end, one_key, reply_from, take, tell_of_pop, tell_of_push};
 
 /// The keys of a move: where the item is taken, and where it is put.
 pub(super) const MOVES: &[KeySpec] =
@@ -216,15 +216,19 @@ pub(super) fn move_item(
     reply.bulk(&item);
     let items = std::iter::once(&item[..]);
     if same {
-        exec.changed(1);
         change(exec, &source, Some(place), |list| {
             list.remove(from, 1);
             list.push(to, items);
             list.settle();
         });
+        exec.modified(&source, 1);
+        tell_of_push(exec, &source, to);
+        tell_of_pop(exec, &source, from);
         return Ok(true);
     }
     change(exec, &target, to_place, |list| list.push(to, items));
+    exec.touched(&target);
+    tell_of_push(exec, &target, to);
     let place = exec.peek(&source).expect("the source was found");
     take(exec, &source, place, from, 1);
     Ok(true)

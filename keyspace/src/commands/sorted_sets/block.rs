@@ -9,8 +9,8 @@ use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
 
 use super::super::waiting;
-use super::SORTED_SET;
-use super::pop::{Many, POP_KEY, remove};
+use super::pop::{Many, POP_KEY, event};
+use super::{SORTED_SET, remove_ranks};
 
 /// The rows of this sub-family.
 pub(super) static ROWS: &[DataRow] = &[
@@ -79,7 +79,7 @@ fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, from: Direction) -> Outco
                 reply.element(member);
                 reply.double(score);
             });
-            remove(exec, &key, place, rank..rank + 1);
+            remove_ranks(exec, &key, place, rank..rank + 1, event(from));
             return Ok(());
         }
     }

@@ -1,7 +1,5 @@
 //! Sorted sets: taking members off the ends.
 
-use std::ops::Range;
-
 use crate::args::Args;
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
@@ -14,7 +12,7 @@ use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
 
 use super::super::waiting;
-use super::{SORTED_SET, change};
+use super::{SORTED_SET, remove_ranks};
 
 pub(super) const POP_KEY: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 
@@ -170,17 +168,10 @@ fn pop(exec: &mut Exec, key: &Key, place: Place, from: Direction, count: usize, 
         reply.element(member);
         reply.double(score);
     });
-    remove(exec, key, place, ranks);
+    remove_ranks(exec, key, place, ranks, event(from));
 }
 
-/// Takes the members of these ranks out of a set, and with the last one the key.
-pub(super) fn remove(exec: &mut Exec, key: &Key, place: Place, ranks: Range<usize>) {
-    let count = ranks.len();
-    if count == Scored::of(exec.entry(key, place)).len() {
-        // What is large is freed later.
-        exec.delete(key, place);
-    } else {
-        change(exec, key, place, |set| set.remove_ranks(ranks));
-    }
-    exec.changed(count as u64);
+/// The event of members that are popped off an end.
+pub(super) fn event(from: Direction) -> &'static str {
+    if from == Direction::Ascending { "zpopmin" } else { "zpopmax" }
 }

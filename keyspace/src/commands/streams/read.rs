@@ -14,6 +14,7 @@ use crate::types::kind::Kind;
 use crate::types::stream::{ConsumerId, Group, ID_BYTES_MAX, Log, Pending, Stream, StreamId};
 
 use super::super::waiting;
+use super::groups::tell_of_consumer;
 use super::range::{reply_entries, reply_entry};
 use super::{STREAM, change, reply_id, stream_at};
 
@@ -324,16 +325,21 @@ impl Delivery<'_> {
         }
         begin(reply, key);
         let now = exec.now.0;
+        let mut is_new = false;
         change(exec, key, place, |stream| {
             stream.edit_group(self.group, |log, group| {
-                let (consumer, _) = group.find_or_create(self.consumer, now);
+                let (consumer, created) = group.find_or_create(self.consumer, now);
+                is_new = created;
                 reply.counted_array(|reply| match new {
                     true => self.deliver(log, group, consumer, now, reply),
                     false => self.show_again(log, group, consumer, after, now, reply),
                 })
             })
         });
-        exec.changed(1);
+        exec.counted(1);
+        if is_new {
+            tell_of_consumer(exec, key);
+        }
         true
     }
 
