@@ -83,7 +83,7 @@ pub enum Ask {
     Publish(Arc<Publication>),
     /// Notes that a client of the asking core listens to these, as far as they concern this core: `Answer::Joined`.
     Subscribe(Arc<[Topic]>),
-    /// Notes that it does no longer: `Answer::Done`.
+    /// Notes that it does no longer: `Answer::Parted`.
     Unsubscribe(Arc<[Topic]>),
     /// Who listens: `Answer::Names` or `Answer::Counts`.
     Pubsub(Arc<PubsubQuery>),
@@ -123,6 +123,8 @@ pub enum Answer {
     Count(u64),
     /// The core noted these subscriptions.
     Joined(Arc<[Topic]>),
+    /// The core noted the end of these subscriptions.
+    Parted(Arc<[Topic]>),
     /// Names of channels.
     Names(Vec<Arc<[u8]>>),
     /// Numbers, one per name asked for.

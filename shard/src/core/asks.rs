@@ -94,9 +94,6 @@ impl<R: Ring> Inner<R> {
             Audience::Core(core) => (core.0, 1),
             Audience::Service => (cores, 1),
         };
-        if let Ask::Unsubscribe(topics) = &asking.ask {
-            self.hear_no_more(conn.id, topics);
-        }
         self.next_gathering += 1;
         let id = self.next_gathering;
         conn.waiting = Waiting::Answers(id);
@@ -163,7 +160,8 @@ impl<R: Ring> Inner<R> {
             }
             Ask::Unsubscribe(topics) => {
                 self.unsubscribe(from, &topics);
-                Answer::Done
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
+                return None;
             }
             Ask::Scan(request, db) => return self.scan(from, id, request, db),
             Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
@@ -292,6 +290,12 @@ impl<R: Ring> Inner<R> {
     fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
         let Gathering { args, finish, spent, answers, .. } = gathering;
         conn.waiting = Waiting::No;
+        if let Some(Some(Answer::Parted(_))) = answers.first()
+            && conn.executing.is_none()
+        {
+            // What was published before the client unsubscribed comes before the reply that says so.
+            conn.release_held();
+        }
         let begun = Begun { at: ticks(), spent };
         let answers: Vec<Answer> = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
         if conn.out.capacity() == 0 {

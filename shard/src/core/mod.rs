@@ -288,6 +288,11 @@ impl<R: Ring> Core<R> {
         rests
     }
 
+    /// True if the core knows of a client, of its own or of another core, that listens to something: for a simulation to look at.
+    pub fn has_listeners(&self) -> bool {
+        !self.inner.directory.is_empty() || !self.inner.audience.is_empty()
+    }
+
     /// The core's ring, for a simulation to drive.
     pub fn ring_mut(&mut self) -> &mut R {
         &mut self.inner.ring

@@ -45,8 +45,10 @@ impl<R: Ring> Inner<R> {
                 if from != self.id.into() {
                     self.outboxes.answered(from, 1);
                 }
-                if let Answer::Joined(topics) = &reply.answer {
-                    self.joined(reply.id, CoreId(from.0), topics);
+                match &reply.answer {
+                    Answer::Joined(topics) => self.joined(reply.id, CoreId(from.0), topics),
+                    Answer::Parted(topics) => self.parted(reply.id, CoreId(from.0), topics),
+                    _ => {}
                 }
                 self.answered(mesh, from, *reply);
             }
@@ -101,7 +103,8 @@ impl<R: Ring> Inner<R> {
         for hearing in self.audience.hearings(publication, from) {
             let mut encoded = [Vec::new(), Vec::new()];
             for id in hearing.clients() {
-                let conn = self.conns.get_mut(id).expect("who listens is connected");
+                // A client that ended while it unsubscribed stays in the audience until that is done.
+                let Some(conn) = self.conns.get_mut(id) else { continue };
                 let bytes = &mut encoded[conn.session.resp as usize];
                 if bytes.is_empty() {
                     hearing.encode(publication, conn.session.resp, bytes);

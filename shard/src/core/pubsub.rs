@@ -9,7 +9,7 @@ use crate::mesh::CoreId;
 use crate::mesh::mailbox::Address;
 use crate::pubsub::notice::Notice;
 use crate::pubsub::{Kind, Publication, Topic};
-use crate::ring::{ConnId, Ring};
+use crate::ring::Ring;
 
 use super::Inner;
 
@@ -57,7 +57,7 @@ impl<R: Ring> Inner<R> {
         let conn = self.asker(id);
         let noted = topics.iter().filter(|topic| topic.concerns(core, &self.map));
         if self.conns.get(conn).is_some() {
-            let cores = self.map.cores() as usize;
+            let cores = self.map.cores();
             noted.for_each(|topic| self.audience.join(topic, conn, core, cores));
         } else {
             let noted = noted.cloned().collect();
@@ -65,10 +65,11 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// A client unsubscribes: from here on it hears nothing of these.
-    pub(super) fn hear_no_more(&mut self, conn: ConnId, topics: &[Topic]) {
-        for topic in topics {
-            self.audience.leave(topic, conn);
+    /// A core noted what the client of question `id` unsubscribed from: from here on the client hears nothing that this core orders.
+    pub(super) fn parted(&mut self, id: u64, core: CoreId, topics: &[Topic]) {
+        let (conn, cores) = (self.asker(id), self.map.cores());
+        for topic in topics.iter().filter(|topic| topic.concerns(core, &self.map)) {
+            self.audience.part(topic, conn, core, cores);
         }
     }
 
@@ -78,13 +79,12 @@ impl<R: Ring> Inner<R> {
         let Some(subscriptions) = conn.session.subscriptions.take() else { return };
         let mut left: BTreeMap<CoreId, Vec<Topic>> = BTreeMap::new();
         for topic in subscriptions.all() {
-            let Some(noted) = self.audience.leave(&topic, conn.id) else { continue };
-            let cores = match topic.core(&self.map) {
+            let concerned = match topic.core(&self.map) {
                 Some(core) => vec![core],
-                None if noted.is_empty() => (0..self.map.cores()).map(CoreId).collect(),
-                None => noted,
+                None => (0..self.map.cores()).map(CoreId).collect(),
             };
-            cores.into_iter().for_each(|core| left.entry(core).or_default().push(topic.clone()));
+            let know = self.audience.leave(&topic, conn.id, concerned);
+            know.into_iter().for_each(|core| left.entry(core).or_default().push(topic.clone()));
         }
         for (core, topics) in left {
             self.tell(core.into(), Notice::Left(topics));

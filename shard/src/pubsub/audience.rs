@@ -13,40 +13,39 @@ use crate::ring::ConnId;
 use super::{Kind, Publication, Topic};
 
 /// Which cores have noted a subscription, so that its client hears what they order: a channel's messages come from one core, a
-/// pattern's from all of them, which note it one by one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Heard {
-    /// The cores that noted it; empty once all have.
-    some: Vec<CoreId>,
+/// pattern's from all of them, which note its begin and its end one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Noted {
+    /// All that the topic concerns.
+    All,
+    /// These.
+    Some(Vec<CoreId>),
 }
 
-impl Heard {
-    fn from(&self, core: CoreId) -> bool {
-        self.some.is_empty() || self.some.contains(&core)
-    }
-
-    /// Notes that a core, of this many, knows.
-    fn note(&mut self, core: CoreId, cores: usize) {
-        self.some.push(core);
-        if self.some.len() == cores {
-            self.some = Vec::new();
+impl Noted {
+    fn by(&self, core: CoreId) -> bool {
+        match self {
+            Noted::All => true,
+            Noted::Some(cores) => cores.contains(&core),
         }
     }
 }
 
+type Clients = BTreeMap<ConnId, Noted>;
+
 /// The clients of one core that listen.
 #[derive(Debug, Default)]
 pub struct Audience {
-    channels: HashMap<Arc<[u8]>, BTreeMap<ConnId, Heard>>,
-    shard_channels: HashMap<Arc<[u8]>, BTreeMap<ConnId, Heard>>,
-    patterns: BTreeMap<Arc<[u8]>, BTreeMap<ConnId, Heard>>,
+    channels: HashMap<Arc<[u8]>, Clients>,
+    shard_channels: HashMap<Arc<[u8]>, Clients>,
+    patterns: BTreeMap<Arc<[u8]>, Clients>,
 }
 
 /// One reason for which a message goes to clients.
 pub struct Hearing<'a> {
     /// The pattern that matches; `None` if they subscribed to the channel.
     pub pattern: Option<&'a [u8]>,
-    clients: &'a BTreeMap<ConnId, Heard>,
+    clients: &'a Clients,
     from: CoreId,
 }
 
@@ -61,16 +60,16 @@ impl Hearing<'_> {
 
     /// The clients.
     pub fn clients(&self) -> impl Iterator<Item = ConnId> {
-        self.clients.iter().filter(|(_, heard)| heard.from(self.from)).map(|(&client, _)| client)
+        self.clients.iter().filter(|(_, noted)| noted.by(self.from)).map(|(&client, _)| client)
     }
 }
 
 impl Audience {
-    fn names(&self, kind: Kind) -> &HashMap<Arc<[u8]>, BTreeMap<ConnId, Heard>> {
+    fn names(&self, kind: Kind) -> &HashMap<Arc<[u8]>, Clients> {
         if kind == Kind::Shard { &self.shard_channels } else { &self.channels }
     }
 
-    fn clients_of(&mut self, topic: &Topic) -> &mut BTreeMap<ConnId, Heard> {
+    fn clients_of(&mut self, topic: &Topic) -> &mut Clients {
         let name = topic.name.clone();
         match topic.kind {
             Kind::Channel => self.channels.entry(name).or_default(),
@@ -79,25 +78,50 @@ impl Audience {
         }
     }
 
-    /// Notes that `core` knows of a client's subscription: all of them, `cores`, must for a pattern, one for a channel.
-    pub fn join(&mut self, topic: &Topic, client: ConnId, core: CoreId, cores: usize) {
-        let needed = if topic.kind == Kind::Pattern { cores } else { 1 };
-        self.clients_of(topic).entry(client).or_default().note(core, needed);
+    /// Notes that `core`, of this many, knows of a client's subscription.
+    pub fn join(&mut self, topic: &Topic, client: ConnId, core: CoreId, cores: u16) {
+        let noted = self.clients_of(topic).entry(client).or_insert(Noted::Some(Vec::new()));
+        if let Noted::Some(known) = noted {
+            known.push(core);
+            if topic.kind != Kind::Pattern || known.len() == cores as usize {
+                *noted = Noted::All;
+            }
+        }
     }
 
-    /// Takes a client away from a topic. Gives the cores that know of it: `None` if none does, and an empty list for all that the
-    /// topic concerns.
-    pub fn leave(&mut self, topic: &Topic, client: ConnId) -> Option<Vec<CoreId>> {
-        let clients = self.clients_of(topic);
-        let heard = clients.remove(&client);
-        if clients.is_empty() {
+    /// Notes that `core`, of this many, knows of the end of a client's subscription.
+    pub fn part(&mut self, topic: &Topic, client: ConnId, core: CoreId, cores: u16) {
+        let mut left = match self.clients_of(topic).remove(&client) {
+            Some(Noted::All) if topic.kind == Kind::Pattern => (0..cores).map(CoreId).collect(),
+            Some(Noted::Some(known)) => known,
+            Some(Noted::All) | None => Vec::new(),
+        };
+        left.retain(|other| *other != core);
+        if !left.is_empty() {
+            self.clients_of(topic).insert(client, Noted::Some(left));
+        }
+        self.forget_if_empty(topic);
+    }
+
+    /// Takes a client away from a topic. Gives the cores that know of it, of those `concerned`.
+    pub fn leave(&mut self, topic: &Topic, client: ConnId, concerned: Vec<CoreId>) -> Vec<CoreId> {
+        let noted = self.clients_of(topic).remove(&client);
+        self.forget_if_empty(topic);
+        match noted {
+            Some(Noted::All) => concerned,
+            Some(Noted::Some(cores)) => cores,
+            None => Vec::new(),
+        }
+    }
+
+    fn forget_if_empty(&mut self, topic: &Topic) {
+        if self.clients_of(topic).is_empty() {
             match topic.kind {
                 Kind::Channel => drop(self.channels.remove(&topic.name)),
                 Kind::Shard => drop(self.shard_channels.remove(&topic.name)),
                 Kind::Pattern => drop(self.patterns.remove(&topic.name)),
             }
         }
-        heard.map(|heard| heard.some)
     }
 
     /// Who hears a message that `from` ordered, and why: first the channel's subscribers, then each matching pattern's.
@@ -152,12 +176,17 @@ mod tests {
         assert_eq!(heard(&audience, Kind::Channel, "news", 1), [(None, A), (None, B), (pattern.clone(), A)]);
         assert_eq!(heard(&audience, Kind::Channel, "nothing", 0), [(pattern, A)]);
         assert_eq!(heard(&audience, Kind::Shard, "news", 1), [(None, B)]);
-        assert_eq!(audience.leave(&topic(Kind::Channel, "news"), A), Some(vec![]));
-        assert_eq!(audience.leave(&topic(Kind::Channel, "news"), A), None);
-        assert_eq!(audience.leave(&topic(Kind::Channel, "none"), A), None);
-        assert_eq!(audience.leave(&topic(Kind::Channel, "news"), B), Some(vec![]));
-        assert_eq!(audience.leave(&topic(Kind::Shard, "news"), B), Some(vec![]));
-        assert_eq!(audience.leave(&topic(Kind::Pattern, "n*"), A), Some(vec![]));
+        for (kind, name, client, known) in [
+            (Kind::Channel, "news", A, 1),
+            (Kind::Channel, "news", A, 0),
+            (Kind::Channel, "none", A, 0),
+            (Kind::Channel, "news", B, 1),
+            (Kind::Shard, "news", B, 1),
+            (Kind::Pattern, "n*", A, 1),
+        ] {
+            let concerned = vec![CoreId(1)];
+            assert_eq!(audience.leave(&topic(kind, name), client, concerned).len(), known, "{kind:?} {name}");
+        }
         assert!(audience.is_empty());
     }
 
@@ -165,11 +194,21 @@ mod tests {
     fn of_a_pattern_is_heard_what_cores_order_that_know_it() {
         let mut audience = Audience::default();
         let pattern = topic(Kind::Pattern, "*");
-        audience.join(&pattern, A, CoreId(2), 3);
-        assert!(heard(&audience, Kind::Channel, "x", 0).is_empty());
-        assert_eq!(heard(&audience, Kind::Channel, "x", 2).len(), 1);
-        audience.join(&pattern, A, CoreId(0), 3);
-        assert_eq!(audience.leave(&pattern, A), Some(vec![CoreId(2), CoreId(0)]));
+        let heard_from = |audience: &Audience| -> Vec<u16> {
+            (0..3).filter(|core| !heard(audience, Kind::Channel, "x", *core).is_empty()).collect()
+        };
+        for (core, expected) in [(2, &[2][..]), (0, &[0, 2]), (1, &[0, 1, 2])] {
+            audience.join(&pattern, A, CoreId(core), 3);
+            assert_eq!(heard_from(&audience), expected);
+        }
+        for (core, expected) in [(1, &[0, 2][..]), (2, &[0])] {
+            audience.part(&pattern, A, CoreId(core), 3);
+            assert_eq!(heard_from(&audience), expected);
+        }
+        assert_eq!(audience.leave(&pattern, A, Vec::new()), [CoreId(0)]);
+        assert!(audience.is_empty());
+        audience.join(&topic(Kind::Channel, "c"), A, CoreId(1), 3);
+        audience.part(&topic(Kind::Channel, "c"), A, CoreId(1), 3);
         assert!(audience.is_empty());
     }
 }

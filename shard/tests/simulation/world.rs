@@ -194,6 +194,11 @@ impl World {
         Ok(())
     }
 
+    /// True if a core knows of a client that listens to something.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.places.iter().any(|place| place.core.has_listeners())
+    }
+
     /// Connections that the cores count.
     pub(crate) fn connections(&self) -> u64 {
         (0..self.mesh.cores()).map(|core| self.mesh.published(CoreId(core as u16)).connections.get()).sum()
