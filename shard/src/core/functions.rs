@@ -55,7 +55,9 @@ impl Scripts {
             .filter(|library| !set.codes.iter().any(|code| **code == *library.code))
             .map(|library| library.name.clone())
             .collect();
-        stale.iter().for_each(|name| drop(engine.delete_library(name)));
+        for name in stale {
+            engine.delete_library(&name);
+        }
         for code in set.codes.iter() {
             if !engine.libraries().any(|library| *library.code == **code) {
                 let loaded = load(&mut engine, code, Replace::No);
