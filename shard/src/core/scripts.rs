@@ -239,11 +239,21 @@ impl<R: Ring> Inner<R> {
             Wanted::Name(source) => (Program::Script(sha_named(name)), source),
             Wanted::Function => (Program::Function(name.into()), None),
         };
+        let known = match &program {
+            Program::Function(name) if self.scripts.engine().function(name).is_none() => {
+                Err(Refusal::Text(NO_FUNCTION))
+            }
+            _ => request.keys,
+        };
+        let keys = match known {
+            Ok(keys) => keys,
+            Err(refusal) => return self.refuse_script(conn, muted, &refusal),
+        };
         let mut session = Session::new(conn.session.id, Auth::Done, 0, String::new(), String::new(), false);
         (session.db, session.resp) = (conn.session.db, conn.session.resp);
         let client = Box::new(Conn::new(conn.id, session));
         let args = OwnedArgs::copy(args);
-        let mut script = Box::new(Script::new(program, args, request.keys, client, self.now.monotonic_us));
+        let mut script = Box::new(Script::new(program, args, keys, client, self.now.monotonic_us));
         script.source = source;
         script.read_only = request.read_only;
         script.by_reader = request.read_only;
@@ -259,6 +269,15 @@ impl<R: Ring> Inner<R> {
             false => plan_for_keys(script.keys(), &self.map, self.id),
         };
         self.start_unit(mesh, conn, Job::Script(script), muted, plan);
+    }
+
+    /// Answers a command whose script or function is not run.
+    fn refuse_script(&mut self, conn: &mut Conn, muted: bool, refusal: &Refusal) {
+        let text = refusal.text();
+        self.owner.shard().stats.rejected(conn.session.last_command, &text);
+        if !muted {
+            Reply::new(&mut conn.out, conn.session.resp).error(text);
+        }
     }
 
     /// Runs the script of a unit that has its slots, from where it stands. `conn` is its client's connection, if that is at hand.
