@@ -10,7 +10,7 @@ use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
 use crate::mesh::{CoreId, Mesh};
-use crate::resp::{Auth, Limits, Step};
+use crate::resp::{Limits, Step};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
 use crate::settings::PipelineOrder;
@@ -147,7 +147,11 @@ impl<R: Ring> Inner<R> {
         let command = self.table.resolve(args).ok()?;
         let Run::Data(_) = command.run else { return None };
         // DEBUG OBJECT has a key but is not for everybody.
-        if conn.session.auth == Auth::Needed || self.pauses.holds_back(command) || command.is(Flags::ADMIN) {
+        if conn.session.is_barred()
+            || self.pauses.holds_back(command)
+            || command.is(Flags::ADMIN)
+            || command.may_wait(args)
+        {
             return None;
         }
         let key = match command.only_key {
@@ -195,7 +199,7 @@ impl<R: Ring> Inner<R> {
                 if shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
                     let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
                     started = reply_with(conn, aside, call.muted, |out| {
-                        shard.execute(command, &context, Some((call.slot, call.hash)), args, started, out)
+                        shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out)
                     });
                     continue;
                 }
