@@ -104,5 +104,5 @@ fn vet(
 /// Where functions of libraries are declared.
 pub(crate) fn register_function(lua: &Lua, host: &Host<'_>) -> mlua::Result<Function> {
     let shared = host.shared.clone();
-    lua.create_function(move |lua, values: MultiValue| registration::register(lua, &shared, values))
+    lua.create_function(move |lua, values: (Value, Value, Value)| registration::register(lua, &shared, values))
 }
