@@ -31,7 +31,9 @@ fn runs(bench: &mut Criterion) {
                 let mut step = engine.resume(Answer::Go);
                 loop {
                     step = match step {
-                        Step::Call(_) if black_box(engine.args()).len() == 3 => engine.resume(Answer::Reply(b"+OK\r\n")),
+                        Step::Call(_) if black_box(engine.args()).len() == 3 => {
+                            engine.resume(Answer::Reply(b"+OK\r\n"))
+                        }
                         Step::Done(outcome) => break outcome,
                         _ => engine.resume(Answer::Reply(b"$5\r\nvalue\r\n")),
                     };

@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::inward;
 use crate::random::Random;
 use crate::scripts;
-use crate::shared::{Phase, Shared};
+use crate::shared::Shared;
 use crate::step::Step;
 use keyspace::reply::Resp;
 use mlua::{Lua, MultiValue, Scope, Table, Value};
@@ -34,7 +34,7 @@ pub(crate) fn install<'scope, 'env>(
         redis.raw_set(name, scope.create_function(move |lua, values: MultiValue| call(lua, host, values, errors))?)?;
     }
     redis.raw_set("log", scope.create_function(|lua, values: MultiValue| log(lua, host, values))?)?;
-    redis.raw_set("acl_check_cmd", scope.create_function(|lua, values: MultiValue| acl_check(lua, host, values))?)?;
+    redis.raw_set("acl_check_cmd", scope.create_function(|_, values: MultiValue| acl_check(host, values))?)?;
     redis.raw_set("register_function", crate::sandbox::register_function(lua, host)?)?;
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     redis.raw_set("error_reply", lua.create_function(error_reply)?)?;
@@ -70,11 +70,6 @@ fn call(lua: &Lua, host: &Host<'_>, values: MultiValue, errors: Errors) -> mlua:
     let asked = gather(shared, values);
     if let Err(text) = asked {
         return answer_error(lua, text.as_bytes(), false, errors);
-    }
-    if shared.phase.get() == Phase::Loading {
-        shared.args.borrow_mut().clear();
-        let text = b"ERR redis.call/pcall can only be called inside a script invocation";
-        return answer_error(lua, text, false, errors);
     }
     let left = host.want(Step::Call(shared.resp.get()));
     shared.args.borrow_mut().clear();
@@ -177,7 +172,7 @@ fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {
     Ok(host.want(Step::Log(level as u8))?)
 }
 
-fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {
+fn acl_check(host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {
     gather(&host.shared, values).map_err(fault::reply)?;
     let left = host.want(Step::AclCheck);
     host.shared.args.borrow_mut().clear();
@@ -188,7 +183,6 @@ fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Val
         _ => Ok(Value::Boolean(reply.starts_with(b":1"))),
     };
     host.shared.answer.replace(reply);
-    let _ = lua;
     value
 }
 
@@ -241,9 +235,7 @@ fn set_repl(_: &Lua, (flags, more): (Value, Value)) -> mlua::Result<()> {
     match (&flags, more.is_nil()) {
         (Value::Integer(0..=3), true) => Ok(()),
         (Value::Nil, _) | (_, false) => Err(fault::reply("ERR redis.set_repl() requires two arguments.")),
-        _ => Err(fault::reply(
-            "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
-        )),
+        _ => Err(fault::reply("ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")),
     }
 }
 

@@ -47,10 +47,9 @@ impl<'a> Arguments<'a> {
     pub(crate) fn text(&self, index: usize) -> mlua::Result<LuaString> {
         match self.get(index) {
             Some(Value::String(text)) => Ok(text.clone()),
-            Some(value @ (Value::Number(_) | Value::Integer(_))) => Ok(self
-                .lua
-                .coerce_string(value.clone())?
-                .expect("a number has a text")),
+            Some(value @ (Value::Number(_) | Value::Integer(_))) => {
+                Ok(self.lua.coerce_string(value.clone())?.expect("a number has a text"))
+            }
             _ => Err(self.wrong_type(index, "string")),
         }
     }

@@ -4,7 +4,7 @@ use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
 use crate::header;
 use crate::library::{FunctionInfo, Libraries, LibraryError, LibraryInfo};
 use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
-use crate::shared::{Phase, Shared};
+use crate::shared::{Failure, Phase, Shared};
 use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
 use corosensei::CoroutineResult;
 use keyspace::args::{Args, OwnedArgs};
@@ -223,7 +223,9 @@ impl Engine {
         match self.enter(input) {
             Output::Want(step) => {
                 match step {
-                    Step::Call(_) | Step::AclCheck => std::mem::swap(&mut self.args, &mut self.shared.args.borrow_mut()),
+                    Step::Call(_) | Step::AclCheck => {
+                        std::mem::swap(&mut self.args, &mut self.shared.args.borrow_mut())
+                    }
                     Step::Log(_) => std::mem::swap(&mut self.text, &mut self.shared.text.borrow_mut()),
                     Step::Rest | Step::Done(_) => {}
                 }
@@ -273,8 +275,7 @@ impl Engine {
     fn enlist(&mut self, outcome: Outcome, name: Vec<u8>, code: Vec<u8>) -> Result<Vec<u8>, LibraryError> {
         if outcome != Outcome::Returned {
             let failure = self.shared.failure.borrow_mut().take();
-            let text = failure.map_or_else(|| b"ERR Script was aborted".to_vec(), |failure| failure.text);
-            return Err(load_error(&text));
+            return Err(load_error(failure));
         }
         let registered = std::mem::take(&mut *self.shared.registered.borrow_mut());
         if registered.is_empty() {
@@ -348,11 +349,12 @@ impl Drop for Engine {
     }
 }
 
-/// What FUNCTION LOAD says of an error in the library's code: one that the engine raised itself stands alone.
-fn load_error(text: &[u8]) -> LibraryError {
-    let text = String::from_utf8_lossy(text);
-    let text = text.strip_prefix("ERR ").unwrap_or(&text);
-    format!("ERR Error registering functions: {text}")
+/// What FUNCTION LOAD says of an error in the library's code.
+fn load_error(failure: Option<Failure>) -> LibraryError {
+    let Some(failure) = failure else { return "ERR FUNCTION LOAD timeout".to_string() };
+    let text = String::from_utf8_lossy(&failure.text);
+    let what = if failure.compiling { "compiling function" } else { "registering functions" };
+    format!("ERR Error {what}: {text}")
 }
 
 fn fill<'a>(to: &mut OwnedArgs, from: impl Iterator<Item = &'a [u8]>) {

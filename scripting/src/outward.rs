@@ -126,7 +126,9 @@ impl Writer<'_> {
     fn verbatim(&self, out: &mut Vec<u8>, value: Value) -> mlua::Result<bool> {
         let names = self.names;
         let Value::Table(table) = value else { return Ok(false) };
-        let (Value::String(format), Value::String(text)) = (table.raw_get(&names.format)?, table.raw_get(&names.string)?) else {
+        let (Value::String(format), Value::String(text)) =
+            (table.raw_get(&names.format)?, table.raw_get(&names.string)?)
+        else {
             return Ok(false);
         };
         let mut name = [b' '; 3];

@@ -15,9 +15,32 @@ const REFERENCES: usize = 6000;
 
 /// Globals that scripts get as Lua 5.1 has them; the prelude replaces some. What is in no list is not there.
 const GLOBALS: &[&str] = &[
-    "_VERSION", "assert", "collectgarbage", "coroutine", "error", "gcinfo", "getmetatable", "ipairs", "load", "loadstring",
-    "math", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select", "setmetatable", "string", "table", "tonumber",
-    "tostring", "type", "unpack", "xpcall",
+    "_VERSION",
+    "assert",
+    "collectgarbage",
+    "coroutine",
+    "error",
+    "gcinfo",
+    "getmetatable",
+    "ipairs",
+    "load",
+    "loadstring",
+    "math",
+    "next",
+    "pairs",
+    "pcall",
+    "rawequal",
+    "rawget",
+    "rawset",
+    "select",
+    "setmetatable",
+    "string",
+    "table",
+    "tonumber",
+    "tostring",
+    "type",
+    "unpack",
+    "xpcall",
 ];
 
 /// What is called to have something done.
@@ -26,8 +49,12 @@ pub(crate) struct World {
     pub(crate) run: Function,
     /// Puts something into a slot: `keep(slot, function)`.
     pub(crate) keep: Function,
+    /// Takes in compiled code. Only what the engine itself compiled may reach it.
+    pub(crate) undump: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
+    /// `redis` in scripts, in functions, and in the body of a library.
+    pub(crate) redis: [Table; 3],
 }
 
 /// Builds the world and makes it the globals of the state.
@@ -53,12 +80,10 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let (run, keep, world): (Function, Function, Table) = lua
-        .load(include_str!("prelude.lua"))
-        .set_name(PRELUDE)
-        .call((host_table(lua, scope, host)?, &globals))?;
+    let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =
+        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((host_table(lua, scope, host)?, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, globals })
+    Ok(World { run, keep, undump, globals, redis: [script, function, body] })
 }
 
 /// What the prelude needs of the engine.

@@ -14,8 +14,14 @@ const SPECIALS: &[u8] = b"^$*+?.([%-";
 /// Puts the functions that call nothing back into `string`.
 pub(crate) fn install(lua: &Lua, host: &Host<'_>, globals: &Table) -> mlua::Result<()> {
     let string: Table = globals.raw_get("string")?;
-    string.raw_set("find", lua.create_function(|lua, args: (Value, Value, Value, Value)| search(lua, args, Want::Place))?)?;
-    string.raw_set("match", lua.create_function(|lua, args: (Value, Value, Value, Value)| search(lua, args, Want::Captures))?)?;
+    string.raw_set(
+        "find",
+        lua.create_function(|lua, args: (Value, Value, Value, Value)| search(lua, args, Want::Place))?,
+    )?;
+    string.raw_set(
+        "match",
+        lua.create_function(|lua, args: (Value, Value, Value, Value)| search(lua, args, Want::Captures))?,
+    )?;
     let shared = host.shared.clone();
     string.raw_set("rep", lua.create_function(move |lua, args: (Value, Value)| rep(lua, &shared, args))?)
 }
@@ -108,10 +114,7 @@ fn raised(lua: &Lua, error: PatternError) -> mlua::Error {
 }
 
 /// From where on, and the match: its place and its captures, or nil. Places count from 1.
-fn pattern_find(
-    lua: &Lua,
-    (subject, pattern, from): (mlua::String, mlua::String, usize),
-) -> mlua::Result<MultiValue> {
+fn pattern_find(lua: &Lua, (subject, pattern, from): (mlua::String, mlua::String, usize)) -> mlua::Result<MultiValue> {
     let (subject, pattern) = (subject.as_bytes(), pattern.as_bytes());
     let mut pace = Pace::new(lua);
     let mut matcher = Matcher::new(&subject, &pattern, &mut pace);
