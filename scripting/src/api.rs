@@ -3,7 +3,7 @@
 use crate::arguments::{Arguments, to_int};
 use crate::decimal::push_argument;
 use crate::fault::{self, Fault, bad_argument};
-use crate::host::Host;
+use crate::host::{Host, unbounded};
 use crate::inward;
 use crate::random::Random;
 use crate::scripts;
@@ -78,7 +78,7 @@ fn call(lua: &Lua, host: &Host<'_>, values: MultiValue, errors: Errors) -> mlua:
     let reply = shared.answer.take();
     let value = match reply.first() {
         Some(b'-') => answer_error(lua, inward::error_text(&reply), true, errors),
-        _ => inward::value(lua, &host.names, &reply),
+        _ => unbounded(lua, || inward::value(lua, &host.names, &reply)),
     };
     shared.answer.replace(reply);
     value

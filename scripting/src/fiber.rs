@@ -4,7 +4,7 @@
 //! never entered from another stack, and nothing else can enter it while a script is suspended.
 
 use crate::fault;
-use crate::host::{Host, REST};
+use crate::host::{self, Host, REST};
 use crate::names::Names;
 use crate::outward;
 use crate::registration::Registration;
@@ -88,7 +88,7 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
             if watched.aborting.get() {
                 return Err(fault::Fault::Abort.into());
             }
-            crate::host::rest(lua).map(|()| VmState::Continue)
+            host::rest(lua).map(|()| VmState::Continue)
         })?;
         lua.gc_collect()?;
         lua.set_memory_limit(lua.used_memory() + shared.limits.memory_bytes_max)?;
@@ -179,11 +179,16 @@ impl Worker<'_> {
 
     fn call(&mut self, slot: Slot, phase: Phase) -> mlua::Result<(bool, Value)> {
         self.set_scene(phase)?;
-        let keys = self.strings(&self.shared.keys.borrow())?;
-        let argv = self.strings(&self.shared.argv.borrow())?;
+        let (keys, argv) = host::unbounded(self.lua, || {
+            let keys = self.strings(&self.shared.keys.borrow())?;
+            let argv = self.strings(&self.shared.argv.borrow())?;
+            if phase == Phase::Script {
+                self.world.globals.raw_set(&self.names.keys, &keys)?;
+                self.world.globals.raw_set(&self.names.argv, &argv)?;
+            }
+            Ok((keys, argv))
+        })?;
         if phase == Phase::Script {
-            self.world.globals.raw_set("KEYS", keys)?;
-            self.world.globals.raw_set("ARGV", argv)?;
             return self.world.run.call(slot);
         }
         self.world.run.call((slot, keys, argv))
