@@ -245,6 +245,7 @@ impl Engine {
 
     fn done(&mut self, outcome: Outcome) -> Step {
         let job = self.job.take().expect("something was under way");
+        self.shared.phase.set(Phase::Idle);
         std::mem::swap(&mut self.reply, &mut self.shared.reply.borrow_mut());
         match job {
             Job::Run(name, chunk) => self.describe(outcome, &name, chunk),

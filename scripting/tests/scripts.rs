@@ -38,8 +38,9 @@ fn replies_of_every_kind_come_in() {
     ];
     for (what, source, expected) in rows {
         let (resp, kind) = what.split_once(' ').expect("two words");
-        let script =
-            format!("redis.setresp({resp}) local reply = redis.call('debug', 'protocol', '{kind}') redis.setresp(2) {source}");
+        let script = format!(
+            "redis.setresp({resp}) local reply = redis.call('debug', 'protocol', '{kind}') redis.setresp(2) {source}"
+        );
         assert_eq!(fake.eval(&script, &[], &[]), expected, "{what}");
     }
 }
