@@ -67,9 +67,7 @@ pub(super) fn stop(exec: &mut SessionExec) -> Option<Tracker> {
 
 /// `CLIENT CACHING`
 pub(super) fn caching(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
-    let choosing = exec.session.tracking.as_mut();
-    let choosing = choosing.filter(|tracking| matches!(tracking.mode, Mode::OptIn | Mode::OptOut));
-    let tracking = choosing.ok_or(Refusal::Text(
+    let tracking = exec.session.tracking.as_mut().ok_or(Refusal::Text(
         "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
     ))?;
     match () {
