@@ -20,6 +20,7 @@ use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
 use crate::slowlog::Slow;
+use crate::tracking::Tracker;
 use scripting::{LibraryInfo, Replace, Sha};
 
 /// A question. Every core, or the address that is asked, answers each with the `Answer` named.
@@ -81,6 +82,12 @@ pub enum Ask {
     DecidePause(Option<Pause>),
     /// Publishes a message, on the core that orders its channel's: `Answer::Count`, its receivers.
     Publish(Arc<Publication>),
+    /// Where its client with this number is: `Answer::Client`.
+    FindClient(u64),
+    /// Notes that this client tracks by these prefixes: `Answer::Done`.
+    Track(Tracker, Arc<[Arc<[u8]>]>),
+    /// Notes that it does no longer track by prefixes: `Answer::Done`.
+    Untrack(Tracker),
     /// Notes that a client of the asking core listens to these, as far as they concern this core: `Answer::Joined`.
     Subscribe(Arc<[Topic]>),
     /// Notes that it does no longer: `Answer::Parted`.
@@ -121,6 +128,8 @@ pub enum Answer {
     Clients(Vec<ClientLine>),
     /// How many.
     Count(u64),
+    /// Where a client is, if it is there.
+    Client(Option<Tracker>),
     /// The core noted these subscriptions.
     Joined(Arc<[Topic]>),
     /// The core noted the end of these subscriptions.

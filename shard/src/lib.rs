@@ -28,6 +28,7 @@ pub mod hop;
 pub mod mail;
 pub mod pubsub;
 pub mod route;
+pub mod tracking;
 pub mod transaction;
 pub mod unit;
 

@@ -71,6 +71,19 @@ pub struct PubsubTotals {
     pub shard_channels: u64,
 }
 
+/// What clients track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackingTotals {
+    /// The core's clients that track.
+    pub clients: u64,
+    /// Keys of the core's slots that are noted for them.
+    pub keys: u64,
+    /// Clients beside those keys.
+    pub items: u64,
+    /// Prefixes: every core knows all.
+    pub prefixes: u64,
+}
+
 /// Bytes that a core accounts for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTotals {
@@ -134,6 +147,8 @@ pub struct CoreReport {
     pub clients: ClientTotals,
     /// What clients listen to.
     pub pubsub: PubsubTotals,
+    /// What clients track.
+    pub tracking: TrackingTotals,
     /// Bytes.
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
@@ -168,6 +183,10 @@ impl CoreReport {
         self.pubsub.channels += other.pubsub.channels;
         self.pubsub.patterns = self.pubsub.patterns.max(other.pubsub.patterns);
         self.pubsub.shard_channels += other.pubsub.shard_channels;
+        self.tracking.clients += other.tracking.clients;
+        self.tracking.keys += other.tracking.keys;
+        self.tracking.items += other.tracking.items;
+        self.tracking.prefixes = self.tracking.prefixes.max(other.tracking.prefixes);
         self.memory.data += other.memory.data;
         self.memory.tables += other.memory.tables;
         self.memory.clients += other.memory.clients;

@@ -8,6 +8,7 @@ use crate::hop::Context;
 use crate::pubsub::subscriptions::Subscriptions;
 use crate::resp::Auth;
 use crate::settings::Settings;
+use crate::tracking::session::Tracking;
 use crate::transaction::{Transaction, Watching};
 
 /// What becomes of replies: `CLIENT REPLY`.
@@ -65,6 +66,8 @@ pub struct Session {
     pub unix: bool,
     /// What it has subscribed to; `None` for nothing.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// How it tracks keys; `None` if it does not.
+    pub tracking: Option<Box<Tracking>>,
     /// The reply of the command under way is a push: CLIENT REPLY does not drop it.
     pub replies_by_push: bool,
 }
@@ -92,6 +95,7 @@ impl Session {
             local,
             unix,
             subscriptions: None,
+            tracking: None,
             replies_by_push: false,
         }
     }
@@ -106,14 +110,15 @@ impl Session {
     /// True if a command that its keys route may not go on its way at once.
     #[inline]
     pub fn is_barred(&self) -> bool {
-        self.auth == Auth::Needed || self.transaction.is_some() || self.only_listens()
+        self.auth == Auth::Needed || self.transaction.is_some() || self.only_listens() || self.caches_next()
     }
 
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
         let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
-        Context { caller, resp: self.resp, client: self.id }
+        let tracker = self.tracking.as_ref().and_then(|tracking| tracking.notes());
+        Context { caller, resp: self.resp, client: self.id, tracker }
     }
 
     /// Begins a command that is routed: true if its reply is to be dropped.
@@ -162,6 +167,12 @@ impl Session {
     #[inline]
     pub fn is_subscribed(&self) -> bool {
         self.subscriptions.is_some()
+    }
+
+    /// True if CLIENT CACHING told something about its next command.
+    #[inline]
+    pub fn caches_next(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.caching)
     }
 
     /// Forgets what it had subscribed to if that is nothing now.

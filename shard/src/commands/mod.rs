@@ -38,6 +38,8 @@ pub mod server;
 pub mod server_cluster;
 pub mod server_lolwut;
 pub mod slowlog;
+mod tracking;
+pub mod tracking_rows;
 pub mod transactions;
 
 use std::path::PathBuf;
@@ -51,7 +53,7 @@ use keyspace::spec::{CommandSpec, Flags};
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
-use crate::ring::Now;
+use crate::ring::{ConnId, Now};
 use crate::route::SlotMap;
 use crate::script;
 use crate::session::Session;
@@ -78,10 +80,11 @@ pub struct SessionRow {
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
+    let caching = [tracking_rows::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
-    connection.into_iter().chain(data).chain(server).chain(more).flatten()
+    connection.into_iter().chain(data).chain(server).chain(more).chain(caching).flatten()
 }
 
 /// The row of a HELP subcommand.
@@ -140,6 +143,8 @@ pub enum Then {
 
 /// A session command's view of the world.
 pub struct SessionExec<'a> {
+    /// The connection.
+    pub conn: ConnId,
     /// The client.
     pub session: &'a mut Session,
     /// Core and process.

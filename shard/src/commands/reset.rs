@@ -5,10 +5,11 @@ use keyspace::refusal::Outcome;
 use keyspace::reply::{Reply, Resp};
 use keyspace::spec::{Categories, CommandSpec};
 
-use crate::ask::{Answer, Ask};
+use crate::ask::{Answer, Ask, Audience};
 use crate::command::Run;
 use crate::resp::Auth;
 use crate::session::ReplyMode;
+use crate::tracking::session::Mode;
 
 use super::hello::ANYBODY;
 use super::pubsub::audience;
@@ -42,7 +43,17 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }
-    let topics = session.subscriptions.take().map(|subscriptions| subscriptions.all()).unwrap_or_default();
+    let broadcast = session.tracking.take().filter(|tracking| tracking.mode == Mode::Broadcast);
+    if let Some(tracking) = broadcast {
+        exec.ask(Audience::Cores, Ask::Untrack(tracking.me), unsubscribe);
+        return Ok(());
+    }
+    unsubscribe(exec, args, Vec::new(), reply)
+}
+
+/// No core tells the client of prefixes any more.
+fn unsubscribe(exec: &mut SessionExec, args: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    let topics = exec.session.subscriptions.take().map(|subscriptions| subscriptions.all()).unwrap_or_default();
     if topics.is_empty() {
         return done(exec, args, Vec::new(), reply);
     }

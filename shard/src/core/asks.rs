@@ -152,6 +152,15 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         Some(match ask {
             Ask::Publish(publication) => Answer::Count(self.publish(publication)),
+            Ask::FindClient(client) => Answer::Client(self.find_client(client)),
+            Ask::Track(tracker, prefixes) => {
+                self.track_prefixes(tracker, &prefixes);
+                Answer::Done
+            }
+            Ask::Untrack(tracker) => {
+                self.untrack_prefixes(tracker);
+                Answer::Done
+            }
             Ask::Pubsub(query) => self.answer_about_pubsub(&query),
             Ask::Subscribe(topics) => {
                 self.subscribe(from, &topics);
@@ -305,7 +314,7 @@ impl<R: Ring> Inner<R> {
         let mut then = Then::Nothing;
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
-        let mut exec = SessionExec { session: &mut conn.session, facts: &facts, then: &mut then };
+        let mut exec = SessionExec { conn: conn.id, session: &mut conn.session, facts: &facts, then: &mut then };
         let outcome = match answers.iter().any(|answer| matches!(answer, Answer::Busy)) {
             true => Err(Refusal::Text(BUSY)),
             false => finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp)),

@@ -144,6 +144,9 @@ impl<R: Ring> Inner<R> {
         let args = exec.args.args();
         let command = self.table.find_command(args.at(0)).expect("the command was found by this name");
         conn.session.last_command = Some(command.id);
+        if let Some(tracking) = &mut conn.session.tracking {
+            tracking.caching = false;
+        }
         self.owner.shard().account(command, args, ticks_to_ns(spent));
     }
 }

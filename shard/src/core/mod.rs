@@ -26,6 +26,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod scripts;
+mod tracking;
 mod units;
 mod visits;
 

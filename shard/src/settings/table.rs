@@ -166,6 +166,10 @@ settings! {
     client_output_buffer_limit: OutputLimits = OutputLimits::default(),
         Clients "client-output-buffer-limit" Kind::OutputLimits, Anytime;
 
+    /// Most keys that are noted for clients that track what they read; 0 for no limit. Each core has its part.
+    tracking_table_max_keys: u64 = 1_000_000,
+        Clients "tracking-table-max-keys" LONG, Anytime;
+
     /// Databases that SELECT can choose from.
     databases: u32 = 16,
         Keyspace "databases" Kind::Integer { min: 1, max: DATABASES_MAX }, AtStart;
