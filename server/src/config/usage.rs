@@ -144,7 +144,7 @@ mod tests {
 
     fn read(text: &str) -> Settings {
         let (mut settings, mut problems) = (Settings::default(), Vec::new());
-        file::apply(Path::new("sample"), text, &mut settings, &mut problems);
+        file::apply(Path::new("sample"), text, &mut settings, &mut Vec::new(), &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
         settings
     }

@@ -9,8 +9,6 @@ use keyspace::reply::Resp;
 
 use crate::session::Session;
 
-use super::hello::DEFAULT_USER;
-
 /// One client's line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientLine {
@@ -68,7 +66,7 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
     put(format_args!(" obl={} oll={}", facts.reply_bytes, usize::from(facts.sending_bytes > 0)));
     put(format_args!(" omem={} tot-mem={}", facts.sending_bytes, facts.total_bytes));
     put(format_args!(" events={} cmd={}", events(facts), command.unwrap_or("NULL")));
-    put(format_args!(" user={DEFAULT_USER} redir=-1 resp={resp}"));
+    put(format_args!(" user={} redir=-1 resp={resp}", String::from_utf8_lossy(&session.user.name)));
     put(format_args!(" lib-name={}", String::from_utf8_lossy(&session.lib_name)));
     put(format_args!(" lib-ver={}\n", String::from_utf8_lossy(&session.lib_ver)));
     ClientLine { id: session.id, text }

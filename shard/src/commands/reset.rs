@@ -6,7 +6,6 @@ use keyspace::reply::{Reply, Resp};
 use keyspace::spec::{Categories, CommandSpec};
 
 use crate::command::Run;
-use crate::resp::Auth;
 use crate::session::ReplyMode;
 
 use super::hello::ANYBODY;
@@ -34,7 +33,7 @@ fn reset(exec: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
     session.resp = Resp::V2;
     session.name = Vec::new();
     session.no_touch = false;
-    session.auth = if exec.facts.settings.requirepass.is_empty() { Auth::Done } else { Auth::Needed };
+    session.sign_out(&exec.facts.acl.users);
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }

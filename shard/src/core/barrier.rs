@@ -5,6 +5,7 @@ use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
 use keyspace::spec::Flags;
 
+use crate::acl;
 use crate::command::{Command, CommandId, Run};
 use crate::commands::{Facts, SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
@@ -54,8 +55,11 @@ impl<R: Ring> Inner<R> {
         if command.spec.name.starts_with(DEBUG) && !self.may_debug(conn) {
             return self.reject(conn, Some(command.id), &NO_DEBUG);
         }
-        if conn.session.auth_under(&self.settings) == Auth::Needed && !command.is(Flags::NO_AUTH) {
+        if conn.session.auth_under(&self.guard.users) == Auth::Needed && !command.is(Flags::NO_AUTH) {
             return self.reject(conn, Some(command.id), &NOAUTH);
+        }
+        if let Err(refusal) = self.may(conn, command, args, acl::Context::TopLevel) {
+            return self.reject(conn, Some(command.id), &refusal);
         }
         if self.pauses.holds_back(command) {
             conn.session.last_command = Some(command.id);
@@ -116,6 +120,7 @@ impl<R: Ring> Inner<R> {
             cores: self.map.cores(),
             now: self.now,
             settings: &self.settings,
+            acl: &self.guard,
             server: &self.server,
             table: self.table,
             published: mesh,

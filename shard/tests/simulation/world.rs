@@ -12,6 +12,7 @@ use keyspace::hash::{KeyHasher, Random};
 use keyspace::store::Keyspace;
 use shard::command;
 use shard::commands::ServerInfo;
+use shard::acl::Users;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
@@ -104,6 +105,8 @@ impl World {
                 map: SlotMap::striped(cores),
                 hasher: hasher.clone(),
                 settings: settings.clone(),
+                users: Arc::new(Users::new(settings.requirepass.reveal(), false)),
+                seed: [core as u8; 32],
                 server: server.clone(),
                 client_ids: client_ids.clone(),
                 wake_service: Arc::new(|| {}),

@@ -1,0 +1,102 @@
+//! The commands that a selector allows: a bit for each, and first arguments with which a command is allowed that otherwise is not.
+
+use std::collections::BTreeMap;
+
+use keyspace::args::Args;
+use keyspace::spec::{Categories, Flags};
+
+use crate::command::{self, Command, CommandId, CommandTable};
+
+/// A set of commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandSet {
+    bits: Box<[u64]>,
+    /// Whether it began with all commands: those of versions to come are then in it too.
+    from_all: bool,
+    first_args: BTreeMap<CommandId, Vec<Box<[u8]>>>,
+}
+
+impl CommandSet {
+    /// No command.
+    pub fn none() -> Self {
+        let words = command::table().all().len().div_ceil(64);
+        CommandSet { bits: vec![0; words].into(), from_all: false, first_args: BTreeMap::new() }
+    }
+
+    /// Makes it all commands, or none.
+    pub fn set_all(&mut self, allowed: bool) {
+        self.bits.fill(if allowed { u64::MAX } else { 0 });
+        self.from_all = allowed;
+        self.first_args.clear();
+    }
+
+    /// Whether it began with all commands.
+    pub fn is_from_all(&self) -> bool {
+        self.from_all
+    }
+
+    /// True if every command is in it.
+    pub fn is_all(&self) -> bool {
+        self.from_all && command::table().all().iter().all(|command| self.has(command.id))
+    }
+
+    /// True if the command is in it, whatever its arguments.
+    #[inline]
+    pub fn has(&self, id: CommandId) -> bool {
+        self.bits[usize::from(id.0) / 64] >> (id.0 % 64) & 1 == 1
+    }
+
+    /// Puts a command with its subcommands in, or takes it out. Rules about its first arguments are forgotten.
+    pub fn set(&mut self, id: CommandId, allowed: bool) {
+        let bit = 1 << (id.0 % 64);
+        let word = &mut self.bits[usize::from(id.0) / 64];
+        *word = if allowed { *word | bit } else { *word & !bit };
+        self.first_args.remove(&id);
+        for subcommand in &command::table().get(id).subcommands {
+            self.set(*subcommand, allowed);
+        }
+    }
+
+    /// Likewise for all commands of a category. One that is a container takes its subcommands along.
+    pub fn set_category(&mut self, category: Categories, allowed: bool) {
+        for command in listed(command::table()) {
+            if command.spec.all_categories().has(category) {
+                self.set(command.id, allowed);
+            }
+        }
+    }
+
+    /// Allows a command with this first argument.
+    pub fn add_first_arg(&mut self, id: CommandId, arg: &[u8]) {
+        let args = self.first_args.entry(id).or_default();
+        if !args.iter().any(|known| known.eq_ignore_ascii_case(arg)) {
+            args.push(arg.into());
+        }
+    }
+
+    /// The first arguments with which a command is allowed beside what `has` says.
+    pub fn first_args(&self, id: CommandId) -> &[Box<[u8]>] {
+        self.first_args.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// True if it allows a command with these arguments. Commands for clients that are nobody yet are for everybody.
+    #[inline]
+    pub fn admits(&self, command: &Command, args: Args) -> bool {
+        if self.has(command.id) || command.is(Flags::NO_AUTH) {
+            return true;
+        }
+        let place = if command.spec.name.contains('|') { 2 } else { 1 };
+        let given = args.get(place);
+        given.is_some_and(|given| self.first_args(command.id).iter().any(|arg| arg.eq_ignore_ascii_case(given)))
+    }
+}
+
+/// The commands and subcommands that rules can name, each container before its subcommands.
+pub fn listed(table: &CommandTable) -> impl Iterator<Item = &Command> {
+    let commands = table.all().iter().filter(|command| !command.spec.name.contains('|'));
+    commands.flat_map(move |command| {
+        let hidden = command.is(Flags::SYSCMD);
+        let subcommands = command.subcommands.iter().filter(move |_| !hidden).map(move |id| table.get(*id));
+        std::iter::once(command).chain(subcommands)
+    })
+}

@@ -1,0 +1,64 @@
+//! The rules that make a set of commands, as ACL LIST and GETUSER print them.
+//!
+//! They are not the rules that were given: they start from all or nothing, go on with the categories that say most in one word,
+//! and end with single commands.
+
+use keyspace::spec::Categories;
+
+use crate::command::{self, Command, CommandTable};
+
+use super::command_set::{CommandSet, listed};
+
+/// Prints the rules of a set.
+pub(super) fn describe(set: &CommandSet) -> Vec<u8> {
+    let table = command::table();
+    let adds = !set.is_from_all();
+    let mut made = CommandSet::none();
+    made.set_all(!adds);
+    let mut out = if adds { b"-@all".to_vec() } else { b"+@all".to_vec() };
+    let mut left = set.clone();
+    let mut unused: Vec<Categories> = Categories::all().collect();
+    while let Some(place) = best(table, &left, &unused, adds) {
+        let category = unused.remove(place);
+        made.set_category(category, adds);
+        left.set_category(category, !adds);
+        out.extend_from_slice(if adds { b" +@" } else { b" -@" });
+        out.extend_from_slice(category.names().next().expect("a category has a name").as_bytes());
+    }
+    for command in listed(table) {
+        single(set, &mut made, command, &mut out);
+    }
+    out
+}
+
+/// Where the category stands that brings `left` nearest to what has been said already.
+fn best(table: &CommandTable, left: &CommandSet, categories: &[Categories], adds: bool) -> Option<usize> {
+    let mut best: Option<(usize, usize, usize)> = None;
+    for (place, category) in categories.iter().enumerate() {
+        let members = listed(table).filter(|command| command.spec.all_categories().has(*category));
+        let (mut same, mut wrong) = (0, 0);
+        for command in members {
+            *(if left.has(command.id) == adds { &mut same } else { &mut wrong }) += 1;
+        }
+        let better = best.is_none_or(|(_, least, most)| wrong < least || (wrong == least && same > most));
+        if same > wrong && better {
+            best = Some((place, wrong, same));
+        }
+    }
+    best.map(|(place, _, _)| place)
+}
+
+/// Prints what is to be said about one command.
+fn single(set: &CommandSet, made: &mut CommandSet, command: &Command, out: &mut Vec<u8>) {
+    let (allowed, name) = (set.has(command.id), command.spec.name.as_bytes());
+    if allowed != made.has(command.id) {
+        out.extend_from_slice(if allowed { b" +" } else { b" -" });
+        out.extend_from_slice(name);
+        made.set(command.id, allowed);
+    }
+    if !allowed {
+        for arg in set.first_args(command.id) {
+            out.extend_from_slice(&[b" +", name, b"|", arg].concat());
+        }
+    }
+}
