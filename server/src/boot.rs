@@ -1,9 +1,9 @@
 //! Start: from settings to running core loops.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use keyspace::hash::{KeyHasher, Random};

@@ -148,7 +148,8 @@ impl Duties {
     fn save_users(&self, users: &Users) -> Result<(), String> {
         users::save(&self.settings(), users).map_err(|error| {
             tracing::warn!("ACL SAVE failed: {error}");
-            "ERR There was an error trying to save the ACLs. Please check the server logs for more information".to_owned()
+            "ERR There was an error trying to save the ACLs. Please check the server logs for more information"
+                .to_owned()
         })
     }
 

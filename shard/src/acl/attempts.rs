@@ -74,6 +74,12 @@ impl Attempts {
         *failures = Failures { count: failures.count.saturating_add(1), last_ms: now_ms };
     }
 
+    /// Number of addresses in the table.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.failures.len()
+    }
+
     /// Notes a right password.
     pub fn succeeded(&mut self, address: Address) {
         self.failures.remove(&address);

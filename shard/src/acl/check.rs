@@ -43,6 +43,32 @@ impl Denied {
         }
     }
 
+    /// What EXEC answers in the place of a command that was allowed when it was queued.
+    pub fn in_transaction(self) -> Refusal {
+        let reason = match self {
+            Denied::Command => "no permission to execute the command or subcommand",
+            Denied::Key(_) => "no permission to touch the specified keys",
+            Denied::Channel(_) => "no permission to access one of the channels used as arguments",
+        };
+        Refusal::owned(format!(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no \
+             longer allowed for the following reason: {reason}"
+        ))
+    }
+
+    /// What a script reads.
+    pub fn in_script(self) -> Refusal {
+        Refusal::Text(match self {
+            Denied::Command => "ERR The user executing the script can't run this command or subcommand",
+            Denied::Key(_) => {
+                "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"
+            }
+            Denied::Channel(_) => {
+                "ERR The user executing the script can't publish to the channel mentioned in the command"
+            }
+        })
+    }
+
     /// What ACL DRYRUN answers.
     pub fn explanation(self, command: &Command, args: Args) -> Vec<u8> {
         let (verb, what, kind): (&[u8], &[u8], &[u8]) = match self {
@@ -65,7 +91,8 @@ impl Denied {
 /// The command as clients know it.
 fn shown(command: &Command) -> &'static Command {
     let table = command::table();
-    table.get(table.shown(command.id))
+    let id = if command.spec.name.contains('|') { table.shown(command.id) } else { command.id };
+    table.get(id)
 }
 
 /// Checks a command, of which the number of arguments is right.
@@ -155,15 +182,16 @@ pub fn check_sort(user: &User, command: &Command, args: Args) -> Result<(), Sort
     if user.is_unrestricted() || !matches!(command.spec.name, "sort" | "sort_ro") {
         return Ok(());
     }
-    let Some(denied) = option_that_reads(args) else { return Ok(()) };
-    let may = user.selectors().iter().any(|selector| {
-        selector.admits_any_key(Access::READ) && check_selector(selector, command, args).is_ok()
-    });
+    let Some(denied) = option_that_reads(args, command.spec.name == "sort") else { return Ok(()) };
+    let may = user
+        .selectors()
+        .iter()
+        .any(|selector| selector.admits_any_key(Access::READ) && check_selector(selector, command, args).is_ok());
     if may { Ok(()) } else { Err(denied) }
 }
 
 /// The first option that reads keys by a pattern, if nothing before it is wrong.
-fn option_that_reads(args: Args) -> Option<SortDenied> {
+fn option_that_reads(args: Args, stores: bool) -> Option<SortDenied> {
     let mut index = 2;
     while index < args.len() {
         let is = |word: &str, values: usize| args.is(index, word) && index + values < args.len();
@@ -173,7 +201,7 @@ fn option_that_reads(args: Args) -> Option<SortDenied> {
                 parse_i64(args.at(index + 1)).and(parse_i64(args.at(index + 2)))?;
                 3
             }
-            () if is("store", 1) => 2,
+            () if is("store", 1) && stores => 2,
             () if is("by", 1) => match args.at(index + 1).contains(&b'*') {
                 true => return Some(SortDenied::By),
                 false => 2,

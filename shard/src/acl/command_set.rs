@@ -1,6 +1,7 @@
 //! The commands that a selector allows: a bit for each, and first arguments with which a command is allowed that otherwise is not.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use keyspace::args::Args;
 use keyspace::spec::{Categories, Flags};
@@ -10,7 +11,7 @@ use crate::command::{self, Command, CommandId, CommandTable};
 /// A set of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandSet {
-    bits: Box<[u64]>,
+    bits: Bits,
     /// Whether it began with all commands: those of versions to come are then in it too.
     from_all: bool,
     first_args: BTreeMap<CommandId, Vec<Box<[u8]>>>,
@@ -43,7 +44,7 @@ impl CommandSet {
     /// True if the command is in it, whatever its arguments.
     #[inline]
     pub fn has(&self, id: CommandId) -> bool {
-        self.bits[usize::from(id.0) / 64] >> (id.0 % 64) & 1 == 1
+        is_set(&self.bits, id)
     }
 
     /// Puts a command with its subcommands in, or takes it out. Rules about its first arguments are forgotten.
@@ -59,15 +60,18 @@ impl CommandSet {
 
     /// Likewise for all commands of a category. One that is a container takes its subcommands along.
     pub fn set_category(&mut self, category: Categories, allowed: bool) {
-        for command in listed(command::table()) {
-            if command.spec.all_categories().has(category) {
-                self.set(command.id, allowed);
-            }
+        let Some(members) = MEMBERS.iter().find(|members| members.category == category) else { return };
+        for (word, mask) in self.bits.iter_mut().zip(&members.with_subcommands) {
+            *word = if allowed { *word | mask } else { *word & !mask };
         }
+        self.first_args.retain(|id, _| !is_set(&members.with_subcommands, *id));
     }
 
-    /// Allows a command with this first argument.
+    /// Allows a command with this first argument. One that is allowed with any stays so.
     pub fn add_first_arg(&mut self, id: CommandId, arg: &[u8]) {
+        if self.has(id) {
+            return;
+        }
         let args = self.first_args.entry(id).or_default();
         if !args.iter().any(|known| known.eq_ignore_ascii_case(arg)) {
             args.push(arg.into());
@@ -88,6 +92,48 @@ impl CommandSet {
         let place = if command.spec.name.contains('|') { 2 } else { 1 };
         let given = args.get(place);
         given.is_some_and(|given| self.first_args(command.id).iter().any(|arg| arg.eq_ignore_ascii_case(given)))
+    }
+}
+
+/// A bit for every command.
+type Bits = Box<[u64]>;
+
+#[inline]
+fn is_set(bits: &[u64], id: CommandId) -> bool {
+    bits[usize::from(id.0) / 64] >> (id.0 % 64) & 1 == 1
+}
+
+/// The commands of a category.
+pub(super) struct Members {
+    /// The category, alone.
+    pub(super) category: Categories,
+    /// Those that rules can name.
+    own: Bits,
+    /// The same with all their subcommands, which go where their containers go.
+    with_subcommands: Bits,
+}
+
+/// Every category, in the order of replies.
+pub(super) static MEMBERS: LazyLock<Vec<Members>> = LazyLock::new(|| {
+    let table = command::table();
+    let members = Categories::all().map(|category| {
+        let (mut own, mut with_subcommands) = (CommandSet::none(), CommandSet::none());
+        for command in listed(table).filter(|command| command.spec.all_categories().has(category)) {
+            own.bits[usize::from(command.id.0) / 64] |= 1 << (command.id.0 % 64);
+            with_subcommands.set(command.id, true);
+        }
+        Members { category, own: own.bits, with_subcommands: with_subcommands.bits }
+    });
+    members.collect()
+});
+
+impl Members {
+    /// How many of them are in a set, and how many are not.
+    pub(super) fn count(&self, set: &CommandSet) -> (usize, usize) {
+        let count = |bits: &mut dyn Iterator<Item = u64>| bits.map(|word| word.count_ones() as usize).sum();
+        let inside: usize = count(&mut self.own.iter().zip(&set.bits).map(|(own, set)| own & set));
+        let all: usize = count(&mut self.own.iter().copied());
+        (inside, all - inside)
     }
 }
 

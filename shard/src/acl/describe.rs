@@ -3,11 +3,9 @@
 //! They are not the rules that were given: they start from all or nothing, go on with the categories that say most in one word,
 //! and end with single commands.
 
-use keyspace::spec::Categories;
+use crate::command::{self, Command};
 
-use crate::command::{self, Command, CommandTable};
-
-use super::command_set::{CommandSet, listed};
+use super::command_set::{CommandSet, MEMBERS, Members, listed};
 
 /// Prints the rules of a set.
 pub(super) fn describe(set: &CommandSet) -> Vec<u8> {
@@ -17,9 +15,9 @@ pub(super) fn describe(set: &CommandSet) -> Vec<u8> {
     made.set_all(!adds);
     let mut out = if adds { b"-@all".to_vec() } else { b"+@all".to_vec() };
     let mut left = set.clone();
-    let mut unused: Vec<Categories> = Categories::all().collect();
-    while let Some(place) = best(table, &left, &unused, adds) {
-        let category = unused.remove(place);
+    let mut unused: Vec<&Members> = MEMBERS.iter().collect();
+    while let Some(place) = best(&left, &unused, adds) {
+        let category = unused.remove(place).category;
         made.set_category(category, adds);
         left.set_category(category, !adds);
         out.extend_from_slice(if adds { b" +@" } else { b" -@" });
@@ -32,14 +30,11 @@ pub(super) fn describe(set: &CommandSet) -> Vec<u8> {
 }
 
 /// Where the category stands that brings `left` nearest to what has been said already.
-fn best(table: &CommandTable, left: &CommandSet, categories: &[Categories], adds: bool) -> Option<usize> {
+fn best(left: &CommandSet, categories: &[&Members], adds: bool) -> Option<usize> {
     let mut best: Option<(usize, usize, usize)> = None;
-    for (place, category) in categories.iter().enumerate() {
-        let members = listed(table).filter(|command| command.spec.all_categories().has(*category));
-        let (mut same, mut wrong) = (0, 0);
-        for command in members {
-            *(if left.has(command.id) == adds { &mut same } else { &mut wrong }) += 1;
-        }
+    for (place, members) in categories.iter().enumerate() {
+        let (inside, outside) = members.count(left);
+        let (same, wrong) = if adds { (inside, outside) } else { (outside, inside) };
         let better = best.is_none_or(|(_, least, most)| wrong < least || (wrong == least && same > most));
         if same > wrong && better {
             best = Some((place, wrong, same));

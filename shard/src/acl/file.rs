@@ -129,9 +129,9 @@ impl Users {
     /// is with this password. `None` if a name or pattern is not UTF-8 text, which lines are.
     pub fn lines(&self, default_password: &[u8]) -> Option<Vec<UserLine>> {
         let usual = Users::new(default_password, self.begins_with_all_channels());
-        let unusual = self.iter().filter(|user| {
-            *user.name != *DEFAULT_USER.as_bytes() || user.print() != usual.default_user().print()
-        });
+        let unusual = self
+            .iter()
+            .filter(|user| *user.name != *DEFAULT_USER.as_bytes() || user.print() != usual.default_user().print());
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
         unusual.map(|user| Some(UserLine { name: text(user.name.to_vec())?, rules: text(user.print())? })).collect()
     }

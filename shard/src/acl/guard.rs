@@ -51,11 +51,11 @@ impl Guard {
         Guard { users, book: RefCell::new(Book::new(seed)) }
     }
 
-    /// Logs and counts that a session may not do something; `client` is its line of CLIENT LIST.
+    /// Logs and counts that a user may not do something; `client` is the client's line of CLIENT LIST.
     pub fn note_denied(
         &self,
         note: Note,
-        (session, client): (&Session, Vec<u8>),
+        (user, client): (&User, Vec<u8>),
         (command, args): (&Command, Args),
         denied: Denied,
         context: Context,
@@ -65,7 +65,7 @@ impl Guard {
             Denied::Key(_) => Reason::Key,
             Denied::Channel(_) => Reason::Channel,
         };
-        let username = session.user.name.to_vec();
+        let username = user.name.to_vec();
         self.enter(note, Denial { client, ..note.denial(reason, context, denied.object(command, args), username) });
     }
 

@@ -33,6 +33,11 @@ impl Secrets {
     }
 
     fn block(&self, counter: u64, purpose: &[u8]) -> [u8; 32] {
-        Sha256::new().chain_update(self.state).chain_update(counter.to_le_bytes()).chain_update(purpose).finalize().into()
+        Sha256::new()
+            .chain_update(self.state)
+            .chain_update(counter.to_le_bytes())
+            .chain_update(purpose)
+            .finalize()
+            .into()
     }
 }

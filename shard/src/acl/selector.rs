@@ -23,13 +23,7 @@ pub struct Selector {
 impl Selector {
     /// Nothing, but for channels if every selector begins with all of them.
     pub fn new(all_channels: bool) -> Self {
-        Selector {
-            commands: CommandSet::none(),
-            all_keys: false,
-            keys: Vec::new(),
-            all_channels,
-            channels: Vec::new(),
-        }
+        Selector { commands: CommandSet::none(), all_keys: false, keys: Vec::new(), all_channels, channels: Vec::new() }
     }
 
     /// True if it allows everything.

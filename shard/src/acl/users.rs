@@ -42,8 +42,7 @@ pub struct Users {
 impl Users {
     /// The users of a server that nobody configured: `default`, with this password if it is not empty, may do everything.
     pub fn new(password: &[u8], all_channels: bool) -> Self {
-        let mut users =
-            Users { version: 0, by_name: BTreeMap::new(), born: 0, all_channels, open: false };
+        let mut users = Users { version: 0, by_name: BTreeMap::new(), born: 0, all_channels, open: false };
         let rules: [&[u8]; 5] = [b"on", b"nopass", b"~*", b"&*", b"+@all"];
         users.set(DEFAULT_USER.as_bytes(), rules.into_iter()).expect("these are rules");
         users.set_default_password(password);

@@ -147,10 +147,7 @@ pub static ROWS: &[SessionRow] = &[
             summary: "Makes a user, or changes it by rules.",
             complexity: "O(N) for N rules.",
             syntax: "username [rule ...]",
-            history: &[
-                ("6.2.0", "Patterns of channels."),
-                ("7.0.0", "Selectors; keys for reading or writing only."),
-            ],
+            history: &[("6.2.0", "Patterns of channels."), ("7.0.0", "Selectors; keys for reading or writing only.")],
             ..ADMIN
         },
         setuser,
@@ -216,7 +213,10 @@ fn cat(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
             let unknown = || Refusal::naming("ERR Unknown category '", args.at(2), "'");
             let category = Categories::named(args.at(2)).ok_or_else(unknown)?;
             let commands = acl::listed(exec.facts.table);
-            commands.filter(|command| command.spec.all_categories().has(category)).map(|command| command.spec.name).collect()
+            commands
+                .filter(|command| command.spec.all_categories().has(category))
+                .map(|command| command.spec.name)
+                .collect()
         }
         _ => return Err(misused(args)),
     };

@@ -69,6 +69,9 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
 
 /// What a command does to the keys of one of its key specs, where its arguments decide that.
 pub(crate) fn access_flags(spec: &CommandSpec, key: &KeySpec, args: Args) -> KeyFlags {
+    if !key.flags.has(KeyFlags::VARIABLE_FLAGS) {
+        return key.flags;
+    }
     match spec.name {
         // SET reads the key only if it has to tell the value that was there. Redis looks for the word wherever an option may be.
         "set" if !(3..args.len()).any(|index| args.is(index, "get")) => KeyFlags::OW.and(KeyFlags::UPDATE),

@@ -92,7 +92,7 @@ fn hello(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
             return Err(Refusal::naming("ERR Syntax error in HELLO option '", args.at(index), "'"));
         }
     }
-    if exec.session.auth_under(&exec.facts.acl.users) == Auth::Needed {
+    if exec.session.auth == Auth::Needed {
         return Err(HELLO_NEEDS_AUTH);
     }
     exec.session.resp = version.unwrap_or(exec.session.resp);

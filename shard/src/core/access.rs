@@ -5,37 +5,49 @@ use std::sync::Arc;
 use keyspace::args::Args;
 use keyspace::refusal::Refusal;
 
-use crate::acl::{self, Context, Note, Users};
+use crate::acl::{self, Context, Denied, Note, Users};
 use crate::command::Command;
 use crate::commands::acl_users::{UsersChange, UsersDecision};
-use crate::conn::{Closing, Conn};
+use crate::conn::Closing;
 use crate::ring::{ConnId, Ring};
+use crate::session::Session;
 use crate::settings::{PubsubDefault, Settings};
 
 use super::Inner;
 
 impl<R: Ring> Inner<R> {
-    /// Checks whether a client may carry out a command, the number of whose arguments is right. What it may not is counted and
-    /// logged.
+    /// Checks a client's command, the number of whose arguments is right.
     ///
     /// # Errors
     ///
     /// What the client reads.
-    pub(super) fn may(&self, conn: &Conn, command: &Command, args: Args, context: Context) -> Result<(), Refusal> {
-        let session = &conn.session;
+    pub(super) fn may(&self, session: &Session, command: &Command, args: Args) -> Result<(), Refusal> {
         if !session.guarded {
             return Ok(());
         }
-        acl::check(&session.user, command, args).map_err(|denied| {
-            let client = session.client_info(command.spec.name, self.now.monotonic_us);
-            self.guard.note_denied(self.note(), (session, client), (command, args), denied, context);
-            denied.refusal(command)
-        })?;
+        self.check(session, command, args, Context::TopLevel).map_err(|denied| denied.refusal(command))?;
         acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
     }
 
-    fn note(&self) -> Note<'_> {
-        Note::new(&self.settings, self.now)
+    /// Checks a command for a session, wherever it comes from. What is denied is counted and logged.
+    ///
+    /// # Errors
+    ///
+    /// What the user lacks; what the client reads about it depends on where the command came from.
+    pub(super) fn check(
+        &self,
+        session: &Session,
+        command: &Command,
+        args: Args,
+        context: Context,
+    ) -> Result<(), Denied> {
+        let checked = acl::check(&session.user, command, args);
+        if let Err(denied) = checked {
+            let client = session.client_info(command.spec.name, self.now.monotonic_us);
+            let note = Note::new(&self.settings, self.now);
+            self.guard.note_denied(note, (&session.user, client), (command, args), denied, context);
+        }
+        checked
     }
 
     /// Decides about a change: on the deciding core only.

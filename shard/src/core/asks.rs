@@ -149,7 +149,9 @@ impl<R: Ring> Inner<R> {
                 Answer::Done
             }
             Ask::Report => Answer::Report(Box::new(self.report())),
-            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => unreachable!("only the service thread is asked this"),
+            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => {
+                unreachable!("only the service thread is asked this")
+            }
             Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
             Ask::TakeUsers(decision) => {
                 self.take_users(decision.users, Some(decision.client));

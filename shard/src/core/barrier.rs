@@ -5,7 +5,6 @@ use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
 use keyspace::spec::Flags;
 
-use crate::acl;
 use crate::command::{Command, CommandId, Run};
 use crate::commands::{Facts, SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
@@ -58,7 +57,7 @@ impl<R: Ring> Inner<R> {
         if conn.session.auth_under(&self.guard.users) == Auth::Needed && !command.is(Flags::NO_AUTH) {
             return self.reject(conn, Some(command.id), &NOAUTH);
         }
-        if let Err(refusal) = self.may(conn, command, args, acl::Context::TopLevel) {
+        if let Err(refusal) = self.may(&conn.session, command, args) {
             return self.reject(conn, Some(command.id), &refusal);
         }
         if self.pauses.holds_back(command) {

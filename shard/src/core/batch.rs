@@ -149,7 +149,10 @@ impl<R: Ring> Inner<R> {
         let command = self.table.resolve(args).ok()?;
         let Run::Data(_) = command.run else { return None };
         // DEBUG OBJECT has a key but is not for everybody.
-        if (conn.session.guarded && !admits(&conn.session, command, args)) || self.pauses.holds_back(command) || command.is(Flags::ADMIN) {
+        if (conn.session.guarded && !admits(&conn.session, command, args))
+            || self.pauses.holds_back(command)
+            || command.is(Flags::ADMIN)
+        {
             return None;
         }
         let key = match command.only_key {
@@ -262,10 +265,12 @@ impl<R: Ring> Inner<R> {
 }
 
 /// True if a session that may not do everything may do this. What it may not do is a barrier, where it is told why.
-#[cold]
+#[inline(never)]
 fn admits(session: &Session, command: &Command, args: Args) -> bool {
     let user = &session.user;
-    session.auth == Auth::Done && acl::check(user, command, args).is_ok() && acl::check_sort(user, command, args).is_ok()
+    session.auth == Auth::Done
+        && acl::check(user, command, args).is_ok()
+        && acl::check_sort(user, command, args).is_ok()
 }
 
 /// Has a reply written where it belongs: to the connection's output, or aside while hops of the batch are under way.

@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicU64;
 
 use keyspace::hash::{KeyHasher, Random};
 use keyspace::store::Keyspace;
+use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
-use shard::acl::Users;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};

@@ -143,15 +143,14 @@ fn a_failure_leaves_the_old_file() {
 /// What is read back after `settings` were written over the defaults.
 fn read_back(settings: &Settings) -> Settings {
     let base = Settings::default();
-    let origin =
-        Origin {
-            config_file: None,
-            file: base.clone(),
-            file_users: Vec::new(),
-            users: Vec::new(),
-            overridden: base.clone(),
-            start: Arc::new(base.clone()),
-        };
+    let origin = Origin {
+        config_file: None,
+        file: base.clone(),
+        file_users: Vec::new(),
+        users: Vec::new(),
+        overridden: base.clone(),
+        start: Arc::new(base.clone()),
+    };
     let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).unwrap();
     let (mut again, mut problems) = (base, Vec::new());
     super::super::file::apply(Path::new("o"), &text, &mut again, &mut Vec::new(), &mut problems);

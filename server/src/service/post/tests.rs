@@ -5,6 +5,7 @@ use std::task::Context;
 use keyspace::hash::{KeyHasher, Random};
 use keyspace::limits::DataLimits;
 use keyspace::store::Keyspace;
+use shard::acl::Users;
 use shard::command;
 use shard::mesh::MeshParts;
 use shard::mesh::mailbox::{MAILBOX_MESSAGES, REQUESTS_PER_PAIR_MAX, mailboxes};
