@@ -61,6 +61,6 @@ impl Book {
             Reason::Channel => &mut self.counters.channel,
         } += 1;
         self.next_id += 1;
-        self.log.push(Denial { id: self.next_id, ..denial }, entries_max);
+        self.log.push(Denial { id: self.next_id, last_id: self.next_id, ..denial }, entries_max);
     }
 }

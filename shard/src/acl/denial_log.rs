@@ -68,8 +68,10 @@ pub struct Denial {
     pub first_ms: u64,
     /// When it last happened, likewise.
     pub last_ms: u64,
-    /// A number that grows in each core, and is unique with the core's own.
+    /// A number that grows with every denial of a core: that of the first.
     pub id: u64,
+    /// That of the last: the order of what happened in the same millisecond.
+    pub last_id: u64,
 }
 
 /// What happens again within this time of the entry is the same entry.
@@ -126,14 +128,14 @@ impl Denial {
     fn add(&mut self, newer: Denial) {
         self.count += newer.count;
         self.first_ms = self.first_ms.min(newer.first_ms);
-        (self.last_ms, self.client) = (newer.last_ms, newer.client);
+        (self.last_ms, self.last_id, self.client) = (newer.last_ms, newer.last_id, newer.client);
     }
 }
 
 /// The newest entries of all cores. The same denial on several cores is one entry.
 pub fn merge(parts: impl Iterator<Item = Vec<Denial>>, entries_max: usize) -> Vec<Denial> {
     let mut all: Vec<Denial> = parts.flatten().collect();
-    all.sort_by_key(|entry| (entry.last_ms, entry.id));
+    all.sort_by_key(|entry| (entry.last_ms, entry.last_id));
     let mut log = DenialLog::default();
     all.into_iter().for_each(|entry| log.push(entry, entries_max));
     log.entries.into()

@@ -108,6 +108,6 @@ impl<'a> Note<'a> {
 
     fn denial(&self, reason: Reason, context: Context, object: Vec<u8>, username: Vec<u8>) -> Denial {
         let (first_ms, last_ms) = (self.wall_ms, self.wall_ms);
-        Denial { count: 1, reason, context, object, username, client: Vec::new(), first_ms, last_ms, id: 0 }
+        Denial { count: 1, reason, context, object, username, client: Vec::new(), first_ms, last_ms, id: 0, last_id: 0 }
     }
 }

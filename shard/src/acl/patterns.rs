@@ -51,6 +51,11 @@ impl KeyPattern {
         self.access.covers(needed) && matches(&self.pattern, key)
     }
 
+    /// True if it allows everything to every key.
+    pub fn is_everything(&self) -> bool {
+        &*self.pattern == b"*" && self.access == Access::ALL
+    }
+
     /// The rule that makes it.
     pub fn print(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(match self.access {

@@ -175,7 +175,11 @@ impl Selector {
         let mut out = Vec::new();
         for pattern in &self.keys {
             space(&mut out);
-            pattern.print(&mut out);
+            match pattern.is_everything() && self.keys.len() > 1 {
+                // No pattern can follow `~*`: a file with these rules would not load.
+                true => out.extend_from_slice(b"%RW~*"),
+                false => pattern.print(&mut out),
+            }
         }
         out
     }

@@ -69,7 +69,7 @@ pub static ROWS: &[SessionRow] = &[
             since: "7.0.0",
             summary: "Tells whether a user may carry a command out, and does not.",
             complexity: "O(1).",
-            syntax: "username command [arg ...]",
+            syntax: "username command [arg [arg ...]]",
             ..ADMIN
         },
         dryrun,
@@ -146,7 +146,7 @@ pub static ROWS: &[SessionRow] = &[
             arity: -3,
             summary: "Makes a user, or changes it by rules.",
             complexity: "O(N) for N rules.",
-            syntax: "username [rule ...]",
+            syntax: "username [rule [rule ...]]",
             history: &[("6.2.0", "Patterns of channels."), ("7.0.0", "Selectors; keys for reading or writing only.")],
             ..ADMIN
         },

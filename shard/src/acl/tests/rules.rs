@@ -22,6 +22,8 @@ fn rules_are_printed_in_their_order() {
         ("reset", "off sanitize-payload resetchannels -@all".to_owned()),
         ("%R~a %W~a ~b* %rw~c %R~", "off ~a ~b* ~c %R~ resetchannels -@all".to_owned()),
         ("%R~* ~a", "off %R~* ~a resetchannels -@all".to_owned()),
+        ("%R~* %W~*", "off ~* resetchannels -@all".to_owned()),
+        ("%RW~* ~a", "off %RW~* ~a resetchannels -@all".to_owned()),
         ("ALLKEYS ALLCHANNELS ALLCOMMANDS", "off ~* &* +@all".to_owned()),
         ("&a &a &b", "off resetchannels &a &b -@all".to_owned()),
         (

@@ -59,6 +59,7 @@ fn denial(object: &str, last_ms: u64) -> Denial {
         first_ms: last_ms,
         last_ms,
         id: last_ms,
+        last_id: last_ms,
     }
 }
 
