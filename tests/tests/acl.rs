@@ -84,6 +84,9 @@ fn random_rules_make_the_same_users() {
     let mut categories = texts(&redis.ask("ACL CAT"));
     categories.push("all".to_owned());
     for user in 0..USERS {
+        // Were all its rules refused, there would be no user.
+        let made = format!("ACL SETUSER u{user}");
+        assert_eq!(redis.ask(&made), ours.ask(&made));
         for _ in 0..random.usize(1..RULES) {
             let rule = random_rule(&mut random, &commands, &categories);
             let rule = if random.u8(0..8) == 0 { format!("({rule} +@read ~x)") } else { rule };

@@ -5,8 +5,8 @@
 //! address. Nothing is delayed, so nobody else waits, and nothing is shared: every core has a table of its own, of bounded size,
 //! and counts what its own connections try. With N cores an address has at most N times the attempts.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 
 /// Where attempts come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

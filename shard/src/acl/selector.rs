@@ -2,7 +2,7 @@
 
 use crate::command::{self, Command};
 use keyspace::args::Args;
-use keyspace::spec::Categories;
+use keyspace::spec::{Categories, Flags};
 
 use super::command_set::CommandSet;
 use super::describe::describe;
@@ -155,7 +155,8 @@ impl Selector {
         if arg.is_empty() {
             return Err(RuleError::Syntax);
         }
-        if !command.subcommands.is_empty() {
+        // A container that hides its subcommands is a command like others.
+        if !command.subcommands.is_empty() && !command.is(Flags::SYSCMD) {
             return Err(RuleError::Unknown);
         }
         self.commands.add_first_arg(command.id, arg);

@@ -107,7 +107,7 @@ fn an_address_waits_longer_with_every_failure() {
 fn addresses_without_end_take_no_more_room() {
     let mut attempts = Attempts::default();
     for number in 0..100_000u32 {
-        attempts.failed(Address::Machine(std::net::IpAddr::V4(number.into())), number.into());
+        attempts.failed(Address::Machine(core::net::IpAddr::V4(number.into())), number.into());
         assert!(attempts.len() <= 16_384);
     }
     assert!(attempts.len() > 4_000);
