@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use keyspace::exec::Caller;
 use keyspace::reply::Resp;
 
-use crate::acl::{User, Users};
+use crate::acl::{DEFAULT_USER, User, Users};
 use crate::command::CommandId;
 use crate::commands::client_line::{ConnFacts, line};
 use crate::hop::Context;
@@ -25,8 +25,8 @@ pub enum ReplyMode {
     SkipThis,
 }
 
-/// The default user of a server that nobody configured.
-static EVERYTHING: LazyLock<Arc<User>> = LazyLock::new(|| Users::new(b"", false).default_user().clone());
+/// A user that may nothing.
+static NOBODY: LazyLock<Arc<User>> = LazyLock::new(|| Arc::new(User::new(DEFAULT_USER.as_bytes(), 0, false)));
 
 /// One client's session.
 #[derive(Clone, Debug)]
@@ -70,15 +70,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that just began. Its user is one that may do everything, until it is signed in or out.
+    /// A session that just began. It may do nothing until it is signed in or out.
     pub fn new(id: u64, auth: Auth, now_us: u64, peer: String, local: String, unix: bool) -> Self {
         Session {
             id,
             db: 0,
             resp: Resp::V2,
             auth,
-            user: EVERYTHING.clone(),
-            guarded: auth == Auth::Needed,
+            user: NOBODY.clone(),
+            guarded: true,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),
@@ -218,5 +218,27 @@ mod tests {
         let session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
         assert_eq!(session.auth_under(&Users::new(b"", false)), Auth::Done);
         assert_eq!(session.auth_under(&Users::new(b"x", false)), Auth::Needed);
+    }
+
+    #[test]
+    fn what_a_session_may_follows_its_user() {
+        let mut session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
+        assert!(session.guarded);
+        let mut users = Users::new(b"", false);
+        session.sign_out(&users);
+        assert!(!session.guarded && session.auth == Auth::Done);
+        users.set(b"u", [&b"on"[..]].into_iter()).expect("a rule");
+        session.sign_in(users.get(b"u").expect("it was made").clone());
+        assert!(session.guarded);
+        users.set(b"u", [&b"+@all"[..], b"~*", b"&*"].into_iter()).expect("these are rules");
+        assert!(session.renew(&users) && !session.guarded);
+        users.delete([&b"u"[..]].into_iter()).expect("it is not default");
+        users.set(b"u", std::iter::empty()).expect("no rule");
+        assert!(!session.is_of(&users) && !session.renew(&users), "another one of that name");
+        users.set_default_password(b"x");
+        session.sign_out(&users);
+        assert!(session.guarded && session.auth == Auth::Needed && session.is_of(&users));
+        users.set_default_password(b"");
+        assert!(session.renew(&users) && session.guarded, "who never said who it is is looked at");
     }
 }

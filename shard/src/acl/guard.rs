@@ -25,15 +25,13 @@ pub struct Guard {
     pub book: RefCell<Book>,
 }
 
-/// Moments and limits that a note in the book needs.
+/// The moment and the limits of an entry in the book.
 #[derive(Clone, Copy)]
 pub struct Note<'a> {
     /// The settings in force.
     pub settings: &'a Settings,
-    /// Now, in milliseconds of the wall clock.
-    pub wall_ms: u64,
-    /// Now, in milliseconds of the monotonic clock.
-    pub monotonic_ms: u64,
+    /// The time of this turn.
+    pub now: Now,
 }
 
 /// Why somebody is not who they say.
@@ -69,17 +67,22 @@ impl Guard {
         self.enter(note, Denial { client, ..note.denial(reason, context, denied.object(command, args), username) });
     }
 
-    /// Looks a name and a password up for a client; `command` is what it sent them with.
+    /// Looks up whose a name and a password are, which a client sent with this command.
+    ///
+    /// # Errors
+    ///
+    /// Nobody's, which is counted and logged under the command's first word; or it is not the time to try.
     pub fn admit(
         &self,
         note: Note,
-        (session, client): (&Session, Vec<u8>),
-        command: &[u8],
+        session: &Session,
+        (command, args): (&str, Args),
         (name, password): (&[u8], &[u8]),
     ) -> Result<Arc<User>, NotAdmitted> {
+        let now_ms = note.now.monotonic_us / 1000;
         let address = Address::of(&session.peer);
         let failures_max = note.settings.auth_failures_max;
-        let wait_ms = self.book.borrow().attempts.wait_ms(address, note.monotonic_ms, failures_max);
+        let wait_ms = self.book.borrow().attempts.wait_ms(address, now_ms, failures_max);
         if wait_ms > 0 {
             self.book.borrow_mut().counters.auth += 1;
             return Err(NotAdmitted::TooManyAttempts(wait_ms.div_ceil(1000)));
@@ -88,8 +91,9 @@ impl Guard {
             self.book.borrow_mut().attempts.succeeded(address);
             return Ok(user.clone());
         }
-        self.book.borrow_mut().attempts.failed(address, note.monotonic_ms);
-        let denial = note.denial(Reason::Auth, Context::TopLevel, command.to_vec(), name.to_vec());
+        self.book.borrow_mut().attempts.failed(address, now_ms);
+        let client = session.client_info(command, note.now.monotonic_us);
+        let denial = note.denial(Reason::Auth, Context::TopLevel, args.at(0).to_vec(), name.to_vec());
         self.enter(note, Denial { client, ..denial });
         Err(NotAdmitted::Wrong)
     }
@@ -100,14 +104,9 @@ impl Guard {
     }
 }
 
-impl<'a> Note<'a> {
-    /// A note of this moment.
-    pub fn new(settings: &'a Settings, now: Now) -> Self {
-        Note { settings, wall_ms: now.wall_us / 1000, monotonic_ms: now.monotonic_us / 1000 }
-    }
-
+impl Note<'_> {
     fn denial(&self, reason: Reason, context: Context, object: Vec<u8>, username: Vec<u8>) -> Denial {
-        let (first_ms, last_ms) = (self.wall_ms, self.wall_ms);
+        let (first_ms, last_ms) = (self.now.wall_us / 1000, self.now.wall_us / 1000);
         Denial { count: 1, reason, context, object, username, client: Vec::new(), first_ms, last_ms, id: 0, last_id: 0 }
     }
 }

@@ -137,9 +137,8 @@ fn auth(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
 fn authenticate(exec: &mut SessionExec, args: Args, (user, password): (&[u8], &[u8])) -> Outcome {
     let facts = exec.facts;
     let command = if args.is(0, "auth") { "auth" } else { "hello" };
-    let client = exec.session.client_info(command, facts.now.monotonic_us);
-    let note = Note::new(facts.settings, facts.now);
-    match facts.acl.admit(note, (exec.session, client), args.at(0), (user, password)) {
+    let note = Note { settings: facts.settings, now: facts.now };
+    match facts.acl.admit(note, exec.session, (command, args), (user, password)) {
         Ok(user) => {
             exec.session.sign_in(user);
             Ok(())

@@ -44,7 +44,7 @@ impl<R: Ring> Inner<R> {
         let checked = acl::check(&session.user, command, args);
         if let Err(denied) = checked {
             let client = session.client_info(command.spec.name, self.now.monotonic_us);
-            let note = Note::new(&self.settings, self.now);
+            let note = Note { settings: &self.settings, now: self.now };
             self.guard.note_denied(note, (&session.user, client), (command, args), denied, context);
         }
         checked
