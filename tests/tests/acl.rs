@@ -105,6 +105,76 @@ fn random_rules_make_the_same_users() {
     }
 }
 
+/// A command on keys of which a user may use some.
+fn keyed(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
+    let mut key = || format!("{}{}", ["a", "b", "r", "w"][random.usize(0..4)], random.u8(0..9));
+    let (one, two, three) = (key(), key(), key());
+    let line = match random.u8(0..14) {
+        0 | 1 => format!("GET {one}"),
+        2 | 3 => format!("SET {one} {two}"),
+        4 => format!("MGET {one} {two} {three}"),
+        5 => format!("MSET {one} 1 {two} 2"),
+        6 => format!("DEL {one} {two}"),
+        7 => format!("COPY {one} {two} REPLACE"),
+        8 => format!("SET {one} {two} GET"),
+        9 => format!("EXISTS {one} {two}"),
+        10 => format!("INCR {one}"),
+        11 => format!("RENAME {one} {two}"),
+        12 => format!("GETDEL {one}"),
+        _ => "NOSUCH".to_owned(),
+    };
+    line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn pipelines_of_a_restricted_user_get_the_same_answers() {
+    let seed =
+        std::env::var("ASHLAR_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("ASHLAR_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let servers = [Kind::Redis, Kind::Ashlar { cores: 1 }, FOUR].map(|kind| Server::start(kind, &[]));
+    let mut admins = servers.each_ref().map(Server::client);
+    let mut clients = servers.each_ref().map(Server::client);
+    for rules in ["~a* %R~r* %W~w* +@all", "~a* +@all -copy (~b* +get +set)", "~* &* +@all", "~* +@read +set|a1 -mget"]
+    {
+        let change = format!("ACL SETUSER u reset on nopass {rules}");
+        admins.iter_mut().for_each(|admin| admin.ok(&change));
+        clients.iter_mut().for_each(|client| client.ok("AUTH u x"));
+        for _ in 0..4 {
+            let commands: Vec<_> = (0..500).map(|_| keyed(&mut random)).collect();
+            let [expected, one, four] = clients.each_mut().map(|client| client.pipeline(&commands));
+            for (index, expected) in expected.iter().enumerate() {
+                let command = String::from_utf8_lossy(&commands[index].join(&b' ')).into_owned();
+                assert_eq!((&one[index], &four[index]), (expected, expected), "seed {seed}: {rules}: {command}");
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_of_many_clients_are_all_made_and_seen_by_all() {
+    let server = Server::start(FOUR, &[]);
+    let mut clients: Vec<Client> = (0..16).map(|_| server.client()).collect();
+    for round in 0..10 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client
+                .send(&["ACL", "SETUSER", &format!("u{number}"), "on", "nopass", &format!("~{round}")])
+                .expect("it is sent");
+        }
+        clients.iter_mut().for_each(|client| assert!(!client.read().expect("a reply").frame.is_error()));
+    }
+    let lists: Vec<Vec<String>> = clients.iter_mut().map(|client| texts(&client.ask("ACL LIST"))).collect();
+    assert!(lists.iter().all(|list| *list == lists[0] && list.len() == 17), "{:?}", lists[0]);
+    assert!(lists[0][1].contains("~0 ~1 ~2 ~3 ~4 ~5 ~6 ~7 ~8 ~9 "), "{:?}", lists[0]);
+    // A user that is deleted is gone on every core, and its name comes back without its clients.
+    let (admin, others) = clients.split_first_mut().expect("there are clients");
+    others.iter_mut().for_each(|client| client.ok("AUTH u1 x"));
+    admin.ok("ACL SETUSER u2 on");
+    assert_eq!(admin.ask("ACL DELUSER u1 u2 u2"), Frame::Int(2));
+    admin.ok("ACL SETUSER u1 on nopass +@all ~*");
+    others.iter_mut().for_each(|client| assert!(client.read_to_end().1, "its user is gone"));
+}
+
 #[test]
 fn users_of_a_file_are_loaded_and_saved() {
     let folder = tempfile::tempdir().expect("a scratch folder can be made");
