@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use shard::acl::{UserLine, Users, parse_file, print_file};
-use shard::settings::{PubsubDefault, Settings};
+use shard::settings::Settings;
 
 use crate::config;
 
@@ -21,7 +21,7 @@ pub(crate) fn at_start(settings: &Settings, lines: &[UserLine]) -> Result<Users,
     if !settings.aclfile.is_empty() {
         return load(settings);
     }
-    let mut users = Users::new(settings.requirepass.reveal(), has_all_channels(settings));
+    let mut users = Users::new(settings.requirepass.reveal(), settings.acl_pubsub_default);
     users.declare_lines(lines).map_err(|(_, what)| what)?;
     Ok(users)
 }
@@ -38,7 +38,7 @@ pub(crate) fn load(settings: &Settings) -> Result<Users, String> {
         let reason = error.split(" (os error").next().unwrap_or_default();
         format!("Error loading ACLs, opening file '{path}': {reason}")
     })?;
-    parse_file(path, &text, has_all_channels(settings)).map_err(|error| error.to_string())
+    parse_file(path, &text, settings.acl_pubsub_default).map_err(|error| error.to_string())
 }
 
 /// Replaces the aclfile as a whole; only its owner may read it. Blocks on the disk; not for a core loop.
@@ -57,9 +57,4 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         true => Err(io::Error::other("it is larger than 64 MiB")),
         false => Ok(bytes),
     }
-}
-
-/// Whether every selector begins with all channels.
-pub(crate) fn has_all_channels(settings: &Settings) -> bool {
-    settings.acl_pubsub_default == PubsubDefault::Allchannels
 }

@@ -10,6 +10,7 @@ use crate::command::CommandId;
 use crate::commands::client_line::{ConnFacts, line};
 use crate::hop::Context;
 use crate::resp::Auth;
+use crate::settings::PubsubDefault;
 
 /// What becomes of replies: `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -26,7 +27,8 @@ pub enum ReplyMode {
 }
 
 /// A user that may nothing.
-static NOBODY: LazyLock<Arc<User>> = LazyLock::new(|| Arc::new(User::new(DEFAULT_USER.as_bytes(), 0, false)));
+static NOBODY: LazyLock<Arc<User>> =
+    LazyLock::new(|| Arc::new(User::new(DEFAULT_USER.as_bytes(), 0, PubsubDefault::Resetchannels)));
 
 /// One client's session.
 #[derive(Clone, Debug)]
@@ -216,15 +218,15 @@ mod tests {
     #[test]
     fn without_a_password_nobody_has_to_authenticate() {
         let session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
-        assert_eq!(session.auth_under(&Users::new(b"", false)), Auth::Done);
-        assert_eq!(session.auth_under(&Users::new(b"x", false)), Auth::Needed);
+        assert_eq!(session.auth_under(&Users::new(b"", PubsubDefault::Resetchannels)), Auth::Done);
+        assert_eq!(session.auth_under(&Users::new(b"x", PubsubDefault::Resetchannels)), Auth::Needed);
     }
 
     #[test]
     fn what_a_session_may_follows_its_user() {
         let mut session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
         assert!(session.guarded);
-        let mut users = Users::new(b"", false);
+        let mut users = Users::new(b"", PubsubDefault::Resetchannels);
         session.sign_out(&users);
         assert!(!session.guarded && session.auth == Auth::Done);
         users.set(b"u", [&b"on"[..]].into_iter()).expect("a rule");

@@ -10,7 +10,6 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{Place, Problem, unknown};
 use super::{syntax, user_lines};
-use crate::users::has_all_channels;
 
 /// The key of the users, which are no settings.
 const USERS: &str = "users";
@@ -39,7 +38,7 @@ pub(super) fn apply(
     }
     // After the settings: one of them says what rules begin with.
     if let Some((key, value)) = document.get_ref().iter().find(|(key, _)| *key.get_ref() == USERS) {
-        match user_lines::read(value, has_all_channels(reader.settings)) {
+        match user_lines::read(value, reader.settings.acl_pubsub_default) {
             Ok(lines) => *users = lines,
             Err(wrong) => wrong.into_iter().for_each(|(at, what)| reader.problem_at(key, at, what)),
         }

@@ -15,7 +15,6 @@ use thiserror::Error;
 
 use super::load::Origin;
 use super::{syntax, user_lines};
-use crate::users::has_all_channels;
 
 /// Why CONFIG REWRITE wrote nothing. The `Display` form is the error reply without its leading `-`.
 #[derive(Debug, Error)]
@@ -75,7 +74,7 @@ fn changed_users(origin: &Origin, settings: &Settings, users: &Users) -> io::Res
         return Ok(None);
     }
     let password = settings.requirepass.reveal();
-    let mut of_file = Users::new(password, has_all_channels(settings));
+    let mut of_file = Users::new(password, settings.acl_pubsub_default);
     // What the file says was right when it was read, under other settings perhaps.
     let same = of_file.declare_lines(&origin.file_users).is_ok();
     let now = users.lines(password);

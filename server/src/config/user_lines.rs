@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use shard::acl::{UserLine, Users};
+use shard::settings::PubsubDefault;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -13,14 +14,14 @@ pub(super) type WrongUser = (usize, String);
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Reads the users; every selector begins with all channels if `all_channels`.
-pub(super) fn read(value: &Value<'_>, all_channels: bool) -> Result<Vec<UserLine>, Vec<WrongUser>> {
+/// Reads the users, whose selectors begin with these channels.
+pub(super) fn read(value: &Value<'_>, channels: PubsubDefault) -> Result<Vec<UserLine>, Vec<WrongUser>> {
     let DeValue::Array(items) = value.get_ref() else {
         return Err(vec![(value.span().start, "expected [[users]] tables with name and rules".to_owned())]);
     };
     let (mut lines, mut wrong, mut names) = (Vec::new(), Vec::new(), HashSet::new());
     for item in items.iter() {
-        match read_one(item, all_channels) {
+        match read_one(item, channels) {
             Ok(line) if !names.insert(line.name.clone()) => {
                 wrong.push((item.span().start, "a user of this name was declared before".to_owned()));
             }
@@ -31,7 +32,7 @@ pub(super) fn read(value: &Value<'_>, all_channels: bool) -> Result<Vec<UserLine
     if wrong.is_empty() { Ok(lines) } else { Err(wrong) }
 }
 
-fn read_one(item: &Value<'_>, all_channels: bool) -> Result<UserLine, WrongUser> {
+fn read_one(item: &Value<'_>, channels: PubsubDefault) -> Result<UserLine, WrongUser> {
     let at = item.span().start;
     let DeValue::Table(keys) = item.get_ref() else {
         return Err((at, "expected a table with name and rules".to_owned()));
@@ -51,7 +52,7 @@ fn read_one(item: &Value<'_>, all_channels: bool) -> Result<UserLine, WrongUser>
     if !named {
         return Err((at, "a user has a name".to_owned()));
     }
-    let checked = Users::new(b"", all_channels).declare_lines(std::slice::from_ref(&line));
+    let checked = Users::new(b"", channels).declare_lines(std::slice::from_ref(&line));
     checked.map_err(|(_, what)| (rules_at, what))?;
     Ok(line)
 }

@@ -8,6 +8,38 @@ use keyspace::spec::{Categories, Flags};
 
 use crate::command::{self, Command, CommandId, CommandTable};
 
+/// What a rule does with what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// `+`: it is allowed.
+    Plus,
+    /// `-`: it is not.
+    Minus,
+}
+
+impl Sign {
+    /// The other one.
+    pub fn inverse(self) -> Sign {
+        match self {
+            Sign::Plus => Sign::Minus,
+            Sign::Minus => Sign::Plus,
+        }
+    }
+
+    /// As rules have it.
+    pub fn letter(self) -> char {
+        match self {
+            Sign::Plus => '+',
+            Sign::Minus => '-',
+        }
+    }
+
+    /// Sets bits of a word, or clears them.
+    fn apply(self, word: &mut u64, bits: u64) {
+        *word = if self == Sign::Plus { *word | bits } else { *word & !bits };
+    }
+}
+
 /// A set of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandSet {
@@ -25,9 +57,9 @@ impl CommandSet {
     }
 
     /// Makes it all commands, or none.
-    pub fn set_all(&mut self, allowed: bool) {
-        self.bits.fill(if allowed { u64::MAX } else { 0 });
-        self.from_all = allowed;
+    pub fn set_all(&mut self, sign: Sign) {
+        self.bits.fill(if sign == Sign::Plus { u64::MAX } else { 0 });
+        self.from_all = sign == Sign::Plus;
         self.first_args.clear();
     }
 
@@ -48,22 +80,18 @@ impl CommandSet {
     }
 
     /// Puts a command with its subcommands in, or takes it out. Rules about its first arguments are forgotten.
-    pub fn set(&mut self, id: CommandId, allowed: bool) {
-        let bit = 1 << (id.0 % 64);
-        let word = &mut self.bits[usize::from(id.0) / 64];
-        *word = if allowed { *word | bit } else { *word & !bit };
+    pub fn set(&mut self, id: CommandId, sign: Sign) {
+        sign.apply(&mut self.bits[usize::from(id.0) / 64], 1 << (id.0 % 64));
         self.first_args.remove(&id);
         for subcommand in &command::table().get(id).subcommands {
-            self.set(*subcommand, allowed);
+            self.set(*subcommand, sign);
         }
     }
 
     /// Likewise for all commands of a category. One that is a container takes its subcommands along.
-    pub fn set_category(&mut self, category: Categories, allowed: bool) {
+    pub fn set_category(&mut self, category: Categories, sign: Sign) {
         let Some(members) = MEMBERS.iter().find(|members| members.category == category) else { return };
-        for (word, mask) in self.bits.iter_mut().zip(&members.with_subcommands) {
-            *word = if allowed { *word | mask } else { *word & !mask };
-        }
+        self.bits.iter_mut().zip(&members.with_subcommands).for_each(|(word, mask)| sign.apply(word, *mask));
         self.first_args.retain(|id, _| !is_set(&members.with_subcommands, *id));
     }
 
@@ -120,7 +148,7 @@ pub(super) static MEMBERS: LazyLock<Vec<Members>> = LazyLock::new(|| {
         let (mut own, mut with_subcommands) = (CommandSet::none(), CommandSet::none());
         for command in listed(table).filter(|command| command.spec.all_categories().has(category)) {
             own.bits[usize::from(command.id.0) / 64] |= 1 << (command.id.0 % 64);
-            with_subcommands.set(command.id, true);
+            with_subcommands.set(command.id, Sign::Plus);
         }
         Members { category, own: own.bits, with_subcommands: with_subcommands.bits }
     });

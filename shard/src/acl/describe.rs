@@ -5,24 +5,26 @@
 
 use crate::command::{self, Command};
 
-use super::command_set::{CommandSet, MEMBERS, Members, listed};
+use super::command_set::{CommandSet, MEMBERS, Members, Sign, listed};
 
 /// Prints the rules of a set.
 pub(super) fn describe(set: &CommandSet) -> Vec<u8> {
     let table = command::table();
-    let adds = !set.is_from_all();
+    // The sign of what is said after all or nothing.
+    let sign = if set.is_from_all() { Sign::Minus } else { Sign::Plus };
     let mut made = CommandSet::none();
-    made.set_all(!adds);
-    let mut out = if adds { b"-@all".to_vec() } else { b"+@all".to_vec() };
+    made.set_all(sign.inverse());
+    let mut out = format!("{}@all", sign.inverse().letter());
     let mut left = set.clone();
     let mut unused: Vec<&Members> = MEMBERS.iter().collect();
-    while let Some(place) = best(&left, &unused, adds) {
+    while let Some(place) = best(&left, &unused, sign) {
         let category = unused.remove(place).category;
-        made.set_category(category, adds);
-        left.set_category(category, !adds);
-        out.extend_from_slice(if adds { b" +@" } else { b" -@" });
-        out.extend_from_slice(category.names().next().expect("a category has a name").as_bytes());
+        made.set_category(category, sign);
+        left.set_category(category, sign.inverse());
+        let name = category.names().next().expect("a category has a name");
+        out += &format!(" {}@{name}", sign.letter());
     }
+    let mut out = out.into_bytes();
     for command in listed(table) {
         single(set, &mut made, command, &mut out);
     }
@@ -30,11 +32,11 @@ pub(super) fn describe(set: &CommandSet) -> Vec<u8> {
 }
 
 /// Where the category stands that brings `left` nearest to what has been said already.
-fn best(left: &CommandSet, categories: &[&Members], adds: bool) -> Option<usize> {
+fn best(left: &CommandSet, categories: &[&Members], sign: Sign) -> Option<usize> {
     let mut best: Option<(usize, usize, usize)> = None;
     for (place, members) in categories.iter().enumerate() {
         let (inside, outside) = members.count(left);
-        let (same, wrong) = if adds { (inside, outside) } else { (outside, inside) };
+        let (same, wrong) = if sign == Sign::Plus { (inside, outside) } else { (outside, inside) };
         let better = best.is_none_or(|(_, least, most)| wrong < least || (wrong == least && same > most));
         if same > wrong && better {
             best = Some((place, wrong, same));
@@ -47,9 +49,10 @@ fn best(left: &CommandSet, categories: &[&Members], adds: bool) -> Option<usize>
 fn single(set: &CommandSet, made: &mut CommandSet, command: &Command, out: &mut Vec<u8>) {
     let (allowed, name) = (set.has(command.id), command.spec.name.as_bytes());
     if allowed != made.has(command.id) {
-        out.extend_from_slice(if allowed { b" +" } else { b" -" });
+        let sign = if allowed { Sign::Plus } else { Sign::Minus };
+        out.extend_from_slice(format!(" {}", sign.letter()).as_bytes());
         out.extend_from_slice(name);
-        made.set(command.id, allowed);
+        made.set(command.id, sign);
     }
     if !allowed {
         for arg in set.first_args(command.id) {

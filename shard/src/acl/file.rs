@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::settings::PubsubDefault;
+
 use super::rules::{RuleError, join_selectors};
 use super::selector::has_space;
 use super::user::User;
@@ -24,8 +26,8 @@ enum Wrong {
 /// # Errors
 ///
 /// Everything that is wrong. Rules are quoted only where they name commands, since others may be passwords.
-pub fn parse_file(path: &str, text: &[u8], all_channels: bool) -> Result<Users, FileError> {
-    let mut users = Users::new(b"", all_channels);
+pub fn parse_file(path: &str, text: &[u8], channels: PubsubDefault) -> Result<Users, FileError> {
+    let mut users = Users::new(b"", channels);
     let (mut errors, mut seen) = (String::new(), std::collections::HashSet::new());
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let line = line.trim_ascii();
@@ -47,7 +49,7 @@ pub fn parse_file(path: &str, text: &[u8], all_channels: bool) -> Result<Users, 
             errors += &format!("WARNING: Duplicate user '{name}' found on line {number}. ");
             continue;
         }
-        match declared(name, words, all_channels) {
+        match declared(name, words, channels) {
             Ok(user) => users.declare(user),
             Err(wrong) => errors += &told(path, number, wrong),
         }
@@ -55,12 +57,12 @@ pub fn parse_file(path: &str, text: &[u8], all_channels: bool) -> Result<Users, 
     if errors.is_empty() { Ok(users) } else { Err(FileError(errors)) }
 }
 
-fn declared<'a>(name: &[u8], words: impl Iterator<Item = &'a [u8]>, all_channels: bool) -> Result<User, Wrong> {
+fn declared<'a>(name: &[u8], words: impl Iterator<Item = &'a [u8]>, channels: PubsubDefault) -> Result<User, Wrong> {
     let rules = join_selectors(words).map_err(|_| Wrong::Unmatched)?;
-    let mut user = User::new(name, 0, all_channels);
+    let mut user = User::new(name, 0, channels);
     let mut wrong = Vec::new();
     for rule in &rules {
-        if let Err((rule, error)) = user.apply_all(std::slice::from_ref(rule), all_channels) {
+        if let Err((rule, error)) = user.apply_all(std::slice::from_ref(rule), channels) {
             wrong.push((String::from_utf8_lossy(&rule).into_owned(), error));
         }
     }
@@ -100,7 +102,7 @@ impl Users {
     ///
     /// Which line is wrong, and why. A rule is quoted only where it names commands.
     pub fn declare_lines(&mut self, lines: &[UserLine]) -> Result<(), (usize, String)> {
-        let all_channels = self.begins_with_all_channels();
+        let channels = self.channels();
         for (place, line) in lines.iter().enumerate() {
             let problem = |what: String| Err((place, what));
             if has_space(line.name.as_bytes()) {
@@ -110,7 +112,7 @@ impl Users {
                 return problem(format!("the user '{}' is declared twice", line.name));
             }
             let words = line.rules.split_ascii_whitespace().map(str::as_bytes);
-            match declared(line.name.as_bytes(), words, all_channels) {
+            match declared(line.name.as_bytes(), words, channels) {
                 Ok(user) => self.declare(user),
                 Err(Wrong::Unmatched) => return problem("a parenthesis is not closed".to_owned()),
                 Err(Wrong::Rules(rules)) => {
@@ -128,7 +130,7 @@ impl Users {
     /// The lines that `declare_lines` makes these users from. Of `default` there is one only if it differs from the one that there
     /// is with this password. `None` if a name or pattern is not UTF-8 text, which lines are.
     pub fn lines(&self, default_password: &[u8]) -> Option<Vec<UserLine>> {
-        let usual = Users::new(default_password, self.begins_with_all_channels());
+        let usual = Users::new(default_password, self.channels());
         let unusual = self
             .iter()
             .filter(|user| *user.name != *DEFAULT_USER.as_bytes() || user.print() != usual.default_user().print());

@@ -23,7 +23,7 @@ mod users;
 pub use attempts::{Address, Attempts};
 pub use book::{AccessCounters, Book};
 pub use check::{Denied, SortDenied, check, check_sort, keys_with_access};
-pub use command_set::{CommandSet, listed};
+pub use command_set::{CommandSet, Sign, listed};
 pub use denial_log::{Context, Denial, DenialLog, Reason, merge};
 pub use file::{FileError, parse_file, print_file, print_line};
 pub use guard::{Guard, NotAdmitted, Note};

@@ -4,7 +4,9 @@ use crate::command::{self, Command};
 use keyspace::args::Args;
 use keyspace::spec::{Categories, Flags};
 
-use super::command_set::CommandSet;
+use crate::settings::PubsubDefault;
+
+use super::command_set::{CommandSet, Sign};
 use super::describe::describe;
 use super::patterns::{Access, KeyPattern, matches};
 use super::rules::RuleError;
@@ -21,8 +23,9 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Nothing, but for channels if every selector begins with all of them.
-    pub fn new(all_channels: bool) -> Self {
+    /// Nothing but the channels that every selector begins with.
+    pub fn new(channels: PubsubDefault) -> Self {
+        let all_channels = channels == PubsubDefault::Allchannels;
         Selector { commands: CommandSet::none(), all_keys: false, keys: Vec::new(), all_channels, channels: Vec::new() }
     }
 
@@ -78,8 +81,8 @@ impl Selector {
     }
 
     /// Forgets all channels, or allows all.
-    pub fn reset_channels(&mut self, all: bool) {
-        self.all_channels = all;
+    pub fn reset_channels(&mut self, channels: PubsubDefault) {
+        self.all_channels = channels == PubsubDefault::Allchannels;
         self.channels.clear();
     }
 
@@ -93,10 +96,10 @@ impl Selector {
                 self.all_keys = true;
             }
             _ if is("resetkeys") => self.reset_keys(),
-            _ if is("allchannels") || is("&*") => self.reset_channels(true),
-            _ if is("resetchannels") => self.reset_channels(false),
-            _ if is("allcommands") || is("+@all") => self.commands.set_all(true),
-            _ if is("nocommands") || is("-@all") => self.commands.set_all(false),
+            _ if is("allchannels") || is("&*") => self.reset_channels(PubsubDefault::Allchannels),
+            _ if is("resetchannels") => self.reset_channels(PubsubDefault::Resetchannels),
+            _ if is("allcommands") || is("+@all") => self.commands.set_all(Sign::Plus),
+            _ if is("nocommands") || is("-@all") => self.commands.set_all(Sign::Minus),
             [b'~', pattern @ ..] => self.add_keys(pattern, Access::ALL)?,
             [b'%', rest @ ..] => {
                 let (access, pattern) = read_access(rest)?;
@@ -105,10 +108,10 @@ impl Selector {
             [b'&', pattern @ ..] => self.add_channel(pattern)?,
             [sign @ (b'+' | b'-'), b'@', name @ ..] => {
                 let category = Categories::named(name).ok_or(RuleError::Unknown)?;
-                self.commands.set_category(category, *sign == b'+');
+                self.commands.set_category(category, if *sign == b'+' { Sign::Plus } else { Sign::Minus });
             }
             [b'+', name @ ..] => self.allow(name)?,
-            [b'-', name @ ..] => self.commands.set(find(name).ok_or(RuleError::Unknown)?.id, false),
+            [b'-', name @ ..] => self.commands.set(find(name).ok_or(RuleError::Unknown)?.id, Sign::Minus),
             _ => return Err(RuleError::Syntax),
         }
         Ok(())
@@ -144,7 +147,7 @@ impl Selector {
     /// `+command`, `+container|subcommand` or `+command|firstarg`.
     fn allow(&mut self, name: &[u8]) -> Result<(), RuleError> {
         if let Some(command) = find(name) {
-            self.commands.set(command.id, true);
+            self.commands.set(command.id, Sign::Plus);
             return Ok(());
         }
         let bar = memchr::memrchr(b'|', name).ok_or(RuleError::Unknown)?;

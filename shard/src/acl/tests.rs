@@ -7,12 +7,13 @@ mod state;
 use keyspace::args::OwnedArgs;
 
 use crate::command;
+use crate::settings::PubsubDefault;
 
 use super::*;
 
 /// A user with these rules.
 fn user(rules: &str) -> User {
-    let mut users = Users::new(b"", false);
+    let mut users = Users::new(b"", PubsubDefault::Resetchannels);
     users.set(b"u", rules.split_whitespace().map(str::as_bytes)).unwrap_or_else(|error| panic!("{rules}: {error:?}"));
     User::clone(users.get(b"u").expect("it was just made"))
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::settings::PubsubDefault;
+
 use super::password::{Hash, hash};
 use super::rules::RuleError;
 use super::selector::Selector;
@@ -35,8 +37,8 @@ pub struct User {
 }
 
 impl User {
-    /// A user that may nothing, but for channels if every selector begins with all of them.
-    pub fn new(name: &[u8], incarnation: u64, all_channels: bool) -> Self {
+    /// A user that may nothing but what every selector begins with.
+    pub fn new(name: &[u8], incarnation: u64, channels: PubsubDefault) -> Self {
         User {
             name: name.into(),
             incarnation,
@@ -44,7 +46,7 @@ impl User {
             nopass: false,
             payload: None,
             passwords: Vec::new(),
-            selectors: vec![Selector::new(all_channels)],
+            selectors: vec![Selector::new(channels)],
             unrestricted: false,
         }
     }
@@ -83,15 +85,19 @@ impl User {
     }
 
     /// Applies whole rules in order, up to the first that is refused.
-    pub fn apply_all<'a>(&mut self, rules: &[Cow<'a, [u8]>], all_channels: bool) -> Result<(), (Box<[u8]>, RuleError)> {
+    pub fn apply_all<'a>(
+        &mut self,
+        rules: &[Cow<'a, [u8]>],
+        channels: PubsubDefault,
+    ) -> Result<(), (Box<[u8]>, RuleError)> {
         for rule in rules {
-            self.apply(rule, all_channels).map_err(|error| (rule.to_vec().into_boxed_slice(), error))?;
+            self.apply(rule, channels).map_err(|error| (rule.to_vec().into_boxed_slice(), error))?;
         }
         self.unrestricted = self.selectors.iter().any(Selector::is_unrestricted);
         Ok(())
     }
 
-    fn apply(&mut self, rule: &[u8], all_channels: bool) -> Result<(), RuleError> {
+    fn apply(&mut self, rule: &[u8], channels: PubsubDefault) -> Result<(), RuleError> {
         let is = |word: &str| rule.eq_ignore_ascii_case(word.as_bytes());
         match rule {
             _ if is("on") => self.on = true,
@@ -104,13 +110,13 @@ impl User {
             _ if is("sanitize-payload") => self.payload = Some(Payload::Sanitize),
             _ if is("skip-sanitize-payload") => self.payload = Some(Payload::Skip),
             _ if is("clearselectors") => self.selectors.truncate(1),
-            _ if is("reset") => self.reset(all_channels),
+            _ if is("reset") => self.reset(channels),
             [b'>', password @ ..] => self.add_password(hash(password)),
             [b'#', text @ ..] => self.add_password(Hash::parse(text).ok_or(RuleError::BadHash)?),
             [b'<', password @ ..] => self.remove_password(hash(password))?,
             [b'!', text @ ..] => self.remove_password(Hash::parse(text).ok_or(RuleError::BadHash)?)?,
             [b'(', inner @ .., b')'] => {
-                let mut selector = Selector::new(all_channels);
+                let mut selector = Selector::new(channels);
                 inner.split(u8::is_ascii_whitespace).try_for_each(|rule| selector.apply(rule))?;
                 self.selectors.push(selector);
             }
@@ -119,11 +125,11 @@ impl User {
         Ok(())
     }
 
-    fn reset(&mut self, all_channels: bool) {
+    fn reset(&mut self, channels: PubsubDefault) {
         self.reset_passwords();
         self.on = false;
         self.payload = Some(Payload::Sanitize);
-        self.selectors = vec![Selector::new(all_channels)];
+        self.selectors = vec![Selector::new(channels)];
     }
 
     fn reset_passwords(&mut self) {

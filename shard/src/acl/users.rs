@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use keyspace::refusal::Refusal;
 
+use crate::settings::PubsubDefault;
+
 use super::password::hash;
 use super::rules::{SetUserError, join_selectors};
 use super::selector::has_space;
@@ -33,16 +35,16 @@ pub struct Users {
     by_name: BTreeMap<Box<[u8]>, Arc<User>>,
     /// How many users there ever were: the next one's incarnation.
     born: u64,
-    /// Whether every selector begins with all channels.
-    all_channels: bool,
+    /// What a selector begins with.
+    channels: PubsubDefault,
     /// Whether a client may use commands that did not say who it is.
     open: bool,
 }
 
 impl Users {
     /// The users of a server that nobody configured: `default`, with this password if it is not empty, may do everything.
-    pub fn new(password: &[u8], all_channels: bool) -> Self {
-        let mut users = Users { version: 0, by_name: BTreeMap::new(), born: 0, all_channels, open: false };
+    pub fn new(password: &[u8], channels: PubsubDefault) -> Self {
+        let mut users = Users { version: 0, by_name: BTreeMap::new(), born: 0, channels, open: false };
         let rules: [&[u8]; 5] = [b"on", b"nopass", b"~*", b"&*", b"+@all"];
         users.set(DEFAULT_USER.as_bytes(), rules.into_iter()).expect("these are rules");
         users.set_default_password(password);
@@ -56,14 +58,14 @@ impl Users {
     }
 
     /// Changes what selectors begin with.
-    pub fn set_all_channels(&mut self, all: bool) {
-        self.all_channels = all;
+    pub fn set_channels(&mut self, channels: PubsubDefault) {
+        self.channels = channels;
         self.version += 1;
     }
 
-    /// Whether every selector begins with all channels.
-    pub fn begins_with_all_channels(&self) -> bool {
-        self.all_channels
+    /// The channels that a selector begins with.
+    pub fn channels(&self) -> PubsubDefault {
+        self.channels
     }
 
     /// Puts a user in, in place of the one with its name. It is none of those that were.
@@ -119,9 +121,9 @@ impl Users {
         let rules = join_selectors(words)?;
         let mut user = match self.get(name) {
             Some(user) => User::clone(user),
-            None => User::new(name, self.born, self.all_channels),
+            None => User::new(name, self.born, self.channels),
         };
-        let applied = user.apply_all(&rules, self.all_channels);
+        let applied = user.apply_all(&rules, self.channels);
         applied.map_err(|(rule, error)| SetUserError::Rule(rule, error))?;
         self.born += u64::from(user.incarnation == self.born);
         self.put(user);

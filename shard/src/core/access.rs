@@ -11,7 +11,7 @@ use crate::commands::acl_users::{UsersChange, UsersDecision};
 use crate::conn::Closing;
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
-use crate::settings::{PubsubDefault, Settings};
+use crate::settings::Settings;
 
 use super::Inner;
 
@@ -74,7 +74,7 @@ impl<R: Ring> Inner<R> {
             return self.guard.users.clone();
         }
         let mut users = Users::clone(&self.guard.users);
-        users.set_all_channels(channels == PubsubDefault::Allchannels);
+        users.set_channels(channels);
         if *password != self.settings.requirepass {
             users.set_default_password(password.reveal());
         }

@@ -105,7 +105,7 @@ impl World {
                 map: SlotMap::striped(cores),
                 hasher: hasher.clone(),
                 settings: settings.clone(),
-                users: Arc::new(Users::new(settings.requirepass.reveal(), false)),
+                users: Arc::new(Users::new(settings.requirepass.reveal(), settings.acl_pubsub_default)),
                 seed: [core as u8; 32],
                 server: server.clone(),
                 client_ids: client_ids.clone(),

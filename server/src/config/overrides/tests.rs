@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use proptest::prelude::{any, prop};
-use shard::settings::{config_set, find};
+use shard::settings::{PubsubDefault, config_set, find};
 
 use super::super::load::{Start, load};
 use super::*;
@@ -47,7 +47,7 @@ fn set(settings: &Settings, name: &str, value: &[u8]) -> Settings {
 
 /// The users that nobody declared, under no password.
 fn nobody() -> Users {
-    Users::new(b"", false)
+    Users::new(b"", PubsubDefault::Resetchannels)
 }
 
 #[test]

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use crate::command;
+use crate::settings::PubsubDefault;
 
 /// Rules of every kind, of which some are refused after others.
 fn rule() -> impl Strategy<Value = String> {
@@ -29,7 +30,7 @@ fn rule() -> impl Strategy<Value = String> {
 fn random_user() -> impl Strategy<Value = User> {
     (prop::collection::vec(rule(), 0..24), prop::collection::vec(prop::collection::vec(rule(), 0..6), 0..3)).prop_map(
         |(root, more)| {
-            let mut users = Users::new(b"", false);
+            let mut users = Users::new(b"", PubsubDefault::Resetchannels);
             let selectors = more.iter().map(|rules| format!("({})", rules.join(" ")));
             for rule in root.into_iter().chain(selectors) {
                 // What is refused changes nothing.
@@ -64,7 +65,7 @@ proptest! {
 
     #[test]
     fn what_is_printed_makes_the_same_user(user in random_user()) {
-        let mut users = Users::new(b"", false);
+        let mut users = Users::new(b"", PubsubDefault::Resetchannels);
         let printed = user.print();
         let words = printed.split(|byte| *byte == b' ');
         users.set(b"u", words).expect("printed rules are right");

@@ -5,6 +5,7 @@ use keyspace::args::OwnedArgs;
 use super::super::*;
 use super::{lacks, user};
 use crate::command;
+use crate::settings::PubsubDefault;
 
 fn printed(rules: &str) -> String {
     String::from_utf8(user(rules).print()).expect("these rules are text")
@@ -45,7 +46,7 @@ fn rules_are_printed_in_their_order() {
 
 #[test]
 fn a_rule_that_is_none_is_refused_and_nothing_changes() {
-    let mut users = Users::new(b"", false);
+    let mut users = Users::new(b"", PubsubDefault::Resetchannels);
     for (rules, word, error) in [
         ("on foo", "foo", RuleError::Syntax),
         ("+foo", "+foo", RuleError::Unknown),

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::super::*;
+use crate::settings::PubsubDefault;
 
 #[test]
 fn a_user_is_found_by_name_and_password() {
-    let mut users = Users::new(b"", false);
+    let mut users = Users::new(b"", PubsubDefault::Resetchannels);
     assert!(users.is_open());
     users.set(b"u", [&b"on"[..], b">pw"].into_iter()).expect("these are rules");
     users.set(b"free", [&b"on"[..], b"nopass"].into_iter()).expect("these are rules");
@@ -30,7 +31,7 @@ fn a_user_is_found_by_name_and_password() {
 
 #[test]
 fn a_user_that_comes_again_is_another() {
-    let mut users = Users::new(b"", false);
+    let mut users = Users::new(b"", PubsubDefault::Resetchannels);
     let incarnation = |users: &Users, name: &str| users.get(name.as_bytes()).expect("it exists").incarnation;
     users.set(b"u", std::iter::empty()).expect("no rule");
     let first = incarnation(&users, "u");
@@ -159,7 +160,7 @@ fn a_file_says_everything_that_is_wrong() {
         ("user  b on", "f:1: Syntax error. "),
         ("user b hunter2 #hunter2", "f:1: Syntax error. "),
     ] {
-        let error = parse_file("f", text.as_bytes(), false).expect_err(text);
+        let error = parse_file("f", text.as_bytes(), PubsubDefault::Resetchannels).expect_err(text);
         assert_eq!(error.to_string(), format!("{expected}{end}"), "{text}");
     }
 }
@@ -167,12 +168,12 @@ fn a_file_says_everything_that_is_wrong() {
 #[test]
 fn a_file_that_was_written_is_read() {
     let text = b"user default on +@all ~* \r\n\nuser b on >x (+get ~a) (+set\t%W~b)\nuser a nopass &\xff";
-    let users = parse_file("f", text, false).expect("it is right");
+    let users = parse_file("f", text, PubsubDefault::Resetchannels).expect("it is right");
     let printed = print_file(&users);
-    let again = parse_file("f", &printed, false).expect("it was printed");
+    let again = parse_file("f", &printed, PubsubDefault::Resetchannels).expect("it was printed");
     assert_eq!(print_file(&again), printed);
     let names: Vec<_> = again.iter().map(|user| user.name.to_vec()).collect();
     assert_eq!(names, [b"a".to_vec(), b"b".to_vec(), b"default".to_vec()]);
-    let empty = parse_file("f", b"", false).expect("nothing is wrong");
+    let empty = parse_file("f", b"", PubsubDefault::Resetchannels).expect("nothing is wrong");
     assert!(empty.default_user().is_unrestricted() && empty.is_open());
 }
