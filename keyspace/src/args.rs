@@ -123,6 +123,12 @@ impl OwnedArgs {
         self.buf.extend_from_slice(arg);
     }
 
+    /// Forgets the arguments and keeps their room.
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.spans.clear();
+    }
+
     /// The arguments, borrowed.
     pub fn args(&self) -> Args<'_> {
         Args::new(&self.buf, &self.spans)

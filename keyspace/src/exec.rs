@@ -12,6 +12,7 @@ use crate::entry::{Entry, Shape};
 use crate::hash::KeyHasher;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::{EventClasses, Wait};
 use crate::slot::Slot;
 use crate::spec::CommandSpec;
 use crate::store::{Db, Key, Keyspace};
@@ -39,6 +40,11 @@ pub struct Caller {
     /// `CLIENT PAUSE` is in force for expiry: what is expired is hidden but not removed. Never for a command that writes: it would
     /// store a second entry beside the one that it does not see.
     pub expiry_paused: bool,
+    /// It cannot wait: in a transaction or a script a command that would answers as if its time were up.
+    pub impatient: bool,
+    /// It waited, and what is tried now is the command that `Wait` has for one of its keys. A key of another type serves it as
+    /// little as none, and a group's reader is told of its loss.
+    pub waited: bool,
 }
 
 /// What a stored value does to the key's deadline.
@@ -96,9 +102,16 @@ impl<'a> Exec<'a> {
                     self.keyspace.touch(self.db, key.slot, place, self.access);
                 }
             }
-            None => self.keyspace.stats.misses += 1,
+            None => self.missed(key),
         }
         place
+    }
+
+    /// Counts a look-up that found nothing, and tells of it.
+    #[inline]
+    fn missed(&mut self, key: &Key) {
+        self.keyspace.stats.misses += 1;
+        self.notify(EventClasses::KEY_MISS, "keymiss", key);
     }
 
     /// `read` for a command on one kind of value: refuses any other.
@@ -126,6 +139,16 @@ impl<'a> Exec<'a> {
     /// Looks a key up to tell about it and not to use it (EXISTS, TYPE, TTL): counts a hit or a miss, leaves no mark.
     #[inline]
     pub fn inspect(&mut self, key: &Key) -> Option<Place> {
+        let place = self.peek(key);
+        match place {
+            Some(_) => self.keyspace.stats.hits += 1,
+            None => self.missed(key),
+        }
+        place
+    }
+
+    /// `inspect` that does not tell of a miss.
+    pub fn inspect_silently(&mut self, key: &Key) -> Option<Place> {
         let place = self.peek(key);
         match place {
             Some(_) => self.keyspace.stats.hits += 1,
@@ -165,7 +188,7 @@ impl<'a> Exec<'a> {
             Verdict::Valid => Some(place),
             Verdict::Expired => None,
             Verdict::Delete => {
-                self.expire(db, key, place);
+                self.keyspace.expire(db, key, place);
                 None
             }
         }
@@ -185,12 +208,6 @@ impl<'a> Exec<'a> {
         let place = self.keyspace.locate(self.db, key)?;
         let entry = self.entry(key, place);
         (gate(&self.gate_context(), entry.deadline(), GateFlags::NONE) == Verdict::Valid).then_some(entry)
-    }
-
-    #[cold]
-    fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        self.keyspace.discard(db, key.slot, key.hash, place);
-        self.keyspace.stats.expired_keys += 1;
     }
 
     /// The entry at a place.
@@ -214,15 +231,25 @@ impl<'a> Exec<'a> {
     /// Adds the entry of a key that does not exist.
     #[inline]
     pub fn insert(&mut self, key: &Key, entry: Entry) {
-        self.keyspace.insert(self.db, key.slot, key.hash, entry);
+        self.insert_in(self.db, key, entry);
+    }
+
+    /// `insert` in another database.
+    #[inline]
+    pub fn insert_in(&mut self, db: Db, key: &Key, entry: Entry) {
+        self.keyspace.insert(db, key.slot, key.hash, entry);
+        self.notify_in(db, EventClasses::NEW, "new", key);
     }
 
     /// Stores an entry under its key, over whatever stands there.
     pub fn replace(&mut self, key: &Key, entry: Entry) {
-        if let Some(place) = self.peek(key) {
-            self.delete(key, place);
+        match self.peek(key) {
+            Some(place) => {
+                self.delete(key, place);
+                self.keyspace.insert(self.db, key.slot, key.hash, entry);
+            }
+            None => self.insert(key, entry),
         }
-        self.insert(key, entry);
     }
 
     /// Stores a string under a key, over whatever stands at `place`.
@@ -267,9 +294,72 @@ impl<'a> Exec<'a> {
         self.keyspace.remove(self.db, key.slot, key.hash, place)
     }
 
-    /// Counts `n` changes: what the next snapshot would miss.
+    /// Notes that the command changed a key, in `n` places: they count as what the next snapshot would miss, and whoever
+    /// listens to the key hears of it. Nothing for 0.
     #[inline]
-    pub fn changed(&mut self, n: u64) {
+    pub fn modified(&mut self, key: &Key, n: u64) {
+        self.modified_in(self.db, key, n);
+    }
+
+    /// `modified` in another database.
+    #[inline]
+    pub fn modified_in(&mut self, db: Db, key: &Key, n: u64) {
+        self.keyspace.stats.changes += n;
+        if n > 0 {
+            self.keyspace.modified(db, key);
+        }
+    }
+
+    /// Publishes an event about a key, if its class is wanted.
+    #[inline]
+    pub fn notify(&mut self, class: EventClasses, name: &'static str, key: &Key) {
+        self.notify_in(self.db, class, name, key);
+    }
+
+    /// `notify` about a key of another database.
+    #[inline]
+    pub fn notify_in(&mut self, db: Db, class: EventClasses, name: &'static str, key: &Key) {
+        self.keyspace.notify(db, class, name, key);
+    }
+
+    /// `modified`, and the event that tells of it. Neither for 0.
+    #[inline]
+    pub fn happened(&mut self, key: &Key, n: u64, class: EventClasses, name: &'static str) {
+        self.modified(key, n);
+        if n > 0 {
+            self.notify(class, name, key);
+        }
+    }
+
+    /// Deletes the key at a place, counts it as a change and tells of it.
+    #[inline]
+    pub fn delete_loudly(&mut self, key: &Key, place: Place) {
+        self.delete(key, place);
+        self.happened(key, 1, EventClasses::GENERIC, "del");
+    }
+
+    /// Tells that a key is gone because its last element is.
+    #[inline]
+    pub fn emptied(&mut self, key: &Key) {
+        self.notify(EventClasses::GENERIC, "del", key);
+    }
+
+    /// `modified` for a key whose change was counted with another one, or counts for nothing.
+    #[inline]
+    pub fn touched(&mut self, key: &Key) {
+        self.keyspace.modified(self.db, key);
+    }
+
+    /// Lets the client wait instead of a reply. Not for an impatient caller.
+    #[cold]
+    pub fn wait(&mut self, wait: Wait) {
+        debug_assert!(!self.caller.impatient, "who cannot wait is answered");
+        self.keyspace.signals.wait(wait);
+    }
+
+    /// Counts `n` changes that only the next snapshot would miss: of a stream's ids and groups, say, which Redis hides from WATCH.
+    #[inline]
+    pub fn counted(&mut self, n: u64) {
         self.keyspace.stats.changes += n;
     }
 }

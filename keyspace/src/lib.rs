@@ -30,6 +30,7 @@ pub mod rdb;
 // What commands do.
 pub mod commands;
 pub mod exec;
+pub mod signals;
 pub mod whole;
 
 mod bitmap;

@@ -90,6 +90,17 @@ impl LongDouble {
         magnitude.is_finite().then_some(LongDouble { negative, ..magnitude })
     }
 
+    /// How many milliseconds so many seconds are, rounded up. `None` if that is no 64-bit integer.
+    pub(crate) fn milliseconds(self) -> Option<i64> {
+        let product = round(self.mantissa as u128 * 1000, self.exponent as i64, false);
+        // What is not subnormal has 64 bits in its mantissa: one more would be out of range.
+        let shift = u32::try_from(-product.exponent).ok()?;
+        let whole = product.mantissa.checked_shr(shift).unwrap_or(0);
+        let is_whole = whole.checked_shl(shift).unwrap_or(0) == product.mantissa;
+        let whole = whole as i128;
+        i64::try_from(if self.negative { -whole } else { whole + !is_whole as i128 }).ok()
+    }
+
     /// The text of `%.17Lf` without trailing zeros, and without the sign of a zero. Only for finite numbers.
     pub(crate) fn text(self) -> Text {
         debug_assert!(self.is_finite(), "an infinite sum is refused");

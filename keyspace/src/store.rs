@@ -12,6 +12,7 @@ use evict::time::UnixMillis;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::limits::DataLimits;
+use crate::signals::{Change, Changed, EventClasses, Signals, Upheaval};
 use crate::slot::{SLOTS, Slot};
 use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
 use crate::types::Object;
@@ -37,7 +38,11 @@ pub struct Key<'a> {
 pub struct SlotTables {
     first: Table,
     others: Option<Box<[Table]>>,
+    /// Somebody wants to hear of changes here.
+    listened: bool,
 }
+
+const _: () = assert!(size_of::<SlotTables>() == 64, "a slot's tables begin in one cache line");
 
 impl SlotTables {
     #[inline]
@@ -150,6 +155,8 @@ pub struct Keyspace {
     pub limits: DataLimits,
     /// For choices that need no secrecy.
     pub random: Random,
+    /// What commands did that others want to hear of.
+    pub signals: Signals,
 }
 
 impl Keyspace {
@@ -167,6 +174,7 @@ impl Keyspace {
             stats: DataStats::default(),
             limits,
             random,
+            signals: Signals::default(),
         }
     }
 
@@ -185,6 +193,7 @@ impl Keyspace {
             stats: std::mem::take(&mut self.stats),
             limits: self.limits,
             random: self.random.clone(),
+            signals: Signals { classes: self.signals.classes, ..Signals::default() },
         };
         std::mem::replace(self, stand_in)
     }
@@ -195,6 +204,7 @@ impl Keyspace {
         lent.dropped.append(&mut self.dropped);
         lent.dropped_keys += self.dropped_keys;
         lent.limits = self.limits;
+        lent.signals.classes = self.signals.classes;
         lent.spare = Some(std::mem::take(&mut self.slots));
         *self = lent;
     }
@@ -213,6 +223,69 @@ impl Keyspace {
     /// Exchanges two databases. O(1): only their numbers change.
     pub fn swap_databases(&mut self, a: usize, b: usize) {
         self.databases.swap(a, b);
+        self.signals.upheaval(Upheaval::Swapped(a as u16, b as u16));
+    }
+
+    /// Whether changes of a slot's keys are noted. The mark moves with the slot.
+    pub fn listen(&mut self, slot: Slot, listened: bool) {
+        self.slots[slot.index()].listened = listened;
+    }
+
+    /// Tells whoever listens that a key was changed, created or deleted.
+    #[inline]
+    pub fn modified(&mut self, db: Db, key: &Key) {
+        if self.slots[key.slot.index()].listened {
+            self.note(db, key, Change::Value);
+        }
+    }
+
+    /// True if a key is here that was noted as changed. What has expired counts.
+    pub fn has(&self, key: &Changed) -> bool {
+        let db = self.db(key.db as usize).expect("changes are noted by numbers of databases");
+        self.locate(db, &self.key(&key.key)).is_some()
+    }
+
+    /// `modified` for a stream that lost a group: its value is the same.
+    pub fn ungrouped(&mut self, db: Db, key: &Key) {
+        if self.slots[key.slot.index()].listened {
+            self.note(db, key, Change::Group);
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, db: Db, key: &Key, what: Change) {
+        let number = self.number_of(db);
+        self.signals.changed(number, key.slot, key.bytes, what);
+    }
+
+    /// Publishes an event about a key, if its class is wanted.
+    #[inline]
+    pub fn notify(&mut self, db: Db, class: EventClasses, name: &'static str, key: &Key) {
+        if self.signals.classes.has(class) {
+            self.publish(db, name, key);
+        }
+    }
+
+    #[cold]
+    fn publish(&mut self, db: Db, name: &'static str, key: &Key) {
+        let number = self.number_of(db);
+        self.signals.event(name, number, key.bytes);
+    }
+
+    /// Deletes the entry of a key because its deadline has passed.
+    #[cold]
+    pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
+        self.discard(db, key.slot, key.hash, place);
+        self.stats.expired_keys += 1;
+        self.modified(db, key);
+        self.notify(db, EventClasses::EXPIRED, "expired", key);
+    }
+
+    /// The number by which clients select a database. O(databases).
+    #[cold]
+    pub fn number_of(&self, db: Db) -> u16 {
+        let number = self.databases.iter().position(|&place| place == db);
+        number.expect("every place of a database has a number") as u16
     }
 
     /// Completes a key. Cost: its checksum and hash.
@@ -391,6 +464,8 @@ impl Keyspace {
 
     /// Empties one database: its tables are put aside, and `free_dropped` frees them. O(slots): at most some 0.7 ms.
     pub fn flush(&mut self, db: Db) {
+        let number = self.number_of(db);
+        self.signals.upheaval(Upheaval::Flushed(number));
         let keys = std::mem::take(&mut self.totals[db.0 as usize]).keys;
         if keys == 0 {
             return;

@@ -71,7 +71,7 @@ impl Whole<'_> {
     }
 
     /// Counts `n` changes. Which core counts them makes no difference: readers add all up.
-    pub fn changed(&mut self, n: u64) {
+    pub fn counted(&mut self, n: u64) {
         self.keyspaces[0].stats.changes += n;
     }
 }

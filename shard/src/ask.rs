@@ -18,9 +18,11 @@ use crate::commands::client_line::ClientLine;
 use crate::commands::client_pause::{Pause, PauseOrder};
 use crate::latency::Event;
 use crate::mesh::CoreId;
+use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
 use crate::slowlog::Slow;
+use scripting::{LibraryInfo, Replace, Sha};
 
 /// A question. Every core, or the address that is asked, answers each with the `Answer` named.
 #[derive(Clone)]
@@ -67,10 +69,38 @@ pub enum Ask {
     Sleep(Duration),
     /// Lines about its clients that pass: `Answer::Clients`.
     Clients(Arc<ClientFilter>),
+    /// Ends the waiting of the client with this number, if it is blocked here: `Answer::Count`.
+    Unblock(u64, Ending),
+    /// The source of a script that it has loaded: `Answer::Source`.
+    ScriptSource(Sha),
+    /// Loads a script, to stay until SCRIPT FLUSH: `Answer::Source`, its name as the source, or `Answer::Text`, the refusal.
+    ScriptLoad(Arc<[u8]>),
+    /// Which of these scripts it has loaded: `Answer::Counts`, a 1 for each that it has.
+    ScriptsExist(Arc<[Sha]>),
+    /// Forgets all scripts: `Answer::Done`.
+    ScriptFlush,
+    /// Decides about a change of the libraries, on the core that decides: `Answer::Functions`.
+    DecideFunctions(Arc<FunctionChange>),
+    /// Takes that decision on, if it is newer: `Answer::Done`.
+    TakeFunctions(FunctionSet),
+    /// All libraries: `Answer::Libraries`.
+    Libraries,
+    /// The function that has its engine, if one has, and how many libraries and functions there are: `Answer::RunningFunction`.
+    RunningFunction,
+    /// Ends the script that has its engine, if there is one: `Answer::Text`, or `Answer::Done` without one.
+    KillScript(KillTarget),
     /// Ends its clients that pass: `Answer::Count`.
     KillClients(Arc<ClientFilter>),
     /// Decides about a client pause, on the core that decides; `None` ends it: `Answer::Pause`.
     DecidePause(Option<Pause>),
+    /// Publishes a message, on the core that orders its channel's: `Answer::Count`, its receivers.
+    Publish(Arc<Publication>),
+    /// Notes that a client of the asking core listens to these, as far as they concern this core: `Answer::Joined`.
+    Subscribe(Arc<[Topic]>),
+    /// Notes that it does no longer: `Answer::Parted`.
+    Unsubscribe(Arc<[Topic]>),
+    /// Who listens: `Answer::Names` or `Answer::Counts`.
+    Pubsub(Arc<PubsubQuery>),
     /// Takes that decision on, if it is newer, and says when no write of its clients is under way: `Answer::Done`.
     Pause(PauseOrder),
 }
@@ -79,6 +109,16 @@ pub enum Ask {
 pub enum Answer {
     /// It is done.
     Done,
+    /// What was decided about the libraries, or the text of the refusal.
+    Functions(Result<(Vec<u8>, FunctionSet), String>),
+    /// Libraries by name.
+    Libraries(Vec<LibraryInfo>),
+    /// The function that runs, and counts.
+    RunningFunction(FunctionReport),
+    /// The source of a script, if there is one.
+    Source(Option<Arc<[u8]>>),
+    /// It could not be done: a busy script has the slots.
+    Busy,
     /// Part of a scan.
     Scan(ScanPart),
     /// The settings after a change with their version, and the users that may come with it; or the text of the refusal.
@@ -95,6 +135,14 @@ pub enum Answer {
     Clients(Vec<ClientLine>),
     /// How many.
     Count(u64),
+    /// The core noted these subscriptions.
+    Joined(Arc<[Topic]>),
+    /// The core noted the end of these subscriptions.
+    Parted(Arc<[Topic]>),
+    /// Names of channels.
+    Names(Vec<Arc<[u8]>>),
+    /// Numbers, one per name asked for.
+    Counts(Vec<u64>),
     /// What was decided about a client pause.
     Pause(PauseOrder),
     /// What was decided about users, or why nothing was.
@@ -103,6 +151,78 @@ pub enum Answer {
     AclFile(Result<Arc<Users>, String>),
     /// What was denied, newest first.
     Denials(Vec<Denial>),
+}
+
+/// A change of the libraries.
+#[derive(Clone, Debug)]
+pub enum FunctionChange {
+    /// Another library, by its code.
+    Load(Box<[u8]>, Replace),
+    /// One library fewer, by its name.
+    Delete(Box<[u8]>),
+    /// No libraries.
+    Flush,
+    /// The libraries of a dump.
+    Restore(Vec<Vec<u8>>, Conflict),
+}
+
+/// What becomes of the libraries that are there when others are restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// They are deleted.
+    Flush,
+    /// They stay; one of the same name is an error.
+    Append,
+    /// One of the same name is replaced.
+    Replace,
+}
+
+/// All libraries after a decision.
+#[derive(Clone, Debug)]
+pub struct FunctionSet {
+    /// The number of the decision.
+    pub version: u64,
+    /// Their code, by their names.
+    pub codes: Arc<[Arc<[u8]>]>,
+}
+
+/// What a core tells FUNCTION STATS.
+pub struct FunctionReport {
+    /// The function that runs: its name, its command, and for how many milliseconds.
+    pub running: Option<(Box<[u8]>, OwnedArgs, u64)>,
+    /// How many libraries there are.
+    pub libraries: usize,
+    /// How many functions they have.
+    pub functions: usize,
+}
+
+/// What is to be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillTarget {
+    /// A script of EVAL.
+    Script,
+    /// A function of FCALL.
+    Function,
+}
+
+/// Why a blocked client stops waiting without what it waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its time is up, or CLIENT UNBLOCK says so.
+    TimeOut,
+    /// CLIENT UNBLOCK with an error.
+    Error,
+}
+
+/// What PUBSUB asks a core about the topics that it knows of.
+#[derive(Clone, Debug)]
+pub enum PubsubQuery {
+    /// The active channels of this kind whose names match: `Answer::Names`.
+    Active(Kind, Option<Box<[u8]>>),
+    /// Subscribers of each of these channels, 0 for those of other cores: `Answer::Counts`.
+    Subscribers(Kind, OwnedArgs),
+    /// How many patterns there are: `Answer::Counts`, one number.
+    Patterns,
 }
 
 /// How SHUTDOWN is meant.

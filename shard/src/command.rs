@@ -7,7 +7,7 @@ mod index;
 
 use std::sync::LazyLock;
 
-use keyspace::args::Args;
+use keyspace::args::{Args, spells};
 use keyspace::exec::DataFn;
 use keyspace::refusal::{QUOTED_BYTES_MAX, Refusal, quoted};
 use keyspace::spec::{Categories, CommandSpec, Flags, accepts};
@@ -75,6 +75,13 @@ impl Command {
             Looked::BehindKey => args.get(2),
             Looked::Last => args.get(args.len() - 1),
         }
+    }
+
+    /// True if it may have to wait for an element with these arguments. A stream is read without waiting, but for the option that
+    /// asks for it.
+    #[inline]
+    pub fn may_wait(&self, args: Args) -> bool {
+        self.is(Flags::BLOCKING) && (self.spec.group != "stream" || args.iter().any(|arg| spells(arg, "block")))
     }
 
     /// What it does with everything on loan, if it needs that with these arguments.

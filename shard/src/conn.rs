@@ -5,8 +5,10 @@ use keyspace::args::OwnedArgs;
 use crate::flight::Flight;
 use crate::mesh::loans::PARKED_WORK_MAX;
 use crate::mesh::mailbox::REQUESTS_PER_PAIR_MAX;
+use crate::mesh::ticket::Ticket;
 use crate::resp::Parser;
 use crate::ring::ConnId;
+use crate::script::Script;
 use crate::session::Session;
 use crate::unit::UnitSeq;
 
@@ -31,6 +33,19 @@ pub enum Waiting {
     Answers(u64),
     /// The end of a `CLIENT PAUSE`.
     Pause,
+    /// An element: it is blocked.
+    Blocked,
+}
+
+/// What a blocked client's home core knows of its waiting.
+#[derive(Debug)]
+pub struct Blocked {
+    /// Whoever ends the waiting ends this first.
+    pub ticket: Ticket,
+    /// When its time is up, in microseconds of the monotonic clock; `u64::MAX` for never.
+    pub deadline_us: u64,
+    /// Whether its reply is dropped.
+    pub muted: bool,
 }
 
 /// How a connection ends.
@@ -58,6 +73,8 @@ pub struct Conn {
     pub deferred: Option<OwnedArgs>,
     /// Replies that are not handed to the ring.
     pub out: Vec<u8>,
+    /// Pushes that wait until what the client asked for before is answered.
+    pub held: Vec<u8>,
     /// Bytes that the ring is sending.
     pub sending: usize,
     /// Whether `out` is queued for sending at the end of the turn.
@@ -68,6 +85,14 @@ pub struct Conn {
     pub paused: bool,
     /// What it waits for.
     pub waiting: Waiting,
+    /// Its waiting, while it is blocked.
+    pub blocked: Option<Box<Blocked>>,
+    /// Its transaction that is carried out.
+    pub executing: Option<UnitSeq>,
+    /// A script that its transaction is to run now.
+    pub script: Option<Box<Script>>,
+    /// The unit whose script this is the client of.
+    pub script_of: Option<UnitSeq>,
     /// The replies of its batch, while hops are under way.
     pub flight: Option<Box<Flight>>,
     /// How it ends.
@@ -88,11 +113,16 @@ impl Conn {
             parser: Parser::default(),
             deferred: None,
             out: Vec::new(),
+            held: Vec::new(),
             sending: 0,
             dirty: false,
             ready: false,
             paused: false,
             waiting: Waiting::No,
+            blocked: None,
+            executing: None,
+            script: None,
+            script_of: None,
             flight: None,
             closing: Closing::No,
             ended: false,
@@ -100,10 +130,10 @@ impl Conn {
         }
     }
 
-    /// Bytes of replies that the client has not taken.
+    /// Bytes of replies and pushes that the client has not taken.
     #[inline]
     pub fn output_bytes(&self) -> usize {
-        self.out.len() + self.sending
+        self.out.len() + self.held.len() + self.sending
     }
 
     /// Bytes received and not consumed.
@@ -125,10 +155,33 @@ impl Conn {
         self.parser.drained();
     }
 
+    /// True while a reply is under way that a push may not overtake (`cores.md` §5.3).
+    pub fn awaits_reply(&self) -> bool {
+        match self.waiting {
+            Waiting::Hops | Waiting::Unit(_) | Waiting::Answers(_) => true,
+            Waiting::No | Waiting::Pause | Waiting::Blocked => false,
+        }
+    }
+
+    /// Appends a push, or holds it until the replies before it are there.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let to = if self.awaits_reply() { &mut self.held } else { &mut self.out };
+        to.extend_from_slice(bytes);
+    }
+
+    /// Appends what was held once nothing is before it.
+    #[inline]
+    pub fn release_held(&mut self) {
+        if !self.held.is_empty() && !self.awaits_reply() {
+            self.out.append(&mut self.held);
+            self.held = Vec::new();
+        }
+    }
+
     /// Pieces of work that are under way for it: each comes back, whether it is still there or not.
     pub fn under_way(&self) -> usize {
         match self.waiting {
-            Waiting::No | Waiting::Pause => 0,
+            Waiting::No | Waiting::Pause | Waiting::Blocked => 0,
             Waiting::Hops => self.flight.as_ref().map_or(0, |flight| flight.outstanding()),
             Waiting::Unit(_) | Waiting::Answers(_) => 1,
         }
@@ -136,7 +189,9 @@ impl Conn {
 
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
-        size_of::<Conn>() + self.input.capacity() + self.out.capacity() + self.sending
+        let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
+        let buffers = self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending;
+        size_of::<Conn>() + buffers + queued
     }
 }
 

@@ -8,12 +8,18 @@ pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
 pub mod acl;
+pub mod busy;
 pub mod command;
 pub mod commands;
+pub mod effects;
 pub mod latency;
+pub mod listeners;
 pub mod report;
+pub mod script;
+pub mod serve;
 pub mod shard;
 pub mod slowlog;
+pub mod stage;
 pub mod stats;
 
 // How commands travel.
@@ -21,7 +27,9 @@ pub mod ask;
 pub mod flight;
 pub mod hop;
 pub mod mail;
+pub mod pubsub;
 pub mod route;
+pub mod transaction;
 pub mod unit;
 
 // The loop.

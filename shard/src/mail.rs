@@ -7,6 +7,7 @@ use evict::time::UnixMillis;
 use crate::ask::{Answer, Ask};
 use crate::hop::Hop;
 use crate::mesh::loans::UnitId;
+use crate::pubsub::notice::Notice;
 use crate::settings::Settings;
 use crate::unit::{Grant, LeaseAsk, Loan};
 
@@ -20,6 +21,8 @@ pub enum Mail<S> {
     Lease(Box<LeaseAsk>),
     /// Slots for a unit. An answer.
     Granted(Box<Grant>),
+    /// No slots for a unit: a busy script has them. An answer.
+    Refused(UnitId),
     /// Slots come back. Follows its lease.
     Return(Box<Return>),
     /// A question to an address. A request.
@@ -28,6 +31,8 @@ pub enum Mail<S> {
     Answer(Box<Reply>),
     /// An accepted connection that the target serves. A notice.
     Accepted(Box<Accepted<S>>),
+    /// What the sender tells unasked, in order. A notice.
+    Notices(Vec<Notice>),
     /// Settings that are in force everywhere: to service threads. A notice.
     Configured(Arc<Settings>),
     /// The core stops. A notice, from a service thread.

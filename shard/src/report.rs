@@ -61,6 +61,17 @@ pub struct ClientTotals {
     pub output_bytes_max: u64,
 }
 
+/// What clients listen to, as far as a core knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PubsubTotals {
+    /// Channels of the core's slots with subscribers.
+    pub channels: u64,
+    /// Patterns with subscribers: every core knows all.
+    pub patterns: u64,
+    /// Shard channels of the core's slots with subscribers.
+    pub shard_channels: u64,
+}
+
 /// Bytes that a core accounts for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTotals {
@@ -124,6 +135,8 @@ pub struct CoreReport {
     pub rates: Rates,
     /// Its clients.
     pub clients: ClientTotals,
+    /// What clients listen to.
+    pub pubsub: PubsubTotals,
     /// Bytes.
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
@@ -156,6 +169,9 @@ impl CoreReport {
         self.rates.bytes_in += other.rates.bytes_in;
         self.rates.bytes_out += other.rates.bytes_out;
         self.clients.add(&other.clients);
+        self.pubsub.channels += other.pubsub.channels;
+        self.pubsub.patterns = self.pubsub.patterns.max(other.pubsub.patterns);
+        self.pubsub.shard_channels += other.pubsub.shard_channels;
         self.memory.data += other.memory.data;
         self.memory.tables += other.memory.tables;
         self.memory.clients += other.memory.clients;

@@ -9,8 +9,10 @@ use crate::acl::{DEFAULT_USER, User, Users};
 use crate::command::CommandId;
 use crate::commands::client_line::{ConnFacts, line};
 use crate::hop::Context;
+use crate::pubsub::subscriptions::Subscriptions;
 use crate::resp::Auth;
 use crate::settings::PubsubDefault;
+use crate::transaction::{Transaction, Watching};
 
 /// What becomes of replies: `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -31,7 +33,7 @@ static NOBODY: LazyLock<Arc<User>> =
     LazyLock::new(|| Arc::new(User::new(DEFAULT_USER.as_bytes(), 0, PubsubDefault::Resetchannels)));
 
 /// One client's session.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Session {
     /// The client's number, unique in the process and growing with time.
     pub id: u64,
@@ -57,6 +59,10 @@ pub struct Session {
     pub no_touch: bool,
     /// `CLIENT REPLY`.
     pub reply_mode: ReplyMode,
+    /// What it queues since MULTI.
+    pub transaction: Option<Box<Transaction>>,
+    /// The keys that it watches.
+    pub watching: Option<Box<Watching>>,
     /// When it connected, in microseconds of the monotonic clock.
     pub connected_us: u64,
     /// When it last sent a command, likewise.
@@ -69,6 +75,10 @@ pub struct Session {
     pub local: String,
     /// True for a client on the UNIX socket.
     pub unix: bool,
+    /// What it has subscribed to; `None` for nothing.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// The reply of the command under way is a push: CLIENT REPLY does not drop it.
+    pub replies_by_push: bool,
 }
 
 impl Session {
@@ -87,12 +97,16 @@ impl Session {
             no_evict: false,
             no_touch: false,
             reply_mode: ReplyMode::On,
+            transaction: None,
+            watching: None,
             connected_us: now_us,
             active_us: now_us,
             last_command: None,
             peer,
             local,
             unix,
+            subscriptions: None,
+            replies_by_push: false,
         }
     }
 
@@ -132,10 +146,16 @@ impl Session {
         user.is_some()
     }
 
+    /// True if a command that its keys route may not go on its way at once.
+    #[inline]
+    pub fn is_barred(&self) -> bool {
+        self.auth == Auth::Needed || self.transaction.is_some() || self.only_listens()
+    }
+
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
-        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused };
+        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
         Context { caller, resp: self.resp, client: self.id }
     }
 
@@ -169,14 +189,33 @@ impl Session {
 
     /// Ends such a command: true if its reply is to be dropped.
     pub fn ends(&mut self) -> bool {
-        match self.reply_mode {
+        let pushed = std::mem::take(&mut self.replies_by_push);
+        let muted = match self.reply_mode {
             ReplyMode::On | ReplyMode::SkipNext => false,
             ReplyMode::Off => true,
             ReplyMode::SkipThis => {
                 self.reply_mode = ReplyMode::On;
                 true
             }
-        }
+        };
+        muted && !pushed
+    }
+
+    /// True if it has a subscription.
+    #[inline]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions.is_some()
+    }
+
+    /// Forgets what it had subscribed to if that is nothing now.
+    pub fn drop_empty_subscriptions(&mut self) {
+        self.subscriptions.take_if(|subscriptions| subscriptions.is_empty());
+    }
+
+    /// True if it may use only the commands of a subscriber: it could not tell other replies from messages.
+    #[inline]
+    pub fn only_listens(&self) -> bool {
+        self.is_subscribed() && self.resp == Resp::V2
     }
 
     /// Its line of CLIENT LIST, as far as the session knows it, while it carries out this command.

@@ -3,6 +3,7 @@
 //! A shard sits behind its core's baton. Its owner works with it while awake; a core that finds it parked may visit. Neither
 //! does I/O here.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,21 +11,25 @@ use evict::access::AccessBits;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
-use keyspace::refusal::Refusal;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
+use keyspace::signals::{Changed, EventClasses};
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
 
 use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
+use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
+use crate::listeners::Listeners;
 use crate::mail::Question;
 use crate::mesh::CoreId;
-use crate::mesh::loans::{Loans, Need};
+use crate::mesh::loans::{Loans, Need, UnitId};
 use crate::mesh::mailbox::Address;
 use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::route::SlotMap;
 use crate::settings::Settings;
 use crate::slowlog::{Slow, shorten};
 use crate::stats::Stats;
@@ -77,6 +82,12 @@ pub struct Shard {
     pub keyspace: Keyspace,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
+    /// Who wants to hear of changes of keys.
+    pub listeners: Listeners,
+    /// Changed keys on which clients wait: to be served once the command, transaction or script is over.
+    pub ready: VecDeque<Changed>,
+    /// What commands left for the owner to do.
+    pub effects: Vec<Effect>,
     /// Wall-clock time of the commands carried out now; never goes back.
     pub now: UnixMillis,
     /// Counters per command.
@@ -87,6 +98,8 @@ pub struct Shard {
     pub slow: Vec<Slow>,
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
+    /// Units that have slots of this shard for long: what needs those is refused.
+    pub busy: Vec<UnitId>,
     /// Slots came back: what waited for them can go on.
     pub freed: bool,
     /// The settings in force.
@@ -101,7 +114,10 @@ pub struct Shard {
     out_bytes_max: usize,
     /// Whether latency histograms are kept. From the settings.
     track_latency: bool,
-    table: &'static CommandTable,
+    /// Which core has which slot.
+    pub map: SlotMap,
+    /// All commands.
+    pub table: &'static CommandTable,
     slow_ids: Arc<AtomicU64>,
 }
 
@@ -117,6 +133,8 @@ pub struct ShardParts {
     pub slow_ids: Arc<AtomicU64>,
     /// The command table.
     pub table: &'static CommandTable,
+    /// The slot map at start.
+    pub map: SlotMap,
 }
 
 impl Shard {
@@ -126,11 +144,15 @@ impl Shard {
             core: parts.core,
             keyspace: parts.keyspace,
             loans: Loans::new(),
+            listeners: Listeners::default(),
+            ready: VecDeque::new(),
             now: UnixMillis(0),
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            effects: Vec::new(),
             paused: false,
+            busy: Vec::new(),
             freed: false,
             settings: parts.settings.clone(),
             slow_ns: u64::MAX,
@@ -138,6 +160,7 @@ impl Shard {
             long_ns: u64::MAX,
             out_bytes_max: usize::MAX,
             track_latency: true,
+            map: parts.map,
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
@@ -181,22 +204,55 @@ impl Shard {
         started: u64,
         out: &mut Vec<u8>,
     ) -> u64 {
-        let Run::Data(run) = command.run else { unreachable!("only data commands are routed to a shard") };
-        debug_assert!(
-            !context.caller.expiry_paused || !command.is(Flags::WRITE),
-            "a write finds no key that is hidden"
-        );
         let start = out.len();
-        let access = self.access();
-        let now = self.now;
-        let db = self.keyspace.db(context.caller.db as usize).expect("SELECT checks the number");
-        let mut exec = Exec { keyspace: &mut self.keyspace, db, now, access, caller: context.caller, routed };
-        let outcome = run(&mut exec, args, &mut Reply::new(out, context.resp));
+        let outcome = self.run(command, context, routed, args, out);
         let ended = ticks();
         if let Err(refusal) = outcome {
             self.refuse(command, &refusal, context, start, out);
         }
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
+        if self.keyspace.signals.pending {
+            self.hear();
+        }
+        ended
+    }
+
+    /// Calls a data command's handler.
+    #[inline]
+    pub fn run(
+        &mut self,
+        command: &Command,
+        context: &Context,
+        routed: Option<(Slot, u64)>,
+        args: Args,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let Run::Data(run) = command.run else { unreachable!("only data commands are routed to a shard") };
+        debug_assert!(
+            !context.caller.expiry_paused || !command.is(Flags::WRITE),
+            "a write finds no key that is hidden"
+        );
+        let (access, now) = (self.access(), self.now);
+        let db = self.keyspace.db(context.caller.db as usize).expect("SELECT checks the number");
+        let mut exec = Exec { keyspace: &mut self.keyspace, db, now, access, caller: context.caller, routed };
+        run(&mut exec, args, &mut Reply::new(out, context.resp))
+    }
+
+    /// `execute` for a command that is not part of a transaction or a script: whom it makes ready is served.
+    #[inline]
+    pub fn execute_alone(
+        &mut self,
+        command: &Command,
+        context: &Context,
+        routed: Option<(Slot, u64)>,
+        args: Args,
+        started: u64,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let ended = self.execute(command, context, routed, args, started, out);
+        if !self.ready.is_empty() {
+            self.serve_ready();
+        }
         ended
     }
 
@@ -318,7 +374,7 @@ impl Shard {
             context.caller.expiry_paused = !command.is(Flags::WRITE);
         }
         hop.step(call, |args, out| {
-            started = self.execute(command, &context, Some((call.slot, call.hash)), args, started, out);
+            started = self.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out);
         });
         started
     }
@@ -337,7 +393,11 @@ impl Shard {
             Stop::LongEnough => return Carried::More(hop),
             Stop::NoSlot => {}
         }
-        let slot = hop.next().expect("a hop that is not done has a next command").slot;
+        let call = hop.next().expect("a hop that is not done has a next command");
+        let slot = call.slot;
+        if self.refuses(Need::One(slot.number())) {
+            return self.refuse_next(hop);
+        }
         match self.loans.park(Need::One(slot.number()), Work::Hop(hop)) {
             Ok(_) => Carried::Parked,
             Err(Work::Hop(mut hop)) => {
@@ -377,8 +437,15 @@ impl Shard {
             bytes => bytes as usize,
         };
         self.keyspace.limits = settings.data_limits();
+        self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.settings = settings;
     }
+}
+
+/// The classes of events to note: none while neither form of publishing them is wanted.
+fn wanted(classes: EventClasses) -> EventClasses {
+    let published = classes.has(EventClasses::KEYSPACE) || classes.has(EventClasses::KEYEVENT);
+    if published { classes } else { EventClasses::default() }
 }
 
 #[cfg(test)]

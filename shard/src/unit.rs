@@ -1,4 +1,4 @@
-//! A unit: a command whose keys live on several cores, carried out on one with the others' slots on loan (`cores.md` §7).
+//! A unit: what one core carries out with slots of several on loan (`cores.md` §7): a command, a transaction, a blocked client's turn.
 //!
 //! The coordinator is the client's home core. It asks for slots core by core in ascending order, its own in its place, so that
 //! no two units wait for each other. When all are granted it puts the foreign slots into its own keyspace, runs the ordinary
@@ -6,16 +6,20 @@
 
 use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::signals::Changed;
 use keyspace::slot::Slot;
 use keyspace::store::{Keyspace, SlotTables};
 
 use crate::command::Command;
 use crate::hop::Context;
+use crate::listeners::{Listeners, SlotListeners, Waiter};
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::ring::ConnId;
 use crate::route::SlotMap;
+use crate::script::Script;
 use crate::shard::Shard;
+use crate::transaction::Execution;
 
 /// The number of a unit at its coordinator.
 pub type UnitSeq = u64;
@@ -28,12 +32,30 @@ pub struct LeaseAsk {
     pub need: NeedOwned,
 }
 
+/// A slot on loan.
+pub struct LentSlot {
+    /// Which.
+    pub slot: Slot,
+    /// Its tables.
+    pub tables: SlotTables,
+    /// What listens to it.
+    pub listeners: Option<Box<SlotListeners>>,
+}
+
+/// All that an owner has, on loan.
+pub struct LentWhole {
+    /// Its keyspace.
+    pub keyspace: Keyspace,
+    /// What listens to its slots.
+    pub listeners: Listeners,
+}
+
 /// The values of a loan: they travel, and are in one place at a time.
 pub enum Loan {
     /// These slots.
-    Slots(Vec<(Slot, SlotTables)>),
+    Slots(Vec<LentSlot>),
     /// Everything that the owner has.
-    Whole(Box<Keyspace>),
+    Whole(Box<LentWhole>),
     /// The coordinator's own slots: they stay where they are.
     Own(NeedOwned),
 }
@@ -50,18 +72,44 @@ pub struct Grant {
     pub clock: UnixMillis,
 }
 
-/// A multi-core command under way, at its coordinator.
+/// What a unit carries out once it has its slots.
+pub enum Job {
+    /// A command.
+    Command {
+        /// Which.
+        command: &'static Command,
+        /// Its arguments.
+        args: OwnedArgs,
+        /// The session's part.
+        context: Context,
+    },
+    /// A transaction.
+    Exec(Box<Execution>),
+    /// A script.
+    Script(Box<Script>),
+    /// WATCH of these keys.
+    Watch(OwnedArgs),
+    /// The turn of a blocked client, whose ticket is claimed for it.
+    Serve(Box<Turn>),
+}
+
+/// The turn of a blocked client.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// The client, and the command that serves it.
+    pub waiter: Waiter,
+    /// The key that was changed.
+    pub key: Changed,
+}
+
+/// A unit under way, at its coordinator.
 pub struct Unit {
     /// Its name in loans.
     pub id: UnitId,
-    /// The connection that waits for it.
+    /// The connection that it is for.
     pub conn: ConnId,
-    /// The command.
-    pub command: &'static Command,
-    /// Its arguments.
-    pub args: OwnedArgs,
-    /// The session's part.
-    pub context: Context,
+    /// What it is for.
+    pub job: Job,
     /// Whether its reply is dropped.
     pub muted: bool,
     /// What it needs of which core, ascending.
@@ -71,6 +119,16 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// The arguments of the command that a client waits for.
+    pub fn args(&self) -> Option<Args<'_>> {
+        match &self.job {
+            Job::Command { args, .. } | Job::Watch(args) => Some(args.args()),
+            Job::Exec(exec) => Some(exec.args.args()),
+            Job::Script(script) => Some(script.args.args()),
+            Job::Serve(_) => None,
+        }
+    }
+
     /// The owner to ask next.
     pub fn next(&self) -> Option<&(CoreId, NeedOwned)> {
         self.plan.get(self.grants.len())
@@ -125,30 +183,46 @@ impl Shard {
         let loan = match need {
             Need::One(slot) => Loan::Slots(self.take_out(&[slot])),
             Need::Slots(slots) => Loan::Slots(self.take_out(slots)),
-            Need::All => Loan::Whole(Box::new(self.keyspace.lend_whole())),
+            Need::All => {
+                let listeners = std::mem::take(&mut self.listeners);
+                Loan::Whole(Box::new(LentWhole { keyspace: self.keyspace.lend_whole(), listeners }))
+            }
         };
         Grant { unit, core: self.core, loan, clock: self.now }
     }
 
-    fn take_out(&mut self, slots: &[u16]) -> Vec<(Slot, SlotTables)> {
+    fn take_out(&mut self, slots: &[u16]) -> Vec<LentSlot> {
         let slots = slots.iter().map(|&number| Slot::new(number).expect("a need names slots"));
-        slots.map(|slot| (slot, self.keyspace.take_slot(slot))).collect()
+        slots.map(|slot| self.take_slot(slot)).collect()
+    }
+
+    /// Takes a slot out, with what listens to it.
+    pub fn take_slot(&mut self, slot: Slot) -> LentSlot {
+        LentSlot { slot, tables: self.keyspace.take_slot(slot), listeners: self.listeners.take(slot) }
+    }
+
+    /// Puts a slot in that is nowhere else.
+    pub fn put_slot(&mut self, lent: LentSlot) {
+        self.keyspace.put_slot(lent.slot, lent.tables);
+        self.listeners.put(lent.slot, lent.listeners);
     }
 
     /// Takes a loan back in. What waited for it is handed out by `loans.next_runnable`.
     pub fn take_back(&mut self, unit: UnitId, loan: Loan, now: UnixMillis) {
         self.advance(now);
         self.freed = true;
+        self.no_longer_busy(unit);
         match loan {
             Loan::Slots(slots) => {
-                let numbers: Vec<u16> = slots.iter().map(|(slot, _)| slot.number()).collect();
-                for (slot, tables) in slots {
-                    self.keyspace.put_slot(slot, tables);
-                }
+                let numbers: Vec<u16> = slots.iter().map(|lent| lent.slot.number()).collect();
+                slots.into_iter().for_each(|lent| self.put_slot(lent));
                 self.loans.give_back(unit, Need::Slots(&numbers));
             }
-            Loan::Whole(keyspace) => {
-                self.keyspace.take_back_whole(*keyspace);
+            Loan::Whole(lent) => {
+                let LentWhole { keyspace, listeners } = *lent;
+                self.keyspace.take_back_whole(keyspace);
+                assert!(self.listeners.is_empty(), "nothing begins to listen to slots that are on loan");
+                self.listeners = listeners;
                 self.loans.give_back(unit, Need::All);
             }
             Loan::Own(_) => unreachable!("the coordinator's own slots do not travel"),

@@ -101,6 +101,15 @@ impl Client {
         })
     }
 
+    /// A new connection to the same server. Panics on a UNIX socket.
+    #[track_caller]
+    pub fn another(&self) -> Client {
+        match &self.socket {
+            Socket::Tcp(tcp) => Client::connect(tcp.peer_addr().expect("a connected socket has a peer").port()),
+            Socket::Unix(_) => panic!("a UNIX socket has no port"),
+        }
+    }
+
     /// Waits until the server has sent something that is not read yet.
     pub fn wait_for_bytes(&mut self) -> io::Result<()> {
         match &self.socket {

@@ -3,6 +3,7 @@
 //! Plain scripts are also sent as one pipeline to `ashlar`: batching and hops must not change an answer.
 
 use crate::binaries;
+use crate::client::Reply;
 use crate::frame::Frame;
 use crate::replay::{self, Part, Protocol, Seen};
 use crate::script::{self, Script, Step};
@@ -40,11 +41,11 @@ impl Servers {
     pub fn compare(&self, script: &Script) -> Vec<String> {
         let mut reports = Vec::new();
         let part = if binaries::ashlar_is_redis() { Part::Reference } else { Part::Tested };
-        for protocol in Protocol::ALL {
+        for &protocol in script.protocols {
             let now_ms = replay::clock_ms();
-            let reference = replay::play(script, Part::Reference, self.redis.port, protocol, now_ms);
+            let reference = replay::play(script, Part::Reference, self.redis.port, protocol, now_ms, &[]);
             for server in &self.ours {
-                let seen = replay::play(script, part, server.port, protocol, now_ms);
+                let seen = replay::play(script, part, server.port, protocol, now_ms, &reference);
                 judge(
                     script,
                     &format!("{} {protocol:?}", server.kind.name()),
@@ -53,7 +54,7 @@ impl Servers {
                     &seen,
                     &mut reports,
                 );
-                if script.is_plain() && script.steps.len() <= PIPELINE_STEPS_MAX {
+                if script.is_plain() && !script.apart && script.steps.len() <= PIPELINE_STEPS_MAX {
                     let seen = replay::play_pipelined(script, server.port, protocol, now_ms);
                     let place = format!("{} {protocol:?} pipelined", server.kind.name());
                     judge(script, &place, protocol, &reference, &seen, &mut reports);
@@ -67,14 +68,29 @@ impl Servers {
 /// Compares every script of a case file of `tests/cases`; panics with the differences.
 #[track_caller]
 pub fn check_file(name: &str, flags: &[&str]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases").join(format!("{name}.txt"));
+    check(name, &read("cases", name), flags);
+}
+
+/// The same for a file of `tests/sessions`, whose scripts are of several connections: all that the servers send is compared.
+#[track_caller]
+pub fn check_sessions(name: &str, flags: &[&str]) {
+    check(name, &script::sessions(read("sessions", name)), flags);
+}
+
+#[track_caller]
+fn read(folder: &str, name: &str) -> Vec<Script> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{name}.txt"));
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let scripts = script::read(name, &text);
+    script::read(name, &text)
+}
+
+#[track_caller]
+fn check(name: &str, scripts: &[Script], flags: &[&str]) {
     assert!(!scripts.is_empty(), "{name} has no script");
     let servers = Servers::start(flags);
     let mut reports = Vec::new();
     let mut steps = 0;
-    for script in &scripts {
+    for script in scripts {
         steps += script.steps.len();
         let started = Instant::now();
         let found = servers.compare(script);
@@ -100,6 +116,10 @@ fn judge(
     for ((step, reference), ours) in script.steps.iter().zip(reference).zip(ours) {
         if let Some(wanted) = missed(step, protocol, reference, ours) {
             reports.push(report(script, step, place, &wanted, ours));
+            if script.apart {
+                // What others do now depends on what was different.
+                return;
+            }
         }
     }
 }
@@ -129,8 +149,18 @@ fn agree(step: &Step, reference: &Seen, ours: &Seen) -> bool {
         (Some(normaliser), Seen::Reply(reference), Seen::Reply(ours)) => {
             normaliser.agree(&reference.frame, &ours.frame)
         }
+        (
+            Some(normaliser),
+            Seen::Frames { frames: reference, closed: false },
+            Seen::Frames { frames: ours, closed: false },
+        ) => normaliser.agree(&all(reference), &all(ours)),
         _ => reference == ours,
     }
+}
+
+/// Frames as one list.
+fn all(replies: &[Reply]) -> Frame {
+    Frame::Array(replies.iter().map(|reply| reply.frame.clone()).collect())
 }
 
 fn report(script: &Script, step: &Step, place: &str, wanted: &str, got: &Seen) -> String {
@@ -149,6 +179,9 @@ fn describe(seen: &Seen) -> String {
         Seen::Reply(reply) => clip(&format!("{}  {}", reply.frame, shown(&reply.raw))),
         Seen::End { bytes, closed } => {
             format!("{} then {}", shown(bytes), if *closed { "closed" } else { "left open" })
+        }
+        Seen::Frames { frames, closed } => {
+            clip(&format!("{}, {}", all(frames), if *closed { "then closed" } else { "nothing more" }))
         }
         Seen::Closed => "closed connection".into(),
         Seen::Silent => "no reply in time".into(),

@@ -5,6 +5,8 @@
 //! that had ended when it began. The search is exponential in the number of overlapping operations: keep histories
 //! short and repeat.
 
+pub mod clients;
+
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::hash::Hash;

@@ -57,6 +57,8 @@ pub enum Normaliser {
     Rules,
     /// `denials`: entries of ACL LOG: fields of Redis are equal but for times and what of the client is of the moment.
     Denials,
+    /// `monitor`: lines of MONITOR, without their time and the client's address.
+    Monitor,
     /// `code`: an error with the same first word (texts that quote addresses or lines of the process).
     Code,
 }
@@ -84,6 +86,7 @@ const NAMES: &[(&str, Normaliser)] = &[
     ("docs", Normaliser::Docs),
     ("rules", Normaliser::Rules),
     ("denials", Normaliser::Denials),
+    ("monitor", Normaliser::Monitor),
     ("code", Normaliser::Code),
 ];
 
@@ -129,6 +132,7 @@ impl Normaliser {
             Normaliser::Client => client_lines(reference, ours),
             Normaliser::Stats => same_type(reference, ours) && stats(reference) == stats(ours),
             Normaliser::Hello => same_type(reference, ours) && hello(reference, ours),
+            Normaliser::Monitor => monitored(reference) == monitored(ours),
             Normaliser::Info => same_type(reference, ours) && info(reference, ours),
             Normaliser::Help => help(reference, ours),
             Normaliser::Docs => docs::agree(reference, ours),
@@ -164,8 +168,10 @@ fn canonical(frame: &Frame) -> Frame {
     match frame {
         Frame::Array(items) | Frame::Set(items) => {
             let mut items: Vec<Frame> = items.iter().map(canonical).collect();
-            let named =
-                |item: &Frame| item.items().is_some_and(|inner| inner.first().is_some_and(|f| f.text().is_some()));
+            let named = |item: &Frame| {
+                let texts = item.items().is_some_and(|inner| inner.first().is_some_and(|f| f.text().is_some()));
+                texts || matches!(item, Frame::Map(_))
+            };
             let texts = items.iter().all(|item| item.text().is_some());
             if texts || items.iter().all(named) {
                 items.sort_by_key(ToString::to_string);
@@ -274,6 +280,23 @@ fn stats(frame: &Frame) -> Vec<String> {
     lines
 }
 
+/// A line `time [db address] "command"`, or a list of such lines, with the database and the command only.
+fn monitored(frame: &Frame) -> Frame {
+    let short = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        let (_, after) = text.split_once(" [")?;
+        let (db, rest) = after.split_once(' ')?;
+        let (address, command) = rest.split_once(']')?;
+        let place = if address == "lua" { "lua" } else { "client" };
+        Some(Frame::Simple(format!("[{db} {place}]{command}").into_bytes()))
+    };
+    match frame {
+        Frame::Array(items) => Frame::Array(items.iter().map(monitored).collect()),
+        Frame::Simple(text) => short(text).unwrap_or_else(|| frame.clone()),
+        other => other.clone(),
+    }
+}
+
 fn hello(reference: &Frame, ours: &Frame) -> bool {
     let (Some(reference), Some(ours)) = (reference.pairs(), ours.pairs()) else {
         return false;
@@ -372,6 +395,12 @@ mod tests {
             ("type", bulk("a"), bulk("b"), Frame::Int(1)),
             ("client", bulk("id=1 db=0 cmd=x\n"), bulk("id=2 db=0 lib=q cmd=x\n"), bulk("id=1 db=1 cmd=x\n")),
             ("info", bulk("# A\r\nx:1\r\n"), bulk("# A\r\ny:1\r\nx:2\r\n"), bulk("# A\r\ny:1\r\n")),
+            (
+                "monitor",
+                Frame::Simple(b"1.5 [0 127.0.0.1:99] \"GET\" \"k\"".to_vec()),
+                Frame::Simple(b"2.5 [0 127.0.0.1:98] \"GET\" \"k\"".to_vec()),
+                Frame::Simple(b"1.5 [1 127.0.0.1:99] \"GET\" \"k\"".to_vec()),
+            ),
             ("names", list(&["a", "1"]), list(&["b", "1", "a", "3"]), list(&["b", "1"])),
             ("rules", bulk("on +a +b"), bulk("on +b +a"), bulk("on +b")),
             (

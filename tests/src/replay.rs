@@ -2,7 +2,9 @@
 //!
 //! It judges nothing: comparison is done by `compare`. Each replay has its own connections, opened when first named.
 
-use crate::client::{Client, Outcome, Reply};
+mod several;
+
+use crate::client::{Client, Outcome, REPLY_WAIT, Reply};
 use crate::frame::Frame;
 use crate::normalise::Normaliser;
 use crate::script::{Action, Script, Step};
@@ -11,6 +13,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Most rounds of one SCAN loop: a cursor that never ends is a failure, not a hang.
 const SCAN_ROUNDS_MAX: usize = 100_000;
+
+/// Longest wait for redis-server in scripts of several connections: what it has not sent by then the case should not ask for.
+const WAIT_FOR_REFERENCE: Duration = Duration::from_secs(5);
 
 /// Wait for further replies on a connection that already left one out.
 const WAIT_AFTER_SILENCE: Duration = Duration::from_millis(100);
@@ -56,6 +61,13 @@ pub enum Seen {
     Silent,
     /// Bytes that are no reply.
     Garbage(String),
+    /// All that had come, and whether the connection was closed after it.
+    Frames {
+        /// Replies and pushes, in order.
+        frames: Vec<Reply>,
+        /// Whether the server closed.
+        closed: bool,
+    },
     /// The step expects nothing.
     Nothing,
 }
@@ -76,11 +88,20 @@ struct Stage {
     protocol: Protocol,
     now_ms: i64,
     people: BTreeMap<char, Person>,
+    /// A connection that no script knows of.
+    control: Client,
+    /// What `@keep` kept.
+    kept: Vec<u8>,
+    /// Longest wait for one reply.
+    wait: Duration,
 }
 
-/// Plays all steps one after another; one observation per step.
-pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: i64) -> Vec<Seen> {
-    let mut stage = Stage { port, protocol, now_ms, people: BTreeMap::new() };
+/// Plays all steps one after another; one observation per step. `reference` is what redis-server showed, and empty for itself.
+pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: i64, reference: &[Seen]) -> Vec<Seen> {
+    let mut stage = Stage::new(port, protocol, now_ms);
+    if script.apart && part == Part::Reference {
+        stage.wait = WAIT_FOR_REFERENCE;
+    }
     stage.person('a').client.ok("FLUSHALL");
     let mut seen = Vec::with_capacity(script.steps.len());
     for step in &script.steps {
@@ -88,19 +109,26 @@ pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: 
         if unread {
             stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
         }
-        seen.push(stage.step(step));
+        seen.push(stage.step(step, reference.get(seen.len())));
         let late = matches!(seen.last(), Some(Seen::Silent | Seen::End { closed: false, .. }));
+        if late && script.apart {
+            // What others do now depends on what did not happen.
+            break;
+        }
         if late {
             // One full wait shows the failure; further ones would only take time.
             stage.person(step.connection).client.wait = WAIT_AFTER_SILENCE;
         }
+    }
+    if script.apart {
+        stage.part();
     }
     seen
 }
 
 /// Plays a plain script as one pipeline on one connection.
 pub fn play_pipelined(script: &Script, port: u16, protocol: Protocol, now_ms: i64) -> Vec<Seen> {
-    let mut stage = Stage { port, protocol, now_ms, people: BTreeMap::new() };
+    let mut stage = Stage::new(port, protocol, now_ms);
     stage.person('a').client.ok("FLUSHALL");
     let mut commands = Vec::new();
     for step in &script.steps {
@@ -132,10 +160,23 @@ pub fn seen(outcome: Outcome) -> Seen {
 }
 
 impl Stage {
+    fn new(port: u16, protocol: Protocol, now_ms: i64) -> Stage {
+        Stage {
+            port,
+            protocol,
+            now_ms,
+            people: BTreeMap::new(),
+            control: Client::connect(port),
+            kept: Vec::new(),
+            wait: REPLY_WAIT,
+        }
+    }
+
     fn person(&mut self, name: char) -> &mut Person {
-        let (port, protocol) = (self.port, self.protocol);
+        let (port, protocol, wait) = (self.port, self.protocol, self.wait);
         self.people.entry(name).or_insert_with(|| {
             let mut client = Client::connect(port);
+            client.wait = wait;
             if protocol == Protocol::Resp3 {
                 // Refused while a password is asked for: the connection then stays with RESP2, on every server.
                 let hello = client.ask("HELLO 3");
@@ -146,30 +187,21 @@ impl Stage {
         })
     }
 
-    fn step(&mut self, step: &Step) -> Seen {
+    fn step(&mut self, step: &Step, reference: Option<&Seen>) -> Seen {
         let name = step.connection;
-        let outcome = match &step.action {
-            Action::Call(words) => {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| self.fill(word)).collect();
-                let client = &mut self.person(name).client;
-                match step.normaliser {
-                    Some(Normaliser::Scan) => return scan(client, &words),
-                    Some(Normaliser::Drawn) => return drawn(client, &words),
-                    Some(Normaliser::Member) => return member(client, &words),
-                    _ => client.call(&words),
-                }
-            }
+        match &step.action {
+            Action::Call(words) => self.call(name, words, step.normaliser),
             Action::Send(words) => {
-                let words: Vec<Vec<u8>> = words.iter().map(|word| self.fill(word)).collect();
+                let words = self.fill_all(words);
                 let _ = self.person(name).client.send(&words);
-                return Seen::Nothing;
+                Seen::Nothing
             }
-            Action::Read => self.person(name).client.read(),
+            Action::Read => seen(self.person(name).client.read()),
             Action::Raw(bytes) => {
                 let bytes = self.fill(bytes);
                 let client = &mut self.person(name).client;
                 let _ = client.send_raw(&bytes);
-                client.read()
+                seen(client.read())
             }
             Action::RawEnd { bytes, finish } => {
                 let bytes = self.fill(bytes);
@@ -178,16 +210,49 @@ impl Stage {
                 if *finish {
                     client.finish_sending();
                 }
-                return end(client);
+                end(client)
             }
-            Action::Eof => return end(&mut self.person(name).client),
+            Action::Eof => end(&mut self.person(name).client),
             Action::Flush => {
                 self.people.retain(|name, _| *name == 'a');
                 self.person('a').client.ok("FLUSHALL");
-                return Seen::Nothing;
+                Seen::Nothing
             }
-        };
-        seen(outcome)
+            Action::Block(words) => {
+                if let Some(words) = words {
+                    let words = self.fill_all(words);
+                    let _ = self.person(name).client.send(&words);
+                }
+                self.until_blocked(name)
+            }
+            Action::Rest => self.rest(name, reference),
+            Action::Drop => self.drop_person(name),
+            Action::Settle(words) => {
+                let words = self.fill_all(words);
+                self.settle(name, &words, reference)
+            }
+            Action::Busy(key) => self.until_busy(key),
+            Action::Elapse(milliseconds) => self.elapse(*milliseconds),
+            Action::Keep(words) => {
+                let words = self.fill_all(words);
+                self.keep(name, &words)
+            }
+        }
+    }
+
+    fn call(&mut self, name: char, words: &[Vec<u8>], normaliser: Option<Normaliser>) -> Seen {
+        let words = self.fill_all(words);
+        let client = &mut self.person(name).client;
+        match normaliser {
+            Some(Normaliser::Scan) => scan(client, &words),
+            Some(Normaliser::Drawn) => drawn(client, &words),
+            Some(Normaliser::Member) => member(client, &words),
+            _ => seen(client.call(&words)),
+        }
+    }
+
+    fn fill_all(&mut self, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        words.iter().map(|word| self.fill(word)).collect()
     }
 
     /// Replaces the placeholders of an argument.
@@ -224,6 +289,9 @@ impl Stage {
         }
         if let Some(text) = name.strip_prefix("now") {
             return offset(text).map(|offset| (self.now_ms / 1000 + offset).to_string().into_bytes());
+        }
+        if name == "kept" {
+            return Some(self.kept.clone());
         }
         if let Some(text) = name.strip_prefix("rep:") {
             let (unit, count) = text.rsplit_once(':')?;

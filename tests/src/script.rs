@@ -12,16 +12,30 @@
 //! @raw "*1\r\n..."                  sends bytes and reads one reply; @rawend reads until the server closes
 //! @rawfin "*1"                      sends bytes and the end of the stream, reads until the server closes
 //! @eof                              reads until the server closes the connection
+//! @blocks b> BLPOP k 0              sends and waits until the server says that the connection is blocked; `@blocked b>` only waits
+//! @rest b>                          all that came since: what redis-server sent, and what comes before the answer to a PING
+//! @drop b>                          closes the connection and waits until the server has noticed
+//! @settles PUBSUB NUMSUB c          asked again until the answer is redis-server's: for what other cores learn a moment later
+//! @busy k                           waits until commands on k are answered with BUSY
+//! @elapse 5                         waits until the server's clock is 5 ms further
+//! @keep DUMP k                      keeps the text of the reply, which is not compared: {kept} in what follows
 //! @except:name CLIENT SETINFO ...   a documented exception: ashlar's reply is compared with the next lines
 //! => "+OK\r\n"                      ... for both protocols, `=2>` and `=3>` for one
 //! ```
 //!
 //! In arguments, `{now+N}` and `{nowms+N}` are the same clock value for all servers of one comparison; `{id:b}`,
 //! `{addr:b}` and `{laddr:b}` are facts of connection b on the server at hand; `{rep:x:N}` is N times x.
+//!
+//! `== [3] name` is for RESP3 only, `== [2] name` for RESP2. After `observe e` each command is followed by `@rest e>`.
+
+mod sessions;
 
 use crate::exceptions::{self, Exception};
 use crate::normalise::Normaliser;
+use crate::replay::Protocol;
 use crate::words;
+
+pub use sessions::sessions;
 
 /// What a step does on its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +59,20 @@ pub enum Action {
     Eof,
     /// Empties the server between two rounds of a `for`.
     Flush,
+    /// Sends a command, if there is one, and waits until its connection is blocked.
+    Block(Option<Vec<Vec<u8>>>),
+    /// Reads all that has come.
+    Rest,
+    /// Closes the connection without a word, and waits until the server has noticed.
+    Drop,
+    /// Calls until the reply is the reference's.
+    Settle(Vec<Vec<u8>>),
+    /// Waits until commands on this key are answered with BUSY.
+    Busy(Vec<u8>),
+    /// Waits until the server's clock is so many milliseconds further.
+    Elapse(u64),
+    /// Calls and keeps the reply's text.
+    Keep(Vec<Vec<u8>>),
 }
 
 /// One step of a script.
@@ -75,6 +103,10 @@ pub struct Script {
     pub name: String,
     /// Its steps, all loops and alternatives expanded.
     pub steps: Vec<Step>,
+    /// The RESP versions that it is played in.
+    pub protocols: &'static [Protocol],
+    /// Whether the next script waits until the server has forgotten the connections of this one.
+    pub apart: bool,
 }
 
 impl Script {
@@ -89,6 +121,9 @@ impl Script {
 
 struct Block {
     name: String,
+    protocols: &'static [Protocol],
+    /// The connection that is looked at after each command.
+    observer: Option<char>,
     loops: Vec<(String, Vec<String>)>,
     lines: Vec<(usize, String)>,
 }
@@ -102,10 +137,21 @@ pub fn read(file: &str, text: &str) -> Vec<Script> {
             continue;
         }
         if let Some(name) = line.strip_prefix("== ") {
-            blocks.push(Block { name: name.to_owned(), loops: Vec::new(), lines: Vec::new() });
+            let (protocols, name) = protocols(name);
+            blocks.push(Block {
+                name: name.to_owned(),
+                protocols,
+                observer: None,
+                loops: Vec::new(),
+                lines: Vec::new(),
+            });
             continue;
         }
         let block = blocks.last_mut().unwrap_or_else(|| panic!("{file}:{number}: a script starts with =="));
+        if let Some(observer) = line.strip_prefix("observe ") {
+            block.observer = observer.chars().next();
+            continue;
+        }
         match line.strip_prefix("for ").and_then(|rest| rest.split_once(" in ")) {
             Some((name, list)) => {
                 let values = |choice: String| {
@@ -117,6 +163,18 @@ pub fn read(file: &str, text: &str) -> Vec<Script> {
         }
     }
     blocks.into_iter().map(|block| expand(file, block)).collect()
+}
+
+/// The RESP versions that a heading asks for, and the name in it.
+fn protocols(heading: &str) -> (&'static [Protocol], &str) {
+    const RESP2: &[Protocol] = &[Protocol::Resp2];
+    const RESP3: &[Protocol] = &[Protocol::Resp3];
+    let only = |mark: &str| heading.strip_prefix(mark);
+    match (only("[2] "), only("[3] ")) {
+        (Some(name), _) => (RESP2, name),
+        (_, Some(name)) => (RESP3, name),
+        _ => (&Protocol::ALL, heading),
+    }
 }
 
 fn expand(file: &str, block: Block) -> Script {
@@ -146,11 +204,17 @@ fn expand(file: &str, block: Block) -> Script {
                 continue;
             }
             for line in words::alternatives(&line).unwrap_or_else(|error| fail(error)) {
-                steps.push(step(*number, &line).unwrap_or_else(|error| fail(error)));
+                let step = step(*number, &line).unwrap_or_else(|error| fail(error));
+                let observed = block.observer.filter(|name| *name != step.connection);
+                steps.push(step);
+                if let Some(connection) = observed {
+                    let text = format!("what {connection} sees of {line}");
+                    steps.push(Step { connection, ..plain_step(*number, &text, Action::Rest) });
+                }
             }
         }
     }
-    Script { file: file.to_owned(), name: block.name, steps }
+    Script { file: file.to_owned(), name: block.name, steps, protocols: block.protocols, apart: false }
 }
 
 /// Replaces a loop variable where its name is not the start of a longer one.
@@ -201,26 +265,41 @@ fn step(number: usize, line: &str) -> Result<Step, String> {
         let (tag, after) = tagged.split_once(' ').unwrap_or((tagged, ""));
         rest = after.trim_start();
         match tag {
-            "later" | "read" | "silent" | "raw" | "rawend" | "rawfin" | "eof" => mode = tag,
+            "later" | "read" | "silent" | "raw" | "rawend" | "rawfin" | "eof" | "blocks" | "blocked" | "rest"
+            | "drop" | "settles" | "busy" | "elapse" | "keep" => mode = tag,
             _ => match tag.strip_prefix("except:") {
                 Some(name) => step.exception = Some(exceptions::named(name)?),
                 None => step.normaliser = Some(Normaliser::named(tag)?),
             },
         }
     }
-    let mut arguments = words::split(rest)?;
+    step.action = action(mode, words::split(rest)?)?;
+    Ok(step)
+}
+
+fn action(mode: &str, arguments: Vec<Vec<u8>>) -> Result<Action, String> {
     let bytes = || arguments.first().cloned().unwrap_or_default();
-    step.action = match mode {
+    Ok(match mode {
         "read" => Action::Read,
         "eof" => Action::Eof,
+        "rest" => Action::Rest,
+        "drop" => Action::Drop,
+        "blocked" => Action::Block(None),
         "raw" => Action::Raw(bytes()),
         "rawend" => Action::RawEnd { bytes: bytes(), finish: false },
         "rawfin" => Action::RawEnd { bytes: bytes(), finish: true },
         _ if arguments.is_empty() => return Err("no command".into()),
-        "call" => Action::Call(std::mem::take(&mut arguments)),
-        _ => Action::Send(std::mem::take(&mut arguments)),
-    };
-    Ok(step)
+        "busy" => Action::Busy(bytes()),
+        "elapse" => {
+            let text = String::from_utf8_lossy(&arguments[0]).into_owned();
+            Action::Elapse(text.parse().map_err(|_| format!("{text} is no number of milliseconds"))?)
+        }
+        "call" => Action::Call(arguments),
+        "blocks" => Action::Block(Some(arguments)),
+        "settles" => Action::Settle(arguments),
+        "keep" => Action::Keep(arguments),
+        _ => Action::Send(arguments),
+    })
 }
 
 #[cfg(test)]

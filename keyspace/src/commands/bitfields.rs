@@ -12,6 +12,7 @@ use crate::number::parse_i64;
 use crate::packed::ByteStore;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::types::kind::Kind;
@@ -242,7 +243,7 @@ fn carry_out(exec: &mut Exec, key: &Key, operations: &Operations, bytes: usize, 
         }
         changes
     });
-    exec.changed(changes);
+    exec.happened(key, changes, EventClasses::STRING, "setbit");
     Ok(())
 }
 

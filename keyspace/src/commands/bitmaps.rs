@@ -8,6 +8,7 @@ use crate::number::parse_i64;
 use crate::packed::ByteStore;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -123,7 +124,7 @@ fn setbit(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let before = bitmap::bit_at(exec.entry(&key, string.place).value(), offset);
     if string.grew || before != bit {
         exec.edit(&key, string.place, |entry| bitmap::write(entry.bytes_mut(), offset, 1, bit as u64));
-        exec.changed(1);
+        exec.happened(&key, 1, EventClasses::STRING, "setbit");
     }
     reply.int(before as i64);
     Ok(())
@@ -255,12 +256,11 @@ fn bitop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     match (exec.peek(&target), result.is_empty()) {
         (None, true) => {}
         (Some(place), true) => {
-            exec.delete(&target, place);
-            exec.changed(1);
+            exec.delete_loudly(&target, place);
         }
         (place, false) => {
             store(exec, &target, place, result);
-            exec.changed(1);
+            exec.happened(&target, 1, EventClasses::STRING, "set");
         }
     }
     reply.int(len as i64);

@@ -7,6 +7,7 @@ use crate::long_double::LongDouble;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::kind::Kind;
 
@@ -105,7 +106,7 @@ fn add(exec: &mut Exec, args: Args, reply: &mut Reply, term: i64) -> Outcome {
     let sum = before.checked_add(term).ok_or(Refusal::Overflow)?;
     let mut digits = itoa::Buffer::new();
     exec.put(&key, place, digits.format(sum).as_bytes(), Expiry::Keep, Shape::Stored);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "incrby");
     reply.int(sum);
     Ok(())
 }
@@ -122,7 +123,7 @@ fn incrbyfloat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let sum = before.checked_add(term).ok_or(Refusal::Text("ERR increment would produce NaN or Infinity"))?;
     let text = sum.text();
     exec.put(&key, place, &text, Expiry::Keep, Shape::Float);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "incrbyfloat");
     reply.bulk(&text);
     Ok(())
 }

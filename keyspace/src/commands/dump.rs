@@ -10,6 +10,7 @@ use crate::payloads::{self, Place};
 use crate::rdb::payload::BadPayload;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::is_expired;
 
@@ -146,11 +147,11 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     }
     let deadline = deadline(exec.now, ttl, options.absolute);
     if is_expired(deadline, exec.now) {
-        exec.changed(replaced.is_some() as u64);
+        exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
     } else {
         entry.set_deadline(deadline);
         exec.insert(&key, entry);
-        exec.changed(1);
+        exec.happened(&key, 1, EventClasses::GENERIC, "restore");
     }
     reply.ok();
     Ok(())

@@ -10,6 +10,7 @@ use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 
 /// The rows of this family.
@@ -181,11 +182,11 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     if let Some(place) = place {
         // A time that is now is past here, though a key lives through its last millisecond: `expire-evict.md` §3.2.
         if when <= exec.now {
-            exec.delete(&key, place);
+            exec.delete_loudly(&key, place);
         } else {
             exec.edit(&key, place, |entry| entry.set_deadline(Some(when)));
+            exec.happened(&key, 1, EventClasses::GENERIC, "expire");
         }
-        exec.changed(1);
     }
     reply.int(place.is_some() as i64);
     Ok(())
@@ -196,7 +197,7 @@ fn persist(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let place = exec.write(&key).filter(|&place| exec.entry(&key, place).deadline().is_some());
     if let Some(place) = place {
         exec.edit(&key, place, |entry| entry.set_deadline(None));
-        exec.changed(1);
+        exec.happened(&key, 1, EventClasses::GENERIC, "persist");
     }
     reply.int(place.is_some() as i64);
     Ok(())

@@ -75,7 +75,7 @@ fn check_options(args: Args) -> Outcome {
 fn flush(whole: &mut Whole, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let db = whole.database(number).expect("the caller counted the databases");
-        whole.changed(whole.keys(db));
+        whole.counted(whole.keys(db));
         whole.keyspaces.iter_mut().for_each(|keyspace| keyspace.flush(db));
     }
 }
@@ -111,7 +111,7 @@ fn swapdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
     for keyspace in whole.keyspaces.iter_mut() {
         keyspace.swap_databases(first as usize, second as usize);
     }
-    whole.changed(1);
+    whole.counted(1);
     reply.ok();
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::hyperloglog::{self, Corrupt, Encoding, Histogram, Hit, REGISTERS, Reg
 use crate::packed::ByteStore;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -137,7 +138,7 @@ fn pfadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         }
         all.map(|()| raised)
     })?;
-    exec.changed(raised);
+    exec.happened(&key, raised, EventClasses::STRING, "pfadd");
     reply.int((raised > 0) as i64);
     Ok(())
 }
@@ -159,7 +160,7 @@ fn pfcount(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         None => {
             let estimate = hyperloglog::estimate(value)?;
             exec.edit(&key, place, |entry| hyperloglog::keep_estimate(entry.bytes_mut(), estimate));
-            exec.changed(1);
+            exec.modified(&key, 1);
             estimate
         }
     };
@@ -205,7 +206,7 @@ fn pfmerge(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         hyperloglog::forget_estimate(entry.bytes_mut());
         Ok::<_, Corrupt>(())
     })?;
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "pfadd");
     reply.ok();
     Ok(())
 }
@@ -242,7 +243,7 @@ fn pfdebug(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn make_dense(exec: &mut Exec, key: &Key, place: Place) -> Result<bool, Refusal> {
     let changed = exec.edit(key, place, hyperloglog::make_dense)?;
-    exec.changed(changed as u64);
+    exec.counted(changed as u64);
     Ok(changed)
 }
 

@@ -119,11 +119,10 @@ fn del(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let count = each_key(exec, args, |exec, key| {
         let place = exec.peek(key);
         if let Some(place) = place {
-            exec.delete(key, place);
+            exec.delete_loudly(key, place);
         }
         place.is_some()
     });
-    exec.changed(count as u64);
     reply.int(count);
     Ok(())
 }

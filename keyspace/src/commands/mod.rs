@@ -29,8 +29,11 @@ mod stretch;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
+mod waiting;
 pub mod whole;
 
+#[cfg(test)]
+mod events_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 

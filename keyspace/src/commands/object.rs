@@ -137,7 +137,7 @@ fn answer(
     tell: impl FnOnce(&Exec, &Entry, &mut Reply) -> Outcome,
 ) -> Outcome {
     let key = exec.first_key(args, 2);
-    match exec.inspect(&key) {
+    match exec.inspect_silently(&key) {
         Some(place) => tell(exec, exec.entry(&key, place), reply),
         None => {
             reply.null();

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::slot::Slot;
 use crate::spec::{CommandSpec, Flags};
 use crate::store::{Db, is_expired};
@@ -84,9 +85,10 @@ fn add(whole: &mut Whole, db: Db, key: &[u8], value: &[u8]) {
         if !is_expired(keyspace.at(db, key.slot, place).deadline(), whole.now) {
             return;
         }
-        keyspace.discard(db, key.slot, key.hash, place);
-        keyspace.stats.expired_keys += 1;
+        keyspace.expire(db, &key, place);
     }
     let entry = Entry::new(key.bytes, value, None, AccessBits::lru(whole.now));
     keyspace.insert(db, key.slot, key.hash, entry);
+    keyspace.modified(db, &key);
+    keyspace.notify(db, EventClasses::NEW, "new", &key);
 }

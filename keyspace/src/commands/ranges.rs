@@ -8,6 +8,7 @@ use crate::exec::{DataRow, Exec, Expiry};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Deprecation, Flags, KeyFlags, KeySpec};
 use crate::types::kind::Kind;
 
@@ -95,14 +96,14 @@ fn append(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let tail = args.at(2);
     let Some(place) = exec.write_as(&key, Kind::String)? else {
         exec.put(&key, None, tail, Expiry::Never, Shape::Stored);
-        exec.changed(1);
+        exec.happened(&key, 1, EventClasses::STRING, "append");
         reply.int(tail.len() as i64);
         return Ok(());
     };
     let len = exec.entry(&key, place).value().len();
     let total = checked_len(exec, len, tail)?;
     exec.edit(&key, place, |entry| overwrite(entry, len, tail));
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "append");
     reply.int(total as i64);
     Ok(())
 }
@@ -133,7 +134,7 @@ fn setrange(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     });
     let place = place.expect("the key was stored just now, without a deadline");
     exec.edit(&key, place, |entry| overwrite(entry, offset, piece));
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "setrange");
     reply.int(end.max(len) as i64);
     Ok(())
 }

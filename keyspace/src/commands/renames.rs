@@ -8,6 +8,7 @@ use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::{Db, Key};
 
@@ -99,14 +100,23 @@ fn database(exec: &Exec, arg: &[u8]) -> Result<Db, Refusal> {
     usize::try_from(number).ok().and_then(|number| exec.keyspace.db(number)).ok_or(NO_SUCH_DB)
 }
 
+/// The events of a key that goes from one place to another.
+type Events = (&'static str, &'static str);
+
+const RENAMED: Events = ("rename_from", "rename_to");
+const MOVED: Events = ("move_from", "move_to");
+
 /// Takes `source` out and puts it in as `target` of `db`, where nothing stands.
-fn relocate(exec: &mut Exec, source: &Key, db: Db, target: &Key) {
+fn relocate(exec: &mut Exec, source: &Key, db: Db, target: &Key, (from, to): Events) {
     // The place is looked up here because what came before may have moved entries of the same table.
     let place = exec.keyspace.locate(exec.db, source).expect("the caller found the source");
     let entry = exec.take(source, place);
     let entry = if source.bytes == target.bytes { entry } else { entry.renamed(target.bytes) };
-    exec.keyspace.insert(db, target.slot, target.hash, entry);
-    exec.changed(1);
+    exec.insert_in(db, target, entry);
+    exec.touched(source);
+    exec.modified_in(db, target, 1);
+    exec.notify(EventClasses::GENERIC, from, source);
+    exec.notify_in(db, EventClasses::GENERIC, to, target);
 }
 
 fn rename(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -116,7 +126,7 @@ fn rename(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         if let Some(place) = exec.peek(&target) {
             exec.delete(&target, place);
         }
-        relocate(exec, &source, exec.db, &target);
+        relocate(exec, &source, exec.db, &target, RENAMED);
     }
     reply.ok();
     Ok(())
@@ -128,7 +138,7 @@ fn renamenx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     // The same name is taken, by the key itself.
     let free = exec.write(&target).is_none();
     if free {
-        relocate(exec, &source, exec.db, &target);
+        relocate(exec, &source, exec.db, &target, RENAMED);
     }
     reply.int(free as i64);
     Ok(())
@@ -142,7 +152,7 @@ fn move_key(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let moves = exec.write(&key).is_some() && exec.write_in(db, &key).is_none();
     if moves {
-        relocate(exec, &key, db, &key);
+        relocate(exec, &key, db, &key, MOVED);
     }
     reply.int(moves as i64);
     Ok(())
@@ -188,8 +198,9 @@ fn copy_to(exec: &mut Exec, source: &Key, db: Db, target: &Key, replace: bool) -
     if entry.is_string() && entry.shape() == Shape::Stored {
         entry.set_shape(Shape::Copied);
     }
-    exec.keyspace.insert(db, target.slot, target.hash, entry);
-    exec.changed(1);
+    exec.insert_in(db, target, entry);
+    exec.modified_in(db, target, 1);
+    exec.notify_in(db, EventClasses::GENERIC, "copy_to", target);
     true
 }
 

@@ -109,8 +109,7 @@ impl ScanPart {
             let place = keyspace.locate(db, &key);
             let expired = place.filter(|&place| is_expired(keyspace.at(db, key.slot, place).deadline(), now));
             if let Some(place) = expired {
-                keyspace.discard(db, key.slot, key.hash, place);
-                keyspace.stats.expired_keys += 1;
+                keyspace.expire(db, &key, place);
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::commands::scan_options::VISITS_MAX;
 use crate::commands::testing::{Desk, START, stripe};
 use crate::hash::Random;
 use crate::reply::Resp;
+use crate::signals::EventClasses;
 use evict::access::AccessBits;
 
 /// Keyspaces that share the slots, and the keys in them.
@@ -153,6 +154,8 @@ fn what_has_expired_and_matches_is_removed() {
         cores.set(key, Some(START.0 - 1));
     }
     let keyspace = &mut cores.keyspaces[0];
+    keyspace.listen(Slot::of(b"dead"), true);
+    keyspace.signals.classes = EventClasses::EXPIRED;
     let db = keyspace.db(0).unwrap();
     for (line, left) in [("scan 0 match g*", 1), ("scan 0 type list", 1), ("scan 0", 0)] {
         let owned: OwnedArgs = line.split(' ').collect();
@@ -163,6 +166,10 @@ fn what_has_expired_and_matches_is_removed() {
         assert_eq!(keyspace.totals(db).keys, left, "{line}");
     }
     assert_eq!(keyspace.stats.expired_keys, 2);
+    let events: Vec<_> = keyspace.signals.events.iter().map(|event| (event.name, &event.key[..])).collect();
+    assert_eq!(events, [("expired", &b"gone"[..]), ("expired", b"dead")]);
+    let changed: Vec<_> = keyspace.signals.changed.iter().map(|changed| &changed.key[..]).collect();
+    assert_eq!(changed, [b"dead"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::entry::Shape;
 use crate::exec::{DataRow, Exec, Expiry};
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Deprecation, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -187,7 +188,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.peek(&key);
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "set");
     reply.ok();
     Ok(())
 }
@@ -205,7 +206,10 @@ fn set_with_options(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return Ok(());
     }
     exec.put(&key, place, args.at(2), expiry, Shape::Stored);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "set");
+    if let Expiry::At(_) = expiry {
+        exec.notify(EventClasses::GENERIC, "expire", &key);
+    }
     if !get {
         reply.ok();
     }
@@ -219,7 +223,7 @@ fn setnx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return Ok(());
     }
     exec.put(&key, None, args.at(2), Expiry::Never, Shape::Stored);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "set");
     reply.int(1);
     Ok(())
 }
@@ -237,7 +241,8 @@ fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, nam
     let key = exec.first_key(args, 1);
     let place = exec.peek(&key);
     exec.put(&key, place, args.at(3), Expiry::At(at), Shape::Stored);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "set");
+    exec.notify(EventClasses::GENERIC, "expire", &key);
     reply.ok();
     Ok(())
 }
@@ -246,15 +251,14 @@ fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = read_value(exec, &key, reply)?;
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::STRING, "set");
     Ok(())
 }
 
 fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     if let Some(place) = read_value(exec, &key, reply)? {
-        exec.delete(&key, place);
-        exec.changed(1);
+        exec.delete_loudly(&key, place);
     }
     Ok(())
 }
@@ -278,17 +282,17 @@ fn getex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         Expiry::Never => {
             if exec.entry(&key, place).deadline().is_some() {
                 exec.edit(&key, place, |entry| entry.set_deadline(None));
-                exec.changed(1);
+                exec.happened(&key, 1, EventClasses::GENERIC, "persist");
             }
         }
         Expiry::At(at) => {
             // A time that has come already deletes the key; only an absolute one can be one.
             if at <= exec.now {
-                exec.delete(&key, place);
+                exec.delete_loudly(&key, place);
             } else {
                 exec.edit(&key, place, |entry| entry.set_deadline(Some(at)));
+                exec.happened(&key, 1, EventClasses::GENERIC, "expire");
             }
-            exec.changed(1);
         }
     }
     Ok(())

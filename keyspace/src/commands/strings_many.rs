@@ -7,6 +7,7 @@ use crate::entry::Shape;
 use crate::exec::{DataRow, Exec, Expiry};
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 
@@ -111,8 +112,8 @@ fn store_pairs(exec: &mut Exec, args: Args) {
         let key = key_at(exec, args, index);
         let place = exec.peek(&key);
         exec.put(&key, place, args.at(index + 1), Expiry::Never, Shape::Stored);
+        exec.happened(&key, 1, EventClasses::STRING, "set");
     }
-    exec.changed(args.len() as u64 / 2);
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! A line is split at spaces; `"…"` holds spaces and the escapes `\n`, `\r`, `\"`, `\\` and `\xNN`. A reply is shown as its
 //! bytes with every line end as one space, except the last, which is left out. Lines that begin with `@` ask the harness:
-//! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@left key` (time to the deadline), `@shape key`, `@changes`, `@hits`, `@limit bytes`.
+//! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@left key` (time to the deadline), `@shape key`, `@changes`, `@hits`, `@limit bytes`,
+//! `@caller impatient`, `@caller waited`, `@caller`. A command that wants to wait is shown as `waits ms for key: command; …`.
 
 use evict::access::AccessBits;
 use evict::time::UnixMillis;
@@ -13,6 +14,7 @@ use crate::hash::{KeyHasher, Random};
 use crate::limits::DataLimits;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, Resp};
+use crate::signals::Wait;
 use crate::slot::Slot;
 use crate::store::{Db, Keyspace};
 use crate::whole::{Whole, WholeRow};
@@ -43,7 +45,16 @@ impl Desk {
         let args = split(line);
         match args[0].strip_prefix(b"@") {
             Some(verb) => self.ask(std::str::from_utf8(verb).unwrap(), &args[1..]),
-            None => show(&self.command(&args)),
+            None => {
+                let reply = self.command(&args);
+                match self.keyspace.signals.wait.take() {
+                    None => show(&reply),
+                    Some(wait) => {
+                        assert!(reply.is_empty(), "what waits has no reply");
+                        show_wait(&wait)
+                    }
+                }
+            }
         }
     }
 
@@ -113,6 +124,10 @@ impl Desk {
             "resp" => self.resp = if number() == 3 { Resp::V3 } else { Resp::V2 },
             "db" => self.caller.db = number() as u16,
             "access" => self.access = AccessBits::new(number() as u32),
+            "caller" => {
+                let is = |word: &str| args.first().is_some_and(|arg| arg == word.as_bytes());
+                self.caller = Caller { impatient: is("impatient"), waited: is("waited"), ..self.caller };
+            }
             "limit" => self.keyspace.limits.string_bytes_max = number() as usize,
             "left" => {
                 return match entry().map(|entry| entry.deadline()) {
@@ -178,6 +193,16 @@ fn names(name: &str, args: Args) -> bool {
 fn show(reply: &[u8]) -> String {
     let text = String::from_utf8_lossy(reply).replace("\r\n", " ");
     text.strip_suffix(' ').expect("a reply ends its line").to_string()
+}
+
+fn show_wait(wait: &Wait) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let keys = wait.keys.iter().map(|(key, serve)| {
+        let words: Vec<_> = serve.args().iter().map(text).collect();
+        format!("{}: {}", text(key), words.join(" "))
+    });
+    let minds = if wait.minds_loss { " and minds loss" } else { "" };
+    format!("waits {} for {}{minds}", wait.timeout_ms, keys.collect::<Vec<_>>().join("; "))
 }
 
 /// The words of a line.

@@ -109,8 +109,7 @@ fn draw(whole: &mut Whole, db: Db) -> Option<Vec<u8>> {
         if !whole.caller.expiry_paused {
             let key = keyspace.key(&bytes);
             let place = keyspace.locate(db, &key).expect("the key was drawn from here");
-            keyspace.discard(db, key.slot, key.hash, place);
-            keyspace.stats.expired_keys += 1;
+            keyspace.expire(db, &key, place);
         }
     }
     let mut entries = whole.keyspaces.iter().flat_map(|keyspace| keyspace.entries(db));

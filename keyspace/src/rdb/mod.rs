@@ -9,6 +9,7 @@
 //! confirmed with payloads of redis-server.
 
 // The frame of a payload and what stands in it.
+pub mod functions;
 pub mod object_type;
 pub mod payload;
 

@@ -93,7 +93,13 @@ impl Post {
                 }
                 Mail::Ask(question) => arrivals.push(Arrival::Question(from, *question)),
                 Mail::Configured(settings) => arrivals.push(Arrival::Configured(settings)),
-                Mail::Hops(_) | Mail::Done(_) | Mail::Lease(_) | Mail::Granted(_) | Mail::Return(_) => {
+                Mail::Refused(_)
+                | Mail::Hops(_)
+                | Mail::Done(_)
+                | Mail::Lease(_)
+                | Mail::Granted(_)
+                | Mail::Return(_)
+                | Mail::Notices(_) => {
                     unreachable!("commands and slots stay among cores")
                 }
                 Mail::Accepted(_) | Mail::Stop => unreachable!("only cores serve and are stopped"),

@@ -6,6 +6,7 @@ use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::spec::{Categories, CommandSpec, Flags};
 
+use crate::ask::{Answer, Ask, Audience, Ending};
 use crate::command::Run;
 use crate::session::{ReplyMode, Session};
 
@@ -354,16 +355,22 @@ fn reply_mode(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome 
     Ok(())
 }
 
-/// No command blocks, so there is nobody to unblock: a client that a pause holds back is not blocked in this sense.
-fn unblock(_: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
+fn unblock(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     if args.len() > 4 {
         return Err(too_many(args));
     }
     if args.len() == 4 && !args.is(3, "timeout") && !args.is(3, "error") {
         return Err(Refusal::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
     }
-    parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
-    reply.int(0);
+    let number = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
+    let ending = if args.is(3, "error") { Ending::Error } else { Ending::TimeOut };
+    exec.ask(Audience::Cores, Ask::Unblock(u64::try_from(number).unwrap_or(0), ending), unblocked);
+    Ok(())
+}
+
+fn unblocked(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    let found = answers.iter().any(|answer| matches!(answer, Answer::Count(1..)));
+    reply.int(found as i64);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use keyspace::refusal::Refusal;
 
 use crate::session::Session;
 
-/// The types that clients are told apart by. Every client of this server is a normal one.
+/// The types that clients are told apart by. There is neither a primary nor a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientType {
     /// Sends commands.
@@ -19,6 +19,11 @@ pub enum ClientType {
 }
 
 impl ClientType {
+    /// A client's type.
+    fn of(session: &Session) -> ClientType {
+        if session.is_subscribed() { ClientType::Pubsub } else { ClientType::Normal }
+    }
+
     /// Reads its name.
     pub fn parse(word: &[u8]) -> Result<ClientType, Refusal> {
         match word {
@@ -61,7 +66,7 @@ impl ClientFilter {
         let age_s = now_us.saturating_sub(session.connected_us) / 1_000_000;
         self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
             && self.except != Some(session.id)
-            && self.kind.is_none_or(|kind| kind == ClientType::Normal)
+            && self.kind.is_none_or(|kind| kind == ClientType::of(session))
             && self.user.as_ref().is_none_or(|name| **name == *session.user.name)
             && self.addr.as_ref().is_none_or(|addr| addr == session.peer.as_bytes())
             && self.laddr.as_ref().is_none_or(|laddr| laddr == session.local.as_bytes())
@@ -92,6 +97,7 @@ mod tests {
         check(ClientFilter { user: Some(b"defaul".to_vec()), ..all() }, false);
         check(ClientFilter { kind: Some(ClientType::Normal), ..all() }, true);
         check(ClientFilter { kind: Some(ClientType::Replica), ..all() }, false);
+        check(ClientFilter { kind: Some(ClientType::Pubsub), ..all() }, false);
         check(ClientFilter { addr: Some(b"1.2.3.4:5".to_vec()), ..all() }, true);
         check(ClientFilter { addr: Some(b"1.2.3.4:55".to_vec()), ..all() }, false);
         check(ClientFilter { laddr: Some(b"6.7.8.9:10".to_vec()), ..all() }, true);

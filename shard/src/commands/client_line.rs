@@ -7,6 +7,7 @@ use std::io::Write;
 
 use keyspace::reply::Resp;
 
+use crate::pubsub::Kind;
 use crate::session::Session;
 
 /// One client's line.
@@ -59,7 +60,10 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
     put(format_args!("id={} addr={} laddr={} fd={} name=", session.id, session.peer, session.local, facts.fd));
     put(format_args!("{}", String::from_utf8_lossy(&session.name)));
     put(format_args!(" age={} idle={}", seconds(session.connected_us), seconds(session.active_us)));
-    put(format_args!(" flags={} db={} sub=0 psub=0 ssub=0 multi=-1", flags(session, facts), session.db));
+    let subscribed = |kind| session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.len(kind));
+    put(format_args!(" flags={} db={}", flags(session, facts), session.db));
+    put(format_args!(" sub={} psub={}", subscribed(Kind::Channel), subscribed(Kind::Pattern)));
+    put(format_args!(" ssub={} multi=-1", subscribed(Kind::Shard)));
     put(format_args!(" qbuf={} qbuf-free={}", facts.query_bytes, facts.query_free_bytes));
     put(format_args!(" argv-mem={} multi-mem=0", facts.args_bytes));
     put(format_args!(" rbs={} rbp={}", facts.reply_capacity, facts.reply_bytes.max(facts.sending_bytes)));
@@ -74,6 +78,7 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
 
 fn flags(session: &Session, facts: &ConnFacts) -> String {
     let known = [
+        (session.is_subscribed(), 'P'),
         (facts.blocked, 'b'),
         (facts.closing, 'c'),
         (session.unix, 'U'),
@@ -97,6 +102,7 @@ fn events(facts: &ConnFacts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pubsub::Topic;
     use crate::resp::Auth;
 
     fn session() -> Session {
@@ -119,6 +125,10 @@ mod tests {
         session.name = b"n".to_vec();
         session.lib_name = b"lib".to_vec();
         session.lib_ver = b"1.2".to_vec();
+        for (kind, name) in [(Kind::Channel, "a"), (Kind::Channel, "b"), (Kind::Pattern, "a"), (Kind::Shard, "a")] {
+            let topic = Topic { kind, name: name.as_bytes().into() };
+            session.subscriptions.get_or_insert_default().add(&topic);
+        }
         let facts = ConnFacts {
             reply_capacity: 100,
             reply_bytes: 7,
@@ -130,7 +140,7 @@ mod tests {
         };
         let text = String::from_utf8(line(&session, &facts, None, 0).text).unwrap();
         let expected = [
-            " name=n age=0 idle=0 flags=bcUeT db=4 ",
+            " name=n age=0 idle=0 flags=PbcUeT db=4 sub=2 psub=1 ssub=1 multi=-1 ",
             " rbs=100 rbp=50 obl=7 oll=1 omem=50 ",
             " events=w cmd=NULL user=default redir=-1 resp=3 lib-name=lib lib-ver=1.2\n",
         ];

@@ -71,8 +71,14 @@ pub static ROWS: &[SessionRow] = &[
     },
 ];
 
-fn ping(_: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
+fn ping(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     match args.len() {
+        1 | 2 if exec.session.only_listens() => {
+            // Told apart from messages by its form.
+            reply.array(2);
+            reply.text("pong");
+            reply.bulk(args.get(1).unwrap_or_default());
+        }
         1 => reply.simple("PONG"),
         2 => reply.bulk(args.at(1)),
         _ => return Err(Refusal::Arity("ping")),

@@ -59,7 +59,10 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     out.put("keyspace_hits", data.hits);
     out.put("keyspace_misses", data.misses);
-    out.zeros(&["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks"]);
+    out.put("pubsub_channels", sum.pubsub.channels);
+    out.put("pubsub_patterns", sum.pubsub.patterns);
+    out.put("pubsubshard_channels", sum.pubsub.shard_channels);
+    out.zeros(&["latest_fork_usec", "total_forks"]);
     out.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses"]);
     out.zeros(&["active_defrag_key_hits", "active_defrag_key_misses"]);
     out.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);

@@ -21,6 +21,7 @@ pub mod connection;
 pub mod containers;
 pub mod debug;
 mod docs;
+pub mod functions;
 pub mod hello;
 pub mod info;
 mod info_load;
@@ -30,12 +31,17 @@ pub mod latency;
 mod latency_histogram;
 mod latency_text;
 pub mod memory;
+mod pubsub;
+mod pubsub_query;
+pub mod pubsub_rows;
 pub mod reset;
 pub mod scan;
+pub mod scripts;
 pub mod server;
 pub mod server_cluster;
 pub mod server_lolwut;
 pub mod slowlog;
+pub mod transactions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +56,8 @@ use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::Now;
+use crate::route::SlotMap;
+use crate::script;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::shard::Shard;
@@ -73,10 +81,10 @@ pub struct SessionRow {
 
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
-    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS];
+    let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [acl::ROWS, command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
-    let more = [server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
+    let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).flatten()
 }
 
@@ -126,6 +134,12 @@ pub enum Then {
     Close,
     /// A question; the reply is made from the answers.
     Ask(Asking),
+    /// The session's transaction is carried out.
+    Exec,
+    /// A script or a function is run.
+    Script(script::Request),
+    /// The session watches the keys that are the arguments.
+    Watch,
 }
 
 /// A session command's view of the world.
@@ -156,6 +170,8 @@ pub struct Facts<'a> {
     pub core: CoreId,
     /// Number of cores.
     pub cores: u16,
+    /// Which core serves a slot.
+    pub map: &'a SlotMap,
     /// The time of this turn.
     pub now: Now,
     /// The settings in force.

@@ -5,10 +5,12 @@ use keyspace::refusal::Outcome;
 use keyspace::reply::{Reply, Resp};
 use keyspace::spec::{Categories, CommandSpec};
 
+use crate::ask::{Answer, Ask};
 use crate::command::Run;
 use crate::session::ReplyMode;
 
 use super::hello::ANYBODY;
+use super::pubsub::audience;
 use super::{SessionExec, SessionRow};
 
 /// The rows of this family.
@@ -27,16 +29,28 @@ pub static ROWS: &[SessionRow] = &[SessionRow {
 }];
 
 /// What stays is what describes the client itself: the names of its library, and NO-EVICT.
-fn reset(exec: &mut SessionExec, _: Args, reply: &mut Reply) -> Outcome {
+fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     let session = &mut *exec.session;
     session.db = 0;
     session.resp = Resp::V2;
     session.name = Vec::new();
     session.no_touch = false;
     session.sign_out(&exec.facts.acl.users);
+    session.transaction = None;
+    session.watching = None;
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }
+    let topics = session.subscriptions.take().map(|subscriptions| subscriptions.all()).unwrap_or_default();
+    if topics.is_empty() {
+        return done(exec, args, Vec::new(), reply);
+    }
+    let to = audience(&topics, exec.facts);
+    exec.ask(to, Ask::Unsubscribe(topics.into()), done);
+    Ok(())
+}
+
+fn done(_: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
     reply.simple("RESET");
     Ok(())
 }

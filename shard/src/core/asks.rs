@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::scan::ScanRequest;
-use keyspace::refusal::Outcome;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply as Encoder;
 
 use crate::acl::AccessCounters;
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
+use crate::busy::BUSY;
 use crate::command::Command;
 use crate::commands::{SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
@@ -16,11 +17,13 @@ use crate::mail::{Mail, Question, Reply};
 use crate::mesh::Mesh;
 use crate::mesh::loans::Need;
 use crate::mesh::mailbox::Address;
+use crate::pubsub::notice::Notice;
 use crate::report::Traffic;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
 use crate::shard::{Shard, Work};
+use crate::unit::UnitSeq;
 
 use super::Inner;
 
@@ -48,6 +51,8 @@ pub(super) struct Ended {
 /// A question that waits for answers.
 pub(super) struct Gathering {
     conn: ConnId,
+    /// The unit whose script asks, as a client of its own.
+    script_of: Option<UnitSeq>,
     args: OwnedArgs,
     finish: FinishFn,
     /// Ticks that the command has taken on this core.
@@ -68,6 +73,22 @@ impl Gathering {
 impl<R: Ring> Inner<R> {
     /// Asks on behalf of a connection, which waits.
     pub(super) fn ask(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, asking: Asking, spent: u64) {
+        if let (Audience::Core(core), Ask::Publish(publication)) = (asking.to, &asking.ask)
+            && core == self.id
+        {
+            let answer = Answer::Count(self.publish(publication.clone()));
+            let gathering = Gathering {
+                conn: conn.id,
+                script_of: conn.script_of,
+                args: OwnedArgs::copy(args),
+                finish: asking.finish,
+                spent,
+                answers: vec![Some(answer)],
+                first: core.into(),
+                missing: 0,
+            };
+            return self.finish(mesh, conn, gathering);
+        }
         let cores = mesh.cores() as u16;
         let (first, count) = match asking.to {
             Audience::Cores => (0, cores),
@@ -81,6 +102,7 @@ impl<R: Ring> Inner<R> {
             id,
             Gathering {
                 conn: conn.id,
+                script_of: conn.script_of,
                 args: OwnedArgs::copy(args),
                 finish: asking.finish,
                 spent,
@@ -109,7 +131,7 @@ impl<R: Ring> Inner<R> {
         for question in std::mem::take(&mut self.own_questions) {
             let Question { id, ask } = question;
             let started = ticks();
-            let answer = self.answer_to(self.id.into(), id, ask);
+            let answer = self.answer_to(mesh, self.id.into(), id, ask);
             let asking = self.gatherings.get_mut(&id).expect("an own question waits for its answer");
             asking.spent += ticks().wrapping_sub(started);
             if let Some(answer) = answer {
@@ -119,17 +141,29 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Answers another address.
-    pub(super) fn answer(&mut self, from: Address, question: Question) {
+    pub(super) fn answer(&mut self, mesh: &Mesh<Shard>, from: Address, question: Question) {
         let Question { id, ask } = question;
-        if let Some(answer) = self.answer_to(from, id, ask) {
+        if let Some(answer) = self.answer_to(mesh, from, id, ask) {
             self.outboxes.answer(from, Mail::Answer(Box::new(Reply { id, answer })));
         }
     }
 
     /// This core's answer to question `id`; `None` if it is given later.
-    fn answer_to(&mut self, from: Address, id: u64, ask: Ask) -> Option<Answer> {
+    fn answer_to(&mut self, mesh: &Mesh<Shard>, from: Address, id: u64, ask: Ask) -> Option<Answer> {
         let shard = self.owner.shard();
         Some(match ask {
+            Ask::Publish(publication) => Answer::Count(self.publish(publication)),
+            Ask::Pubsub(query) => self.answer_about_pubsub(&query),
+            Ask::Subscribe(topics) => {
+                self.subscribe(from, &topics);
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Joined(topics) })));
+                return None;
+            }
+            Ask::Unsubscribe(topics) => {
+                self.unsubscribe(from, &topics);
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
+                return None;
+            }
             Ask::Scan(request, db) => return self.scan(from, id, request, db),
             Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
             Ask::Configure(settings, version, users) => {
@@ -174,6 +208,19 @@ impl<R: Ring> Inner<R> {
             }
             Ask::Ping => Answer::Done,
             Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
+            Ask::ScriptSource(sha) => Answer::Source(self.scripts.source(&sha)),
+            Ask::ScriptLoad(source) => self.scripts.load(&source),
+            Ask::ScriptsExist(shas) => Answer::Counts(self.scripts.exist(&shas)),
+            Ask::ScriptFlush => self.scripts.flush(),
+            Ask::DecideFunctions(change) => self.scripts.decide_functions(&change),
+            Ask::TakeFunctions(set) => {
+                self.scripts.take_functions(set);
+                Answer::Done
+            }
+            Ask::Libraries => Answer::Libraries(self.scripts.libraries()),
+            Ask::RunningFunction => Answer::RunningFunction(self.running_function()),
+            Ask::KillScript(target) => self.kill_script(target),
+            Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
             Ask::Pause(order) => {
@@ -187,6 +234,9 @@ impl<R: Ring> Inner<R> {
     /// This core's part of a scan; once all its slots are here.
     fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
         let shard = self.owner.shard();
+        if shard.refuses(Need::All) {
+            return Some(Answer::Busy);
+        }
         if !shard.loans.is_free(Need::All) {
             let question = Box::new(Question { id, ask: Ask::Scan(request, db) });
             let parked = shard.loans.park(Need::All, Work::Question(from, question));
@@ -213,8 +263,15 @@ impl<R: Ring> Inner<R> {
         let mut part = request.part(&shard.keyspace, db as usize, shard.now);
         if !paused {
             part.remove_expired(&mut shard.keyspace, db as usize, shard.now);
+            shard.hear();
+            shard.serve_ready();
         }
         Answer::Scan(part)
+    }
+
+    /// The connection for which a question was asked. It may be gone.
+    pub(super) fn asker(&self, id: u64) -> ConnId {
+        self.gatherings.get(&id).expect("an answer belongs to a question").conn
     }
 
     /// An answer arrived. After the last one the reply is made.
@@ -227,19 +284,34 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let gathering = self.gatherings.remove(&reply.id).expect("it was just there");
-        let Some(mut conn) = self.conns.take(gathering.conn) else {
+        if let Some(seq) = gathering.script_of {
+            return self.script_answered(mesh, seq, |core, client| core.finish(mesh, client, gathering));
+        }
+        let id = gathering.conn;
+        if let Some(mut conn) = self.conns.take(id) {
+            self.finish(mesh, &mut conn, gathering);
+            return self.drive(mesh, conn);
+        }
+        // A transaction is carried out to its end even if its client is gone.
+        let Some(mut ghost) = self.ghosts.remove(&id) else {
             self.abandoned -= 1;
             return;
         };
-        conn.waiting = Waiting::No;
-        self.finish(mesh, &mut conn, gathering);
-        self.drive(mesh, conn);
+        self.finish(mesh, &mut ghost, gathering);
+        self.keep_ghost(ghost);
     }
 
     fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
         let Gathering { args, finish, spent, answers, .. } = gathering;
+        conn.waiting = Waiting::No;
+        if let Some(Some(Answer::Parted(_))) = answers.first()
+            && conn.executing.is_none()
+        {
+            // What was published before the client unsubscribed comes before the reply that says so.
+            conn.release_held();
+        }
         let begun = Begun { at: ticks(), spent };
-        let answers = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
+        let answers: Vec<Answer> = answers.into_iter().map(|answer| answer.expect("none is missing")).collect();
         if conn.out.capacity() == 0 {
             conn.out = self.buffer();
         }
@@ -248,9 +320,13 @@ impl<R: Ring> Inner<R> {
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
         let mut exec = SessionExec { session: &mut conn.session, facts: &facts, then: &mut then };
-        let outcome = finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp));
+        let outcome = match answers.iter().any(|answer| matches!(answer, Answer::Busy)) {
+            true => Err(Refusal::Text(BUSY)),
+            false => finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp)),
+        };
         let command = self.table.get(conn.session.last_command.expect("a command asked"));
         self.end_of_session_command(mesh, conn, command, args.args(), Ended { outcome, then, before, begun });
+        self.resume_exec(mesh, conn);
     }
 
     /// What follows a handler or a `finish`: its refusal, the books, and what it wants next.
@@ -273,13 +349,21 @@ impl<R: Ring> Inner<R> {
         if let Then::Ask(asking) = then {
             return self.ask(mesh, conn, args, asking, spent);
         }
-        shard.account(command, args, ticks_to_ns(spent));
-        self.collect_slow(&conn.session);
-        if conn.session.ends() {
+        // What goes on as a unit is in the books when that is over.
+        if !matches!(then, Then::Exec | Then::Script(_)) {
+            shard.account(command, args, ticks_to_ns(spent));
+            self.collect_slow(&conn.session);
+        }
+        let muted = conn.session.ends();
+        if muted {
             conn.out.truncate(before);
         }
-        if let Then::Close = then {
-            conn.closing = Closing::AfterReplies;
+        match then {
+            Then::Close => conn.closing = Closing::AfterReplies,
+            Then::Exec => self.start_exec(mesh, conn, args, muted),
+            Then::Script(request) => self.start_script(mesh, conn, args, muted, request),
+            Then::Watch => self.start_watch(mesh, conn, args, muted),
+            Then::Nothing | Then::Ask(_) => {}
         }
     }
 

@@ -14,7 +14,7 @@ use crate::ring::Ring;
 use crate::ring::clock::ticks;
 use crate::settings::DebugAccess;
 use crate::shard::Shard;
-use crate::unit;
+use crate::unit::{self, Job};
 
 use super::Inner;
 use super::asks::{Begun, Ended};
@@ -26,11 +26,32 @@ const NOAUTH: Refusal = Refusal::Text("NOAUTH Authentication required.");
 /// The command that `enable-debug-command` guards, with all its subcommands.
 const DEBUG: &str = "debug";
 
-/// What a client reads that may not use it.
+/// What a client reads that may not use a command in a transaction.
+const NOT_IN_MULTI: Refusal = Refusal::Text("ERR Command not allowed inside a transaction");
+
+/// The command that writes if one that it carries out does.
+const EXEC: &str = "exec";
+
+/// True for the commands that a transaction does not queue.
+fn is_immediate(name: &str) -> bool {
+    matches!(name, EXEC | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+/// What a client reads that may not use DEBUG.
 const NO_DEBUG: Refusal = Refusal::Text(
     "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local \
      connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
+
+/// The commands of a client that only listens: a subscriber with RESP2.
+const LISTENERS: [&str; 9] =
+    ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"];
+
+/// What such a client reads that sends another.
+fn only_listens(command: &Command) -> Refusal {
+    let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    Refusal::owned(format!("ERR Can't execute '{}': {allowed}", command.spec.name))
+}
 
 impl<R: Ring> Inner<R> {
     /// Carries out one command that was parsed before.
@@ -60,12 +81,19 @@ impl<R: Ring> Inner<R> {
         if let Err(refusal) = self.may(&conn.session, command, args) {
             return self.reject(conn, Some(command.id), &refusal);
         }
-        if self.pauses.holds_back(command) {
+        if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {
+            return self.reject(conn, Some(command.id), &only_listens(command));
+        }
+        if self.pauses.holds_back(command) || (command.spec.name == EXEC && self.pauses.holds_back_exec(&conn.session))
+        {
             conn.session.last_command = Some(command.id);
             conn.deferred = Some(OwnedArgs::copy(args));
             conn.waiting = Waiting::Pause;
             self.postponed.push(conn.id);
             return;
+        }
+        if conn.session.transaction.is_some() && !is_immediate(command.spec.name) {
+            return self.queue(conn, command, args);
         }
         match command.run {
             Run::Session(_) => self.in_session(mesh, conn, command, args),
@@ -74,7 +102,10 @@ impl<R: Ring> Inner<R> {
                     Some(_) => unit::plan_for_all(&self.map),
                     None => unit::plan_for_keys(unit::keys_of(command, args), &self.map, self.id),
                 };
-                self.start_unit(mesh, conn, command, args, plan);
+                let context = conn.session.context(self.pauses.is_in_force(self.now));
+                let muted = conn.session.begin(command.id);
+                let job = Job::Command { command, args: OwnedArgs::copy(args), context };
+                self.start_unit(mesh, conn, job, muted, plan);
             }
             Run::Container => unreachable!("resolving a container gives a subcommand or an error"),
         }
@@ -88,9 +119,38 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// Answers with an error before any handler ran.
+    /// Queues a command of a transaction.
+    fn queue(&mut self, conn: &mut Conn, command: &'static Command, args: Args) {
+        if command.is(Flags::NO_MULTI) {
+            return self.reject(conn, Some(command.id), &NOT_IN_MULTI);
+        }
+        let transaction = conn.session.transaction.as_mut().expect("the caller looked");
+        if transaction.heap_bytes().saturating_add(args.bytes()) as u64 > self.settings.client_query_buffer_limit {
+            tracing::debug!(client = conn.session.id, "closed: a transaction above the query buffer limit");
+            self.cron.traffic.query_limit_closed += 1;
+            conn.closing = Closing::Now;
+            return;
+        }
+        transaction.writes |= super::pause::writes(command);
+        transaction.push(command.id, args);
+        if !conn.session.begin(command.id) {
+            Reply::new(&mut conn.out, conn.session.resp).simple("QUEUED");
+        }
+    }
+
+    /// Answers with an error before any handler ran. A transaction that misses a command will not be carried out; one whose EXEC is
+    /// refused is dropped.
     fn reject(&mut self, conn: &mut Conn, command: Option<CommandId>, refusal: &Refusal) {
-        let text = refusal.text();
+        let mut text = refusal.text();
+        if let Some(transaction) = &mut conn.session.transaction {
+            transaction.failed = true;
+        }
+        if command.is_some_and(|id| self.table.get(id).spec.name == EXEC) {
+            conn.session.transaction = None;
+            conn.session.watching = None;
+            let cause = text.strip_prefix(b"ERR ").unwrap_or(&text);
+            text = [b"EXECABORT Transaction discarded because of: ", cause].concat().into();
+        }
         conn.session.last_command = command;
         self.owner.shard().stats.rejected(command, &text);
         if !conn.session.is_muted() {
@@ -99,7 +159,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Carries out a command of the session.
-    fn in_session(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, command: &'static Command, args: Args) {
+    pub(super) fn in_session(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, command: &'static Command, args: Args) {
         let Run::Session(run) = command.run else { unreachable!("the caller looked") };
         conn.session.begins(command.id);
         let (started, before) = (ticks(), conn.out.len());
@@ -117,6 +177,7 @@ impl<R: Ring> Inner<R> {
         Facts {
             core: self.id,
             cores: self.map.cores(),
+            map: &self.map,
             now: self.now,
             settings: &self.settings,
             acl: &self.guard,

@@ -11,7 +11,7 @@ use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
 use crate::mesh::{CoreId, Mesh};
-use crate::resp::{Auth, Limits, Step};
+use crate::resp::{Limits, Step};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
 use crate::session::Session;
@@ -149,9 +149,11 @@ impl<R: Ring> Inner<R> {
         let command = self.table.resolve(args).ok()?;
         let Run::Data(_) = command.run else { return None };
         // DEBUG OBJECT has a key but is not for everybody.
-        if (conn.session.guarded && !admits(&conn.session, command, args))
+        if conn.session.is_barred()
+            || (conn.session.guarded && !admits(&conn.session, command, args))
             || self.pauses.holds_back(command)
             || command.is(Flags::ADMIN)
+            || command.may_wait(args)
         {
             return None;
         }
@@ -200,7 +202,7 @@ impl<R: Ring> Inner<R> {
                 if shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
                     let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
                     started = reply_with(conn, aside, call.muted, |out| {
-                        shard.execute(command, &context, Some((call.slot, call.hash)), args, started, out)
+                        shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out)
                     });
                     continue;
                 }
@@ -264,13 +266,11 @@ impl<R: Ring> Inner<R> {
     }
 }
 
-/// True if a session that may not do everything may do this. What it may not do is a barrier, where it is told why.
+/// True if a session that may not do everything, but is somebody, may do this. What it may not do is a barrier, where it is told why.
 #[inline(never)]
 fn admits(session: &Session, command: &Command, args: Args) -> bool {
     let user = &session.user;
-    session.auth == Auth::Done
-        && acl::check(user, command, args).is_ok()
-        && acl::check_sort(user, command, args).is_ok()
+    acl::check(user, command, args).is_ok() && acl::check_sort(user, command, args).is_ok()
 }
 
 /// Has a reply written where it belongs: to the connection's output, or aside while hops of the batch are under way.

@@ -30,7 +30,7 @@ impl<R: Ring> Inner<R> {
             reply_bytes: conn.out.len(),
             sending_bytes: conn.sending,
             total_bytes: conn.heap_bytes() + args_bytes,
-            blocked: conn.waiting == Waiting::Pause,
+            blocked: matches!(conn.waiting, Waiting::Pause | Waiting::Blocked),
             closing: conn.closing != Closing::No,
             deaf: conn.paused,
         };
@@ -42,9 +42,9 @@ impl<R: Ring> Inner<R> {
     fn waiting_args<'a>(&'a self, conn: &'a Conn) -> Option<Args<'a>> {
         match conn.waiting {
             Waiting::Pause => conn.deferred.as_ref().map(|args| args.args()),
-            Waiting::Unit(seq) => self.units.get(&seq).map(|unit| unit.args.args()),
+            Waiting::Unit(seq) => self.units.get(&seq).and_then(|unit| unit.args()),
             Waiting::Answers(id) => self.gatherings.get(&id).map(|gathering| gathering.args()),
-            Waiting::No | Waiting::Hops => None,
+            Waiting::No | Waiting::Hops | Waiting::Blocked => None,
         }
     }
 

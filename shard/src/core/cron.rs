@@ -37,6 +37,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn timers(&mut self, mesh: &Mesh<Shard>) {
         let now_us = self.now.monotonic_us;
         self.end_pause(mesh);
+        self.time_out(mesh);
         if now_us < self.cron.next_us {
             return;
         }
@@ -62,7 +63,9 @@ impl<R: Ring> Inner<R> {
             let Some(mut conn) = self.conns.take(id) else { continue };
             self.cron.meters.client(&conn);
             let idle = self.now.monotonic_us.saturating_sub(conn.session.active_us);
-            if idle_us > 0 && idle > idle_us && conn.waiting == Waiting::No {
+            // Who listens has nothing to send.
+            let must_speak = conn.waiting == Waiting::No && !conn.session.is_subscribed();
+            if idle_us > 0 && idle > idle_us && must_speak {
                 tracing::debug!(client = conn.session.id, "closed: idle");
                 conn.closing = Closing::Now;
             }

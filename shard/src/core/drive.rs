@@ -4,7 +4,7 @@ use crate::conn::{Closing, Conn, Waiting};
 use crate::mesh::Mesh;
 use crate::resp::Parser;
 use crate::ring::{ConnId, Ring};
-use crate::settings::OutputLimit;
+use crate::settings::{OutputLimit, OutputLimits};
 use crate::shard::{OUT_BYTES_PER_TURN_MAX, Shard};
 
 use super::Inner;
@@ -25,6 +25,7 @@ impl<R: Ring> Inner<R> {
         if conn.out.capacity() == 0 {
             conn.out = self.buffer();
         }
+        conn.release_held();
         let begun = conn.out.len();
         let mut commands = 0;
         while conn.waiting == Waiting::No && conn.closing == Closing::No {
@@ -117,24 +118,7 @@ impl<R: Ring> Inner<R> {
     }
 
     fn is_over_limit(&self, conn: &mut Conn) -> bool {
-        let bytes = conn.output_bytes();
-        if bytes == 0 {
-            conn.soft_since_us = None;
-            return false;
-        }
-        if bytes > UNAUTHENTICATED_OUT_BYTES_MAX && conn.session.auth == crate::resp::Auth::Needed {
-            return true;
-        }
-        let OutputLimit { hard_bytes, soft_bytes, soft_seconds } = self.settings.client_output_buffer_limit.normal;
-        if hard_bytes > 0 && bytes as u64 > hard_bytes {
-            return true;
-        }
-        if soft_bytes == 0 || bytes as u64 <= soft_bytes {
-            conn.soft_since_us = None;
-            return false;
-        }
-        let since = *conn.soft_since_us.get_or_insert(self.now.monotonic_us);
-        self.now.monotonic_us - since > soft_seconds * 1_000_000
+        is_over_limit(conn, &self.settings.client_output_buffer_limit, self.now.monotonic_us)
     }
 
     /// Ends a connection that was taken out. What it waits for finds it gone; until then that has the connection's place among the
@@ -142,11 +126,16 @@ impl<R: Ring> Inner<R> {
     pub(super) fn end(&mut self, mut conn: Box<Conn>) {
         self.ring.close(conn.id);
         self.abandoned += conn.under_way();
+        self.blocked_gone(&mut conn);
         self.conns.gone();
+        self.forget_subscriptions(&mut conn);
         self.cron.traffic.closed += 1;
         let (input, out) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.out));
         self.spare(input);
         self.spare(out);
+        if conn.executing.is_some() {
+            self.ghosts.insert(conn.id, conn);
+        }
     }
 
     /// Hands the replies of this turn to the ring: one send per connection, whatever it answered.
@@ -167,4 +156,27 @@ impl<R: Ring> Inner<R> {
         }
         self.dirty = dirty;
     }
+}
+
+/// True if a client has left more unread than its class may, at this time of the monotonic clock.
+pub(super) fn is_over_limit(conn: &mut Conn, limits: &OutputLimits, now_us: u64) -> bool {
+    let bytes = conn.output_bytes();
+    if bytes == 0 {
+        conn.soft_since_us = None;
+        return false;
+    }
+    if bytes > UNAUTHENTICATED_OUT_BYTES_MAX && conn.session.auth == crate::resp::Auth::Needed {
+        return true;
+    }
+    let class = if conn.session.is_subscribed() { limits.pubsub } else { limits.normal };
+    let OutputLimit { hard_bytes, soft_bytes, soft_seconds } = class;
+    if hard_bytes > 0 && bytes as u64 > hard_bytes {
+        return true;
+    }
+    if soft_bytes == 0 || bytes as u64 <= soft_bytes {
+        conn.soft_since_us = None;
+        return false;
+    }
+    let since = *conn.soft_since_us.get_or_insert(now_us);
+    now_us - since > soft_seconds.saturating_mul(1_000_000)
 }

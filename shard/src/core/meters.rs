@@ -8,7 +8,8 @@ use keyspace::store::SlotTables;
 
 use crate::conn::Conn;
 use crate::mesh::{CoreId, Mesh};
-use crate::report::{ClientTotals, CoreReport, MemoryTotals, ProcessReport, Rates};
+use crate::pubsub::Kind;
+use crate::report::{ClientTotals, CoreReport, MemoryTotals, ProcessReport, PubsubTotals, Rates};
 use crate::ring::{Ring, process};
 use crate::shard::Shard;
 
@@ -171,7 +172,7 @@ impl<R: Ring> Inner<R> {
         let recent = meters.recent.iter();
         let clients = ClientTotals {
             connected: self.conns.len() as u64,
-            blocked: 0,
+            blocked: self.blocked_clients.count() as u64,
             input_bytes_max: recent.clone().map(|(input, _)| *input).max().unwrap_or(0),
             output_bytes_max: recent.map(|(_, output)| *output).max().unwrap_or(0),
         };
@@ -183,6 +184,12 @@ impl<R: Ring> Inner<R> {
             os: process::machine().os.clone(),
         });
         let (rates, traffic) = (meters.rates(), self.cron.traffic);
+        let listened = |kind| self.directory.len(kind) as u64;
+        let pubsub = PubsubTotals {
+            channels: listened(Kind::Channel),
+            patterns: listened(Kind::Pattern),
+            shard_channels: listened(Kind::Shard),
+        };
         let table_bytes = meters.table_bytes.clone();
         let slowlog_entries = self.slowlog.len() as u64;
         let shard = self.owner.shard();
@@ -197,6 +204,7 @@ impl<R: Ring> Inner<R> {
             access: self.guard.book.borrow().counters,
             rates,
             clients,
+            pubsub,
             memory,
             cpu: process::cpu_of_thread(),
             lazyfree_pending: keyspace.dropped_keys(),

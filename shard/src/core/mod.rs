@@ -10,15 +10,23 @@ mod access;
 mod asks;
 mod barrier;
 mod batch;
+mod blocked;
+mod busy;
 mod clients;
 mod configure;
 mod cron;
 mod drive;
 mod events;
+mod exec;
+mod functions;
+mod jobs;
 mod meters;
+mod notices;
 mod outbox;
 mod pause;
 mod post;
+mod pubsub;
+mod scripts;
 mod units;
 mod visits;
 
@@ -34,12 +42,16 @@ use keyspace::hash::KeyHasher;
 use crate::acl::{Guard, Users};
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
-use crate::conn::Conns;
+use crate::conn::{Conn, Conns};
 use crate::hop::Hop;
 use crate::mail::{Mail, Question};
 use crate::mesh::baton::{Owner, Wake as Woken};
+use crate::mesh::loans::UnitId;
 use crate::mesh::mailbox::{Address, Ends};
 use crate::mesh::{CoreId, Mesh};
+use crate::pubsub::audience::Audience;
+use crate::pubsub::directory::Directory;
+use crate::pubsub::notice::Notice;
 use crate::ring::{ConnId, Event, ListenerId, Now, Ring, Wait};
 use crate::route::SlotMap;
 use crate::session::Session;
@@ -50,9 +62,11 @@ use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
 use batch::Batch;
+use blocked::BlockedClients;
 use cron::Cron;
 use outbox::Outboxes;
 use pause::PauseState;
+use scripts::Scripts;
 
 /// How long a core may wait in its next enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +156,15 @@ struct Inner<R: Ring> {
     postponed: Vec<ConnId>,
     /// The client pause.
     pauses: PauseState,
+    /// Clients that wait for an element.
+    blocked_clients: BlockedClients,
+    /// Units of this core that a busy script keeps from slots: told at the end of the turn.
+    own_refusals: Vec<UnitId>,
+    /// The engine of Lua.
+    scripts: Scripts,
     units: HashMap<UnitSeq, Unit>,
+    /// Connections that are gone in the middle of a transaction, which goes on.
+    ghosts: HashMap<ConnId, Box<Conn>>,
     next_unit: UnitSeq,
     gatherings: BTreeMap<u64, Gathering>,
     /// Pieces of work under way for connections that are gone.
@@ -160,6 +182,12 @@ struct Inner<R: Ring> {
     unfinished: Vec<Box<Hop>>,
     /// Questions of our own connections to this core.
     own_questions: Vec<Question>,
+    /// Who listens to the channels of this core's slots, and to patterns.
+    directory: Directory,
+    /// Which of our own clients listen.
+    audience: Audience,
+    /// What this core tells itself, in order.
+    own_notices: Vec<Notice>,
     /// Slow commands of our own clients.
     slowlog: Slowlog,
     cron: Cron,
@@ -199,7 +227,11 @@ impl<R: Ring> Core<R> {
             dirty: Vec::new(),
             postponed: Vec::new(),
             pauses: PauseState::default(),
+            blocked_clients: BlockedClients::default(),
+            own_refusals: Vec::new(),
+            scripts: Scripts::default(),
             units: HashMap::new(),
+            ghosts: HashMap::new(),
             next_unit: 0,
             gatherings: BTreeMap::new(),
             next_gathering: 0,
@@ -213,6 +245,9 @@ impl<R: Ring> Core<R> {
             returned: Vec::new(),
             unfinished: Vec::new(),
             own_questions: Vec::new(),
+            directory: Directory::default(),
+            audience: Audience::default(),
+            own_notices: Vec::new(),
             slowlog: Slowlog::default(),
             cron: Cron::default(),
             stopping: false,
@@ -243,6 +278,7 @@ impl<R: Ring> Core<R> {
         inner.completions(mesh);
         inner.due(mesh);
         inner.receive_mail(mesh);
+        inner.scripts_due(mesh);
         inner.timers(mesh);
         inner.loose_ends(mesh);
         inner.before_sleep(mesh);
@@ -259,6 +295,11 @@ impl<R: Ring> Core<R> {
             ring.submit();
         }
         rests
+    }
+
+    /// True if the core knows of a client, of its own or of another core, that listens to something: for a simulation to look at.
+    pub fn has_listeners(&self) -> bool {
+        !self.inner.directory.is_empty() || !self.inner.audience.is_empty()
     }
 
     /// The core's ring, for a simulation to drive.
@@ -306,11 +347,14 @@ impl<R: Ring> Inner<R> {
             || !self.own_questions.is_empty()
             || self.ring.owes()
             || self.outboxes.is_ready()
+            || !self.own_notices.is_empty()
             || self.pauses.is_released()
+            || !self.owner.shard().effects.is_empty()
+            || self.scripts.is_due()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,
-            false => Park::Until(self.cron.rest(self.now, self.pauses.ends_us())),
+            false => Park::Until(self.cron.rest(self.now, self.pauses.ends_us().min(self.blocked_clients.next_us()))),
         }
     }
 

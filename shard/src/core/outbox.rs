@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::hop::Hop;
 use crate::mail::Mail;
 use crate::mesh::mailbox::{Address, Credits, Ends};
+use crate::pubsub::notice::{Notice, Stream};
 
 /// What waits for one target.
 struct Outbox<S> {
@@ -18,6 +19,8 @@ struct Outbox<S> {
     answers: Vec<Mail<S>>,
     /// Notices that found no room.
     notices: VecDeque<Mail<S>>,
+    /// What is told unasked, in order.
+    stream: Stream,
 }
 
 /// The outboxes of one core.
@@ -37,6 +40,7 @@ impl<S> Outboxes<S> {
             done: Vec::new(),
             answers: Vec::new(),
             notices: VecDeque::new(),
+            stream: Stream::default(),
         };
         Outboxes { boxes: (0..addresses).map(|_| empty()).collect(), credits: Credits::new(addresses), fresh: false }
     }
@@ -86,6 +90,11 @@ impl<S> Outboxes<S> {
         self.to(to).notices.push_back(mail);
     }
 
+    /// What is told unasked, behind everything that was told before.
+    pub(super) fn tell(&mut self, to: Address, notice: Notice) {
+        self.to(to).stream.push(notice);
+    }
+
     /// Notes that `requests` requests are over: their credits are back. A lease is over when its return is sent.
     pub(super) fn answered(&mut self, by: Address, requests: usize) {
         (0..requests).for_each(|_| self.credits.put_back(by));
@@ -131,6 +140,12 @@ impl<S> Outboxes<S> {
                 let hops = std::mem::replace(&mut outbox.hops, later);
                 commands += hops.iter().map(|hop| hop.left() as u64).sum::<u64>();
                 ends.send(to, Mail::Hops(hops)).ok().expect(full);
+            }
+            if !outbox.stream.is_empty()
+                && let Err(Mail::Notices(notices)) = ends.send_notice(to, Mail::Notices(outbox.stream.take()))
+            {
+                outbox.stream.put_back(notices);
+                self.fresh = true;
             }
             while let Some(notice) = outbox.notices.pop_front() {
                 if let Err(notice) = ends.send_notice(to, notice) {

@@ -10,7 +10,9 @@ use crate::mail::Reply;
 use crate::mesh::Mesh;
 use crate::mesh::mailbox::Address;
 use crate::ring::{Now, Ring};
+use crate::session::Session;
 use crate::shard::Shard;
+use crate::unit::Job;
 
 use super::Inner;
 
@@ -39,6 +41,11 @@ impl PauseState {
         }
     }
 
+    /// True if the pause holds back the transaction of a session.
+    pub(super) fn holds_back_exec(&self, session: &Session) -> bool {
+        self.pause.is_some() && session.transaction.as_ref().is_some_and(|transaction| transaction.writes)
+    }
+
     /// True while a pause is in force: what is expired stays, and nobody visits.
     #[inline]
     pub(super) fn is_in_force(&self, now: Now) -> bool {
@@ -60,6 +67,18 @@ impl PauseState {
 #[inline]
 pub(super) fn writes(command: &Command) -> bool {
     command.is(Flags::WRITE) || command.is(Flags::MAY_REPLICATE)
+}
+
+/// True if a unit may change data. A transaction that waits for answers may have asked for this very pause: it holds it up no longer.
+fn unit_writes(job: &Job) -> bool {
+    match job {
+        Job::Command { command, .. } => writes(command),
+        Job::Exec(exec) => exec.transaction.writes && exec.next == 0,
+        // It may have asked for this pause itself, too, and is suspended as long as others take turns.
+        Job::Script(script) => !script.started && !script.read_only,
+        Job::Serve(_) => true,
+        Job::Watch(_) => false,
+    }
 }
 
 impl<R: Ring> Inner<R> {
@@ -98,7 +117,7 @@ impl<R: Ring> Inner<R> {
         if self.pauses.unanswered.is_empty() {
             return;
         }
-        let writing = self.pauses.writing_hops > 0 || self.units.values().any(|unit| writes(unit.command));
+        let writing = self.pauses.writing_hops > 0 || self.units.values().any(|unit| unit_writes(&unit.job));
         if writing && self.pauses.pause.is_some() {
             return;
         }

@@ -40,6 +40,11 @@ impl<R: Ring> Inner<R> {
         loop {
             self.bring_home(mesh);
             self.confirm_pause(mesh);
+            for unit in std::mem::take(&mut self.own_refusals) {
+                self.refused(mesh, unit);
+            }
+            self.see_to_effects();
+            self.heed_own(mesh);
             if std::mem::take(&mut self.owner.shard().freed) {
                 self.release(mesh);
                 continue;
@@ -60,15 +65,20 @@ impl<R: Ring> Inner<R> {
                 self.returned.extend(hops);
             }
             Mail::Lease(ask) => self.lease(mesh, *ask),
+            Mail::Refused(unit) => {
+                self.outboxes.answered(from, 1);
+                self.refused(mesh, unit);
+            }
             Mail::Granted(grant) => self.granted(mesh, *grant),
             Mail::Return(back) => {
                 self.owner.shard().take_back(back.unit, back.loan, back.now);
             }
-            Mail::Ask(question) => self.answer(from, *question),
+            Mail::Ask(question) => self.answer(mesh, from, *question),
             Mail::Answer(reply) => {
                 self.outboxes.answered(from, 1);
                 self.answered(mesh, from, *reply);
             }
+            Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
             Mail::Stop => self.stopping = true,
             Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
@@ -81,7 +91,7 @@ impl<R: Ring> Inner<R> {
         self.carried(carried);
     }
 
-    fn carried(&mut self, carried: Carried) {
+    pub(super) fn carried(&mut self, carried: Carried) {
         match carried {
             Carried::Done(hop) => self.send_home(hop),
             Carried::More(hop) => self.unfinished.push(hop),

@@ -40,8 +40,9 @@ impl<R: Ring> Inner<R> {
     }
 }
 
-/// Puts a baton back, and wakes the owner if the release owes it that.
+/// Puts a baton back, and wakes the owner if the release owes it that, or effects wait for it.
 pub(super) fn leave(ring: &mut impl Ring, visit: Visit<'_, Shard>, owner: CoreId, errand: Errand) {
+    let errand = if visit.effects.is_empty() { errand } else { Errand::ForOwner };
     if visit.leave(errand) == Leave::WakeOwner {
         ring.wake_core(owner.0);
         ring.submit();

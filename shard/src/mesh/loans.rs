@@ -263,6 +263,31 @@ impl<W> Loans<W> {
             return Some(self.unclaim(arrival));
         }
         let index = self.behind.iter().position(|behind| wanted(behind.need.as_need(), &behind.work))?;
+        self.withdraw_behind(index)
+    }
+
+    /// True if a unit has a loan that shares a slot with `need`. O(slots of the need).
+    pub fn overlaps(&self, unit: UnitId, need: Need<'_>) -> bool {
+        let lent = |slot: &u16| self.slots.get(slot).is_some_and(|state| state.lent_to == Some(unit));
+        match need.slots() {
+            _ if self.all_lent_to == Some(unit) => true,
+            None => self.units.contains_key(&unit),
+            Some(slots) => slots.iter().any(lent),
+        }
+    }
+
+    /// Takes out the earliest parked work that needs a slot which a unit has. O(depth).
+    pub fn withdraw_from(&mut self, unit: UnitId) -> Option<(NeedOwned, W)> {
+        let before_wall = self.parked.iter().find(|(_, parked)| self.overlaps(unit, parked.need.as_need()));
+        if let Some((&arrival, _)) = before_wall {
+            self.ready.remove(&arrival);
+            return Some(self.unclaim(arrival));
+        }
+        let index = self.behind.iter().position(|behind| self.overlaps(unit, behind.need.as_need()))?;
+        self.withdraw_behind(index)
+    }
+
+    fn withdraw_behind(&mut self, index: usize) -> Option<(NeedOwned, W)> {
         let behind = self.behind.remove(index)?;
         self.busy -= 1;
         if index == 0 {

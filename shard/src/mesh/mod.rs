@@ -4,6 +4,7 @@
 //! - [`mailbox`]: bounded lanes between addresses, and the credits that keep them from filling.
 //! - [`loans`]: what one owner has lent and what waits for it.
 //! - [`published`]: numbers that any thread may read.
+//! - [`ticket`]: what a waiting client's home core and the owners of its keys agree by.
 //!
 //! [`Mesh`] holds what all threads share: the batons and the published numbers. Mailbox ends and loans belong to one core each.
 
@@ -14,6 +15,7 @@ pub mod published;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub mod ticket;
 
 use baton::{Baton, Owner, Post};
 use mailbox::Address;

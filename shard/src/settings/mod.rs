@@ -10,6 +10,7 @@
 mod access;
 mod choices;
 mod data;
+mod events;
 mod limits;
 mod number;
 mod row;

@@ -3,6 +3,8 @@
 //! `only "x"` marks a setting of a capability that does not exist: it is known, so that scripts and files written for Redis work,
 //! and takes no value but the one that leaves the capability off.
 
+use keyspace::signals::EventClasses;
+
 use super::choices::{DebugAccess, LogFormat, LogLevel, MaxmemoryPolicy, PipelineOrder, PubsubDefault, Supervised};
 use super::limits::OutputLimits;
 use super::row::{
@@ -234,9 +236,11 @@ settings! {
     /// Most entries of a stream's node; 0 for no limit.
     stream_node_max_entries: u64 = 100,
         Keyspace "stream-node-max-entries" LONG, Anytime;
-    /// Events of keys to publish. Not available: only empty.
-    notify_keyspace_events: String = String::new(),
-        Keyspace "notify-keyspace-events" Kind::Text, Anytime only "";
+    /// Events of keys to publish, by letters: `K` by key, `E` by event; of `g` keys of any type, `$` strings, `l` lists, `s` sets,
+    /// `h` hashes, `z` sorted sets, `t` streams, `x` expiry, `e` eviction, `A` all of these; `n` new keys, `m` keys looked for in
+    /// vain. Empty for none.
+    notify_keyspace_events: EventClasses = EventClasses::default(),
+        Keyspace "notify-keyspace-events" Kind::Text, Anytime;
 
     /// Milliseconds after which a running script makes other clients see BUSY; 0 never.
     busy_reply_threshold: u64 = 5000,

@@ -17,7 +17,17 @@ fn shard() -> (Shard, KeyHasher) {
         DataLimits { string_bytes_max: 1 << 20, ..DataLimits::default() },
     );
     let (settings, slow_ids) = (Arc::new(Settings::default()), Arc::new(AtomicU64::new(0)));
-    (Shard::new(ShardParts { core: CoreId(0), keyspace, settings, slow_ids, table: table() }), hasher)
+    (
+        Shard::new(ShardParts {
+            core: CoreId(0),
+            keyspace,
+            settings,
+            slow_ids,
+            table: table(),
+            map: SlotMap::striped(1),
+        }),
+        hasher,
+    )
 }
 
 /// Carries out one command as a hop and returns its reply.

@@ -16,9 +16,23 @@ const COMMANDS_PER_SEED: usize = 5_000;
 const PIPELINE: usize = 100;
 
 /// Commands left out, with their subcommands: they end the process or stop it, change its settings, ask the service thread, end
-/// the connection, or have no reply or a late one.
-const LEFT_OUT: &[&str] =
-    &["shutdown", "debug", "config", "quit", "client|reply", "client|kill", "client|pause", "client|unpause"];
+/// the connection, or have no reply or a late one, or one per argument.
+const LEFT_OUT: &[&str] = &[
+    "shutdown",
+    "debug",
+    "config",
+    "quit",
+    "client|reply",
+    "client|kill",
+    "client|pause",
+    "client|unpause",
+    "subscribe",
+    "unsubscribe",
+    "psubscribe",
+    "punsubscribe",
+    "ssubscribe",
+    "sunsubscribe",
+];
 
 /// Words that commands know, so that options are met.
 const WORDS: &[&str] = &[

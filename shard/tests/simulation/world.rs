@@ -80,7 +80,8 @@ impl World {
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table })
+            let map = SlotMap::striped(cores);
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
@@ -194,6 +195,11 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// True if a core knows of a client that listens to something.
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.places.iter().any(|place| place.core.has_listeners())
     }
 
     /// Connections that the cores count.

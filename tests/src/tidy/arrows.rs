@@ -14,14 +14,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("evict", &[]),
     ("clusterbus", &["keyspace"]),
     ("keyspace", &["evict"]),
-    ("shard", &["keyspace", "evict", "clusterbus"]),
+    ("scripting", &["keyspace"]),
+    ("shard", &["keyspace", "evict", "clusterbus", "scripting"]),
     ("server", &["shard", "keyspace", "evict", "clusterbus"]),
     ("bench", &[]),
     ("tests", &[]),
 ];
 
 /// What benches may link beside sockets and binaries.
-const BENCHED: &[&str] = &["evict", "keyspace", "clusterbus", "shard"];
+const BENCHED: &[&str] = &["evict", "keyspace", "clusterbus", "scripting", "shard"];
 
 /// The fault of one dependency between crates of the workspace, if it is one.
 pub fn check(from: &str, to: &str, kind: Use) -> Option<String> {

@@ -74,9 +74,10 @@ fn search(exec: &mut Exec, args: Args, reply: &mut Reply, dialect: Dialect) -> O
         Ok(())
     })?;
     let count = hits.len();
-    store(exec, &target, entry);
+    let event = if dialect == Dialect::SearchStore { "geosearchstore" } else { "georadiusstore" };
+    store(exec, &target, entry, event);
     // Each stored member counts as a change; storing has counted one.
-    exec.changed(count.saturating_sub(1) as u64);
+    exec.counted(count.saturating_sub(1) as u64);
     reply.int(count as i64);
     Ok(())
 }

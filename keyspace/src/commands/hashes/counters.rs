@@ -7,6 +7,7 @@ use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -66,7 +67,7 @@ fn hincrby(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let mut digits = itoa::Buffer::new();
     let text = digits.format(sum).as_bytes();
     change(exec, &key, place, |hash| hash.set(args.at(2), text));
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::HASH, "hincrby");
     reply.int(sum);
     Ok(())
 }
@@ -84,7 +85,7 @@ fn hincrbyfloat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let sum = before.checked_add(term).ok_or(Refusal::Text("ERR increment would produce NaN or Infinity"))?;
     let text = sum.text();
     change(exec, &key, place, |hash| hash.set(args.at(2), &text));
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::HASH, "hincrbyfloat");
     reply.bulk(&text);
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Deprecation, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -111,7 +112,7 @@ fn set_fields(exec: &mut Exec, args: Args, name: &'static str) -> Result<usize, 
     let added = change(exec, &key, place, |hash| {
         (2..args.len()).step_by(2).filter(|&index| hash.set(args.at(index), args.at(index + 1))).count()
     });
-    exec.changed(args.len() as u64 / 2 - 1);
+    exec.happened(&key, args.len() as u64 / 2 - 1, EventClasses::HASH, "hset");
     Ok(added)
 }
 
@@ -135,7 +136,7 @@ fn hsetnx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         place.is_some_and(|place| Hash::of(exec.entry(&key, place)).get(exec.keyspace.hasher(), field).is_some());
     if !taken {
         change(exec, &key, place, |hash| hash.set(field, args.at(3)));
-        exec.changed(1);
+        exec.happened(&key, 1, EventClasses::HASH, "hset");
     }
     reply.int(!taken as i64);
     Ok(())
@@ -157,10 +158,11 @@ fn hdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         }
         (removed, false)
     });
+    exec.happened(&key, removed as u64, EventClasses::HASH, "hdel");
     if emptied {
         exec.delete(&key, place);
+        exec.emptied(&key);
     }
-    exec.changed(removed as u64);
     reply.int(removed);
     Ok(())
 }

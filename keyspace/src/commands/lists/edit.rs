@@ -7,12 +7,13 @@ use crate::exec::{DataRow, Exec};
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags};
 use crate::types::kind::Kind;
 use crate::types::list::List;
 use crate::types::nodes::End;
 
-use super::{DELETE, INSERT, LIST, change, check_item, index_in, integer, one_key, range_in, take};
+use super::{DELETE, INSERT, LIST, change, check_item, index_in, integer, one_key, range_in, remove};
 
 /// A write that may have to walk over the list.
 const WALKS: Flags = Flags::WRITE.and(Flags::VISITABLE);
@@ -96,7 +97,7 @@ fn linsert(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         list.insert(pivot, side, item);
         list.as_list().len()
     });
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::LIST, "linsert");
     reply.int(len as i64);
     Ok(())
 }
@@ -128,7 +129,7 @@ fn lset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         list.set(index, item);
         list.settle();
     });
-    exec.changed(1);
+    exec.happened(&key, 1, EventClasses::LIST, "lset");
     reply.ok();
     Ok(())
 }
@@ -150,10 +151,11 @@ fn lrem(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         }
         (removed, emptied)
     });
+    exec.happened(&key, removed as u64, EventClasses::LIST, "lrem");
     if emptied {
         exec.delete(&key, place);
+        exec.emptied(&key);
     }
-    exec.changed(removed as u64);
     reply.int(removed as i64);
     Ok(())
 }
@@ -164,11 +166,19 @@ fn ltrim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if let Some(place) = exec.write_as(&key, Kind::List)? {
         let len = List::of(exec.entry(&key, place)).len();
         let (start, count) = range_in(start, stop, len);
-        if count == 0 {
-            take(exec, &key, place, End::Head, len);
+        let (removed, emptied) = if count == 0 {
+            remove(exec, &key, place, End::Head, len)
         } else {
-            take(exec, &key, place, End::Tail, len - start - count);
-            take(exec, &key, place, End::Head, start);
+            let (behind, _) = remove(exec, &key, place, End::Tail, len - start - count);
+            let (before, _) = remove(exec, &key, place, End::Head, start);
+            (behind + before, false)
+        };
+        exec.counted(removed as u64);
+        // It counts as changed even if it keeps all items.
+        exec.touched(&key);
+        exec.notify(EventClasses::LIST, "ltrim", &key);
+        if emptied {
+            exec.emptied(&key);
         }
     }
     reply.ok();

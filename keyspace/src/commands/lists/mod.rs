@@ -2,6 +2,7 @@
 //!
 //! How a list is kept is `types::list`'s business. A list that loses its last item is deleted: no key holds an empty one.
 
+mod block;
 mod edit;
 mod pop;
 mod push;
@@ -14,6 +15,7 @@ use crate::limits::NodeLimit;
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -39,7 +41,7 @@ const fn one_key(flags: KeyFlags) -> KeySpec {
 
 /// The rows of all families of lists.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
-    [push::ROWS, pop::ROWS, read::ROWS, search::ROWS, edit::ROWS].into_iter().flatten()
+    [push::ROWS, pop::ROWS, block::ROWS, read::ROWS, search::ROWS, edit::ROWS].into_iter().flatten()
 }
 
 /// Changes the list of a key, which stands at `place` or is yet to be made.
@@ -57,16 +59,41 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Option<Place>, change: impl FnOn
     }
 }
 
-/// Takes `count` items out of a list at an end, and with the last one the key. What they were the caller has told already.
+/// Pops up to `count` items off an end of a list, at least one, and with the last one the key. What they were the caller has told
+/// already.
 #[inline]
 fn take(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) {
+    let (popped, emptied) = remove(exec, key, place, end, count);
+    exec.modified(key, popped as u64);
+    tell_of_pop(exec, key, end);
+    if emptied {
+        exec.emptied(key);
+    }
+}
+
+/// The event of items that are popped off an end.
+#[inline]
+fn tell_of_pop(exec: &mut Exec, key: &Key, end: End) {
+    exec.notify(EventClasses::LIST, if end == End::Head { "lpop" } else { "rpop" }, key);
+}
+
+/// The event of items that are pushed to an end.
+#[inline]
+fn tell_of_push(exec: &mut Exec, key: &Key, end: End) {
+    exec.notify(EventClasses::LIST, if end == End::Head { "lpush" } else { "rpush" }, key);
+}
+
+/// Removes up to `count` items at an end of a list, and with the last one the key. Says how many, and whether the key is gone; tells
+/// nobody else.
+#[inline]
+fn remove(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) -> (usize, bool) {
     if count == 0 {
-        return;
+        return (0, false);
     }
     let len = List::of(exec.entry(key, place)).len();
-    exec.changed(count.min(len) as u64);
     if count >= len {
-        return exec.delete(key, place);
+        exec.delete(key, place);
+        return (len, true);
     }
     let gone = change(exec, key, Some(place), |list| {
         let gone = list.remove(end, count);
@@ -76,6 +103,7 @@ fn take(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) {
     if let Some(object) = gone {
         exec.keyspace.drop_parts_later(object);
     }
+    (count, false)
 }
 
 /// Replies with the `count` items next to an end, from it on.

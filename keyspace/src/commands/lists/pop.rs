@@ -1,6 +1,6 @@
 //! LPOP, RPOP and LMPOP, which take items out, and LMOVE and RPOPLPUSH, which put one into another list.
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -9,10 +9,11 @@ use crate::types::kind::Kind;
 use crate::types::list::List;
 use crate::types::nodes::End;
 
-use super::{LIST, POPS, change, count, end, one_key, reply_from, take};
+use super::super::waiting;
+use super::{LIST, POPS, change, count, end, one_key, reply_from, take, tell_of_pop, tell_of_push};
 
 /// The keys of a move: where the item is taken, and where it is put.
-const MOVES: &[KeySpec] =
+pub(super) const MOVES: &[KeySpec] =
     &[one_key(POPS), KeySpec { flags: KeyFlags::RW.and(KeyFlags::INSERT), first: 2, last: 0, step: 1 }];
 
 /// The rows.
@@ -117,21 +118,57 @@ fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, end: End, name: &'static 
 }
 
 fn lmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let keys = count(args, 1, 1, "ERR numkeys should be greater than 0")?;
-    let at = keys.saturating_add(2);
-    let (from, wanted) = (end(args, at)?, wanted(args.from(at + 1))?);
-    for bytes in args.from(2).iter().take(keys) {
-        let key = exec.key(bytes);
-        if let Some(place) = exec.write_as(&key, Kind::List)? {
-            reply.array(2);
-            reply.bulk(bytes);
-            reply_from(List::of(exec.entry(&key, place)), from, wanted, reply);
-            take(exec, &key, place, from, wanted);
-            return Ok(());
-        }
+    let many = Many::parse(args, 1)?;
+    if !many.pop(exec, args, reply)? {
+        reply.null_array();
     }
-    reply.null_array();
     Ok(())
+}
+
+/// What LMPOP and BLMPOP take out.
+pub(super) struct Many {
+    /// Index of the first key.
+    first: usize,
+    /// Index of the word behind the last key.
+    behind: usize,
+    from: End,
+    wanted: usize,
+}
+
+impl Many {
+    /// Reads the arguments from the number of keys on, which stands at `numkeys`.
+    pub(super) fn parse(args: Args, numkeys: usize) -> Result<Many, Refusal> {
+        let keys = count(args, numkeys, 1, "ERR numkeys should be greater than 0")?;
+        let first = numkeys + 1;
+        let behind = first.saturating_add(keys);
+        let from = end(args, behind)?;
+        Ok(Many { first, behind, from, wanted: wanted(args.from(behind + 1))? })
+    }
+
+    /// The keys.
+    pub(super) fn keys<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        args.from(self.first).iter().take(self.behind - self.first)
+    }
+
+    /// What serves BLMPOP from one of its keys.
+    pub(super) fn serve(&self, name: &[u8], key: &[u8]) -> OwnedArgs {
+        waiting::counted(name, key, if self.from == End::Head { "LEFT" } else { "RIGHT" }, self.wanted)
+    }
+
+    /// Takes items out of the first list that exists, and writes them; false if none does.
+    pub(super) fn pop(&self, exec: &mut Exec, args: Args, reply: &mut Reply) -> Result<bool, Refusal> {
+        for bytes in self.keys(args) {
+            let key = exec.key(bytes);
+            if let Some(place) = waiting::find(exec, &key, Kind::List)? {
+                reply.array(2);
+                reply.bulk(bytes);
+                reply_from(List::of(exec.entry(&key, place)), self.from, self.wanted, reply);
+                take(exec, &key, place, self.from, self.wanted);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// The one option of LMPOP.
@@ -148,19 +185,33 @@ fn wanted(options: Args) -> Result<usize, Refusal> {
 }
 
 fn lmove(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let (from, to) = (end(args, 3)?, end(args, 4)?);
-    move_item(exec, args, reply, from, to)
+    let ends = (end(args, 3)?, end(args, 4)?);
+    if !move_item(exec, args, reply, ends)? {
+        reply.null();
+    }
+    Ok(())
 }
 
 fn rpoplpush(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    move_item(exec, args, reply, End::Tail, End::Head)
+    if !move_item(exec, args, reply, RPOPLPUSH)? {
+        reply.null();
+    }
+    Ok(())
 }
 
-fn move_item(exec: &mut Exec, args: Args, reply: &mut Reply, from: End, to: End) -> Outcome {
+/// From where to where RPOPLPUSH moves.
+pub(super) const RPOPLPUSH: (End, End) = (End::Tail, End::Head);
+
+/// Moves an item between the lists of the first two arguments and writes it; false if there is none.
+pub(super) fn move_item(
+    exec: &mut Exec,
+    args: Args,
+    reply: &mut Reply,
+    (from, to): (End, End),
+) -> Result<bool, Refusal> {
     let (source, target) = (exec.first_key(args, 1), exec.key(args.at(2)));
-    if exec.write_as(&source, Kind::List)?.is_none() {
-        reply.null();
-        return Ok(());
+    if waiting::find(exec, &source, Kind::List)?.is_none() {
+        return Ok(false);
     }
     let same = source.bytes == target.bytes;
     let to_place = if same { None } else { exec.write_as(&target, Kind::List)? };
@@ -170,16 +221,20 @@ fn move_item(exec: &mut Exec, args: Args, reply: &mut Reply, from: End, to: End)
     reply.bulk(&item);
     let items = std::iter::once(&item[..]);
     if same {
-        exec.changed(1);
         change(exec, &source, Some(place), |list| {
             list.remove(from, 1);
             list.push(to, items);
             list.settle();
         });
-        return Ok(());
+        exec.modified(&source, 1);
+        tell_of_push(exec, &source, to);
+        tell_of_pop(exec, &source, from);
+        return Ok(true);
     }
     change(exec, &target, to_place, |list| list.push(to, items));
+    exec.touched(&target);
+    tell_of_push(exec, &target, to);
     let place = exec.peek(&source).expect("the source was found");
     take(exec, &source, place, from, 1);
-    Ok(())
+    Ok(true)
 }

@@ -8,7 +8,7 @@ use crate::spec::{CommandSpec, Flags};
 use crate::types::kind::Kind;
 use crate::types::nodes::End;
 
-use super::{INSERT, LIST, change, check_item};
+use super::{INSERT, LIST, change, check_item, tell_of_push};
 
 /// The rows.
 pub(super) static ROWS: &[DataRow] = &[
@@ -81,7 +81,8 @@ fn push(exec: &mut Exec, args: Args, reply: &mut Reply, end: End, missing: Missi
         list.push(end, items.iter());
         list.as_list().len()
     });
-    exec.changed(items.len() as u64);
+    exec.modified(&key, items.len() as u64);
+    tell_of_push(exec, &key, end);
     reply.int(len as i64);
     Ok(())
 }

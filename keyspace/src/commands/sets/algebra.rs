@@ -7,6 +7,7 @@ use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::types::set::{Set, SetMut};
 
 use super::build;
@@ -170,11 +171,12 @@ pub(super) fn sdiff(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// Stores a set that `fill` fills from those of the keys behind the first, under the first key.
+/// Stores a set that `fill` fills from those of the keys behind the first, under the first key. `event` tells of it.
 fn store(
     exec: &mut Exec,
     args: Args,
     reply: &mut Reply,
+    event: &'static str,
     fill: impl FnOnce(&Inputs, &KeyHasher, &mut SetMut),
 ) -> Outcome {
     let keys = inputs::look_up(exec, args.from(2).iter())?;
@@ -186,10 +188,9 @@ fn store(
     let len = Set::of(&entry).len();
     if len > 0 {
         exec.replace(&key, entry);
-        exec.changed(1);
+        exec.happened(&key, 1, EventClasses::SET, event);
     } else if let Some(place) = exec.peek(&key) {
-        exec.delete(&key, place);
-        exec.changed(1);
+        exec.delete_loudly(&key, place);
     }
     reply.int(len as i64);
     Ok(())
@@ -201,7 +202,7 @@ fn add(set: &mut SetMut, member: Element) {
 }
 
 pub(super) fn sinterstore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    store(exec, args, reply, |sets, hasher, result| {
+    store(exec, args, reply, "sinterstore", |sets, hasher, result| {
         intersect(sets, hasher, |member| {
             add(result, member);
             true
@@ -210,7 +211,7 @@ pub(super) fn sinterstore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Out
 }
 
 pub(super) fn sunionstore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    store(exec, args, reply, |sets, _, result| {
+    store(exec, args, reply, "sunionstore", |sets, _, result| {
         for set in sets.iter().flatten() {
             set.for_each(|member| add(result, member));
         }
@@ -218,7 +219,7 @@ pub(super) fn sunionstore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Out
 }
 
 pub(super) fn sdiffstore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    store(exec, args, reply, |sets, hasher, result| {
+    store(exec, args, reply, "sdiffstore", |sets, hasher, result| {
         let Some((first, others)) = minuend(sets) else { return };
         if Subtraction::choose(&first, &others) == Subtraction::Search {
             return search(first, &others, hasher, |member| add(result, member));

@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::refusal::Outcome;
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -67,7 +68,7 @@ fn sadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         set.expect(members.at(0), members.len());
         members.iter().filter(|member| set.add(member)).count()
     });
-    exec.changed(added as u64);
+    exec.happened(&key, added as u64, EventClasses::SET, "sadd");
     reply.int(added as i64);
     Ok(())
 }
@@ -78,8 +79,12 @@ fn srem(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         reply.int(0);
         return Ok(());
     };
-    let removed = change(exec, &key, place, |set| args.from(2).iter().filter(|member| set.remove(member)).count());
-    exec.changed(removed as u64);
+    let (removed, emptied) =
+        change(exec, &key, place, |set| args.from(2).iter().filter(|member| set.remove(member)).count());
+    exec.happened(&key, removed as u64, EventClasses::SET, "srem");
+    if emptied {
+        exec.emptied(&key);
+    }
     reply.int(removed as i64);
     Ok(())
 }
@@ -104,14 +109,19 @@ fn smove(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn move_member(exec: &mut Exec, source: &Key, place: Place, target: &Key, member: &[u8]) -> bool {
-    if !change(exec, source, place, |set| set.remove(member)) {
+    let (removed, emptied) = change(exec, source, place, |set| set.remove(member));
+    if !removed {
         return false;
+    }
+    exec.happened(source, 1, EventClasses::SET, "srem");
+    if emptied {
+        exec.emptied(source);
     }
     let place = exec.write(target);
     let is_new = add(exec, target, place, |set| {
         set.expect(member, 1);
         set.add(member)
     });
-    exec.changed(1 + is_new as u64);
+    exec.happened(target, is_new as u64, EventClasses::SET, "sadd");
     true
 }

@@ -41,9 +41,9 @@ fn read_set<'e>(exec: &'e mut Exec, args: Args) -> Result<Option<Set<'e>>, Refus
     Ok(place.map(|place| Set::of(exec.keyspace.at(exec.db, key.slot, place))))
 }
 
-/// Changes the set of a key, which stands at `place`. Deletes the key if no member is left.
+/// Changes the set of a key, which stands at `place`. Deletes the key if no member is left, and says whether it did.
 #[inline]
-fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut SetMut) -> R) -> R {
+fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut SetMut) -> R) -> (R, bool) {
     let limits = SetLimits::of(&exec.keyspace.limits);
     let (result, is_empty) = exec.edit_hashed(key, place, |entry, hasher| {
         let mut set = SetMut::of(entry, hasher, limits);
@@ -53,7 +53,7 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut 
     if is_empty {
         exec.delete(key, place);
     }
-    result
+    (result, is_empty)
 }
 
 /// The entry of a new set, which `fill` fills.
@@ -68,7 +68,7 @@ fn build<R>(exec: &Exec, key: &Key, fill: impl FnOnce(&mut SetMut) -> R) -> (Ent
 #[inline]
 fn add<R>(exec: &mut Exec, key: &Key, place: Option<Place>, add: impl FnOnce(&mut SetMut) -> R) -> R {
     match place {
-        Some(place) => change(exec, key, place, add),
+        Some(place) => change(exec, key, place, add).0,
         None => {
             let (entry, result) = build(exec, key, add);
             exec.insert(key, entry);

@@ -9,6 +9,7 @@ use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -72,9 +73,10 @@ fn spop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         (None, Some(_)) | (_, Some(0)) => reply.set(0),
         (Some(place), None) => {
             let mut random = exec.keyspace.random.clone();
-            change(exec, &key, place, |set| set.take(&mut random, &mut |member| reply.element(member)));
+            let ((), emptied) =
+                change(exec, &key, place, |set| set.take(&mut random, &mut |member| reply.element(member)));
             exec.keyspace.random = random;
-            exec.changed(1);
+            tell(exec, &key, 1, emptied);
         }
         (Some(place), Some(count)) => pop_many(exec, &key, place, count, reply),
     }
@@ -97,14 +99,22 @@ fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut 
         exec.delete(key, place);
     } else {
         let mut random = exec.keyspace.random.clone();
-        let replaced =
+        let (replaced, _) =
             change(exec, key, place, |set| set.take_many(count, &mut random, &mut |member| reply.element(member)));
         exec.keyspace.random = random;
         if let Some(object) = replaced {
             exec.keyspace.drop_later(object);
         }
     }
-    exec.changed(count.min(len) as u64);
+    tell(exec, key, count.min(len), count >= len);
+}
+
+/// Tells that so many members were popped, and the key deleted if those were all.
+fn tell(exec: &mut Exec, key: &Key, popped: usize, emptied: bool) {
+    exec.happened(key, popped as u64, EventClasses::SET, "spop");
+    if emptied {
+        exec.emptied(key);
+    }
 }
 
 fn srandmember(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {

@@ -20,6 +20,7 @@ use crate::packed::Encoded;
 use crate::partial_sort::partial_sort;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::slot::Slot;
 use crate::spec::{Categories, CommandSpec, Flags, Form, KeyFlags, KeySpec, MovableKeys};
 use crate::types::list;
@@ -233,8 +234,7 @@ fn store(whole: &mut Whole, name: &[u8], stored: &[Span], texts: &Texts) {
     let key = exec.key(name);
     if stored.is_empty() {
         if let Some(place) = exec.peek(&key) {
-            exec.delete(&key, place);
-            exec.changed(1);
+            exec.delete_loudly(&key, place);
         }
         return;
     }
@@ -242,7 +242,7 @@ fn store(whole: &mut Whole, name: &[u8], stored: &[Span], texts: &Texts) {
     stored.iter().for_each(|span| nodes.push(End::Tail, &Encoded::of(texts.at(*span))));
     let entry = list::made(name, nodes, exec.access);
     exec.replace(&key, entry);
-    exec.changed(stored.len() as u64);
+    exec.happened(&key, stored.len() as u64, EventClasses::LIST, "sortstore");
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::double;
 use crate::exec::{DataRow, Exec};
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::kind::Kind;
 use crate::types::scored::{Scored, ScoredMut};
@@ -209,7 +210,8 @@ fn add(exec: &mut Exec, args: Args, reply: &mut Reply, options: Options) -> Outc
     if tally.not_a_number {
         return Err(Refusal::Text("ERR resulting score is not a number (NaN)"));
     }
-    exec.changed(tally.added + tally.updated);
+    let event = if options.increment { "zincr" } else { "zadd" };
+    exec.happened(&key, tally.added + tally.updated, EventClasses::SORTED_SET, event);
     match (options.increment, tally.score) {
         (true, Some(score)) => reply.double(score),
         (true, None) => reply.null(),

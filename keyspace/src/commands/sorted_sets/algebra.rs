@@ -203,7 +203,7 @@ fn store_result(exec: &mut Exec, args: Args, reply: &mut Reply, operation: Opera
         }
         Ok(())
     })?;
-    reply.int(store(exec, &target, entry) as i64);
+    reply.int(store(exec, &target, entry, name) as i64);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 mod add;
 mod algebra;
+mod block;
 mod bounds;
 mod count;
 mod pop;
@@ -16,11 +17,14 @@ mod source;
 
 pub(super) use add::zadd;
 
+use std::ops::Range;
+
 use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
 use crate::packed::Element;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, Resp};
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -28,7 +32,8 @@ use crate::types::scored::{self, Scored, ScoredMut};
 
 /// The rows of all sub-families.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
-    let single = [add::ROWS, count::ROWS, range_rows::ROWS, remove::ROWS, pop::ROWS, random::ROWS, scan::ROWS];
+    let single =
+        [add::ROWS, count::ROWS, range_rows::ROWS, remove::ROWS, pop::ROWS, block::ROWS, random::ROWS, scan::ROWS];
     single.into_iter().flatten().chain(algebra::ROWS)
 }
 
@@ -76,8 +81,8 @@ fn reply_member(member: Element, score: f64, shown: Shown, reply: &mut Reply) {
     reply.double(score);
 }
 
-/// Changes the set of a key, which stands at `place`. Deletes the key if no member is left.
-fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut ScoredMut) -> R) -> R {
+/// Changes the set of a key, which stands at `place`. Deletes the key if no member is left, and says whether it did.
+fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut ScoredMut) -> R) -> (R, bool) {
     let limits = exec.keyspace.limits.sorted_set;
     let (result, is_empty) = exec.edit_hashed(key, place, |entry, hasher| {
         let mut set = ScoredMut::of(entry, hasher, limits);
@@ -87,7 +92,23 @@ fn change<R>(exec: &mut Exec, key: &Key, place: Place, change: impl FnOnce(&mut 
     if is_empty {
         exec.delete(key, place);
     }
-    result
+    (result, is_empty)
+}
+
+/// Removes the members of these ranks, and with the last one the key. `event` tells of it.
+fn remove_ranks(exec: &mut Exec, key: &Key, place: Place, ranks: Range<usize>, event: &'static str) {
+    let count = ranks.len();
+    let emptied = count == Scored::of(exec.entry(key, place)).len();
+    if emptied {
+        // What is large is freed later.
+        exec.delete(key, place);
+    } else {
+        change(exec, key, place, |set| set.remove_ranks(ranks));
+    }
+    exec.happened(key, count as u64, EventClasses::SORTED_SET, event);
+    if emptied {
+        exec.emptied(key);
+    }
 }
 
 /// The form in which a new set begins.
@@ -114,15 +135,15 @@ pub(super) fn build(
     Ok(entry)
 }
 
-/// Stores a new set under a key, over whatever stands there; an empty one only deletes that. Returns the number of members.
-pub(super) fn store(exec: &mut Exec, key: &Key, entry: Entry) -> usize {
+/// Stores a new set under a key, over whatever stands there; an empty one only deletes that. `event` tells that a set is stored.
+/// Returns the number of members.
+pub(super) fn store(exec: &mut Exec, key: &Key, entry: Entry, event: &'static str) -> usize {
     let len = Scored::of(&entry).len();
     if len > 0 {
         exec.replace(key, entry);
-        exec.changed(1);
+        exec.happened(key, 1, EventClasses::SORTED_SET, event);
     } else if let Some(place) = exec.peek(key) {
-        exec.delete(key, place);
-        exec.changed(1);
+        exec.delete_loudly(key, place);
     }
     len
 }

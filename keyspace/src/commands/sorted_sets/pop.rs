@@ -1,6 +1,6 @@
 //! Sorted sets: taking members off the ends.
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -11,9 +11,10 @@ use crate::table::Place;
 use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
 
-use super::{SORTED_SET, change};
+use super::super::waiting;
+use super::{SORTED_SET, remove_ranks};
 
-const POP_KEY: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
+pub(super) const POP_KEY: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
 
 /// The rows of this sub-family.
 pub(super) static ROWS: &[DataRow] = &[
@@ -92,35 +93,71 @@ fn positive(text: &[u8], least: i64, refusal: &'static str) -> Result<usize, Ref
 }
 
 fn zmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let numkeys = positive(args.at(1), 1, "ERR numkeys should be greater than 0")?;
-    let where_index = numkeys.checked_add(2).filter(|&index| index < args.len()).ok_or(Refusal::Syntax)?;
-    let from = match () {
-        () if args.is(where_index, "min") => Direction::Ascending,
-        () if args.is(where_index, "max") => Direction::Descending,
-        () => return Err(Refusal::Syntax),
-    };
-    let count = match args.len() - where_index - 1 {
-        0 => 1,
-        _ if !args.is(where_index + 1, "count") || args.len() == where_index + 2 => return Err(Refusal::Syntax),
-        more => {
-            let count = positive(args.at(where_index + 2), 1, "ERR count should be greater than 0")?;
-            if more > 2 {
-                return Err(Refusal::Syntax);
-            }
-            count
-        }
-    };
-    for index in 2..where_index {
-        let key = exec.key(args.at(index));
-        if let Some(place) = exec.write_as(&key, Kind::SortedSet)? {
-            reply.array(2);
-            reply.bulk(key.bytes);
-            pop(exec, &key, place, from, count, Nesting::Pairs, reply);
-            return Ok(());
-        }
+    let many = Many::parse(args, 1)?;
+    if !many.pop(exec, args, reply)? {
+        reply.null_array();
     }
-    reply.null_array();
     Ok(())
+}
+
+/// What ZMPOP and BZMPOP take out.
+pub(super) struct Many {
+    /// Index of the first key.
+    first: usize,
+    /// Index of the word behind the last key.
+    behind: usize,
+    from: Direction,
+    count: usize,
+}
+
+impl Many {
+    /// Reads the arguments from the number of keys on, which stands at `numkeys`.
+    pub(super) fn parse(args: Args, numkeys: usize) -> Result<Many, Refusal> {
+        let keys = positive(args.at(numkeys), 1, "ERR numkeys should be greater than 0")?;
+        let first = numkeys + 1;
+        let behind = first.checked_add(keys).filter(|&index| index < args.len()).ok_or(Refusal::Syntax)?;
+        let from = match () {
+            () if args.is(behind, "min") => Direction::Ascending,
+            () if args.is(behind, "max") => Direction::Descending,
+            () => return Err(Refusal::Syntax),
+        };
+        let count = match args.len() - behind - 1 {
+            0 => 1,
+            _ if !args.is(behind + 1, "count") || args.len() == behind + 2 => return Err(Refusal::Syntax),
+            more => {
+                let count = positive(args.at(behind + 2), 1, "ERR count should be greater than 0")?;
+                if more > 2 {
+                    return Err(Refusal::Syntax);
+                }
+                count
+            }
+        };
+        Ok(Many { first, behind, from, count })
+    }
+
+    /// The keys.
+    pub(super) fn keys<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        args.from(self.first).iter().take(self.behind - self.first)
+    }
+
+    /// What serves BZMPOP from one of its keys.
+    pub(super) fn serve(&self, name: &[u8], key: &[u8]) -> OwnedArgs {
+        waiting::counted(name, key, if self.from == Direction::Ascending { "MIN" } else { "MAX" }, self.count)
+    }
+
+    /// Takes members off the first set that exists, and writes them; false if none does.
+    pub(super) fn pop(&self, exec: &mut Exec, args: Args, reply: &mut Reply) -> Result<bool, Refusal> {
+        for bytes in self.keys(args) {
+            let key = exec.key(bytes);
+            if let Some(place) = waiting::find(exec, &key, Kind::SortedSet)? {
+                reply.array(2);
+                reply.bulk(bytes);
+                pop(exec, &key, place, self.from, self.count, Nesting::Pairs, reply);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Takes up to `count` members off an end of a set and writes them.
@@ -136,10 +173,10 @@ fn pop(exec: &mut Exec, key: &Key, place: Place, from: Direction, count: usize, 
         reply.element(member);
         reply.double(score);
     });
-    if count == len {
-        exec.delete(key, place);
-    } else {
-        change(exec, key, place, |set| set.remove_ranks(ranks));
-    }
-    exec.changed(count as u64);
+    remove_ranks(exec, key, place, ranks, event(from));
+}
+
+/// The event of members that are popped off an end.
+pub(super) fn event(from: Direction) -> &'static str {
+    if from == Direction::Ascending { "zpopmin" } else { "zpopmax" }
 }

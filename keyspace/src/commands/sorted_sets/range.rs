@@ -188,6 +188,6 @@ pub(super) fn zrangestore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Out
         }
         Ok(())
     })?;
-    reply.int(store(exec, &target, entry) as i64);
+    reply.int(store(exec, &target, entry, "zrangestore") as i64);
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags};
 use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
@@ -79,9 +80,12 @@ fn zrem(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         reply.int(0);
         return Ok(());
     };
-    let removed =
+    let (removed, emptied) =
         change(exec, &key, place, |set| args.from(2).iter().filter(|member| set.remove(member).is_some()).count());
-    exec.changed(removed as u64);
+    exec.happened(&key, removed as u64, EventClasses::SORTED_SET, "zrem");
+    if emptied {
+        exec.emptied(&key);
+    }
     reply.int(removed as i64);
     Ok(())
 }
@@ -89,23 +93,24 @@ fn zrem(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn zremrangebyrank(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let start = parse_i64(args.at(2)).ok_or(Refusal::NotInteger)?;
     let stop = parse_i64(args.at(3)).ok_or(Refusal::NotInteger)?;
-    remove_ranks(exec, args, reply, |set| bounds::indexes(start, stop, set.len()))
+    remove_ranks(exec, args, reply, "zremrangebyrank", |set| bounds::indexes(start, stop, set.len()))
 }
 
 fn zremrangebyscore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let (low, high) = bounds::scores(args.at(2), args.at(3))?;
-    remove_ranks(exec, args, reply, |set| set.ranks(low, high, Direction::Ascending))
+    remove_ranks(exec, args, reply, "zremrangebyscore", |set| set.ranks(low, high, Direction::Ascending))
 }
 
 fn zremrangebylex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let (low, high) = bounds::members(args.at(2), args.at(3))?;
-    remove_ranks(exec, args, reply, |set| set.ranks(low, high, Direction::Ascending))
+    remove_ranks(exec, args, reply, "zremrangebylex", |set| set.ranks(low, high, Direction::Ascending))
 }
 
 fn remove_ranks(
     exec: &mut Exec,
     args: Args,
     reply: &mut Reply,
+    event: &'static str,
     choose: impl FnOnce(Scored) -> std::ops::Range<usize>,
 ) -> Outcome {
     let key = exec.first_key(args, 1);
@@ -115,13 +120,7 @@ fn remove_ranks(
     };
     let ranks = choose(Scored::of(exec.entry(&key, place)));
     let removed = ranks.len();
-    if removed == Scored::of(exec.entry(&key, place)).len() {
-        // What is large is freed later.
-        exec.delete(&key, place);
-    } else {
-        change(exec, &key, place, |set| set.remove_ranks(ranks));
-    }
-    exec.changed(removed as u64);
+    super::remove_ranks(exec, &key, place, ranks, event);
     reply.int(removed as i64);
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::table::Place;
 use crate::types::kind::Kind;
 use crate::types::stream::{EntryRef, Group, Log, Pending, StreamId};
 
+use super::groups::tell_of_consumer;
 use super::range::reply_entry;
 use super::read::no_group;
 use super::{STREAM, change, key, reply_id, stream_at};
@@ -162,9 +163,10 @@ fn xclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let place = group_place(exec, args, &key)?;
     let now = exec.now.0;
     let claim = Claim::parse(args, now)?;
-    let mut changes = 0;
+    let (mut changes, mut is_new) = (0, false);
     change(exec, &key, place, |stream| {
         stream.edit_group(args.at(2), |log, group| {
+            let known = group.find(args.at(3)).is_some();
             if claim.last_id > group.last_id {
                 group.last_id = claim.last_id;
                 changes = 1;
@@ -184,9 +186,13 @@ fn xclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
                 }
                 taken
             });
+            is_new = !known && group.find(args.at(3)).is_some();
         })
     });
-    exec.changed(changes);
+    exec.counted(changes);
+    if is_new {
+        tell_of_consumer(exec, &key);
+    }
     Ok(())
 }
 
@@ -287,11 +293,16 @@ fn xautoclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let mut entries = Vec::new();
     let swept = change(exec, &key, place, |stream| {
         stream.edit_group(args.at(2), |log, group| {
-            sweep.run(log, group, args.at(3), now, &mut Reply::new(&mut entries, reply.resp()))
+            let known = group.find(args.at(3)).is_some();
+            let swept = sweep.run(log, group, args.at(3), now, &mut Reply::new(&mut entries, reply.resp()));
+            (swept, !known && group.find(args.at(3)).is_some())
         })
     });
-    let swept = swept.expect("the group was found before");
-    exec.changed((swept.entries + swept.deleted.len()) as u64);
+    let (swept, is_new) = swept.expect("the group was found before");
+    exec.counted((swept.entries + swept.deleted.len()) as u64);
+    if is_new {
+        tell_of_consumer(exec, &key);
+    }
     reply.array(3);
     reply_id(reply, swept.next);
     reply.array(swept.entries);

@@ -5,7 +5,9 @@ use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, QUOTED_BYTES_MAX, Refusal, quoted};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::store::Key;
 use crate::types::Object;
 use crate::types::kind::Kind;
 use crate::types::stream::{EntriesRead, Group, Stream, StreamId};
@@ -215,13 +217,15 @@ fn create_group(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             let mut stream = Stream::default();
             stream.create_group(name, group);
             create(exec, &key, stream);
+            exec.touched(&key);
             true
         }
     };
     if !created {
         return Err(Refusal::Text("BUSYGROUP Consumer Group name already exists"));
     }
-    exec.changed(1);
+    exec.counted(1);
+    exec.notify(EventClasses::STREAM, "xgroup-create", &key);
     reply.ok();
     Ok(())
 }
@@ -244,7 +248,8 @@ fn set_id(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             group.entries_read = options.entries_read;
         })
     });
-    exec.changed(1);
+    exec.counted(1);
+    exec.notify(EventClasses::STREAM, "xgroup-setid", &key);
     reply.ok();
     Ok(())
 }
@@ -255,7 +260,9 @@ fn destroy(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let destroyed = change(exec, &key, place, |stream| stream.destroy_group(args.at(3)));
     reply.int(destroyed.is_some() as i64);
     if let Some(holder) = destroyed {
-        exec.changed(1);
+        exec.counted(1);
+        exec.keyspace.ungrouped(exec.db, &key);
+        exec.notify(EventClasses::STREAM, "xgroup-destroy", &key);
         exec.keyspace.drop_parts_later(Box::new(Object::Stream(holder)));
     }
     Ok(())
@@ -272,9 +279,17 @@ fn create_consumer(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         })
     });
     let created = created.ok_or_else(|| missing_group(args))?;
-    exec.changed(created as u64);
+    if created {
+        exec.counted(1);
+        tell_of_consumer(exec, &key);
+    }
     reply.int(created as i64);
     Ok(())
+}
+
+/// The event of a new consumer, whatever made it.
+pub(super) fn tell_of_consumer(exec: &mut Exec, key: &Key) {
+    exec.notify(EventClasses::STREAM, "xgroup-createconsumer", key);
 }
 
 fn delete_consumer(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -284,7 +299,10 @@ fn delete_consumer(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         stream.edit_group(args.at(3), |_, group| group.find(args.at(4)).map(|consumer| group.delete_consumer(consumer)))
     });
     let deleted = deleted.ok_or_else(|| missing_group(args))?;
-    exec.changed(deleted.is_some() as u64);
+    if deleted.is_some() {
+        exec.counted(1);
+        exec.notify(EventClasses::STREAM, "xgroup-delconsumer", &key);
+    }
     let deleted = deleted.unwrap_or_default();
     reply.int(deleted.pending as i64);
     if let Some(holder) = deleted.retired {
@@ -306,7 +324,7 @@ fn xack(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         stream.edit_group(args.at(2), |_, group| ids.iter().filter(|id| group.remove_pending(**id)).count())
     });
     let acknowledged = acknowledged.unwrap_or(0);
-    exec.changed(acknowledged as u64);
+    exec.counted(acknowledged as u64);
     reply.int(acknowledged as i64);
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
+use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
@@ -198,12 +199,13 @@ fn xadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         Some(place) => change(exec, &key, place, |stream| append(stream.log_mut(), options.id, now, pairs, &limits))?,
     };
     reply_id(reply, id);
+    exec.happened(&key, 1, EventClasses::STREAM, "xadd");
     if let Some(wanted) = options.trim
         && let Some(place) = exec.peek(&key)
+        && trim(exec, &key, place, wanted) > 0
     {
-        trim(exec, &key, place, wanted);
+        exec.notify(EventClasses::STREAM, "xtrim", &key);
     }
-    exec.changed(1);
     Ok(())
 }
 
@@ -236,7 +238,7 @@ fn xdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         let log = stream.log_mut();
         ids.iter().filter(|id| log.delete(**id)).count()
     });
-    exec.changed(deleted as u64);
+    exec.happened(&key, deleted as u64, EventClasses::STREAM, "xdel");
     reply.int(deleted as i64);
     Ok(())
 }
@@ -249,7 +251,7 @@ fn xtrim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return Ok(());
     };
     let trimmed = trim(exec, &key, place, wanted);
-    exec.changed(trimmed);
+    exec.happened(&key, trimmed, EventClasses::STREAM, "xtrim");
     reply.int(trimmed as i64);
     Ok(())
 }
@@ -315,7 +317,8 @@ fn xsetid(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             log.max_deleted_id = set.max_deleted_id;
         }
     });
-    exec.changed(1);
+    exec.counted(1);
+    exec.notify(EventClasses::STREAM, "xsetid", &key);
     reply.ok();
     Ok(())
 }

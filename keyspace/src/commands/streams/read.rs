@@ -1,17 +1,21 @@
 //! Streams: what is new in some of them, XREAD, and for a group's consumer, XREADGROUP.
 //!
-//! BLOCK is read, and serves what is there; a client that would have to wait is refused, since no client can wait yet.
+//! With BLOCK they wait if there is nothing. What serves a client that waits has the id that `$` stood for in its place.
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal, quoted};
 use crate::reply::{Reply, Resp};
+use crate::signals::Wait;
 use crate::spec::{CommandSpec, Flags, Form, KeyFlags, KeyRun, MovableKeys};
 use crate::store::Key;
+use crate::table::Place;
 use crate::types::kind::Kind;
-use crate::types::stream::{ConsumerId, Group, Log, Pending, StreamId};
+use crate::types::stream::{ConsumerId, Group, ID_BYTES_MAX, Log, Pending, Stream, StreamId};
 
+use super::super::waiting;
+use super::groups::tell_of_consumer;
 use super::range::{reply_entries, reply_entry};
 use super::{STREAM, change, reply_id, stream_at};
 
@@ -55,6 +59,9 @@ pub(super) static ROWS: &[DataRow] = &[
     },
 ];
 
+/// The most bytes of names in what is kept for one client that waits for streams: names of 1 KiB for 65,536 streams.
+const WAITING_NAMES_BYTES_MAX: usize = 64 << 20;
+
 /// Which of the two it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reader {
@@ -66,8 +73,8 @@ enum Reader {
 struct Words<'a> {
     /// The most entries of each stream.
     count: usize,
-    /// Whether to wait when there is nothing.
-    blocks: bool,
+    /// How long to wait when there is nothing, in milliseconds; 0 for ever.
+    block: Option<u64>,
     /// Group and consumer.
     group: Option<(&'a [u8], &'a [u8])>,
     /// What is delivered counts as acknowledged.
@@ -103,13 +110,12 @@ fn find_keys(args: Args) -> KeyRun {
 
 impl<'a> Words<'a> {
     fn parse(args: Args<'a>, reader: Reader) -> Result<Words<'a>, Refusal> {
-        let mut words = Words { count: 0, blocks: false, group: None, no_ack: false, first: 0, streams: 0 };
+        let mut words = Words { count: 0, block: None, group: None, no_ack: false, first: 0, streams: 0 };
         let mut index = 1;
         while index < args.len() {
             let more = args.len() - 1 - index;
             if args.is(index, "block") && more > 0 {
-                check_timeout(args.at(index + 1))?;
-                words.blocks = true;
+                words.block = Some(waiting::milliseconds(args.at(index + 1))?);
                 index += 2;
             } else if args.is(index, "count") && more > 0 {
                 let count = parse_i64(args.at(index + 1)).ok_or(Refusal::NotInteger)?;
@@ -144,6 +150,34 @@ impl<'a> Words<'a> {
         }
         Ok(words)
     }
+
+    /// Refuses to wait with names of which there would be too many copies, one for each stream.
+    fn check_names(&self) -> Outcome {
+        let bytes = self.group.map_or(0, |(group, consumer)| group.len() + consumer.len());
+        match bytes.saturating_mul(self.streams) > WAITING_NAMES_BYTES_MAX {
+            true => Err(Refusal::Text("ERR the names of group and consumer are too long to wait for so many streams")),
+            false => Ok(()),
+        }
+    }
+
+    /// The command that reads one stream after an id and waits for it: only with `>` does a group's reader wait.
+    fn serve(&self, args: Args, index: usize, after: StreamId) -> OwnedArgs {
+        let mut serve = waiting::command(&[args.at(0)]);
+        let mut add = |words: &[&[u8]]| words.iter().for_each(|word| serve.push(word));
+        if let Some((group, consumer)) = self.group {
+            add(&[b"GROUP", group, consumer]);
+        }
+        if self.no_ack {
+            add(&[b"NOACK"]);
+        }
+        if self.count < usize::MAX {
+            add(&[b"COUNT", self.count.to_string().as_bytes()]);
+        }
+        let id = &mut [0; ID_BYTES_MAX];
+        let after = if self.group.is_some() { b">" } else { after.text(id) };
+        add(&[b"BLOCK", b"0", b"STREAMS", args.at(index), after]);
+        serve
+    }
 }
 
 fn only_in_groups(reader: Reader, option: &str) -> Result<(), Refusal> {
@@ -158,15 +192,6 @@ fn only_in_groups(reader: Reader, option: &str) -> Result<(), Refusal> {
 /// Redis says this of XREADGROUP, too.
 const UNBALANCED: Refusal =
     Refusal::Text("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
-
-/// Refuses what is no time to wait. How long it is makes no difference as long as nobody waits.
-fn check_timeout(text: &[u8]) -> Result<(), Refusal> {
-    match parse_i64(text) {
-        None => Err(Refusal::Text("ERR timeout is not an integer or out of range")),
-        Some(..0) => Err(Refusal::Text("ERR timeout is negative")),
-        Some(_) => Ok(()),
-    }
-}
 
 /// The refusal of a command that names a group that is not there; `whose` names the command.
 pub(super) fn no_group(key: &[u8], group: &[u8], whose: &str) -> Refusal {
@@ -189,18 +214,37 @@ fn xreadgroup(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     read(exec, args, Reader::Group, reply)
 }
 
+/// Looks up a stream to read it. What is tried for a client that waits counts as no look-up of the client's.
+fn look_up(exec: &mut Exec, key: &Key) -> Result<Option<Place>, Refusal> {
+    if exec.caller.waited { exec.write_as(key, Kind::Stream) } else { exec.read_as(key, Kind::Stream) }
+}
+
+/// Looks up a stream, and refuses what is none or has not the group. Who waited is told in other words that the group is gone, and
+/// goes on waiting for a stream if it reads without a group.
+fn find<'e>(exec: &'e mut Exec, key: &Key, words: &Words) -> Result<Option<&'e Stream>, Refusal> {
+    let waited = exec.caller.waited;
+    let place = match look_up(exec, key) {
+        Err(Refusal::WrongType) if waited => None,
+        found => found?,
+    };
+    let stream = place.map(|place| stream_at(exec, key, place));
+    let Some((group, _)) = words.group else { return Ok(stream) };
+    match stream {
+        Some(stream) if stream.group(group).is_some() => Ok(Some(stream)),
+        None if waited => Err(Refusal::Text("UNBLOCKED the stream key no longer exists")),
+        Some(_) if waited => {
+            Err(Refusal::Text("NOGROUP the consumer group this client was blocked on no longer exists"))
+        }
+        _ => Err(no_group(key.bytes, group, " in XREADGROUP with GROUP option")),
+    }
+}
+
 /// After which id each stream is read; `>` is the greatest id.
 fn parse_ids(exec: &mut Exec, args: Args, reader: Reader, words: &Words) -> Result<Vec<StreamId>, Refusal> {
     let mut ids = Vec::with_capacity(words.streams);
     for index in words.first..words.first + words.streams {
         let key = exec.key(args.at(index));
-        let place = exec.read_as(&key, Kind::Stream)?;
-        let stream = place.map(|place| stream_at(exec, &key, place));
-        if let Some((group, _)) = words.group
-            && stream.is_none_or(|stream| stream.group(group).is_none())
-        {
-            return Err(no_group(key.bytes, group, " in XREADGROUP with GROUP option"));
-        }
+        let stream = find(exec, &key, words)?;
         let text = args.at(index + words.streams);
         ids.push(match (text.split(|&byte| byte == 0).next(), reader) {
             (Some(b"$"), Reader::Group) => {
@@ -229,7 +273,7 @@ fn read(exec: &mut Exec, args: Args, reader: Reader, reply: &mut Reply) -> Outco
     let ids = parse_ids(exec, args, reader, &words)?;
     let (start, mut served) = (reply.len(), 0);
     reply.counted_pairs(|reply| {
-        for (index, after) in (words.first..).zip(ids) {
+        for (index, &after) in (words.first..).zip(&ids) {
             let key = exec.key(args.at(index));
             served += match words.group {
                 None => read_new(exec, &key, after, words.count, reply),
@@ -245,10 +289,15 @@ fn read(exec: &mut Exec, args: Args, reader: Reader, reply: &mut Reply) -> Outco
         return Ok(());
     }
     reply.truncate(start);
-    if words.blocks {
-        return Err(Refusal::Text("ERR BLOCK is not available: nothing is there to be read, and no client can wait"));
+    match words.block {
+        Some(timeout_ms) if !exec.caller.impatient => {
+            words.check_names()?;
+            let keys =
+                (words.first..).zip(&ids).map(|(index, &after)| (args.at(index), words.serve(args, index, after)));
+            exec.wait(Wait { timeout_ms, keys: waiting::once_each(keys), minds_loss: reader == Reader::Group });
+        }
+        _ => reply.null_array(),
     }
-    reply.null_array();
     Ok(())
 }
 
@@ -262,7 +311,8 @@ fn begin(reply: &mut Reply, key: &Key) {
 
 /// Writes the entries after an id; false if there are none.
 fn read_new(exec: &mut Exec, key: &Key, after: StreamId, count: usize, reply: &mut Reply) -> bool {
-    let Some(place) = exec.read(key) else { return false };
+    // One of another type was refused already, but if the client waited.
+    let Ok(Some(place)) = look_up(exec, key) else { return false };
     let log = stream_at(exec, key, place).log();
     let (Some(start), Some(last)) = (after.next(), log.last_live()) else { return false };
     if last < start {
@@ -285,7 +335,7 @@ impl Delivery<'_> {
     /// Writes new entries, if `after` is the greatest id, or those that were delivered to the consumer after that id. False if
     /// there is nothing new.
     fn serve(&self, exec: &mut Exec, key: &Key, after: StreamId, reply: &mut Reply) -> bool {
-        let Some(place) = exec.read(key) else { return false };
+        let Ok(Some(place)) = look_up(exec, key) else { return false };
         let stream = stream_at(exec, key, place);
         let (log, Some(group)) = (stream.log(), stream.group(self.group)) else { return false };
         let new = after == StreamId::MAX;
@@ -294,16 +344,21 @@ impl Delivery<'_> {
         }
         begin(reply, key);
         let now = exec.now.0;
+        let mut is_new = false;
         change(exec, key, place, |stream| {
             stream.edit_group(self.group, |log, group| {
-                let (consumer, _) = group.find_or_create(self.consumer, now);
+                let (consumer, created) = group.find_or_create(self.consumer, now);
+                is_new = created;
                 reply.counted_array(|reply| match new {
                     true => self.deliver(log, group, consumer, now, reply),
                     false => self.show_again(log, group, consumer, after, now, reply),
                 })
             })
         });
-        exec.changed(1);
+        exec.counted(1);
+        if is_new {
+            tell_of_consumer(exec, key);
+        }
         true
     }
 

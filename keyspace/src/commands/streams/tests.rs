@@ -49,19 +49,66 @@ fn times_and_changes() {
     ]);
 }
 
+/// What is kept for a client that waits for several streams has its names once for each.
 #[test]
-fn what_would_wait_is_refused() {
-    const NO_WAIT: &str = "-ERR BLOCK is not available: nothing is there to be read, and no client can wait";
+fn long_names_cannot_wait_for_many_streams() {
+    let mut desk = Desk::new();
+    for key in ["s", "t"] {
+        desk.run(&format!("XGROUP CREATE {key} g $ MKSTREAM"));
+    }
+    let consumer = vec![b'c'; 40 << 20];
+    let words = |keys: &[&'static str]| {
+        let head = [&b"XREADGROUP"[..], b"GROUP", b"g", &consumer, b"BLOCK", b"0", b"STREAMS"];
+        let ids = keys.iter().map(|_| &b">"[..]);
+        head.into_iter().chain(keys.iter().map(|key| key.as_bytes())).chain(ids).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    assert!(desk.command(&words(&["s"])).is_empty());
+    assert!(desk.keyspace.signals.wait.take().is_some());
+    assert!(desk.command(&words(&["s", "t"])).starts_with(b"-ERR the names of group and consumer are too long"));
+    assert!(desk.keyspace.signals.wait.is_none());
+}
+
+#[test]
+fn waiting() {
+    const LOST: &str = "-UNBLOCKED the stream key no longer exists";
     check(&[
         ("XADD s 1-1 a 1", "$3 1-1"),
         ("XREAD BLOCK 0 STREAMS s 0", "*1 *2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
-        ("XREAD BLOCK 0 STREAMS s $", NO_WAIT),
-        ("XREAD BLOCK 10 STREAMS nosuch 0", NO_WAIT),
+        ("XREAD BLOCK 0 STREAMS s $", "waits 0 for s: XREAD BLOCK 0 STREAMS s 1-1"),
+        (
+            "xread COUNT 2 BLOCK 10 STREAMS nosuch s s $ 7 8",
+            "waits 10 for nosuch: xread COUNT 2 BLOCK 0 STREAMS nosuch 0-0; s: xread COUNT 2 BLOCK 0 STREAMS s 7-0",
+        ),
+        ("XREAD BLOCK -1 STREAMS s $", "-ERR timeout is negative"),
+        ("XREAD BLOCK 1.5 STREAMS s $", "-ERR timeout is not an integer or out of range"),
         ("XREAD STREAMS s $", "*-1"),
         ("XGROUP CREATE s g $", "+OK"),
-        ("XREADGROUP GROUP g c BLOCK 10 STREAMS s >", NO_WAIT),
+        (
+            "XREADGROUP GROUP g c BLOCK 10 STREAMS s >",
+            "waits 10 for s: XREADGROUP GROUP g c BLOCK 0 STREAMS s > and minds loss",
+        ),
+        (
+            "XREADGROUP GROUP g c BLOCK 10 NOACK COUNT 3 STREAMS s >",
+            "waits 10 for s: XREADGROUP GROUP g c NOACK COUNT 3 BLOCK 0 STREAMS s > and minds loss",
+        ),
         ("XREADGROUP GROUP g c BLOCK 10 STREAMS s 0", "*1 *2 $1 s *0"),
+        ("SET text x", "+OK"),
+        ("XREAD BLOCK 0 STREAMS text 0", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ("@caller waited", ""),
+        ("@hits", "17 2"),
+        ("XREAD BLOCK 0 STREAMS text 0", "waits 0 for text: XREAD BLOCK 0 STREAMS text 0-0"),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS text >", LOST),
+        ("XREADGROUP GROUP g c BLOCK 0 STREAMS nosuch >", LOST),
+        (
+            "XREADGROUP GROUP h c BLOCK 0 STREAMS s >",
+            "-NOGROUP the consumer group this client was blocked on no longer exists",
+        ),
+        ("@hits", "0 0"),
+        ("@caller impatient", ""),
+        ("XREAD BLOCK 0 STREAMS s $", "*-1"),
+        ("XREADGROUP GROUP g c BLOCK 10 STREAMS s >", "*-1"),
         ("@resp 3", ""),
+        ("XREAD BLOCK 0 STREAMS s $", "_"),
         ("XREADGROUP GROUP g c STREAMS s >", "_"),
         ("XREAD STREAMS s s 0 0", "%2 $1 s *1 *2 $3 1-1 *2 $1 a $1 1 $1 s *1 *2 $3 1-1 *2 $1 a $1 1"),
     ]);

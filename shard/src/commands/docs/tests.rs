@@ -167,7 +167,8 @@ fn faults(command: &Command) -> Vec<String> {
     let name_words = 1 + name.contains('|') as usize;
     let specs = key_specs(&arguments, spec, Some(name_words));
     let specified = |index: usize| specs.iter().any(|(_, found)| *found == Some(index));
-    let key_specs = spec.keys.len() + spec.movable_keys.len();
+    let is_key = |index: &usize| spec.keys.get(*index).is_none_or(|key| !key.flags.has(KeyFlags::NOT_KEY));
+    let mut key_specs = (0..spec.keys.len() + spec.movable_keys.len()).filter(is_key);
     let versions: Vec<_> = spec.history.iter().map(|(version, _)| *version).collect();
     let is_version = |text: &str| text.split('.').filter(|part| part.parse::<u16>().is_ok()).count() == 3;
     let runs = !matches!(command.run, Run::Container);
@@ -186,7 +187,7 @@ fn faults(command: &Command) -> Vec<String> {
             specs.iter().all(|(key, spec)| key.kind != Kind::Key || spec.is_some()),
             "each key in its syntax has a key spec",
         ),
-        ((0..key_specs).all(specified), "each key spec has a key in its syntax"),
+        (key_specs.all(specified), "each key spec has a key in its syntax"),
         (
             command.is(Flags::MOVABLEKEYS) != spec.movable_keys.is_empty(),
             "movablekeys says that there are movable keys",

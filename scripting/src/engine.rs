@@ -1,0 +1,363 @@
+//! The engine of a core, as its driver sees it: what is loaded, and the one run that may be under way.
+
+use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
+use crate::header;
+use crate::library::{FunctionInfo, Libraries, LibraryError, LibraryInfo};
+use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
+use crate::shared::{Phase, Shared};
+use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
+use corosensei::CoroutineResult;
+use keyspace::args::{Args, OwnedArgs};
+use keyspace::reply::{Reply, Resp};
+use std::rc::Rc;
+
+/// What is being done between two steps.
+#[derive(Debug)]
+enum Job {
+    /// A script or a function, and its name in messages.
+    Run(Vec<u8>, &'static str),
+    /// FUNCTION LOAD.
+    Load { name: Vec<u8>, code: Vec<u8> },
+}
+
+/// One interpreter of Lua with its scripts and libraries. It never leaves its thread. One run or load at a time.
+pub struct Engine {
+    fiber: Fiber,
+    shared: Rc<Shared>,
+    scripts: Scripts,
+    libraries: Libraries,
+    job: Option<Job>,
+    free: Vec<Slot>,
+    next: Slot,
+    /// The command of the last step: outside of what the fiber writes, so that it can be borrowed.
+    args: OwnedArgs,
+    text: Vec<u8>,
+    reply: Vec<u8>,
+    loaded: Result<Vec<u8>, LibraryError>,
+    /// What the first resumption begins.
+    first: Option<Work>,
+}
+
+impl Engine {
+    /// An engine with nothing loaded.
+    pub fn new(limits: Limits) -> Engine {
+        let shared = Rc::new(Shared::new(limits));
+        let mut engine = Engine {
+            fiber: fiber::start(shared.clone()),
+            shared,
+            scripts: Scripts::default(),
+            libraries: Libraries::default(),
+            job: None,
+            free: Vec::new(),
+            next: crate::sandbox::BODY_SLOT + 1,
+            args: OwnedArgs::default(),
+            text: Vec::new(),
+            reply: Vec::new(),
+            loaded: Ok(Vec::new()),
+            first: None,
+        };
+        engine.work(Work::Collect).expect("an empty state has room");
+        engine
+    }
+
+    /// Loads a script into the cache, if it is not there. `kept` ones (SCRIPT LOAD) are never evicted.
+    pub fn load(&mut self, source: &[u8], kept: bool) -> Result<Loaded, ScriptError> {
+        let sha = sha_of(source);
+        if let Some(script) = self.scripts.get(&sha) {
+            let flags = script.flags;
+            if kept {
+                self.scripts.keep(&sha);
+            }
+            return Ok(Loaded { sha, flags });
+        }
+        let (flags, start) = header::of_script(source).map_err(|text| format!("ERR {text}"))?;
+        let refused = |text: &str| format!("ERR Error compiling script (new function): {text}");
+        if let Some(text) = crate::source::fault(source, self.shared.limits.source_bytes_max) {
+            return Err(refused(text));
+        }
+        let slot = self.slot();
+        let work = Work::Compile { slot, source: source[start..].to_vec(), chunk: "@user_script" };
+        if let Err(text) = self.work(work) {
+            self.free.push(slot);
+            return Err(refused(&text));
+        }
+        let script = Script { slot, flags, kept };
+        if let Some(evicted) = self.scripts.insert(sha, script, self.shared.limits.cached_scripts_max) {
+            self.release(evicted);
+        }
+        Ok(Loaded { sha, flags })
+    }
+
+    /// What a cached script declares: EVALSHA, SCRIPT EXISTS.
+    pub fn find(&self, sha: &Sha) -> Option<Loaded> {
+        self.scripts.get(sha).map(|script| Loaded { sha: *sha, flags: script.flags })
+    }
+
+    /// Scripts in the cache.
+    pub fn script_count(&self) -> usize {
+        self.scripts.len()
+    }
+
+    /// SCRIPT FLUSH.
+    pub fn forget_scripts(&mut self) {
+        for slot in self.scripts.clear() {
+            self.release(slot);
+        }
+        // Only what a full heap has no room to mark stays, for the next collection.
+        let _ = self.work(Work::Collect);
+    }
+
+    /// Begins a run; [`Engine::resume`] carries it out. The target is loaded, and nothing else is under way.
+    pub fn start<'a>(
+        &mut self,
+        target: Target<'_>,
+        keys: impl Iterator<Item = &'a [u8]>,
+        args: impl Iterator<Item = &'a [u8]>,
+        env: Env,
+    ) {
+        assert!(self.job.is_none(), "one script at a time");
+        let (slot, phase, name, chunk) = match target {
+            Target::Script(sha) => {
+                let script = self.scripts.get(sha).expect("the driver runs what is loaded");
+                (script.slot, Phase::Script, sha.to_vec(), "@user_script")
+            }
+            Target::Function(name) => {
+                let function = self.libraries.function(name).expect("the driver calls what is loaded");
+                (function.slot, Phase::Function, name.to_vec(), "@user_function")
+            }
+        };
+        self.job = Some(Job::Run(name, chunk));
+        self.shared.client.set(env.resp);
+        fill(&mut self.shared.keys.borrow_mut(), keys);
+        fill(&mut self.shared.argv.borrow_mut(), args);
+        self.shared.begin(phase);
+        self.first = Some(Work::Run { slot, phase });
+    }
+
+    /// Begins FUNCTION LOAD of a library; [`Engine::resume`] carries it out, [`Engine::loaded`] tells how it ended.
+    pub fn start_load(&mut self, code: &[u8], replace: Replace) -> Result<(), LibraryError> {
+        assert!(self.job.is_none(), "one script at a time");
+        let (name, start) = header::of_library(code).map_err(|text| format!("ERR {text}"))?;
+        if replace == Replace::No && self.libraries.get(&name).is_some() {
+            return Err(format!("ERR Library '{}' already exists", String::from_utf8_lossy(&name)));
+        }
+        if let Some(text) = crate::source::fault(code, self.shared.limits.source_bytes_max) {
+            return Err(format!("ERR Error compiling function: {text}"));
+        }
+        self.first = Some(Work::Load { source: code[start..].to_vec() });
+        self.job = Some(Job::Load { name, code: code.to_vec() });
+        Ok(())
+    }
+
+    /// How the last load ended: the library's name or the text of the error reply.
+    pub fn loaded(&self) -> &Result<Vec<u8>, LibraryError> {
+        &self.loaded
+    }
+
+    /// A function by name.
+    pub fn function(&self, name: &[u8]) -> Option<&FunctionInfo> {
+        self.libraries.function(name)
+    }
+
+    /// All libraries by name.
+    pub fn libraries(&self) -> impl Iterator<Item = &LibraryInfo> {
+        self.libraries.iter()
+    }
+
+    /// FUNCTION DELETE; false if there is no such library.
+    pub fn delete_library(&mut self, name: &[u8]) -> bool {
+        let slots = self.libraries.remove(name);
+        slots.iter().flatten().for_each(|slot| self.release(*slot));
+        slots.is_some()
+    }
+
+    /// FUNCTION FLUSH.
+    pub fn forget_libraries(&mut self) {
+        for name in self.libraries.names() {
+            self.delete_library(&name);
+        }
+        // Only what a full heap has no room to mark stays, for the next collection.
+        let _ = self.work(Work::Collect);
+    }
+
+    /// Bytes that the Lua state holds, garbage included, after the last run.
+    pub fn memory_bytes(&self) -> usize {
+        self.shared.memory.get()
+    }
+
+    /// True while a run or a load is under way.
+    pub fn is_running(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// The command of the step before.
+    pub fn args(&self) -> Args<'_> {
+        self.args.args()
+    }
+
+    /// The line for the log of the step before.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The reply of the run that ended last, for the client's protocol.
+    pub fn reply(&self) -> &[u8] {
+        &self.reply
+    }
+
+    /// Goes on with what is under way until it wants something.
+    pub fn resume(&mut self, answer: Answer<'_>) -> Step {
+        assert!(self.job.is_some(), "something is under way");
+        let input = match (self.first.take(), answer) {
+            (Some(_), Answer::Abort) => return self.done(Outcome::Aborted),
+            (Some(work), _) => Input::Work(work),
+            (None, Answer::Abort) => Input::Abort,
+            (None, Answer::Go) => Input::Go,
+            (None, Answer::Reply(reply)) => {
+                let mut buffer = self.shared.answer.borrow_mut();
+                buffer.clear();
+                buffer.extend_from_slice(reply);
+                Input::Go
+            }
+        };
+        match self.enter(input) {
+            Output::Want(step) => {
+                match step {
+                    Step::Call(_) | Step::AclCheck => {
+                        std::mem::swap(&mut self.args, &mut self.shared.args.borrow_mut())
+                    }
+                    Step::Log(_) => std::mem::swap(&mut self.text, &mut self.shared.text.borrow_mut()),
+                    Step::Rest | Step::Done(_) => {}
+                }
+                step
+            }
+            Output::Finished(outcome) => self.done(outcome),
+            Output::Ready(_) => unreachable!("a run ends with an outcome"),
+        }
+    }
+
+    /// Ends what is under way, whatever it wants.
+    pub fn abort(&mut self) {
+        while self.job.is_some() {
+            self.resume(Answer::Abort);
+        }
+    }
+
+    fn done(&mut self, outcome: Outcome) -> Step {
+        let job = self.job.take().expect("something was under way");
+        std::mem::swap(&mut self.reply, &mut self.shared.reply.borrow_mut());
+        match job {
+            Job::Run(name, chunk) => self.describe(outcome, &name, chunk),
+            Job::Load { name, code } => self.loaded = self.enlist(outcome, name, code),
+        }
+        Step::Done(outcome)
+    }
+
+    /// The error reply of a run that failed, and where it failed.
+    fn describe(&mut self, outcome: Outcome, name: &[u8], chunk: &str) {
+        if outcome == Outcome::Returned {
+            return;
+        }
+        self.reply.clear();
+        let failure = self.shared.failure.borrow_mut().take();
+        let Some(failure) = failure.filter(|_| outcome == Outcome::Failed) else { return };
+        let mut text = failure.text;
+        let (source, line) = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 1));
+        text.extend_from_slice(b" script: ");
+        text.extend_from_slice(name);
+        text.extend_from_slice(b", on ");
+        text.extend_from_slice(&source);
+        text.extend_from_slice(format!(":{line}.").as_bytes());
+        Reply::new(&mut self.reply, Resp::V2).error(text);
+    }
+
+    /// Takes a library in whose body has run. The one it replaces stays when it is refused.
+    fn enlist(&mut self, outcome: Outcome, name: Vec<u8>, code: Vec<u8>) -> Result<Vec<u8>, LibraryError> {
+        if outcome != Outcome::Returned {
+            let failure = self.shared.failure.borrow_mut().take();
+            let text = failure.map_or_else(|| b"ERR Script was aborted".to_vec(), |failure| failure.text);
+            return Err(load_error(&text));
+        }
+        let registered = std::mem::take(&mut *self.shared.registered.borrow_mut());
+        if registered.is_empty() {
+            return Err("ERR No functions registered".to_string());
+        }
+        let names = registered.iter().map(|function| function.name.as_slice());
+        if let Some(taken) = self.libraries.clash(&name, names) {
+            return Err(format!("ERR Function {} already exists", String::from_utf8_lossy(taken)));
+        }
+        let mut functions = Vec::new();
+        for (index, function) in registered.into_iter().enumerate() {
+            let slot = self.slot();
+            if let Err(text) = self.work(Work::Keep { slot, index }) {
+                self.free.push(slot);
+                functions.iter().for_each(|made: &FunctionInfo| self.release(made.slot));
+                return Err(format!("ERR {text}"));
+            }
+            let (name, description, flags) = (function.name, function.description, function.flags);
+            functions.push(FunctionInfo { name, description, flags, slot });
+        }
+        functions.sort_by(|a, b| a.name.cmp(&b.name));
+        self.delete_library(&name);
+        self.libraries.insert(LibraryInfo { name: name.clone(), code, functions });
+        Ok(name)
+    }
+
+    fn slot(&mut self) -> Slot {
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+
+    fn release(&mut self, slot: Slot) {
+        if self.work(Work::Release(slot)).is_ok() {
+            self.free.push(slot);
+        }
+    }
+
+    /// Has the fiber do something short.
+    fn work(&mut self, work: Work) -> Result<(), String> {
+        assert!(self.job.is_none(), "no other work while a script is suspended");
+        match self.enter(Input::Work(work)) {
+            Output::Ready(result) => result,
+            Output::Finished(_) | Output::Want(_) => unreachable!("no script runs"),
+        }
+    }
+
+    fn enter(&mut self, input: Input) -> Output {
+        match self.fiber.resume(input) {
+            CoroutineResult::Yield(output) => output,
+            CoroutineResult::Return(_) => unreachable!("the fiber lives as long as the engine"),
+        }
+    }
+}
+
+/// Whether FUNCTION LOAD may replace a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// It may.
+    Yes,
+    /// It is refused when there is one of that name.
+    No,
+}
+
+impl Drop for Engine {
+    /// The fiber leaves its own stack: nothing is unwound from outside, least of all through C.
+    fn drop(&mut self) {
+        self.abort();
+        let _ = self.fiber.resume(Input::Work(Work::Quit));
+    }
+}
+
+/// What FUNCTION LOAD says of an error in the library's code: one that the engine raised itself stands alone.
+fn load_error(text: &[u8]) -> LibraryError {
+    let text = String::from_utf8_lossy(text);
+    let text = text.strip_prefix("ERR ").unwrap_or(&text);
+    format!("ERR Error registering functions: {text}")
+}
+
+fn fill<'a>(to: &mut OwnedArgs, from: impl Iterator<Item = &'a [u8]>) {
+    to.clear();
+    from.for_each(|arg| to.push(arg));
+}

@@ -1,0 +1,75 @@
+//! The script's way out: leaves the fiber with a step and comes back with the driver's answer.
+
+use crate::fault::Fault;
+use crate::fiber::{Input, Output};
+use crate::names::Names;
+use crate::shared::Shared;
+use crate::step::Step;
+use corosensei::Yielder;
+use mlua::Lua;
+use std::rc::Rc;
+
+/// Matching, encoding and sorting count their steps; so many are about as long as a slice of instructions.
+const STEPS_PER_SLICE: u32 = 100_000;
+
+/// What functions of the engine reach the driver with.
+pub(crate) struct Host<'y> {
+    pub(crate) yielder: &'y Yielder<Input, Output>,
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) names: Names,
+}
+
+impl Host<'_> {
+    /// Leaves with `step`. Fails when the answer is the end of the script.
+    pub(crate) fn want(&self, step: Step) -> Result<(), Fault> {
+        if self.shared.aborting.get() {
+            return Err(Fault::Abort);
+        }
+        match self.yielder.suspend(Output::Want(step)) {
+            Input::Go => Ok(()),
+            Input::Abort => {
+                self.shared.aborting.set(true);
+                Err(Fault::Abort)
+            }
+            Input::Work(_) => unreachable!("the engine begins nothing while a script runs"),
+        }
+    }
+}
+
+/// Work in Rust that may be long: gives way from time to time.
+pub(crate) struct Pace<'a> {
+    lua: &'a Lua,
+    left: u32,
+}
+
+impl<'a> Pace<'a> {
+    pub(crate) fn new(lua: &'a Lua) -> Self {
+        Pace { lua, left: STEPS_PER_SLICE }
+    }
+
+    /// Counts one step.
+    #[inline]
+    pub(crate) fn step(&mut self) -> mlua::Result<()> {
+        self.steps(1)
+    }
+
+    /// Counts several steps.
+    #[inline]
+    pub(crate) fn steps(&mut self, steps: u32) -> mlua::Result<()> {
+        if self.left > steps {
+            self.left -= steps;
+            return Ok(());
+        }
+        self.left = STEPS_PER_SLICE;
+        rest(self.lua)
+    }
+}
+
+/// The name of the function that gives way, in the registry of the Lua state.
+pub(crate) const REST: &str = "rest";
+
+/// Gives way to the driver. A hook cannot hold the way out, which lives on the fiber's stack; it finds it in the registry.
+#[cold]
+pub(crate) fn rest(lua: &Lua) -> mlua::Result<()> {
+    lua.named_registry_value::<mlua::Function>(REST)?.call(())
+}

@@ -1,0 +1,81 @@
+//! Libraries of functions: FUNCTION LOAD and what FUNCTION LIST, DUMP and FCALL need of it.
+
+use crate::fiber::Slot;
+use crate::header::Flags;
+use std::collections::BTreeMap;
+
+/// Why FUNCTION LOAD or DELETE is refused: the text of the error reply, its code included.
+pub type LibraryError = String;
+
+/// A function of a library.
+#[derive(Clone, Debug)]
+pub struct FunctionInfo {
+    /// What FCALL calls it.
+    pub name: Vec<u8>,
+    /// Its description, if it has one.
+    pub description: Option<Vec<u8>>,
+    /// What it declares.
+    pub flags: Flags,
+    pub(crate) slot: Slot,
+}
+
+/// A library.
+#[derive(Clone, Debug)]
+pub struct LibraryInfo {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its source, header included: what FUNCTION LIST WITHCODE shows and FUNCTION DUMP stores.
+    pub code: Vec<u8>,
+    /// Its functions, by name.
+    pub functions: Vec<FunctionInfo>,
+}
+
+/// All libraries of an engine, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Libraries {
+    by_name: BTreeMap<Vec<u8>, LibraryInfo>,
+    /// The library of each function.
+    functions: BTreeMap<Vec<u8>, FunctionInfo>,
+}
+
+impl Libraries {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &LibraryInfo> {
+        self.by_name.values()
+    }
+
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&LibraryInfo> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn function(&self, name: &[u8]) -> Option<&FunctionInfo> {
+        self.functions.get(name)
+    }
+
+    /// A function of another library than `except` that has one of these names.
+    pub(crate) fn clash<'a>(&self, except: &[u8], mut names: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+        let own = |name: &[u8]| {
+            self.by_name.get(except).is_some_and(|library| library.functions.iter().any(|own| own.name == name))
+        };
+        names.find(|name| self.functions.contains_key(*name) && !own(name))
+    }
+
+    pub(crate) fn insert(&mut self, library: LibraryInfo) {
+        for function in &library.functions {
+            self.functions.insert(function.name.clone(), function.clone());
+        }
+        self.by_name.insert(library.name.clone(), library);
+    }
+
+    /// Forgets a library; returns the slots of its functions.
+    pub(crate) fn remove(&mut self, name: &[u8]) -> Option<Vec<Slot>> {
+        let library = self.by_name.remove(name)?;
+        for function in &library.functions {
+            self.functions.remove(&function.name);
+        }
+        Some(library.functions.iter().map(|function| function.slot).collect())
+    }
+
+    pub(crate) fn names(&self) -> Vec<Vec<u8>> {
+        self.by_name.keys().cloned().collect()
+    }
+}

@@ -1,0 +1,90 @@
+//! The cache of scripts, by the SHA-1 of their source.
+
+use crate::fiber::Slot;
+use crate::header::Flags;
+use std::collections::{HashMap, VecDeque};
+
+/// The name of a script: its SHA-1 in lower-case hexadecimal.
+pub type Sha = [u8; 40];
+
+/// A script that is in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its name.
+    pub sha: Sha,
+    /// What it declares.
+    pub flags: Flags,
+}
+
+/// Why a script was not loaded: the text of the error reply, its code included.
+pub type ScriptError = String;
+
+/// One script.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) slot: Slot,
+    pub(crate) flags: Flags,
+    /// From SCRIPT LOAD: never evicted.
+    pub(crate) kept: bool,
+}
+
+/// All scripts of an engine. Those of EVAL are at most so many; the one loaded first goes first.
+#[derive(Debug, Default)]
+pub(crate) struct Scripts {
+    by_sha: HashMap<Sha, Script>,
+    evictable: VecDeque<Sha>,
+}
+
+impl Scripts {
+    pub(crate) fn get(&self, sha: &Sha) -> Option<&Script> {
+        self.by_sha.get(sha)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_sha.len()
+    }
+
+    /// Adds a script. Returns the slots of scripts that had to go.
+    pub(crate) fn insert(&mut self, sha: Sha, script: Script, evictable_max: usize) -> Option<Slot> {
+        if !script.kept {
+            self.evictable.push_back(sha);
+        }
+        self.by_sha.insert(sha, script);
+        if self.evictable.len() <= evictable_max {
+            return None;
+        }
+        let oldest = self.evictable.pop_front()?;
+        self.by_sha.remove(&oldest).map(|script| script.slot)
+    }
+
+    /// SCRIPT LOAD of a script that EVAL had loaded.
+    pub(crate) fn keep(&mut self, sha: &Sha) {
+        if let Some(script) = self.by_sha.get_mut(sha)
+            && !script.kept
+        {
+            script.kept = true;
+            self.evictable.retain(|other| other != sha);
+        }
+    }
+
+    /// Forgets all; returns their slots.
+    pub(crate) fn clear(&mut self) -> Vec<Slot> {
+        self.evictable.clear();
+        self.by_sha.drain().map(|(_, script)| script.slot).collect()
+    }
+}
+
+/// The name of a source.
+pub fn sha_of(source: &[u8]) -> Sha {
+    hex(&sha1_smol::Sha1::from(source).digest().bytes())
+}
+
+/// Twenty bytes in hexadecimal.
+pub(crate) fn hex(digest: &[u8; 20]) -> Sha {
+    let mut text = [0; 40];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(digest) {
+        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! Clients that wait for an element: their time-outs, and the end of their waiting (`cores.md` §8).
+
+use std::collections::BTreeSet;
+
+use keyspace::reply::Reply;
+
+use crate::ask::Ending;
+use crate::conn::{Blocked, Conn, Waiting};
+use crate::effects::Served;
+use crate::mesh::Mesh;
+use crate::mesh::ticket::Ticket;
+use crate::ring::{ConnId, Ring};
+use crate::shard::Shard;
+
+use super::Inner;
+
+/// After how long a client's time-out is looked at again that somebody was about to serve, in microseconds.
+const CLAIMED_RETRY_US: u64 = 1_000;
+
+/// The blocked clients of a core.
+#[derive(Default)]
+pub(super) struct BlockedClients {
+    /// Those whose time will be up, by when, in microseconds of the monotonic clock.
+    deadlines: BTreeSet<(u64, ConnId)>,
+    count: usize,
+}
+
+impl BlockedClients {
+    /// When the next one's time is up.
+    pub(super) fn next_us(&self) -> u64 {
+        self.deadlines.first().map_or(u64::MAX, |(at, _)| *at)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    fn leave(&mut self, id: ConnId, blocked: &Blocked) {
+        self.count -= 1;
+        self.deadlines.remove(&(blocked.deadline_us, id));
+    }
+}
+
+impl<R: Ring> Inner<R> {
+    /// A connection's command waits from now on.
+    pub(super) fn blocked(&mut self, conn: &mut Conn, ticket: Ticket, timeout_ms: u64, muted: bool) {
+        let deadline_us = match timeout_ms {
+            0 => u64::MAX,
+            ms => self.now.monotonic_us.saturating_add(ms.saturating_mul(1000)),
+        };
+        conn.waiting = Waiting::Blocked;
+        conn.blocked = Some(Box::new(Blocked { ticket, deadline_us, muted }));
+        self.blocked_clients.count += 1;
+        if deadline_us != u64::MAX {
+            self.blocked_clients.deadlines.insert((deadline_us, conn.id));
+        }
+    }
+
+    /// A blocked client has its reply, and goes on.
+    pub(super) fn unblocked(&mut self, conn: &mut Conn, reply: &[u8]) {
+        let blocked = conn.blocked.take().expect("a blocked client has a ticket");
+        self.blocked_clients.leave(conn.id, &blocked);
+        conn.waiting = Waiting::No;
+        if !blocked.muted {
+            conn.out.extend_from_slice(reply);
+        }
+    }
+
+    /// A connection that is blocked ends.
+    pub(super) fn blocked_gone(&mut self, conn: &mut Conn) {
+        if let Some(blocked) = conn.blocked.take() {
+            self.blocked_clients.leave(conn.id, &blocked);
+            // If it is about to be served, what it would have got is lost with the connection.
+            blocked.ticket.end();
+        }
+    }
+
+    /// The reply of a blocked client of this core.
+    pub(super) fn served(&mut self, mesh: &Mesh<Shard>, served: Served) {
+        let Some(mut conn) = self.conns.take(served.conn) else { return };
+        if conn.out.capacity() == 0 {
+            conn.out = self.buffer();
+        }
+        self.unblocked(&mut conn, &served.reply);
+        self.drive(mesh, conn);
+    }
+
+    /// Ends the waiting of those whose time is up.
+    pub(super) fn time_out(&mut self, mesh: &Mesh<Shard>) {
+        while let Some(&(at, id)) = self.blocked_clients.deadlines.first() {
+            if at > self.now.monotonic_us {
+                return;
+            }
+            if !self.end_waiting(mesh, id, Ending::TimeOut) {
+                // Somebody is about to serve it, and either will or will not.
+                let later = self.now.monotonic_us + CLAIMED_RETRY_US;
+                self.blocked_clients.deadlines.remove(&(at, id));
+                self.blocked_clients.deadlines.insert((later, id));
+                let conn = self.conns.get_mut(id).and_then(|conn| conn.blocked.as_mut());
+                conn.expect("who has a deadline is blocked").deadline_us = later;
+            }
+        }
+    }
+
+    /// Ends a client's waiting with nothing. False if it is not blocked, or somebody is about to serve it.
+    pub(super) fn end_waiting(&mut self, mesh: &Mesh<Shard>, id: ConnId, ending: Ending) -> bool {
+        let Some(mut conn) = self.conns.take(id) else { return false };
+        let ended = conn.blocked.as_ref().is_some_and(|blocked| blocked.ticket.end());
+        if ended {
+            let mut text = Vec::new();
+            let mut reply = Reply::new(&mut text, conn.session.resp);
+            match ending {
+                Ending::TimeOut => reply.null_array(),
+                Ending::Error => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+            }
+            if conn.out.capacity() == 0 {
+                conn.out = self.buffer();
+            }
+            self.unblocked(&mut conn, &text);
+            self.drive(mesh, conn);
+        } else {
+            self.conns.put_back(conn);
+        }
+        ended
+    }
+
+    /// CLIENT UNBLOCK of one of this core's clients, by its number.
+    pub(super) fn unblock(&mut self, mesh: &Mesh<Shard>, client: u64, ending: Ending) -> bool {
+        let found = self.conns.iter().find(|conn| conn.session.id == client && conn.blocked.is_some());
+        let id = found.map(|conn| conn.id);
+        id.is_some_and(|id| self.end_waiting(mesh, id, ending))
+    }
+}

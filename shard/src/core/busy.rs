@@ -1,0 +1,101 @@
+//! Scripts that take long: who waits for their slots is told so, and what ends them (`cores.md` §7.7).
+
+use keyspace::reply::Reply;
+
+use crate::ask::{Answer, KillTarget};
+use crate::busy::BUSY;
+use crate::conn::Waiting;
+use crate::mail::{self, Mail};
+use crate::mesh::Mesh;
+use crate::mesh::loans::UnitId;
+use crate::ring::Ring;
+use crate::script::{Program, Script};
+use crate::shard::{Shard, Work};
+use crate::unit::{Job, Unit};
+
+use super::Inner;
+
+impl<R: Ring> Inner<R> {
+    /// A unit runs a script for long: refuses what waits for its slots here, and what will come for them.
+    pub(super) fn refuse_for(&mut self, mesh: &Mesh<Shard>, unit: UnitId) {
+        if !self.owner.shard().mark_busy(unit) {
+            return;
+        }
+        while let Some(work) = self.owner.shard().withdraw_blocked(unit) {
+            match work {
+                Work::Hop(hop) => {
+                    let carried = self.owner.shard().refuse_next(hop);
+                    self.carried(carried);
+                }
+                Work::Lease(ask) => self.refuse_lease(mesh, ask.unit),
+                Work::Question(from, question) => {
+                    let reply = mail::Reply { id: question.id, answer: Answer::Busy };
+                    match from == self.id.into() {
+                        true => self.answered(mesh, from, reply),
+                        false => self.outboxes.answer(from, Mail::Answer(Box::new(reply))),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses a unit slots that a busy script has.
+    pub(super) fn refuse_lease(&mut self, mesh: &Mesh<Shard>, unit: UnitId) {
+        match unit.core == self.id.0 {
+            true => self.refused(mesh, unit),
+            false => self.outboxes.answer(crate::mesh::CoreId(unit.core).into(), Mail::Refused(unit)),
+        }
+    }
+
+    /// A unit of this core was refused slots: it gives back what it has, and its client hears that a script is busy.
+    pub(super) fn refused(&mut self, mesh: &Mesh<Shard>, id: UnitId) {
+        let unit = self.units.remove(&id.seq).expect("a refusal is for a unit that asked");
+        let Unit { conn, job, grants, .. } = unit;
+        self.give_back(mesh, id, grants);
+        if let Job::Serve(turn) = job {
+            // It keeps its place: the script may leave something for it, or somebody after it.
+            return turn.waiter.ticket.reopen();
+        }
+        let Some(mut conn) = self.conns.take(conn) else {
+            self.abandoned -= 1;
+            return;
+        };
+        assert!(conn.waiting == Waiting::Unit(id.seq), "a client waits for its unit");
+        conn.waiting = Waiting::No;
+        if conn.out.capacity() == 0 {
+            conn.out = self.buffer();
+        }
+        Reply::new(&mut conn.out, conn.session.resp).error(BUSY);
+        self.owner.shard().stats.rejected(None, BUSY.as_bytes());
+        self.drive(mesh, conn);
+    }
+
+    /// SCRIPT KILL and FUNCTION KILL: ends the script that has this core's engine between turns.
+    pub(super) fn kill_script(&mut self, target: KillTarget) -> Answer {
+        let unit = self.scripts.running().and_then(|seq| self.units.get_mut(&seq));
+        let Some(script) = unit.and_then(script_of) else { return Answer::Done };
+        let is_function = matches!(script.program, Program::Function(_));
+        let outcome = match target {
+            KillTarget::Script if is_function => Err("BUSY Redis is busy running a function."),
+            KillTarget::Function if !is_function => Err("BUSY Redis is busy running a script."),
+            _ if script.wrote => Err(
+                "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the \
+                 script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",
+            ),
+            _ => {
+                script.killed = true;
+                Ok(())
+            }
+        };
+        Answer::Text(outcome.map_err(str::to_owned))
+    }
+}
+
+/// The script that a unit runs.
+fn script_of(unit: &mut Unit) -> Option<&mut Script> {
+    match &mut unit.job {
+        Job::Script(script) => Some(script),
+        Job::Exec(exec) => exec.script.as_deref_mut(),
+        _ => None,
+    }
+}

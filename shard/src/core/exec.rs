@@ -1,0 +1,191 @@
+//! EXEC: the queued commands of a transaction, one after the other under one lease.
+
+use evict::gate::expired_on_access;
+use keyspace::args::Args;
+use keyspace::commands::scan::{ScanRequest, merge};
+use keyspace::refusal::Outcome;
+use keyspace::reply::Reply;
+
+use crate::command::{Command, Run};
+use crate::conn::{Conn, Waiting};
+use crate::mesh::Mesh;
+use crate::mesh::loans::UnitId;
+use crate::ring::Ring;
+use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::shard::Shard;
+use crate::stage::Stage;
+use crate::transaction::{Execution, Watching};
+use crate::unit::{Grant, Job, Unit, plan_for_all, plan_for_keys};
+
+use super::Inner;
+use super::scripts::Left;
+
+/// The command that walks over all slots though its row belongs to the session.
+const SCAN: &str = "scan";
+
+/// The group of the commands that run scripts.
+const SCRIPTS: &str = "scripting";
+
+impl<R: Ring> Inner<R> {
+    /// Begins the EXEC of a client: its handler has found that there is a transaction to carry out.
+    pub(super) fn start_exec(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, muted: bool) {
+        let transaction = *conn.session.transaction.take().expect("the handler looked");
+        let watching = conn.session.watching.take();
+        let all = transaction.iter().any(|(id, args)| {
+            let command = self.table.get(id);
+            // What a script touches is not known before.
+            command.whole(args).is_some() || command.spec.name == SCAN || command.spec.group == SCRIPTS
+        });
+        let plan = match all {
+            true => plan_for_all(&self.map),
+            false => {
+                let queued = transaction.iter().flat_map(|(id, args)| self.table.get(id).spec.keys_of(args));
+                let watched = watching.iter().flat_map(|watching| watching.keys.iter().map(|watched| &*watched.key));
+                plan_for_keys(queued.chain(watched), &self.map, self.id)
+            }
+        };
+        let args = keyspace::args::OwnedArgs::copy(args);
+        let job = Job::Exec(Box::new(Execution { transaction, watching, next: 0, args, begun: None, script: None }));
+        self.start_unit(mesh, conn, job, muted, plan);
+    }
+
+    /// Carries a transaction out from where it stands. A command of it that asks other cores, and a script after its slice, keep it
+    /// waiting; the slots stay with it.
+    pub(super) fn run_exec(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: &mut Conn) {
+        let Job::Exec(exec) = &mut unit.job else { unreachable!("the caller looked") };
+        let started = ticks();
+        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+        stage.enter();
+        let begun = *exec.begun.get_or_insert_with(|| {
+            let begun = conn.out.len();
+            let mut reply = Reply::new(&mut conn.out, conn.session.resp);
+            if exec.watching.take().is_some_and(|watching| has_changed(stage.shard(), &watching)) {
+                reply.null_array();
+                exec.next = exec.transaction.len();
+            } else {
+                reply.array(exec.transaction.len());
+            }
+            begun
+        });
+        conn.executing = Some(unit.id.seq);
+        let over = self.run_queue(mesh, unit.id, &mut unit.grants, exec, conn);
+        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+        if !over {
+            stage.leave();
+            if conn.waiting == Waiting::No {
+                conn.waiting = Waiting::Unit(unit.id.seq);
+            }
+            self.units.insert(unit.id.seq, unit);
+            return;
+        }
+        conn.executing = None;
+        stage.serve_ready();
+        stage.leave();
+        self.end_exec(exec, ticks().wrapping_sub(started), conn);
+        if unit.muted {
+            conn.out.truncate(begun);
+        }
+        self.collect_slow(&conn.session);
+        self.give_back(mesh, unit.id, unit.grants);
+    }
+
+    /// Carries out queued commands. False if one has to be waited for.
+    fn run_queue(
+        &mut self,
+        mesh: &Mesh<Shard>,
+        unit: UnitId,
+        grants: &mut [Grant],
+        exec: &mut Execution,
+        conn: &mut Conn,
+    ) -> bool {
+        loop {
+            if let Some(script) = conn.script.take() {
+                exec.script = Some(script);
+            }
+            if let Some(script) = &mut exec.script {
+                if !self.scripts.admits(unit.seq) {
+                    return false;
+                }
+                match self.step_script(mesh, unit, grants, script) {
+                    Left::Done(outcome) => self.script_reply(script, outcome, &mut conn.out),
+                    Left::Rests | Left::Asked => return false,
+                    Left::WantsAll => unreachable!("a transaction with a script has everything"),
+                }
+                exec.script = None;
+            }
+            let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
+            exec.next += 1;
+            let command = self.table.get(id);
+            let mut stage = Stage::of(self.owner.shard(), grants);
+            match command.run {
+                Run::Data(_) | Run::Whole(_) => run_queued(&mut stage, command, args, conn),
+                Run::Session(_) if command.spec.name == SCAN => scan(&mut stage, command, args, conn),
+                Run::Session(_) => self.in_session(mesh, conn, command, args),
+                Run::Container => unreachable!("a container is not queued"),
+            }
+            if conn.waiting != Waiting::No {
+                return false;
+            }
+        }
+    }
+
+    /// Goes on with a transaction whose command got its answers.
+    pub(super) fn resume_exec(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn) {
+        if conn.waiting == Waiting::No
+            && let Some(seq) = conn.executing
+        {
+            let unit = self.units.remove(&seq).expect("a transaction that waits is among the units");
+            self.run_exec(mesh, unit, conn);
+        }
+    }
+
+    /// The books of the EXEC itself.
+    fn end_exec(&mut self, exec: &Execution, spent: u64, conn: &mut Conn) {
+        let args = exec.args.args();
+        let command = self.table.find_command(args.at(0)).expect("the command was found by this name");
+        conn.session.last_command = Some(command.id);
+        self.owner.shard().account(command, args, ticks_to_ns(spent));
+    }
+}
+
+/// True if a watched key is not what it was: it was changed, or its time has come.
+fn has_changed(shard: &Shard, watching: &Watching) -> bool {
+    let expires = |db: u16, key: &[u8]| {
+        let (place, key) = (shard.keyspace.db(db as usize)?, shard.keyspace.key(key));
+        let entry = shard.keyspace.locate(place, &key)?;
+        shard.keyspace.at(place, key.slot, entry).deadline()
+    };
+    let expired = |db, key| expires(db, key).is_some_and(|at| expired_on_access(shard.now, at));
+    watching.ticket.has_ended()
+        || watching.keys.iter().any(|watched| !watched.expired && expired(watched.db, &watched.key))
+}
+
+/// Carries out a queued command on data.
+fn run_queued(stage: &mut Stage, command: &Command, args: Args, conn: &mut Conn) {
+    let before = conn.out.len();
+    let muted = conn.session.begin(command.id);
+    let mut context = conn.session.context(false);
+    context.caller.impatient = true;
+    stage.execute(command, &context, args, &mut conn.out);
+    if muted {
+        conn.out.truncate(before);
+    }
+}
+
+/// Carries out a queued SCAN on everything at once.
+fn scan(stage: &mut Stage, command: &Command, args: Args, conn: &mut Conn) {
+    let (before, started) = (conn.out.len(), ticks());
+    let muted = conn.session.begin(command.id);
+    let outcome: Outcome = ScanRequest::parse(args).map(|request| {
+        let parts = stage.scan(&request, conn.session.db);
+        merge(&request, parts, &mut Reply::new(&mut conn.out, conn.session.resp));
+    });
+    let shard = stage.shard();
+    if let Err(refusal) = outcome {
+        shard.refuse(command, &refusal, &conn.session.context(false), before, &mut conn.out);
+    }
+    shard.account(command, args, ticks_to_ns(ticks().wrapping_sub(started)));
+    if muted {
+        conn.out.truncate(before);
+    }
+}

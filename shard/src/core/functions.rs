@@ -1,0 +1,153 @@
+//! Libraries of functions: one core decides what there is, and all take that on (as settings: `configure.rs`).
+
+use std::sync::Arc;
+
+use keyspace::args::{Args, OwnedArgs};
+use scripting::{Answer as Said, Engine, LibraryInfo, Replace, Step};
+
+use crate::ask::{Answer, Conflict, FunctionChange, FunctionReport, FunctionSet};
+use crate::ring::Ring;
+use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::script::Program;
+use crate::unit::{Job, Unit};
+
+use super::Inner;
+use super::scripts::Scripts;
+
+/// How long the body of a library may run, in nanoseconds: it registers functions and does no more.
+const LOAD_NS_MAX: u64 = 500_000_000;
+
+impl Scripts {
+    /// Decides about a change, on the deciding core: the name of a library that was loaded, and all libraries from then on.
+    pub(super) fn decide_functions(&mut self, change: &FunctionChange) -> Answer {
+        if self.running().is_some() {
+            return Answer::Busy;
+        }
+        let mut engine = self.take_engine();
+        let outcome = apply(&mut engine, change);
+        let set = FunctionSet { version: self.functions_version + 1, codes: codes(&engine) };
+        self.put_engine(engine);
+        Answer::Functions(outcome.map(|name| {
+            self.functions_version = set.version;
+            (name, set)
+        }))
+    }
+
+    /// Takes a decision on, unless a newer one is in force. A script that is under way keeps the functions that it began with.
+    pub(super) fn take_functions(&mut self, set: FunctionSet) {
+        if set.version <= self.functions_version {
+            return;
+        }
+        self.functions_version = set.version;
+        self.functions_due = Some(set);
+        self.renew_functions();
+    }
+
+    /// Makes the engine's libraries those that were decided on, once no script is under way.
+    pub(super) fn renew_functions(&mut self) {
+        if self.running().is_some() {
+            return;
+        }
+        let Some(set) = self.functions_due.take() else { return };
+        let mut engine = self.take_engine();
+        let stale: Vec<Vec<u8>> = engine
+            .libraries()
+            .filter(|library| !set.codes.iter().any(|code| **code == *library.code))
+            .map(|library| library.name.clone())
+            .collect();
+        for name in stale {
+            engine.delete_library(&name);
+        }
+        for code in set.codes.iter() {
+            if !engine.libraries().any(|library| *library.code == **code) {
+                let loaded = load(&mut engine, code, Replace::No);
+                assert!(loaded.is_ok(), "what one core has loaded every core can load: {loaded:?}");
+            }
+        }
+        self.put_engine(engine);
+    }
+
+    /// All libraries, by name.
+    pub(super) fn libraries(&mut self) -> Vec<LibraryInfo> {
+        self.engine().libraries().cloned().collect()
+    }
+}
+
+/// The code of all libraries, by name.
+fn codes(engine: &Engine) -> Arc<[Arc<[u8]>]> {
+    engine.libraries().map(|library| library.code.as_slice().into()).collect()
+}
+
+/// Carries a change out, or changes nothing.
+fn apply(engine: &mut Engine, change: &FunctionChange) -> Result<Vec<u8>, String> {
+    match change {
+        FunctionChange::Load(code, replace) => load(engine, code, *replace),
+        FunctionChange::Delete(name) => match engine.delete_library(name) {
+            true => Ok(Vec::new()),
+            false => Err("ERR Library not found".to_owned()),
+        },
+        FunctionChange::Flush => {
+            engine.forget_libraries();
+            Ok(Vec::new())
+        }
+        FunctionChange::Restore(libraries, conflict) => restore(engine, libraries, *conflict),
+    }
+}
+
+/// Loads all libraries of a payload, or none.
+fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Result<Vec<u8>, String> {
+    let before = codes(engine);
+    if conflict == Conflict::Flush {
+        engine.forget_libraries();
+    }
+    let replace = if conflict == Conflict::Replace { Replace::Yes } else { Replace::No };
+    // FUNCTION RESTORE names what is in its way without quotes.
+    let unquoted = |text: String| text.replace('\'', "");
+    let outcome = libraries.iter().try_for_each(|code| load(engine, code, replace).map(drop).map_err(unquoted));
+    if outcome.is_err() {
+        engine.forget_libraries();
+        for code in before.iter() {
+            load(engine, code, Replace::No).expect("it was loaded before");
+        }
+    }
+    outcome.map(|()| Vec::new())
+}
+
+/// Loads one library: runs its body, which may not call commands.
+fn load(engine: &mut Engine, code: &[u8], replace: Replace) -> Result<Vec<u8>, String> {
+    engine.start_load(code, replace)?;
+    let started = ticks();
+    loop {
+        let late = ticks_to_ns(ticks().wrapping_sub(started)) > LOAD_NS_MAX;
+        match engine.resume(if late { Said::Abort } else { Said::Go }) {
+            Step::Done(_) if late => return Err("ERR FUNCTION LOAD timeout".to_owned()),
+            Step::Done(_) => return engine.loaded().clone(),
+            Step::Log(level) => super::scripts::log(level, engine.text()),
+            Step::Rest => {}
+            Step::Call(_) | Step::AclCheck => unreachable!("the engine refuses commands while a library is loaded"),
+        }
+    }
+}
+
+impl<R: Ring> Inner<R> {
+    /// The function that has this core's engine between turns: its name, its command and since when it runs, in milliseconds.
+    pub(super) fn running_function(&mut self) -> FunctionReport {
+        let unit = self.scripts.running().and_then(|seq| self.units.get(&seq));
+        let script = unit.and_then(|unit: &Unit| match &unit.job {
+            Job::Script(script) => Some(script),
+            Job::Exec(exec) => exec.script.as_ref(),
+            _ => None,
+        });
+        let running = script.and_then(|script| match &script.program {
+            Program::Function(name) => {
+                let args: Args = script.args.args();
+                let ms = self.now.monotonic_us.saturating_sub(script.began_us) / 1000;
+                Some((name.clone(), OwnedArgs::copy(args), ms))
+            }
+            Program::Script(_) => None,
+        });
+        let libraries = self.scripts.libraries();
+        let functions = libraries.iter().map(|library| library.functions.len()).sum();
+        FunctionReport { running, libraries: libraries.len(), functions }
+    }
+}

@@ -1,0 +1,160 @@
+//! What units carry out once they have their slots.
+
+use evict::gate::expired_on_access;
+use keyspace::args::{Args, OwnedArgs};
+use keyspace::reply::Reply;
+use keyspace::signals::Changed;
+
+use crate::conn::Conn;
+use crate::hop::Context;
+use crate::listeners::Was;
+use crate::mesh::Mesh;
+use crate::ring::Ring;
+use crate::shard::Shard;
+use crate::stage::Stage;
+use crate::transaction::{WatchedKey, Watching};
+use crate::unit::{Job, Turn, Unit, plan_for_keys};
+
+use super::Inner;
+
+impl<R: Ring> Inner<R> {
+    /// Runs a unit that has everything, and gives everything back. Only a transaction may have to wait for answers in the middle.
+    pub(super) fn run(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: &mut Conn) {
+        let before = conn.out.len();
+        match &mut unit.job {
+            Job::Command { .. } => self.run_command(&mut unit, conn),
+            Job::Watch(keys) => {
+                let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+                stage.enter();
+                let db = conn.session.db;
+                watch(stage.shard(), conn.session.watching.get_or_insert_default(), db, keys.args());
+                stage.leave();
+                Reply::new(&mut conn.out, conn.session.resp).ok();
+            }
+            Job::Serve(_) => self.run_turn(&mut unit, conn),
+            Job::Exec(_) => return self.run_exec(mesh, unit, conn),
+            Job::Script(_) => return self.run_script(mesh, unit, Some(conn)),
+        }
+        if unit.muted {
+            conn.out.truncate(before);
+        }
+        self.collect_slow(&conn.session);
+        self.give_back(mesh, unit.id, unit.grants);
+    }
+
+    fn run_command(&mut self, unit: &mut Unit, conn: &mut Conn) {
+        let Job::Command { command, args, context } = &unit.job else { unreachable!("the caller looked") };
+        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+        stage.enter();
+        stage.execute(command, context, args.args(), &mut conn.out);
+        let wait = stage.shard().keyspace.signals.wait.take();
+        let ticket = wait.as_ref().map(|wait| stage.shard().block(self.id, conn.id, context, wait));
+        stage.serve_ready();
+        stage.leave();
+        if let (Some(wait), Some(ticket)) = (wait, ticket) {
+            self.blocked(conn, ticket, wait.timeout_ms, unit.muted);
+        }
+    }
+
+    /// Runs a unit whose client is gone. One command is carried out all the same: it was sent. A transaction that has not begun is
+    /// not, and nobody watches or waits.
+    pub(super) fn run_abandoned(&mut self, mesh: &Mesh<Shard>, mut unit: Unit) {
+        if let Job::Script(_) = unit.job {
+            return self.run_script(mesh, unit, None);
+        }
+        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+        match &unit.job {
+            Job::Command { command, args, context } => {
+                stage.enter();
+                let impatient =
+                    Context { caller: keyspace::exec::Caller { impatient: true, ..context.caller }, ..*context };
+                stage.execute(command, &impatient, args.args(), &mut Vec::new());
+                stage.serve_ready();
+                stage.leave();
+                self.abandoned -= 1;
+            }
+            Job::Exec(_) | Job::Watch(_) => self.abandoned -= 1,
+            Job::Script(_) => unreachable!("it was carried out above"),
+            Job::Serve(turn) => {
+                stage.enter();
+                turn.waiter.ticket.serve();
+                stage.shard().serve_key(&turn.key, None);
+                stage.serve_ready();
+                stage.leave();
+            }
+        }
+        self.owner.shard().slow.clear();
+        self.give_back(mesh, unit.id, unit.grants);
+    }
+
+    /// Begins the turn of a blocked client whose keys are not all on one core.
+    pub(super) fn start_turn(&mut self, mesh: &Mesh<Shard>, turn: Box<Turn>) {
+        let command = self.table.get(turn.waiter.command);
+        let plan = plan_for_keys(command.spec.keys_of(turn.waiter.args.args()), &self.map, self.id);
+        let id = turn.waiter.conn;
+        match self.conns.take(id) {
+            Some(mut conn) => {
+                self.start_unit(mesh, &mut conn, Job::Serve(turn), false, plan);
+                self.drive(mesh, conn);
+            }
+            None => {
+                let mut unit = self.unit(id, Job::Serve(turn), false, plan);
+                match self.gather(mesh, &mut unit) {
+                    true => self.run_abandoned(mesh, unit),
+                    false => drop(self.units.insert(unit.id.seq, unit)),
+                }
+            }
+        }
+    }
+
+    /// Carries out the turn of a blocked client.
+    fn run_turn(&mut self, unit: &mut Unit, conn: &mut Conn) {
+        let Job::Serve(turn) = &unit.job else { unreachable!("the caller looked") };
+        let Turn { waiter, key } = &**turn;
+        let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
+        stage.enter();
+        let shard = stage.shard();
+        let mut reply = Vec::new();
+        let in_vain = shard.run_for(waiter, &mut reply);
+        shard.hear();
+        match in_vain {
+            true => waiter.ticket.reopen(),
+            false => waiter.ticket.serve(),
+        }
+        // Whoever stood behind this client had to wait for what became of it.
+        shard.serve_key(key, in_vain.then_some(waiter.command));
+        stage.serve_ready();
+        stage.leave();
+        if !in_vain {
+            self.unblocked(conn, &reply);
+        }
+    }
+
+    /// Begins the WATCH of a client.
+    pub(super) fn start_watch(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, muted: bool) {
+        let keys = args.from(1);
+        let plan = plan_for_keys(keys.iter(), &self.map, self.id);
+        self.start_unit(mesh, conn, Job::Watch(OwnedArgs::copy(keys)), muted, plan);
+    }
+}
+
+/// Enters a client among those who watch keys. Their slots are here.
+fn watch(shard: &mut Shard, watching: &mut Watching, db: u16, keys: Args) {
+    for bytes in keys.iter() {
+        if watching.has(db, bytes) {
+            continue;
+        }
+        let keyspace = &shard.keyspace;
+        let (place, key) = (keyspace.db(db as usize).expect("SELECT checks the number"), keyspace.key(bytes));
+        let was = match keyspace.locate(place, &key) {
+            None => Was::Missing,
+            Some(entry) => match keyspace.at(place, key.slot, entry).deadline() {
+                Some(at) if expired_on_access(shard.now, at) => Was::Expired,
+                _ => Was::There,
+            },
+        };
+        let changed = Changed::value(db, bytes);
+        shard.listeners.watch(&mut shard.keyspace, &changed, &watching.ticket, was);
+        watching.keys.push(WatchedKey { db, key: bytes.into(), expired: was == Was::Expired });
+    }
+}

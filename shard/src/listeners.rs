@@ -1,0 +1,260 @@
+//! Who wants to hear of changes of keys, slot by slot: clients that watch them, and clients that wait for something in them.
+//!
+//! What listens to a slot moves with the slot when it is on loan, so whoever runs a command on a key has its listeners at hand. The
+//! slot's tables carry the mark that makes commands note what they change (`Keyspace::listen`).
+//!
+//! A client that is served or goes away by itself leaves its other entries behind, with a ticket that has ended. They are swept when
+//! the entries of a slot have doubled since the last time: O(1) per entry, and never more than twice those that count.
+
+use std::collections::{HashMap, VecDeque};
+
+use keyspace::args::OwnedArgs;
+use keyspace::signals::{Change, Changed};
+use keyspace::slot::Slot;
+use keyspace::store::Keyspace;
+
+use crate::command::CommandId;
+use crate::hop::Context;
+use crate::mesh::CoreId;
+use crate::mesh::ticket::Ticket;
+use crate::ring::ConnId;
+
+/// Entries of a slot below which nothing is swept.
+const SWEPT_ENTRIES_MIN: usize = 8;
+
+/// A client that waits on a key.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// Whoever serves it claims this first.
+    pub ticket: Ticket,
+    /// Its core.
+    pub home: CoreId,
+    /// Its connection there.
+    pub conn: ConnId,
+    /// Its session's part.
+    pub context: Context,
+    /// The command that serves it from this key alone.
+    pub command: CommandId,
+    /// The arguments of that.
+    pub args: OwnedArgs,
+    /// It is told when the key is gone or has become another type.
+    pub minds_loss: bool,
+}
+
+/// A client that watches a key.
+#[derive(Debug)]
+struct Watcher {
+    ticket: Ticket,
+    /// What the key was when the client began to watch, and still is, or the ticket has ended.
+    was: Was,
+}
+
+/// What a watched key was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Was {
+    /// Not there.
+    Missing,
+    /// There.
+    There,
+    /// There, but expired: that it is removed is no change.
+    Expired,
+}
+
+/// A key of a database, as one string of bytes.
+type Name = Box<[u8]>;
+
+fn name(db: u16, key: &[u8]) -> Name {
+    [&db.to_be_bytes()[..], key].concat().into()
+}
+
+fn db_of(name: &Name) -> u16 {
+    u16::from_be_bytes([name[0], name[1]])
+}
+
+/// What listens to one slot.
+#[derive(Debug, Default)]
+pub struct SlotListeners {
+    watchers: HashMap<Name, Vec<Watcher>>,
+    waiters: HashMap<Name, VecDeque<Waiter>>,
+    entries: usize,
+    swept_entries: usize,
+    /// Changes since the last sweep: what listens in vain makes every change of the slot's keys dearer.
+    changes: usize,
+}
+
+impl SlotListeners {
+    /// True if nothing listens.
+    pub fn is_empty(&self) -> bool {
+        self.watchers.is_empty() && self.waiters.is_empty()
+    }
+
+    /// Makes room for another entry.
+    fn count(&mut self) {
+        self.entries += 1;
+        if self.entries > 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
+            self.sweep();
+        }
+    }
+
+    /// Forgets whom nobody needs to tell any more.
+    fn sweep(&mut self) {
+        self.entries = 0;
+        let entries = &mut self.entries;
+        self.watchers.retain(|_, watchers| {
+            watchers.retain(|watcher| !watcher.ticket.has_ended());
+            *entries += watchers.len();
+            !watchers.is_empty()
+        });
+        self.waiters.retain(|_, waiters| {
+            waiters.retain(|waiter| !waiter.ticket.has_ended());
+            *entries += waiters.len();
+            !waiters.is_empty()
+        });
+        self.swept_entries = self.entries;
+        self.changes = 0;
+    }
+}
+
+/// All that listens at one core.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    slots: HashMap<u16, Box<SlotListeners>>,
+}
+
+impl Listeners {
+    /// True if nothing listens.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Takes out what listens to a slot, to go with its tables.
+    pub fn take(&mut self, slot: Slot) -> Option<Box<SlotListeners>> {
+        self.slots.remove(&slot.number())
+    }
+
+    /// Puts in what came with a slot's tables.
+    pub fn put(&mut self, slot: Slot, listeners: Option<Box<SlotListeners>>) {
+        if let Some(listeners) = listeners {
+            let before = self.slots.insert(slot.number(), listeners);
+            debug_assert!(before.is_none(), "what listens to a slot is in one place at a time");
+        }
+    }
+
+    fn of(&mut self, slot: Slot, keyspace: &mut Keyspace) -> &mut SlotListeners {
+        keyspace.listen(slot, true);
+        let listeners = self.slots.entry(slot.number()).or_default();
+        listeners.count();
+        listeners
+    }
+
+    /// A client watches a key.
+    pub fn watch(&mut self, keyspace: &mut Keyspace, key: &Changed, ticket: &Ticket, was: Was) {
+        let watchers = self.of(key.slot, keyspace).watchers.entry(name(key.db, &key.key)).or_default();
+        watchers.push(Watcher { ticket: ticket.clone(), was });
+    }
+
+    /// A client waits on a key, behind those that wait already.
+    pub fn wait(&mut self, keyspace: &mut Keyspace, key: &Changed, waiter: Waiter) {
+        self.of(key.slot, keyspace).waiters.entry(name(key.db, &key.key)).or_default().push_back(waiter);
+    }
+
+    /// A key was changed: whoever watches it is told. True if clients wait on it.
+    pub fn changed(&mut self, keyspace: &mut Keyspace, key: &Changed) -> bool {
+        let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return false };
+        let name = name(key.db, &key.key);
+        if let Some(watchers) = listeners.watchers.get_mut(&name)
+            && key.what == Change::Value
+        {
+            let before = watchers.len();
+            let is_gone = !keyspace.has(key);
+            watchers.retain_mut(|watcher| {
+                let no_change = watcher.was == Was::Expired && is_gone;
+                if no_change {
+                    watcher.was = Was::Missing;
+                } else {
+                    watcher.ticket.end();
+                }
+                no_change
+            });
+            listeners.entries -= before - watchers.len();
+            if watchers.is_empty() {
+                listeners.watchers.remove(&name);
+            }
+        }
+        listeners.changes += 1;
+        if listeners.changes > listeners.entries + SWEPT_ENTRIES_MIN {
+            listeners.sweep();
+        }
+        let waited_for = listeners.waiters.contains_key(&name);
+        self.forget_if_empty(keyspace, key.slot);
+        waited_for
+    }
+
+    /// Forgets a slot to which nothing listens any more.
+    fn forget_if_empty(&mut self, keyspace: &mut Keyspace, slot: Slot) {
+        if self.slots.get(&slot.number()).is_some_and(|listeners| listeners.is_empty()) {
+            self.slots.remove(&slot.number());
+            keyspace.listen(slot, false);
+        }
+    }
+
+    /// Takes out those who wait on a key, to serve them.
+    pub fn take_waiters(&mut self, key: &Changed) -> VecDeque<Waiter> {
+        let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return VecDeque::new() };
+        let waiters = listeners.waiters.remove(&name(key.db, &key.key)).unwrap_or_default();
+        listeners.entries -= waiters.len();
+        waiters
+    }
+
+    /// Puts back those who go on waiting, and forgets a slot to which nothing listens any more.
+    pub fn put_waiters(&mut self, keyspace: &mut Keyspace, key: &Changed, waiters: VecDeque<Waiter>) {
+        let Some(listeners) = self.slots.get_mut(&key.slot.number()) else {
+            assert!(waiters.is_empty(), "who waits listens to the slot");
+            return;
+        };
+        if !waiters.is_empty() {
+            listeners.entries += waiters.len();
+            listeners.waiters.insert(name(key.db, &key.key), waiters);
+        }
+        self.forget_if_empty(keyspace, key.slot);
+    }
+
+    /// A database was emptied: whoever watches a key that was there is told. Returns the keys whose waiters mind that.
+    pub fn flushed(&mut self, db: u16) -> Vec<Changed> {
+        self.upheaval(&[db], |watcher, _| watcher.was == Was::There, |waiter| waiter.minds_loss)
+    }
+
+    /// Two databases were exchanged: whoever watches a key that was there, or is there now, is told. Returns the keys on which
+    /// clients wait.
+    pub fn swapped(&mut self, dbs: [u16; 2], is_there: impl Fn(u16, &[u8]) -> bool) -> Vec<Changed> {
+        self.upheaval(&dbs, |watcher, name| watcher.was == Was::There || is_there(db_of(name), &name[2..]), |_| true)
+    }
+
+    fn upheaval(
+        &mut self,
+        dbs: &[u16],
+        tells: impl Fn(&Watcher, &Name) -> bool,
+        wakes: impl Fn(&Waiter) -> bool,
+    ) -> Vec<Changed> {
+        let mut ready = Vec::new();
+        for listeners in self.slots.values() {
+            for (name, watchers) in listeners.watchers.iter().filter(|(name, _)| dbs.contains(&db_of(name))) {
+                watchers.iter().filter(|watcher| tells(watcher, name)).for_each(|watcher| {
+                    watcher.ticket.end();
+                });
+            }
+            for (name, waiters) in listeners.waiters.iter().filter(|(name, _)| dbs.contains(&db_of(name))) {
+                if waiters.iter().any(&wakes) {
+                    ready.push(Changed::value(db_of(name), &name[2..]));
+                }
+            }
+        }
+        // The order of a hash table is nobody's order.
+        ready.sort_unstable_by(|a, b| (a.slot.number(), &a.key).cmp(&(b.slot.number(), &b.key)));
+        ready
+    }
+}
+
+#[cfg(test)]
+#[path = "listeners_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+use evict::access::AccessBits;
+use keyspace::entry::Entry;
+use keyspace::hash::{KeyHasher, Random};
+use keyspace::limits::DataLimits;
+
+use super::*;
+use crate::command::table;
+
+fn keyspace() -> Keyspace {
+    Keyspace::new(4, KeyHasher::new([1, 2, 3, 4]), Random::new(5), DataLimits::default())
+}
+
+fn key(text: &str) -> Changed {
+    Changed::value(0, text.as_bytes())
+}
+
+fn waiter(ticket: &Ticket, minds_loss: bool) -> Waiter {
+    let command = table().find_command(b"lpop").expect("it is listed").id;
+    let args = ["lpop", "k"].into_iter().collect();
+    let conn = ConnId { index: 0, generation: 0 };
+    Waiter { ticket: ticket.clone(), home: CoreId(0), conn, context: Context::default(), command, args, minds_loss }
+}
+
+fn store(keyspace: &mut Keyspace, text: &str) {
+    let db = keyspace.db(0).expect("there are four");
+    let key = keyspace.key(text.as_bytes());
+    keyspace.insert(db, key.slot, key.hash, Entry::new(key.bytes, b"v", None, AccessBits::default()));
+}
+
+#[test]
+fn a_change_ends_the_tickets_of_those_who_watch_the_key() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let (mine, others) = (Ticket::new(), Ticket::new());
+    listeners.watch(&mut keyspace, &key("a"), &mine, Was::Missing);
+    listeners.watch(&mut keyspace, &key("b"), &others, Was::Missing);
+    assert!(!listeners.changed(&mut keyspace, &key("a")), "nobody waits");
+    assert!(mine.has_ended() && !others.has_ended());
+    assert_eq!(listeners.slots.len(), 1, "a slot without listeners is forgotten");
+}
+
+#[test]
+fn the_removal_of_what_had_expired_is_no_change() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let ticket = Ticket::new();
+    listeners.watch(&mut keyspace, &key("a"), &ticket, Was::Expired);
+    listeners.changed(&mut keyspace, &key("a"));
+    assert!(!ticket.has_ended());
+    store(&mut keyspace, "a");
+    listeners.changed(&mut keyspace, &key("a"));
+    assert!(ticket.has_ended());
+}
+
+#[test]
+fn an_emptied_database_changes_only_what_was_in_it() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let (there, missing) = (Ticket::new(), Ticket::new());
+    listeners.watch(&mut keyspace, &key("a"), &there, Was::There);
+    listeners.watch(&mut keyspace, &key("b"), &missing, Was::Missing);
+    assert!(listeners.flushed(1).is_empty() && !there.has_ended());
+    assert!(listeners.flushed(0).is_empty() && there.has_ended() && !missing.has_ended());
+}
+
+#[test]
+fn exchanged_databases_change_what_is_in_either() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let (arrives, stays_missing) = (Ticket::new(), Ticket::new());
+    listeners.watch(&mut keyspace, &key("a"), &arrives, Was::Missing);
+    listeners.watch(&mut keyspace, &key("b"), &stays_missing, Was::Missing);
+    listeners.wait(&mut keyspace, &key("c"), waiter(&Ticket::new(), false));
+    let ready = listeners.swapped([0, 2], |db, key| (db, key) == (0, b"a"));
+    assert_eq!(ready, [key("c")]);
+    assert!(arrives.has_ended() && !stays_missing.has_ended());
+}
+
+#[test]
+fn those_who_wait_come_out_in_order_and_go_back_in_front() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let tickets: Vec<Ticket> = (0..3).map(|_| Ticket::new()).collect();
+    tickets.iter().for_each(|ticket| listeners.wait(&mut keyspace, &key("k"), waiter(ticket, true)));
+    assert!(listeners.changed(&mut keyspace, &key("k")));
+    assert_eq!(listeners.flushed(0), [key("k")], "they mind the loss");
+    let mut waiters = listeners.take_waiters(&key("k"));
+    assert_eq!(waiters.len(), 3);
+    waiters.pop_front();
+    listeners.put_waiters(&mut keyspace, &key("k"), waiters);
+    assert_eq!(listeners.take_waiters(&key("k")).len(), 2);
+    listeners.put_waiters(&mut keyspace, &key("k"), VecDeque::new());
+    assert!(listeners.is_empty());
+}
+
+#[test]
+fn who_is_gone_is_swept_in_time() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    for round in 0..10_000 {
+        let ticket = Ticket::new();
+        let name = format!("{{t}}{round}");
+        listeners.wait(&mut keyspace, &key(&name), waiter(&ticket, false));
+        listeners.watch(&mut keyspace, &key(&name), &ticket, Was::Missing);
+        ticket.end();
+        let entries = listeners.slots.values().map(|slot| slot.entries).sum::<usize>();
+        assert!(entries <= 2 * SWEPT_ENTRIES_MIN + 2, "{entries} entries of nobody");
+    }
+    // What listens in vain is found out by changes, too.
+    for _ in 0..64 {
+        listeners.changed(&mut keyspace, &key("{t}"));
+    }
+    assert!(listeners.is_empty());
+}

@@ -1,0 +1,234 @@
+//! A script under way: what it runs, the client as which it runs commands, and how to take back what it did.
+//!
+//! A script has the slots of the keys that it declares. When it wants another it is ended, what it wrote is taken back, and it begins
+//! again with everything (`cores.md` §7.4). For that the entries that it changes are copied before. A large one is not: to change it the
+//! script first begins again with everything, and with everything nothing is ever taken back.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use keyspace::args::{Args, OwnedArgs};
+use keyspace::entry::Entry;
+use keyspace::refusal::Refusal;
+use keyspace::reply::Resp;
+use keyspace::signals::Changed;
+use keyspace::slot::Slot;
+use keyspace::spec::Flags;
+use keyspace::store::Keyspace;
+use scripting::Sha;
+
+use crate::command::Command;
+use crate::conn::Conn;
+use crate::effects::Effect;
+
+/// The largest entry that is copied before a script changes it, in bytes.
+const COPIED_BYTES_MAX: usize = 16 << 10;
+
+/// What a client wants to have run, as its command says.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is.
+    pub what: Wanted,
+    /// Where its keys stand among the arguments; or why their number is refused, if there is such a function.
+    pub keys: Result<Range<usize>, Refusal>,
+    /// By a command that only reads.
+    pub read_only: bool,
+}
+
+/// What a client wants to have run.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// The script that is the first argument.
+    Source,
+    /// The script whose name is the first argument; with its source once another core gave it.
+    Name(Option<Arc<[u8]>>),
+    /// The function whose name is the first argument.
+    Function,
+}
+
+/// What a script runs.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// A script of EVAL, by its name.
+    Script(Sha),
+    /// A function, by its name.
+    Function(Box<[u8]>),
+}
+
+/// A script under way.
+pub struct Script {
+    /// What it runs.
+    pub program: Program,
+    /// The command that runs it.
+    pub args: OwnedArgs,
+    /// Its keys among the arguments.
+    pub keys: Range<usize>,
+    /// What to compile if the engine does not know it.
+    pub source: Option<Arc<[u8]>>,
+    /// The client as which it runs commands.
+    pub client: Box<Conn>,
+    /// Protocol version of the client that gets the reply.
+    pub resp: Resp,
+    /// It may not write.
+    pub read_only: bool,
+    /// It is run by a command that only reads.
+    pub by_reader: bool,
+    /// Why it was not run at all.
+    pub refused: Option<String>,
+    /// The slots that it has, unless it has everything.
+    pub slots: Vec<Slot>,
+    /// It has everything, and need not be able to take anything back.
+    pub everything: bool,
+    /// It has written: SCRIPT KILL is refused.
+    pub wrote: bool,
+    /// It was entered.
+    pub started: bool,
+    /// SCRIPT KILL asked for its end.
+    pub killed: bool,
+    /// When it began, in microseconds of the monotonic clock.
+    pub began_us: u64,
+    /// Others hear that it is busy.
+    pub busy: bool,
+    /// What it left to do: done once it is over.
+    pub effects: Vec<Effect>,
+    /// The reply to the command that it waits for.
+    pub answer: Option<Vec<u8>>,
+    undo: Undo,
+}
+
+impl Script {
+    /// A script that has not begun.
+    pub fn new(program: Program, args: OwnedArgs, keys: Range<usize>, client: Box<Conn>, now_us: u64) -> Self {
+        let slots = keys.clone().map(|index| Slot::of(args.args().at(index))).collect();
+        let resp = client.session.resp;
+        Script {
+            program,
+            args,
+            keys,
+            source: None,
+            client,
+            resp,
+            read_only: false,
+            by_reader: false,
+            refused: None,
+            slots,
+            everything: false,
+            wrote: false,
+            started: false,
+            killed: false,
+            began_us: now_us,
+            busy: false,
+            effects: Vec::new(),
+            answer: None,
+            undo: Undo::default(),
+        }
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.clone().map(|index| self.args.args().at(index))
+    }
+
+    /// Its other arguments.
+    pub fn rest(&self) -> impl Iterator<Item = &[u8]> {
+        (self.keys.end..self.args.args().len()).map(|index| self.args.args().at(index))
+    }
+
+    /// Takes on what the script declares about itself, or says why it is not run by this command.
+    pub fn admit_flags(&mut self, flags: scripting::Flags) -> Result<(), String> {
+        if self.by_reader && !flags.undeclared && !flags.no_writes {
+            return Err("ERR Can not execute a script with write flag using *_ro command.".to_owned());
+        }
+        self.read_only |= flags.no_writes;
+        Ok(())
+    }
+
+    /// True if it has a slot.
+    pub fn holds(&self, slot: Slot) -> bool {
+        self.everything || self.slots.contains(&slot)
+    }
+
+    /// What its client reads after SCRIPT KILL or FUNCTION KILL.
+    pub fn killed_text(&self) -> String {
+        let (command, name) = match &self.program {
+            Program::Script(sha) => ("SCRIPT", String::from_utf8_lossy(sha)),
+            Program::Function(name) => ("FUNCTION", String::from_utf8_lossy(name)),
+        };
+        format!("ERR Script killed by user with {command} KILL... script: {name}")
+    }
+
+    /// Copies what a command is going to change. False if it cannot be taken back.
+    pub fn prepare(&mut self, keyspace: &Keyspace, command: &Command, args: Args, db: u16) -> bool {
+        if self.everything || !command.is(Flags::WRITE) {
+            return true;
+        }
+        // These two write to a database of their choice.
+        if matches!(command.spec.name, "move" | "copy") {
+            return false;
+        }
+        command.spec.keys_of(args).all(|key| self.undo.keep(keyspace, db, key))
+    }
+
+    /// Takes back what it wrote.
+    pub fn roll_back(&mut self, keyspace: &mut Keyspace) {
+        self.undo.restore(keyspace);
+        self.effects.clear();
+        (self.wrote, self.started) = (false, false);
+    }
+}
+
+/// The name of a script as a client spells it. What is none names no script.
+pub fn sha_named(name: &[u8]) -> Sha {
+    let mut sha = [b'?'; 40];
+    if name.len() == sha.len() {
+        sha.copy_from_slice(&name.to_ascii_lowercase());
+    }
+    sha
+}
+
+/// What entries were before a script changed them.
+#[derive(Default)]
+struct Undo {
+    kept: HashSet<(u16, Box<[u8]>)>,
+    images: Vec<(Changed, Option<Entry>)>,
+    changes: Option<u64>,
+}
+
+impl Undo {
+    /// Copies an entry, if it is not yet. False if it is too large.
+    fn keep(&mut self, keyspace: &Keyspace, db: u16, bytes: &[u8]) -> bool {
+        if self.kept.contains(&(db, bytes.into())) {
+            return true;
+        }
+        let place = keyspace.db(db as usize).expect("SELECT checks the number");
+        let key = keyspace.key(bytes);
+        if keyspace.weight(place, key.slot, key.hash) > COPIED_BYTES_MAX {
+            return false;
+        }
+        let entry = keyspace.locate(place, &key).map(|found| keyspace.at(place, key.slot, found));
+        let image = entry.map(|entry| entry.duplicate(bytes, entry.access(), keyspace.hasher()));
+        self.changes.get_or_insert(keyspace.stats.changes);
+        self.kept.insert((db, bytes.into()));
+        self.images.push((Changed::value(db, bytes), image));
+        true
+    }
+
+    /// Puts the copies in the place of what is there.
+    fn restore(&mut self, keyspace: &mut Keyspace) {
+        for (changed, image) in self.images.drain(..) {
+            let db = keyspace.db(changed.db as usize).expect("it was kept by this number");
+            let key = keyspace.key(&changed.key);
+            if let Some(place) = keyspace.locate(db, &key) {
+                keyspace.discard(db, key.slot, key.hash, place);
+            }
+            if let Some(entry) = image {
+                keyspace.insert(db, key.slot, key.hash, entry);
+            }
+        }
+        if let Some(changes) = self.changes.take() {
+            keyspace.stats.changes = changes;
+        }
+        self.kept.clear();
+    }
+}

@@ -1,0 +1,191 @@
+//! What follows a command: whoever listens to a key that it changed is told, and clients that wait on it are served.
+
+use std::collections::VecDeque;
+
+use keyspace::exec::Caller;
+use keyspace::reply::Reply;
+use keyspace::signals::{Changed, Upheaval, Wait};
+use keyspace::slot::Slot;
+use keyspace::store::Keyspace;
+use smallvec::SmallVec;
+
+use crate::command::CommandId;
+use crate::effects::{Effect, Served};
+use crate::hop::Context;
+use crate::listeners::{Listeners, Waiter};
+use crate::mesh::CoreId;
+use crate::mesh::loans::Need;
+use crate::mesh::ticket::Ticket;
+use crate::ring::ConnId;
+use crate::shard::Shard;
+use crate::unit::Turn;
+
+/// What became of a client that waits.
+enum Outcome {
+    /// It got its reply, or its home core carries its command out.
+    Gone,
+    /// There is nothing for it.
+    Waits,
+    /// Somebody else is about to serve it: those behind it have to wait for that.
+    Claimed,
+}
+
+/// Takes what commands left in a keyspace: tells those who watch, adds the keys on which clients wait to `ready`, and leaves what is to
+/// be published among the effects.
+pub fn hear(
+    keyspace: &mut Keyspace,
+    listeners: &mut Listeners,
+    ready: &mut VecDeque<Changed>,
+    effects: &mut Vec<Effect>,
+) {
+    for changed in std::mem::take(&mut keyspace.signals.changed) {
+        if listeners.changed(keyspace, &changed) && !ready.contains(&changed) {
+            ready.push_back(changed);
+        }
+    }
+    for upheaval in std::mem::take(&mut keyspace.signals.upheavals) {
+        ready.extend(match upheaval {
+            Upheaval::Flushed(db) => listeners.flushed(db),
+            Upheaval::Swapped(a, b) => listeners.swapped([a, b], |db, key| keyspace.has(&Changed::value(db, key))),
+        });
+    }
+    effects.extend(keyspace.signals.events.drain(..).map(Effect::Event));
+    keyspace.signals.pending = false;
+}
+
+impl Shard {
+    /// Enters a client among those who wait on the keys of `wait`, whose slots are here. The ticket is for its home core.
+    pub fn block(&mut self, home: CoreId, conn: ConnId, context: &Context, wait: &Wait) -> Ticket {
+        let ticket = Ticket::new();
+        let waited = Caller { waited: true, ..context.caller };
+        for (key, args) in &wait.keys {
+            let command = self.table.resolve(args.args()).expect("who waits names a command that serves it");
+            let waiter = Waiter {
+                ticket: ticket.clone(),
+                home,
+                conn,
+                context: Context { caller: waited, ..*context },
+                command: command.id,
+                args: args.clone(),
+                minds_loss: wait.minds_loss,
+            };
+            let key = Changed::value(context.caller.db, key);
+            self.listeners.wait(&mut self.keyspace, &key, waiter);
+        }
+        ticket
+    }
+
+    /// Takes what the last command left.
+    #[cold]
+    pub fn hear(&mut self) {
+        hear(&mut self.keyspace, &mut self.listeners, &mut self.ready, &mut self.effects);
+    }
+
+    /// After a command, a transaction or a script: serves the clients that wait on what it changed, in the order in which they came.
+    /// What they take or move may make further keys ready.
+    #[cold]
+    pub fn serve_ready(&mut self) {
+        while !self.ready.is_empty() {
+            self.serve_next();
+        }
+    }
+
+    /// Serves those who wait on the first of the keys that are ready.
+    pub fn serve_next(&mut self) {
+        if let Some(key) = self.ready.pop_front() {
+            self.serve_key(&key, None);
+        }
+    }
+
+    /// Serves those who wait on a key, but for those with the command `in_vain`, which has just found nothing there.
+    pub fn serve_key(&mut self, key: &Changed, in_vain: Option<CommandId>) {
+        let mut waiters = self.listeners.take_waiters(key);
+        self.serve(key, &mut waiters, in_vain);
+        self.listeners.put_waiters(&mut self.keyspace, key, waiters);
+    }
+
+    fn serve(&mut self, key: &Changed, waiters: &mut VecDeque<Waiter>, in_vain: Option<CommandId>) {
+        let lost = !self.keyspace.has(key);
+        // Commands that found nothing: nor would they for those behind.
+        let mut exhausted: SmallVec<[CommandId; 4]> = in_vain.into_iter().collect();
+        let mut index = 0;
+        while let Some(waiter) = waiters.get(index) {
+            if waiter.ticket.has_ended() {
+                waiters.remove(index);
+                continue;
+            }
+            if (lost && !waiter.minds_loss) || exhausted.contains(&waiter.command) {
+                index += 1;
+                continue;
+            }
+            match self.serve_one(key, waiter) {
+                Outcome::Claimed => return,
+                Outcome::Waits => {
+                    if self.takes_any(waiter) {
+                        exhausted.push(waiter.command);
+                    }
+                    index += 1;
+                }
+                Outcome::Gone => {
+                    waiters.remove(index);
+                    if !lost && !self.keyspace.has(key) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// True if whatever is in the key serves the client: a list's or a sorted set's, but not a stream's reader, who waits for what is
+    /// newer than what it knows.
+    fn takes_any(&self, waiter: &Waiter) -> bool {
+        self.table.get(waiter.command).spec.group != "stream"
+    }
+
+    /// Serves one client, if there is something for it.
+    fn serve_one(&mut self, key: &Changed, waiter: &Waiter) -> Outcome {
+        if !waiter.ticket.claim() {
+            return if waiter.ticket.is_claimed() { Outcome::Claimed } else { Outcome::Gone };
+        }
+        let command = self.table.get(waiter.command);
+        let args = waiter.args.args();
+        let here = command.spec.keys_of(args).all(|other| self.is_here(key, Slot::of(other)));
+        if !here {
+            if !self.keyspace.has(key) {
+                waiter.ticket.reopen();
+                return Outcome::Waits;
+            }
+            self.effects.push(Effect::Turn(Box::new(Turn { waiter: waiter.clone(), key: key.clone() })));
+            return Outcome::Claimed;
+        }
+        let mut reply = Vec::new();
+        let waits = self.run_for(waiter, &mut reply);
+        self.hear();
+        if waits {
+            waiter.ticket.reopen();
+            return Outcome::Waits;
+        }
+        waiter.ticket.serve();
+        let Waiter { home, conn, .. } = *waiter;
+        self.effects.push(Effect::Served(Box::new(Served { home, conn, reply })));
+        Outcome::Gone
+    }
+
+    /// True if a slot's keys are in this keyspace now, so that a command may touch them.
+    fn is_here(&self, key: &Changed, slot: Slot) -> bool {
+        slot == key.slot || (self.map.owner(slot) == self.core && self.loans.is_free(Need::One(slot.number())))
+    }
+
+    /// Runs a blocked client's command; true if it would go on waiting, and wrote nothing.
+    pub fn run_for(&mut self, waiter: &Waiter, out: &mut Vec<u8>) -> bool {
+        let command = self.table.get(waiter.command);
+        let outcome = self.run(command, &waiter.context, None, waiter.args.args(), out);
+        if let Err(refusal) = outcome {
+            out.clear();
+            let text = refusal.text();
+            self.stats.failed(command.id, &text);
+            Reply::new(out, waiter.context.resp).error(&text);
+        }
+        self.keyspace.signals.wait.take().is_some()
+    }
+}

@@ -1,0 +1,166 @@
+//! Where a unit's commands run: the coordinator's shard, with the slots on loan in it for as long as commands run.
+//!
+//! A unit with slots has all of them in the coordinator's keyspace. One with everything has the other cores' keyspaces beside it: commands on
+//! everything see all of them, and a command on some keys has the slots of those brought over and back.
+
+use keyspace::args::Args;
+use keyspace::commands::scan::{ScanPart, ScanRequest};
+use keyspace::exec::Caller;
+use keyspace::reply::Reply;
+use keyspace::slot::Slot;
+use keyspace::store::Keyspace;
+use keyspace::whole::Whole;
+
+use crate::command::Command;
+use crate::hop::Context;
+use crate::mesh::CoreId;
+use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::serve::hear;
+use crate::shard::Shard;
+use crate::unit::{Grant, LentSlot, LentWhole, Loan};
+
+/// A unit's stage while it runs.
+pub struct Stage<'a> {
+    shard: &'a mut Shard,
+    grants: &'a mut [Grant],
+}
+
+impl<'a> Stage<'a> {
+    /// The stage of a unit with these grants.
+    pub fn of(shard: &'a mut Shard, grants: &'a mut [Grant]) -> Stage<'a> {
+        Stage { shard, grants }
+    }
+
+    /// Puts the slots on loan into the coordinator's keyspace.
+    pub fn enter(&mut self) {
+        for grant in self.grants.iter_mut() {
+            self.shard.advance(grant.clock);
+            if let Loan::Slots(slots) = &mut grant.loan {
+                for LentSlot { slot, tables, listeners } in slots {
+                    let (tables, listeners) = (std::mem::take(tables), listeners.take());
+                    self.shard.put_slot(LentSlot { slot: *slot, tables, listeners });
+                }
+            }
+        }
+    }
+
+    /// Takes them out again.
+    pub fn leave(&mut self) {
+        for grant in self.grants.iter_mut() {
+            if let Loan::Slots(slots) = &mut grant.loan {
+                slots.iter_mut().for_each(|lent| *lent = self.shard.take_slot(lent.slot));
+            }
+        }
+    }
+
+    /// The coordinator's shard.
+    pub fn shard(&mut self) -> &mut Shard {
+        self.shard
+    }
+
+    /// Serves the clients that the unit made ready: at its end.
+    pub fn serve_ready(&mut self) {
+        for grant in self.grants.iter_mut() {
+            if let Loan::Whole(lent) = &mut grant.loan {
+                let Shard { ready, effects, .. } = &mut *self.shard;
+                hear(&mut lent.keyspace, &mut lent.listeners, ready, effects);
+            }
+        }
+        while let Some(key) = self.shard.ready.front() {
+            let slots = [key.slot];
+            self.with_slots(&slots, |shard| shard.serve_next());
+        }
+    }
+
+    /// Carries out one command; its keys' slots are on loan, or everything is.
+    pub fn execute(&mut self, command: &Command, context: &Context, args: Args, out: &mut Vec<u8>) {
+        if command.whole(args).is_some() {
+            return self.execute_whole(command, context, args, out);
+        }
+        let mut slots: Vec<Slot> = Vec::new();
+        if self.has_other_keyspaces() {
+            slots.extend(command.spec.keys_of(args).map(Slot::of));
+        }
+        self.with_slots(&slots, |shard| {
+            shard.execute(command, context, None, args, ticks(), out);
+        });
+    }
+
+    /// True if the keyspaces of other cores are at hand.
+    fn has_other_keyspaces(&self) -> bool {
+        self.grants.iter().any(|grant| matches!(grant.loan, Loan::Whole(_)))
+    }
+
+    /// Runs something with these slots in the coordinator's keyspace, if they are on loan with everything else.
+    pub fn with_slots<T>(&mut self, slots: &[Slot], run: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut brought: Vec<Slot> = Vec::new();
+        for &slot in slots {
+            if !brought.contains(&slot)
+                && let Some(lent) = lent_whole(self.grants, self.shard.map.owner(slot))
+            {
+                let moved =
+                    LentSlot { slot, tables: lent.keyspace.take_slot(slot), listeners: lent.listeners.take(slot) };
+                self.shard.put_slot(moved);
+                brought.push(slot);
+            }
+        }
+        let result = run(self.shard);
+        for slot in brought {
+            let LentSlot { tables, listeners, .. } = self.shard.take_slot(slot);
+            let lent = lent_whole(self.grants, self.shard.map.owner(slot)).expect("it was brought from there");
+            lent.keyspace.put_slot(slot, tables);
+            lent.listeners.put(slot, listeners);
+        }
+        result
+    }
+
+    /// Every core's part of a scan.
+    pub fn scan(&mut self, request: &ScanRequest, db: u16) -> Vec<ScanPart> {
+        let now = self.shard.now;
+        let mut own = Some(&mut self.shard.keyspace);
+        keyspaces(self.grants, &mut own)
+            .into_iter()
+            .map(|keyspace| {
+                let mut part = request.part(keyspace, db as usize, now);
+                part.remove_expired(keyspace, db as usize, now);
+                part
+            })
+            .collect()
+    }
+
+    /// Runs a command that needs everything.
+    fn execute_whole(&mut self, command: &Command, context: &Context, args: Args, out: &mut Vec<u8>) {
+        let run = command.whole(args).expect("the caller looked");
+        let Shard { keyspace, map, now, .. } = &mut *self.shard;
+        let (started, start, now) = (ticks(), out.len(), *now);
+        let mut own = Some(keyspace);
+        let mut keyspaces = keyspaces(self.grants, &mut own);
+        let owner = |slot: Slot| map.owner(slot).0 as usize;
+        let caller: Caller = context.caller;
+        let mut whole = Whole { keyspaces: &mut keyspaces, caller, now, owner: &owner };
+        let outcome = run(&mut whole, args, &mut Reply::new(out, context.resp));
+        if let Err(refusal) = outcome {
+            self.shard.refuse(command, &refusal, context, start, out);
+        }
+        self.shard.account(command, args, ticks_to_ns(ticks().wrapping_sub(started)));
+        self.shard.hear();
+    }
+}
+
+fn lent_whole(grants: &mut [Grant], core: CoreId) -> Option<&mut LentWhole> {
+    let grant = grants.iter_mut().find(|grant| grant.core == core)?;
+    match &mut grant.loan {
+        Loan::Whole(lent) => Some(lent),
+        Loan::Own(_) | Loan::Slots(_) => None,
+    }
+}
+
+/// The keyspaces of a unit that has everything, in the order of the cores.
+fn keyspaces<'a>(grants: &'a mut [Grant], own: &mut Option<&'a mut Keyspace>) -> Vec<&'a mut Keyspace> {
+    let all = grants.iter_mut().map(|grant| match &mut grant.loan {
+        Loan::Whole(lent) => &mut lent.keyspace,
+        Loan::Own(_) => own.take().expect("a plan names each core once"),
+        Loan::Slots(_) => unreachable!("who needs everything asks for everything"),
+    });
+    all.collect()
+}

@@ -1,0 +1,143 @@
+//! A client's transaction: the commands that it queued, and the keys that it watches.
+
+use keyspace::args::{Args, OwnedArgs, Span};
+
+use crate::command::CommandId;
+use crate::mesh::ticket::Ticket;
+use crate::script::Script;
+
+/// The commands queued since MULTI.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    body: Vec<u8>,
+    spans: Vec<Span>,
+    queued: Vec<Queued>,
+    /// A command could not be queued: EXEC will refuse.
+    pub failed: bool,
+    /// A queued command writes.
+    pub writes: bool,
+}
+
+/// One queued command.
+#[derive(Clone, Copy, Debug)]
+struct Queued {
+    command: CommandId,
+    first: u32,
+    count: u32,
+}
+
+impl Transaction {
+    /// Queues a command.
+    pub fn push(&mut self, command: CommandId, args: Args) {
+        self.queued.push(Queued { command, first: self.spans.len() as u32, count: args.len() as u32 });
+        for arg in args.iter() {
+            self.spans.push(Span { start: self.body.len() as u32, len: arg.len() as u32 });
+            self.body.extend_from_slice(arg);
+        }
+    }
+
+    /// How many commands are queued.
+    pub fn len(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// True without any.
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// A queued command.
+    pub fn get(&self, index: usize) -> Option<(CommandId, Args<'_>)> {
+        let Queued { command, first, count } = *self.queued.get(index)?;
+        Some((command, Args::new(&self.body, &self.spans[first as usize..(first + count) as usize])))
+    }
+
+    /// All queued commands in order.
+    pub fn iter(&self) -> impl Iterator<Item = (CommandId, Args<'_>)> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Bytes that it holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.body.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.queued.capacity() * size_of::<Queued>()
+            + size_of::<Transaction>()
+    }
+}
+
+/// A watched key.
+#[derive(Clone, Debug)]
+pub struct WatchedKey {
+    /// Number of its database.
+    pub db: u16,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// It had expired already: that it is found so at EXEC is no change.
+    pub expired: bool,
+}
+
+/// The keys that a client watches. They share one ticket, which the first change of any of them ends.
+#[derive(Clone, Debug, Default)]
+pub struct Watching {
+    /// Open as long as no key was changed.
+    pub ticket: Ticket,
+    /// The keys.
+    pub keys: Vec<WatchedKey>,
+}
+
+impl Watching {
+    /// True if a key is watched already.
+    pub fn has(&self, db: u16, key: &[u8]) -> bool {
+        self.keys.iter().any(|watched| watched.db == db && *watched.key == *key)
+    }
+}
+
+impl Drop for Watching {
+    /// The owners of the keys see that nobody watches any more.
+    fn drop(&mut self) {
+        self.ticket.end();
+    }
+}
+
+/// An EXEC under way.
+pub struct Execution {
+    /// The commands.
+    pub transaction: Transaction,
+    /// What must not have changed.
+    pub watching: Option<Box<Watching>>,
+    /// The next command to carry out.
+    pub next: usize,
+    /// The EXEC itself, for the books.
+    pub args: OwnedArgs,
+    /// Where its reply begins in the connection's output, once it has begun.
+    pub begun: Option<usize>,
+    /// The script that one of its commands runs.
+    pub script: Option<Box<Script>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_come_out_as_they_were_queued() {
+        let mut transaction = Transaction::default();
+        let queued: Vec<OwnedArgs> = ["SET a 1", "PING", "MGET a b c"].map(|text| text.split(' ').collect()).into();
+        queued.iter().zip(0..).for_each(|(args, id)| transaction.push(CommandId(id), args.args()));
+        assert_eq!(transaction.len(), 3);
+        for ((id, args), (expected, number)) in transaction.iter().zip(queued.iter().zip(0..)) {
+            assert_eq!(id, CommandId(number));
+            assert!(args.iter().eq(expected.args().iter()));
+        }
+        assert!(transaction.get(3).is_none());
+    }
+
+    #[test]
+    fn who_stops_watching_ends_the_ticket() {
+        let watching = Watching::default();
+        let ticket = watching.ticket.clone();
+        drop(watching);
+        assert!(ticket.has_ended());
+    }
+}

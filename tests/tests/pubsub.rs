@@ -1,0 +1,233 @@
+//! Publish and subscribe between several clients: byte by byte what redis-server 7.0.15 sends, on one core and on four; and what
+//! becomes of a subscriber that does not read.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use tests::client::{Client, Outcome};
+use tests::frame::Frame;
+use tests::server::{Kind, Server};
+
+const KINDS: [Kind; 3] = [Kind::Redis, Kind::Ashlar { cores: 1 }, Kind::Ashlar { cores: 4 }];
+
+/// Plays a script: each line is a client's letter and its command, and behind `|` how many frames each client then reads; without
+/// that its sender reads one. At the end everybody quits and must have read everything. The transcript has all bytes.
+fn play(server: &Server, script: &str) -> Vec<String> {
+    let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
+    let mut transcript = Vec::new();
+    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (command, reads) = line.split_once('|').unwrap_or((line, ""));
+        let mut words = command.split_ascii_whitespace();
+        let sender = words.next().expect("a line names its client");
+        let words: Vec<&str> = words.collect();
+        clients.entry(sender).or_insert_with(|| server.client()).send(&words).expect("the server reads");
+        let mut counts: Vec<(&str, usize)> = reads
+            .split_ascii_whitespace()
+            .map(|read| {
+                let (client, count) = read.split_once('=').expect("client=count");
+                (client, count.parse().expect("a number of frames"))
+            })
+            .collect();
+        if counts.is_empty() {
+            counts.push((sender, 1));
+        }
+        for (client, count) in counts {
+            for _ in 0..count {
+                let read = clients.get_mut(client).expect("it sent something before").read();
+                let reply = read.expect(line);
+                // HELLO tells the version.
+                let shown = if line.contains("HELLO") { &reply.raw[..1] } else { &reply.raw };
+                transcript.push(format!("{line} -> {client}: {:?}", String::from_utf8_lossy(shown)));
+            }
+        }
+    }
+    for (name, client) in &mut clients {
+        client.send(&["QUIT"]).expect("the server reads");
+        let (rest, closed) = client.read_to_end();
+        assert!(closed, "{name} is not closed");
+        transcript.push(format!("the end of {name}: {:?}", String::from_utf8_lossy(&rest)));
+    }
+    transcript
+}
+
+/// The script's transcript is the same from every server.
+#[track_caller]
+fn check(flags: &[&str], script: &str) {
+    let [expected, one, four] = KINDS.map(|kind| play(&Server::start(kind, flags), script));
+    assert_eq!(one, expected, "one core");
+    assert_eq!(four, expected, "four cores");
+}
+
+#[test]
+fn messages_reach_those_who_listen() {
+    check(
+        &[],
+        "a SUBSCRIBE news sport news | a=3
+         b PSUBSCRIBE n* n* | b=2
+         e PSUBSCRIBE ?ews
+         c SSUBSCRIBE news weather | c=2
+         d HELLO 3
+         d SUBSCRIBE news
+         p PUBLISH news hello | p=1 a=1 b=1 d=1 e=1
+         e PUNSUBSCRIBE ?ews
+         p PUBLISH news again | p=1 a=1 b=1 d=1
+         p SPUBLISH news shard | p=1 c=1
+         p PUBLISH nobody x | p=1 b=1
+         p SPUBLISH nobody x
+         a UNSUBSCRIBE news nothing | a=2
+         p PUBLISH news third | p=1 b=1 d=1
+         d PSUBSCRIBE new*
+         p PUBLISH news fourth | p=1 b=1 d=2
+         p PUBSUB NUMSUB news sport nothing
+         p PUBSUB SHARDNUMSUB weather news
+         p PUBSUB NUMPAT
+         p PUBSUB CHANNELS s*
+         p PUBSUB SHARDCHANNELS n*
+         d UNSUBSCRIBE
+         d PUNSUBSCRIBE
+         b RESET
+         p PUBLISH news last
+         p PUBSUB NUMPAT
+         a SUNSUBSCRIBE
+         a UNSUBSCRIBE
+         a UNSUBSCRIBE
+         c SUNSUBSCRIBE news
+         p SPUBLISH weather sun | p=1 c=1",
+    );
+}
+
+#[test]
+fn a_subscriber_may_do_little_and_with_resp3_everything() {
+    check(
+        &[],
+        "a SUBSCRIBE x
+         a GET k
+         a PING
+         a PING hello
+         a PING too many
+         a HELLO 3
+         a CLIENT LIST
+         a MULTI
+         a nonsense
+         a GET
+         a SUBSCRIBE
+         a PUBLISH x y
+         a SSUBSCRIBE x
+         a UNSUBSCRIBE
+         a GET k
+         a SUNSUBSCRIBE
+         a GET k
+         b HELLO 3
+         b SUBSCRIBE x y | b=2
+         b GET k
+         b PING
+         b SELECT 1
+         b HELLO 2
+         b GET k
+         b PING
+         b UNSUBSCRIBE y x | b=2
+         b GET k
+         b RESET
+         c SUBSCRIBE x
+         c RESET
+         c GET k",
+    );
+}
+
+#[test]
+fn client_reply_does_not_mute_pushes() {
+    check(
+        &[],
+        "a HELLO 3
+         a CLIENT REPLY OFF | a=0
+         a SUBSCRIBE x
+         a PING | a=0
+         p PUBLISH x 1 | p=1 a=1
+         a CLIENT REPLY ON
+         a CLIENT REPLY SKIP | a=0
+         a SUBSCRIBE y
+         a PING
+         b CLIENT REPLY OFF | b=0
+         b SUBSCRIBE x
+         p PUBLISH x 2 | p=1 a=1 b=1
+         b RESET",
+    );
+}
+
+#[test]
+fn transactions_subscribe_and_publish() {
+    check(
+        &[],
+        "a MULTI
+         a SUBSCRIBE x y
+         a PING
+         a SET k v
+         p PUBLISH x early
+         a EXEC | a=1
+         a GET k | a=2
+         p MULTI
+         p PUBLISH x 1
+         p SET k v
+         p PUBLISH x 2
+         p EXEC | p=1 a=2",
+    );
+}
+
+#[test]
+fn events_of_keys_are_published() {
+    check(
+        &["--notify-keyspace-events", "KEx"],
+        "a CONFIG GET notify-keyspace-events
+         a PSUBSCRIBE __keyspace@*__:*
+         b SUBSCRIBE __keyevent@3__:expired
+         p SELECT 3
+         p SET k v PXAT 1 GET
+         p EXISTS k | p=1 a=1 b=1
+         a PUNSUBSCRIBE",
+    );
+}
+
+#[test]
+fn settings_of_events_read_as_redis_writes_them() {
+    let words = ["KEA", "", "mnEKdtexzhsl$g", "Ag", "mnd", "Kq", "g$lshzxet", "AnmKE", "K", "E$"];
+    let script: String = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .map(|word| format!("a CONFIG SET notify-keyspace-events {word}\na CONFIG GET notify-keyspace-events\n"))
+        .collect();
+    check(&[], &script);
+}
+
+/// Bytes of a message to a subscriber that does not read.
+const LARGE: usize = 100_000;
+
+#[test]
+fn a_subscriber_that_does_not_read_is_cut_and_nobody_else_waits() {
+    for cores in [1, 4] {
+        let kind = Kind::Ashlar { cores };
+        let server = Server::start(kind, &["--client-output-buffer-limit", "pubsub 1mb 0 0"]);
+        let mut publisher = server.client();
+        let mut slow: Vec<Client> = (0..4).map(|_| server.client()).collect();
+        let mut quick: Vec<Client> = (0..4).map(|_| server.client()).collect();
+        for client in slow.iter_mut().chain(&mut quick) {
+            client.call(&["SUBSCRIBE", "news"]).expect("a confirmation");
+        }
+        let message = "x".repeat(LARGE);
+        // Enough to fill what the system keeps for a socket, and the limit.
+        for number in 0..400 {
+            publisher.call(&["PUBLISH", "news", &message]).expect("a number of receivers");
+            for client in &mut quick {
+                let Outcome::Reply(_) = client.read() else { panic!("{kind:?}: message {number} did not come") };
+            }
+        }
+        assert_eq!(publisher.ask("PUBLISH news last"), Frame::Int(quick.len() as i64), "{kind:?}");
+        for client in &mut slow {
+            let (_, closed) = client.read_to_end();
+            assert!(closed, "{kind:?}: a slow subscriber stays");
+        }
+        let Frame::Bulk(info) = publisher.ask("INFO stats") else { panic!("INFO is text") };
+        let info = String::from_utf8_lossy(&info);
+        assert!(info.contains("client_output_buffer_limit_disconnections:4"), "{kind:?}: {info}");
+        assert!(info.contains("pubsub_channels:1"), "{kind:?}: {info}");
+    }
+}
