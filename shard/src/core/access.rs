@@ -25,7 +25,34 @@ impl<R: Ring> Inner<R> {
         if !session.guarded {
             return Ok(());
         }
-        self.check(session, command, args, Context::TopLevel).map_err(|denied| denied.refusal(command))?;
+        let context = if session.transaction.is_some() { Context::Multi } else { Context::TopLevel };
+        self.check(session, command, args, context).map_err(|denied| denied.refusal(command))?;
+        acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
+    }
+
+    /// Checks a queued command again when EXEC carries it out.
+    ///
+    /// # Errors
+    ///
+    /// What stands in the place of its reply.
+    pub(super) fn may_still(&self, session: &Session, command: &Command, args: Args) -> Result<(), Refusal> {
+        if !session.guarded {
+            return Ok(());
+        }
+        self.check(session, command, args, Context::Multi).map_err(Denied::in_transaction)?;
+        acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
+    }
+
+    /// Checks a command that a script calls.
+    ///
+    /// # Errors
+    ///
+    /// What the script reads.
+    pub(super) fn script_is_allowed(&self, session: &Session, command: &Command, args: Args) -> Result<(), Refusal> {
+        if !session.guarded {
+            return Ok(());
+        }
+        self.check(session, command, args, Context::Lua).map_err(Denied::in_script)?;
         acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
     }
 
