@@ -7,6 +7,7 @@ pub mod ring;
 pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
+pub mod acl;
 pub mod busy;
 pub mod command;
 pub mod commands;

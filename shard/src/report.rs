@@ -7,6 +7,7 @@
 
 use keyspace::store::{DataStats, DbTotals};
 
+use crate::acl::AccessCounters;
 use crate::stats::Stats;
 
 /// What happened to a core's connections since the counters were reset.
@@ -141,6 +142,8 @@ pub struct CoreReport {
     pub table_bytes: Vec<u64>,
     /// Counters of connections and traffic.
     pub traffic: Traffic,
+    /// What was denied to its clients.
+    pub access: AccessCounters,
     /// Recent averages.
     pub rates: Rates,
     /// Its clients.
@@ -176,6 +179,7 @@ impl CoreReport {
         self.table_bytes.resize(self.table_bytes.len().max(other.table_bytes.len()), 0);
         self.table_bytes.iter_mut().zip(&other.table_bytes).for_each(|(mine, other)| *mine += other);
         self.traffic.add(&other.traffic);
+        self.access.add(&other.access);
         self.rates.ops += other.rates.ops;
         self.rates.bytes_in += other.rates.bytes_in;
         self.rates.bytes_out += other.rates.bytes_out;

@@ -11,7 +11,6 @@ use crate::pubsub::Kind;
 use crate::session::Session;
 use crate::tracking::session::Mode;
 
-use super::hello::DEFAULT_USER;
 use super::tracking::redirects_to;
 
 /// One client's line.
@@ -74,7 +73,8 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
     put(format_args!(" obl={} oll={}", facts.reply_bytes, usize::from(facts.sending_bytes > 0)));
     put(format_args!(" omem={} tot-mem={}", facts.sending_bytes, facts.total_bytes));
     put(format_args!(" events={} cmd={}", events(facts), command.unwrap_or("NULL")));
-    put(format_args!(" user={DEFAULT_USER} redir={} resp={resp}", redirects_to(session.tracking.as_deref())));
+    let user = String::from_utf8_lossy(&session.user.name);
+    put(format_args!(" user={user} redir={} resp={resp}", redirects_to(session.tracking.as_deref())));
     put(format_args!(" lib-name={}", String::from_utf8_lossy(&session.lib_name)));
     put(format_args!(" lib-ver={}\n", String::from_utf8_lossy(&session.lib_ver)));
     ClientLine { id: session.id, text }

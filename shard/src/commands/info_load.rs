@@ -79,6 +79,11 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("client_query_buffer_limit_disconnections", traffic.query_limit_closed);
     out.put("client_output_buffer_limit_disconnections", traffic.output_limit_closed);
     out.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
+    let access = sum.access;
+    out.put("acl_access_denied_auth", access.auth);
+    out.put("acl_access_denied_cmd", access.command);
+    out.put("acl_access_denied_key", access.key);
+    out.put("acl_access_denied_channel", access.channel);
 }
 
 /// `# Replication`

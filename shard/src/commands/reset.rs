@@ -7,7 +7,6 @@ use keyspace::spec::{Categories, CommandSpec};
 
 use crate::ask::{Answer, Ask, Audience};
 use crate::command::Run;
-use crate::resp::Auth;
 use crate::session::ReplyMode;
 use crate::tracking::session::Mode;
 
@@ -37,9 +36,9 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     session.resp = Resp::V2;
     session.name = Vec::new();
     session.no_touch = false;
+    session.sign_out(&exec.facts.acl.users);
     session.transaction = None;
     session.watching = None;
-    session.auth = if exec.facts.settings.requirepass.is_empty() { Auth::Done } else { Auth::Needed };
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }

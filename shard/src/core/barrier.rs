@@ -93,8 +93,11 @@ impl<R: Ring> Inner<R> {
         if command.spec.name.starts_with(DEBUG) && !self.may_debug(conn) {
             return self.reject(conn, Some(command.id), &NO_DEBUG);
         }
-        if conn.session.auth_under(&self.settings) == Auth::Needed && !command.is(Flags::NO_AUTH) {
+        if conn.session.auth_under(&self.guard.users) == Auth::Needed && !command.is(Flags::NO_AUTH) {
             return self.reject(conn, Some(command.id), &NOAUTH);
+        }
+        if let Err(refusal) = self.may(&conn.session, command, args) {
+            return self.reject(conn, Some(command.id), &refusal);
         }
         if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {
             return self.reject(conn, Some(command.id), &only_listens(command));
@@ -195,6 +198,7 @@ impl<R: Ring> Inner<R> {
             map: &self.map,
             now: self.now,
             settings: &self.settings,
+            acl: &self.guard,
             server: &self.server,
             table: self.table,
             published: mesh,

@@ -209,6 +209,7 @@ impl<R: Ring> Inner<R> {
             databases: databases.map(|db| keyspace.totals(db)).collect(),
             table_bytes,
             traffic,
+            access: self.guard.book.borrow().counters,
             rates,
             clients,
             pubsub,
