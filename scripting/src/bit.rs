@@ -69,7 +69,11 @@ fn word(lua: &Lua, value: Value) -> mlua::Result<i32> {
 
 /// The low 32 bits of a number rounded to the nearest integer, as adding 1.5 * 2^52 leaves them: beyond that some are lost.
 fn to_word(value: f64) -> i32 {
-    if value.abs() < 2f64.powi(51) { value.round_ties_even() as i64 as i32 } else { (value + 6755399441055744.0).to_bits() as i32 }
+    if value.abs() < 2f64.powi(51) {
+        value.round_ties_even() as i64 as i32
+    } else {
+        (value + 6755399441055744.0).to_bits() as i32
+    }
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
         let args = Arguments::new(lua, MultiValue::from_vec(vec![text.clone(), limit, offset]));
         let (limit, offset) = (to_int(args.number(1)?), args.optional_number(2)?.map_or(0, to_int));
         // Neither a limit nor an offset: all, as without them.
-        let (limit, shown) = if (limit, offset) == (0, 0) { (i32::MAX, Offset::Hidden) } else { (limit, Offset::Shown) };
+        let (limit, shown) =
+            if (limit, offset) == (0, 0) { (i32::MAX, Offset::Hidden) } else { (limit, Offset::Shown) };
         unpack(lua, text, limit, offset, shown)
     };
     table.raw_set("unpack_limit", lua.create_function(limited)?)?;

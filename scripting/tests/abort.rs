@@ -73,7 +73,9 @@ fn aborted_at_a_call(fake: &mut Fake, source: &str) -> String {
 
 #[test]
 fn an_engine_may_go_while_its_script_waits() {
-    for source in ["redis.call('get', 'x')", "pcall(redis.call, 'get', 'x') redis.call('get', 'x')", "while true do end"] {
+    for source in
+        ["redis.call('get', 'x')", "pcall(redis.call, 'get', 'x') redis.call('get', 'x')", "while true do end"]
+    {
         let mut fake = Fake::new();
         let loaded = fake.engine.load(source.as_bytes(), false).expect("the script compiles");
         let env = Env { resp: keyspace::reply::Resp::V2 };

@@ -13,10 +13,16 @@ const ROWS: &[(&str, &str)] = &[
     ("local s = 'x' while true do s = s .. s end", "not enough memory"),
     ("return string.rep('x', 1e9)", "not enough memory"),
     ("return string.rep('', 1e9)", "$0"),
-    ("local s = string.rep('x', 1000000) local t = {} for i = 1, 1e6 do t[i] = s end return table.concat(t)", "not enough memory"),
+    (
+        "local s = string.rep('x', 1000000) local t = {} for i = 1, 1e6 do t[i] = s end return table.concat(t)",
+        "not enough memory",
+    ),
     ("local s = string.rep('a', 10000) return #s:gsub('a', s)", "too large"),
     ("local s = string.rep('a', 10000) return #s:gsub('a', function() return s end)", "not enough memory"),
-    ("local t = {} while true do t[#t + 1] = pcall(string.rep, 'x', 1e6) and string.rep(tostring(#t), 1e6) end", "not enough memory"),
+    (
+        "local t = {} while true do t[#t + 1] = pcall(string.rep, 'x', 1e6) and string.rep(tostring(#t), 1e6) end",
+        "not enough memory",
+    ),
     ("pcall(function() local t = {} for i = 1, 1e9 do t[i] = {i} end end) return 'fine'", "fine"),
     // CVE-2025-46817: ranges of unpack.
     ("return unpack({}, 0, 2147483647)", "too many results"),
@@ -29,7 +35,10 @@ const ROWS: &[(&str, &str)] = &[
     ("return loadstring('return [' .. string.rep('=', 1e6) .. '[x')", "$-1"),
     // CVE-2025-49844: the collector while a chunk is parsed.
     ("for i = 1, 2000 do loadstring('return ' .. i, string.rep('n', 1000) .. i) end return 'fine'", "fine"),
-    ("for i = 1, 300 do pcall(loadstring, 'local a = ' .. string.rep('{', 150) .. string.rep('}', 150)) end return 'fine'", "fine"),
+    (
+        "for i = 1, 300 do pcall(loadstring, 'local a = ' .. string.rep('{', 150) .. string.rep('}', 150)) end return 'fine'",
+        "fine",
+    ),
     // Nesting.
     ("return loadstring(string.rep('(', 1e5))", "$-1"),
     ("return loadstring(string.rep('{', 1e5))", "$-1"),
@@ -45,7 +54,10 @@ const ROWS: &[(&str, &str)] = &[
     ("local t = setmetatable({}, {__index = function(t, k) return t[k] end}) return t.x", "stack overflow"),
     ("local co co = function() return coroutine.wrap(co)() end co()", "C stack overflow"),
     ("local t = {} for i = 1, 1e5 do t = {t} end return cjson.encode(t)", "excessive nesting"),
-    ("cjson.encode_max_depth(2147483647) local t = {} for i = 1, 1e5 do t = {t} end return cjson.encode(t)", "excessive nesting"),
+    (
+        "cjson.encode_max_depth(2147483647) local t = {} for i = 1, 1e5 do t = {t} end return cjson.encode(t)",
+        "excessive nesting",
+    ),
     ("cjson.decode_max_depth(2147483647) return cjson.decode(string.rep('[', 1e5))", "too many nested"),
     ("return cmsgpack.unpack(string.rep('\\145', 1e5))", "Bad data format"),
     ("return cmsgpack.unpack('\\221\\255\\255\\255\\255')", "Missing bytes"),
@@ -61,12 +73,24 @@ const ROWS: &[(&str, &str)] = &[
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return #struct.pack('s', unpack(t))", "too many arguments"),
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return redis.sha1hex(unpack(t))", "wrong number"),
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end redis.log(1, unpack(t))", "too many arguments"),
-    ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return redis.register_function(unpack(t))", "redis.register_function"),
-    ("local function more(n, ...) if n == 0 then return redis.call('mget', ...) end return more(n - 1, 'x', ...) end return #more(12000)", ""),
-    ("local function more(n, ...) if n == 0 then return redis.error_reply(...) end return more(n - 1, 'x', ...) end return more(12000)", ""),
+    (
+        "local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return redis.register_function(unpack(t))",
+        "redis.register_function",
+    ),
+    (
+        "local function more(n, ...) if n == 0 then return redis.call('mget', ...) end return more(n - 1, 'x', ...) end return #more(12000)",
+        "",
+    ),
+    (
+        "local function more(n, ...) if n == 0 then return redis.error_reply(...) end return more(n - 1, 'x', ...) end return more(12000)",
+        "",
+    ),
     ("local s = string.rep('\\161x', 5000) return cmsgpack.unpack(s)", "too many return values"),
     ("local s = string.rep('x', 5000) return struct.unpack(string.rep('c1', 5000), s)", "too many results"),
-    ("local s = string.rep('x', 1e7) local t = {} for i = 1, 60 do t[i] = s end return redis.call('mget', unpack(t))", "too many bytes"),
+    (
+        "local s = string.rep('x', 1e7) local t = {} for i = 1, 60 do t[i] = s end return redis.call('mget', unpack(t))",
+        "too many bytes",
+    ),
     // Loops inside C.
     ("table.insert({}, -2147483648, 1)", "out of bounds"),
     ("table.insert({}, 0/0, 1)", "out of bounds"),
@@ -77,8 +101,14 @@ const ROWS: &[(&str, &str)] = &[
     ("rawset(getmetatable(''), '__index', 1)", "readonly"),
     ("rawset(getmetatable(_G), '__index', 1)", "readonly"),
     ("getmetatable(_G).__index = nil", "readonly"),
-    ("for _, name in ipairs{'string', 'table', 'math', 'redis', 'cjson', 'bit', 'struct', 'cmsgpack', 'coroutine', 'os'} do local ok, e = pcall(function() _G[name].evil = 1 end) if ok then return 'hole' end local ok = pcall(rawset, _G[name], 'evil', 1) if ok then return 'hole' end local ok = pcall(table.insert, _G[name], 1) if ok then return 'hole' end end return 'closed'", "closed"),
-    ("for k, v in pairs(_G) do if type(v) == 'table' and v ~= KEYS and v ~= ARGV and pcall(rawset, v, 'evil', 1) then return k end end return 'closed'", "closed"),
+    (
+        "for _, name in ipairs{'string', 'table', 'math', 'redis', 'cjson', 'bit', 'struct', 'cmsgpack', 'coroutine', 'os'} do local ok, e = pcall(function() _G[name].evil = 1 end) if ok then return 'hole' end local ok = pcall(rawset, _G[name], 'evil', 1) if ok then return 'hole' end local ok = pcall(table.insert, _G[name], 1) if ok then return 'hole' end end return 'closed'",
+        "closed",
+    ),
+    (
+        "for k, v in pairs(_G) do if type(v) == 'table' and v ~= KEYS and v ~= ARGV and pcall(rawset, v, 'evil', 1) then return k end end return 'closed'",
+        "closed",
+    ),
     ("local f, s = pairs(redis) return tostring(pcall(rawset, s, 'evil', 1))", "false"),
     ("return tostring(string.evil) .. tostring(rawget(_G, 'evil'))", "nilnil"),
     ("local c = cjson.new() c.evil = 1 return tostring(cjson.evil)", "nil"),
@@ -95,7 +125,11 @@ fn hostile_scripts_end_in_an_error_and_leave_the_engine_well() {
         let reply = fake.eval(source, &[], &[]);
         let head: String = reply.chars().take(300).collect();
         assert!(reply.contains(expected), "{source}\n  {head}");
-        let well = fake.eval("local t = {} for i = 1, 100 do t[i] = ('x'):rep(100) end return cjson.encode({redis.call('ping').ok, #t})", &[], &[]);
+        let well = fake.eval(
+            "local t = {} for i = 1, 100 do t[i] = ('x'):rep(100) end return cjson.encode({redis.call('ping').ok, #t})",
+            &[],
+            &[],
+        );
         assert_eq!(well, "$12\r\n[\"PONG\",100]\r\n", "after {source}");
     }
 }
@@ -153,7 +187,8 @@ fn no_reply_line_holds_a_line_end() {
 #[test]
 fn memory_stays_flat_over_many_runs() {
     let mut fake = Fake::new();
-    let source = "redis.call('set', KEYS[1], ARGV[1]) pcall(redis.call, 'nosuch') return cjson.decode(cjson.encode({1, 'a'}))";
+    let source =
+        "redis.call('set', KEYS[1], ARGV[1]) pcall(redis.call, 'nosuch') return cjson.decode(cjson.encode({1, 'a'}))";
     let mut before = 0;
     for round in 0..200_000 {
         fake.eval(source, &["k"], &["v"]);

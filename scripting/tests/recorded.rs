@@ -23,17 +23,14 @@ fn replies_are_those_of_redis() {
             continue;
         }
         let resp = if protocol == "3" { Resp::V3 } else { Resp::V2 };
-        if std::env::var_os("TRACE").is_some() { eprintln!("{}", String::from_utf8_lossy(&source)); }
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!("{}", String::from_utf8_lossy(&source));
+        }
         fake.values.clear();
         let reply = fake.eval_bytes(&source, &["k1", "k2"], &["a1", "a2"], resp);
         if reply != expected {
             let text = String::from_utf8_lossy;
-            faults.push(format!(
-                "{}\n  redis: {:?}\n  ours:  {:?}",
-                text(&source),
-                text(&expected),
-                text(&reply)
-            ));
+            faults.push(format!("{}\n  redis: {:?}\n  ours:  {:?}", text(&source), text(&expected), text(&reply)));
         }
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));

@@ -58,9 +58,15 @@ impl Default for JsonSettings {
 pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let own = shared.clone();
-    table.raw_set("encode", lua.create_function(move |lua, values: (Value, Value)| encode::encode(lua, &own, values))?)?;
+    table.raw_set(
+        "encode",
+        lua.create_function(move |lua, values: (Value, Value)| encode::encode(lua, &own, values))?,
+    )?;
     let own = shared.clone();
-    table.raw_set("decode", lua.create_function(move |lua, values: (Value, Value)| decode::decode(lua, &own, values))?)?;
+    table.raw_set(
+        "decode",
+        lua.create_function(move |lua, values: (Value, Value)| decode::decode(lua, &own, values))?,
+    )?;
     let settings: [(&str, fn(&Arguments, &mut JsonSettings) -> mlua::Result<Vec<Value>>); 7] = [
         ("encode_sparse_array", sparse_array),
         ("encode_max_depth", |args, to| one(args, |args| integer(args, 0, 1, i32::MAX, &mut to.encode_depth))),
