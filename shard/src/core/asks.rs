@@ -87,7 +87,8 @@ impl<R: Ring> Inner<R> {
                 first: core.into(),
                 missing: 0,
             };
-            return self.finish(mesh, conn, gathering);
+            // What runs now goes on by itself: nothing was waited for.
+            return self.conclude(mesh, conn, gathering);
         }
         let cores = mesh.cores() as u16;
         let (first, count) = match asking.to {
@@ -311,6 +312,12 @@ impl<R: Ring> Inner<R> {
     }
 
     fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
+        self.conclude(mesh, conn, gathering);
+        self.resume_exec(mesh, conn);
+    }
+
+    /// Has the reply made from the answers.
+    fn conclude(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
         let Gathering { args, finish, spent, answers, .. } = gathering;
         conn.waiting = Waiting::No;
         if let Some(Some(Answer::Parted(_))) = answers.first()
@@ -335,7 +342,6 @@ impl<R: Ring> Inner<R> {
         };
         let command = self.table.get(conn.session.last_command.expect("a command asked"));
         self.end_of_session_command(mesh, conn, command, args.args(), Ended { outcome, then, before, begun });
-        self.resume_exec(mesh, conn);
     }
 
     /// What follows a handler or a `finish`: its refusal, the books, and what it wants next.
