@@ -164,7 +164,7 @@ const fn call_row(
         summary,
         key_note,
         complexity: "Depends on the function that is executed.",
-        syntax: "function numkeys:integer [key ...] [arg ...]",
+        syntax: "function numkeys:integer [key [key ...]] [arg [arg ...]]",
         ..ROW
     };
     SessionRow { spec, run: Run::Session(run) }

@@ -58,7 +58,7 @@ pub static ROWS: &[SessionRow] = &[
             movable_keys: KEYS,
             key_note: NOTE,
             summary: "Runs a script.",
-            syntax: "script numkeys:integer [key ...] [arg ...]",
+            syntax: "script numkeys:integer [key [key ...]] [arg [arg ...]]",
             ..ROW
         },
         run: Run::Session(eval),
@@ -70,7 +70,7 @@ pub static ROWS: &[SessionRow] = &[
             flags: RUNS,
             movable_keys: KEYS,
             summary: "Runs a script that was loaded before, by its SHA-1.",
-            syntax: "sha1 numkeys:integer [key ...] [arg ...]",
+            syntax: "sha1 numkeys:integer [key [key ...]] [arg [arg ...]]",
             ..ROW
         },
         run: Run::Session(evalsha),
@@ -84,7 +84,7 @@ pub static ROWS: &[SessionRow] = &[
             key_note: NOTE_READ,
             since: "7.0.0",
             summary: "Runs a script that only reads.",
-            syntax: "script numkeys:integer [key ...] [arg ...]",
+            syntax: "script numkeys:integer [key [key ...]] [arg [arg ...]]",
             ..ROW
         },
         run: Run::Session(eval_ro),
@@ -97,7 +97,7 @@ pub static ROWS: &[SessionRow] = &[
             movable_keys: KEYS_READ,
             since: "7.0.0",
             summary: "Runs a script that only reads and was loaded before, by its SHA-1.",
-            syntax: "sha1 numkeys:integer [key ...] [arg ...]",
+            syntax: "sha1 numkeys:integer [key [key ...]] [arg [arg ...]]",
             ..ROW
         },
         run: Run::Session(evalsha_ro),
