@@ -7,6 +7,7 @@ pub mod ring;
 pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
+pub mod acl;
 pub mod busy;
 pub mod command;
 pub mod commands;
@@ -28,6 +29,7 @@ pub mod hop;
 pub mod mail;
 pub mod pubsub;
 pub mod route;
+pub mod tracking;
 pub mod transaction;
 pub mod unit;
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::entry::Entry;
+use keyspace::refusal::Refusal;
 use keyspace::reply::Resp;
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
@@ -29,8 +30,8 @@ const COPIED_BYTES_MAX: usize = 16 << 10;
 pub struct Request {
     /// What it is.
     pub what: Wanted,
-    /// Where its keys stand among the arguments.
-    pub keys: Range<usize>,
+    /// Where its keys stand among the arguments; or why their number is refused, if there is such a function.
+    pub keys: Result<Range<usize>, Refusal>,
     /// By a command that only reads.
     pub read_only: bool,
 }
@@ -150,16 +151,11 @@ impl Script {
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
     pub fn killed_text(&self) -> String {
-        match &self.program {
-            Program::Script(sha) => {
-                let name = String::from_utf8_lossy(sha);
-                format!("ERR Error running script: killed by user with SCRIPT KILL. script: {name}")
-            }
-            Program::Function(name) => {
-                let name = String::from_utf8_lossy(name);
-                format!("ERR Error running script: killed by user with FUNCTION KILL. script: {name}")
-            }
-        }
+        let (command, name) = match &self.program {
+            Program::Script(sha) => ("SCRIPT", String::from_utf8_lossy(sha)),
+            Program::Function(name) => ("FUNCTION", String::from_utf8_lossy(name)),
+        };
+        format!("ERR Script killed by user with {command} KILL... script: {name}")
     }
 
     /// Copies what a command is going to change. False if it cannot be taken back.

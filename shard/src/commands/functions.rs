@@ -171,8 +171,8 @@ const fn call_row(
 }
 
 fn call(exec: &mut SessionExec, args: Args, read_only: bool) -> Outcome {
-    let count = parse_i64(args.at(2)).ok_or(Refusal::Text("ERR Bad number of keys provided"))?;
-    let keys = super::scripts::keys_among(args, count)?;
+    let count = parse_i64(args.at(2)).ok_or(Refusal::Text("ERR Bad number of keys provided"));
+    let keys = count.and_then(|count| super::scripts::keys_among(args, count));
     *exec.then = Then::Script(Request { what: Wanted::Function, keys, read_only });
     Ok(())
 }

@@ -163,7 +163,7 @@ pub(super) fn keys_among(args: Args, count: i64) -> Result<std::ops::Range<usize
 }
 
 fn run(exec: &mut SessionExec, args: Args, what: Wanted, read_only: bool) -> Outcome {
-    *exec.then = Then::Script(Request { what, keys: keys_of(args)?, read_only });
+    *exec.then = Then::Script(Request { what, keys: Ok(keys_of(args)?), read_only });
     Ok(())
 }
 

@@ -55,7 +55,9 @@ impl Scripts {
             .filter(|library| !set.codes.iter().any(|code| **code == *library.code))
             .map(|library| library.name.clone())
             .collect();
-        stale.iter().for_each(|name| drop(engine.delete_library(name)));
+        for name in stale {
+            engine.delete_library(&name);
+        }
         for code in set.codes.iter() {
             if !engine.libraries().any(|library| *library.code == **code) {
                 let loaded = load(&mut engine, code, Replace::No);
@@ -99,7 +101,9 @@ fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Re
         engine.forget_libraries();
     }
     let replace = if conflict == Conflict::Replace { Replace::Yes } else { Replace::No };
-    let outcome = libraries.iter().try_for_each(|code| load(engine, code, replace).map(drop));
+    // FUNCTION RESTORE names what is in its way without quotes.
+    let unquoted = |text: String| text.replace('\'', "");
+    let outcome = libraries.iter().try_for_each(|code| load(engine, code, replace).map(drop).map_err(unquoted));
     if outcome.is_err() {
         engine.forget_libraries();
         for code in before.iter() {

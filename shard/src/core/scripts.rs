@@ -239,11 +239,22 @@ impl<R: Ring> Inner<R> {
             Wanted::Name(source) => (Program::Script(sha_named(name)), source),
             Wanted::Function => (Program::Function(name.into()), None),
         };
+        let known = match &program {
+            Program::Function(name) if self.scripts.engine().function(name).is_none() => {
+                Err(Refusal::Text(NO_FUNCTION))
+            }
+            _ => request.keys,
+        };
+        let keys = match known {
+            Ok(keys) => keys,
+            Err(refusal) => return self.refuse_script(conn, muted, &refusal),
+        };
         let mut session = Session::new(conn.session.id, Auth::Done, 0, String::new(), String::new(), false);
         (session.db, session.resp) = (conn.session.db, conn.session.resp);
+        session.sign_in(conn.session.user.clone());
         let client = Box::new(Conn::new(conn.id, session));
         let args = OwnedArgs::copy(args);
-        let mut script = Box::new(Script::new(program, args, request.keys, client, self.now.monotonic_us));
+        let mut script = Box::new(Script::new(program, args, keys, client, self.now.monotonic_us));
         script.source = source;
         script.read_only = request.read_only;
         script.by_reader = request.read_only;
@@ -259,6 +270,15 @@ impl<R: Ring> Inner<R> {
             false => plan_for_keys(script.keys(), &self.map, self.id),
         };
         self.start_unit(mesh, conn, Job::Script(script), muted, plan);
+    }
+
+    /// Answers a command whose script or function is not run.
+    fn refuse_script(&mut self, conn: &mut Conn, muted: bool, refusal: &Refusal) {
+        let text = refusal.text();
+        self.owner.shard().stats.rejected(conn.session.last_command, &text);
+        if !muted {
+            Reply::new(&mut conn.out, conn.session.resp).error(text);
+        }
     }
 
     /// Runs the script of a unit that has its slots, from where it stands. `conn` is its client's connection, if that is at hand.
@@ -453,6 +473,7 @@ impl<R: Ring> Inner<R> {
         if command.is(Flags::NOSCRIPT) {
             return Err(Refusal::Text("ERR This Redis command is not allowed from script"));
         }
+        self.script_is_allowed(&script.client.session, command, args)?;
         if script.read_only && command.is(Flags::WRITE) {
             return Err(Refusal::Text("ERR Write commands are not allowed from read-only scripts."));
         }
@@ -460,10 +481,13 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Answers `redis.acl_check_cmd`.
-    fn script_may(&self, _script: &Script, args: Args, out: &mut Vec<u8>) {
+    fn script_may(&self, script: &Script, args: Args, out: &mut Vec<u8>) {
         let mut reply = Reply::new(out, Resp::V2);
         match self.table.resolve(args) {
-            Ok(_) => reply.int(1),
+            Ok(command) => {
+                let user = &script.client.session.user;
+                reply.int(i64::from(crate::acl::check(user, command, args).is_ok()));
+            }
             Err(_) => reply.error("ERR Invalid command passed to redis.acl_check_cmd()"),
         }
     }

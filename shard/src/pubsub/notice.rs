@@ -6,6 +6,7 @@ use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
 use crate::ring::ConnId;
+use crate::tracking::{Invalid, Tracker};
 use crate::unit::Turn;
 
 use super::{Publication, Topic};
@@ -25,6 +26,16 @@ pub enum Notice {
     Deliver(Arc<Publication>),
     /// Give a client these bytes.
     Push(ConnId, Arc<[u8]>),
+    /// Tell a client that tracks what it cannot rely on.
+    Invalid(ConnId, Invalid),
+    /// Tell every client that tracks that it cannot rely on anything.
+    InvalidEverything,
+    /// Tell the first client, of the receiver, in the place of the last, of the sender.
+    Redirected(ConnId, Invalid, ConnId),
+    /// The first client, of the receiver, tracks for the other, which is gone.
+    RedirectBroken(ConnId, ConnId),
+    /// This client of the sender tracks no longer by prefixes.
+    Untracked(Tracker),
     /// One client fewer of the sender listens to each of these.
     Left(Vec<Topic>),
     /// The answer to a question about subscriptions. What the channel's core took before it stands before it.
@@ -35,23 +46,30 @@ pub enum Notice {
     Turn(Box<Turn>),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
     Busy(UnitId),
-    /// Messages were dropped here: end every client that listens.
+    /// Messages were dropped here: end every client that listens or tracks.
     Cut,
 }
 
 impl Notice {
     /// True if it is for clients, and goes when too much waits.
     fn may_be_dropped(&self) -> bool {
-        matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..))
+        matches!(
+            self,
+            Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..) | Notice::Invalid(..) | Notice::Redirected(..)
+        )
     }
 
+    /// What it counts for: what is not dropped is bounded by its senders.
     fn bytes(&self) -> usize {
+        if !self.may_be_dropped() {
+            return 0;
+        }
         NOTICE_BYTES
             + match self {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
-                Notice::Served(served) => served.reply.len(),
-                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Busy(_) | Notice::Cut => 0,
+                Notice::Invalid(_, Invalid::Key(key, _)) | Notice::Redirected(_, Invalid::Key(key, _), _) => key.len(),
+                _ => 0,
             }
     }
 }
@@ -71,7 +89,7 @@ impl Stream {
         if self.bytes > STREAM_BYTES_MAX {
             self.notices.retain(|notice| !notice.may_be_dropped());
             self.notices.push(Notice::Cut);
-            self.bytes = self.notices.iter().map(Notice::bytes).sum();
+            self.bytes = 0;
         }
     }
 
