@@ -52,6 +52,7 @@ unknown_families! {
     monitor
     client
     reset
+    maxmemory
 }
 
 /// Commands with keys that are not played for their events: what they run has its own, or they store nothing.
