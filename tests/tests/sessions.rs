@@ -53,6 +53,7 @@ unknown_families! {
     client
     reset
     maxmemory
+    active_expiry
 }
 
 /// Commands with keys that are not played for their events: what they run has its own, or they store nothing.
