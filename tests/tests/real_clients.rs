@@ -28,11 +28,11 @@ impl Family {
     fn is_played(self) -> bool {
         let known = match self {
             Family::Basics => true,
-            Family::Transactions => false,
+            Family::Transactions => true,
             Family::PubSub => true,
             Family::Blocking => false,
-            Family::Scripts => false,
-            Family::Tracking => false,
+            Family::Scripts => true,
+            Family::Tracking => true,
         };
         known || binaries::plays_unknown()
     }

@@ -39,13 +39,14 @@ macro_rules! unknown_families {
     };
 }
 
-families! {}
+families! {
+    notifications
+}
 
 unknown_families! {
     transactions
     blocking
     pubsub
-    notifications
     scripts
     functions
     tracking
