@@ -54,6 +54,10 @@ impl Servers {
                     &seen,
                     &mut reports,
                 );
+                if script.apart && !reports.is_empty() {
+                    // What does not come is waited for: once is enough.
+                    return reports;
+                }
                 if script.is_plain() && !script.apart && script.steps.len() <= PIPELINE_STEPS_MAX {
                     let seen = replay::play_pipelined(script, server.port, protocol, now_ms);
                     let place = format!("{} {protocol:?} pipelined", server.kind.name());

@@ -57,6 +57,8 @@ pub enum Normaliser {
     Rules,
     /// `denials`: entries of ACL LOG: fields of Redis are equal but for times and what of the client is of the moment.
     Denials,
+    /// `channels`: messages, in order within each channel: channels of different cores have no order among each other.
+    Channels,
     /// `monitor`: lines of MONITOR, without their time and the client's address.
     Monitor,
     /// `code`: an error with the same first word (texts that quote addresses or lines of the process).
@@ -86,6 +88,7 @@ const NAMES: &[(&str, Normaliser)] = &[
     ("docs", Normaliser::Docs),
     ("rules", Normaliser::Rules),
     ("denials", Normaliser::Denials),
+    ("channels", Normaliser::Channels),
     ("monitor", Normaliser::Monitor),
     ("code", Normaliser::Code),
 ];
@@ -132,6 +135,7 @@ impl Normaliser {
             Normaliser::Client => client_lines(reference, ours),
             Normaliser::Stats => same_type(reference, ours) && stats(reference) == stats(ours),
             Normaliser::Hello => same_type(reference, ours) && hello(reference, ours),
+            Normaliser::Channels => by_channel(reference) == by_channel(ours),
             Normaliser::Monitor => monitored(reference) == monitored(ours),
             Normaliser::Info => same_type(reference, ours) && info(reference, ours),
             Normaliser::Help => help(reference, ours),
@@ -280,6 +284,17 @@ fn stats(frame: &Frame) -> Vec<String> {
     lines
 }
 
+/// A list of messages, those of each channel together.
+fn by_channel(frame: &Frame) -> Vec<Frame> {
+    let channel = |message: &Frame| match message.items() {
+        Some([_, channel, _]) | Some([_, _, channel, _]) => channel.to_string(),
+        _ => String::new(),
+    };
+    let mut messages = frame.items().unwrap_or_default().to_vec();
+    messages.sort_by_key(channel);
+    messages
+}
+
 /// A line `time [db address] "command"`, or a list of such lines, with the database and the command only.
 fn monitored(frame: &Frame) -> Frame {
     let short = |text: &[u8]| {
@@ -395,6 +410,12 @@ mod tests {
             ("type", bulk("a"), bulk("b"), Frame::Int(1)),
             ("client", bulk("id=1 db=0 cmd=x\n"), bulk("id=2 db=0 lib=q cmd=x\n"), bulk("id=1 db=1 cmd=x\n")),
             ("info", bulk("# A\r\nx:1\r\n"), bulk("# A\r\ny:1\r\nx:2\r\n"), bulk("# A\r\ny:1\r\n")),
+            (
+                "channels",
+                Frame::Array(vec![list(&["message", "a", "1"]), list(&["message", "b", "2"])]),
+                Frame::Array(vec![list(&["message", "b", "2"]), list(&["message", "a", "1"])]),
+                Frame::Array(vec![list(&["message", "b", "1"]), list(&["message", "a", "2"])]),
+            ),
             (
                 "monitor",
                 Frame::Simple(b"1.5 [0 127.0.0.1:99] \"GET\" \"k\"".to_vec()),

@@ -111,7 +111,11 @@ pub fn play(script: &Script, part: Part, port: u16, protocol: Protocol, now_ms: 
         }
         seen.push(stage.step(step, reference.get(seen.len())));
         let late = matches!(seen.last(), Some(Seen::Silent | Seen::End { closed: false, .. }));
-        if late && script.apart {
+        let missing = match (seen.last(), reference.get(seen.len() - 1)) {
+            (Some(Seen::Frames { frames, .. }), Some(Seen::Frames { frames: due, .. })) => frames.len() < due.len(),
+            _ => false,
+        };
+        if missing || late && script.apart {
             // What others do now depends on what did not happen.
             break;
         }

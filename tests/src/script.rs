@@ -26,7 +26,7 @@
 //! In arguments, `{now+N}` and `{nowms+N}` are the same clock value for all servers of one comparison; `{id:b}`,
 //! `{addr:b}` and `{laddr:b}` are facts of connection b on the server at hand; `{rep:x:N}` is N times x.
 //!
-//! `== [3] name` is for RESP3 only, `== [2] name` for RESP2. After `observe e` each command is followed by `@rest e>`.
+//! `== [3] name` is for RESP3 only, `== [2] name` for RESP2. After `observe e` each command is followed by `@channels @rest e>`.
 
 mod sessions;
 
@@ -209,7 +209,8 @@ fn expand(file: &str, block: Block) -> Script {
                 steps.push(step);
                 if let Some(connection) = observed {
                     let text = format!("what {connection} sees of {line}");
-                    steps.push(Step { connection, ..plain_step(*number, &text, Action::Rest) });
+                    let normaliser = Some(Normaliser::Channels);
+                    steps.push(Step { connection, normaliser, ..plain_step(*number, &text, Action::Rest) });
                 }
             }
         }

@@ -28,11 +28,11 @@ impl Family {
     fn is_played(self) -> bool {
         let known = match self {
             Family::Basics => true,
-            Family::Transactions => false,
+            Family::Transactions => true,
             Family::PubSub => true,
             Family::Blocking => false,
-            Family::Scripts => false,
-            Family::Tracking => false,
+            Family::Scripts => true,
+            Family::Tracking => true,
         };
         known || binaries::plays_unknown()
     }
@@ -157,7 +157,11 @@ fn redis_rs_publishes_and_subscribes() {
         }
         good("UNSUBSCRIBE", subscription.unsubscribe(&["a", "b"]));
         good("PUNSUBSCRIBE", subscription.punsubscribe("a*"));
-        assert_eq!(good("PUBLISH", publisher.publish::<_, _, i64>("a", "x")), 0);
+        // redis-rs does not wait for all the answers.
+        let end = Instant::now() + WAIT;
+        while good("PUBLISH", publisher.publish::<_, _, i64>("a", "x")) > 0 {
+            assert!(Instant::now() < end, "somebody still listens");
+        }
     });
 }
 

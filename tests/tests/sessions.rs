@@ -39,19 +39,22 @@ macro_rules! unknown_families {
     };
 }
 
-families! {}
+families! {
+    notifications
+}
 
 unknown_families! {
     transactions
     blocking
     pubsub
-    notifications
     scripts
     functions
     tracking
     monitor
     client
     reset
+    maxmemory
+    active_expiry
 }
 
 /// Commands with keys that are not played for their events: what they run has its own, or they store nothing.

@@ -10,9 +10,17 @@ pub fn sessions(scripts: Vec<Script>) -> Vec<Script> {
 
 fn rounds(script: Script) -> Vec<Script> {
     let Script { file, name, steps, protocols, .. } = script;
-    let rounds = steps.split(|step| step.action == Action::Flush);
-    rounds
-        .map(|steps| Script { file: file.clone(), name: name.clone(), steps: steps.to_vec(), protocols, apart: true })
+    let rounds: Vec<&[Step]> = steps.split(|step| step.action == Action::Flush).collect();
+    let named = |number: usize| if rounds.len() == 1 { name.clone() } else { format!("{name}, round {number}") };
+    (1..)
+        .zip(&rounds)
+        .map(|(number, steps)| Script {
+            file: file.clone(),
+            name: named(number),
+            steps: steps.to_vec(),
+            protocols,
+            apart: true,
+        })
         .collect()
 }
 

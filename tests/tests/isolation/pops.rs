@@ -53,7 +53,7 @@ fn push(client: &mut Client, pusher: usize, count: usize, random: &mut fastrand:
             command
         };
         let first = command(&mut left);
-        if left > 0 && Family::Transactions.is_played() && left % 4 == 0 {
+        if left > 0 && Family::Transactions.is_played() && left.is_multiple_of(4) {
             let second = command(&mut left);
             client.ok("MULTI");
             drop(client.ask(&first));
