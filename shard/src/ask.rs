@@ -72,24 +72,8 @@ pub enum Ask {
     Clients(Arc<ClientFilter>),
     /// Ends the waiting of the client with this number, if it is blocked here: `Answer::Count`.
     Unblock(u64, Ending),
-    /// The source of a script that it has loaded: `Answer::Source`.
-    ScriptSource(Sha),
-    /// Loads a script, to stay until SCRIPT FLUSH: `Answer::Source`, its name as the source, or `Answer::Text`, the refusal.
-    ScriptLoad(Arc<[u8]>),
-    /// Which of these scripts it has loaded: `Answer::Counts`, a 1 for each that it has.
-    ScriptsExist(Arc<[Sha]>),
-    /// Forgets all scripts: `Answer::Done`.
-    ScriptFlush,
-    /// Decides about a change of the libraries, on the core that decides: `Answer::Functions`.
-    DecideFunctions(Arc<FunctionChange>),
-    /// Takes that decision on, if it is newer: `Answer::Done`.
-    TakeFunctions(FunctionSet),
-    /// All libraries: `Answer::Libraries`.
-    Libraries,
-    /// The function that has its engine, if one has, and how many libraries and functions there are: `Answer::RunningFunction`.
-    RunningFunction,
-    /// Ends the script that has its engine, if there is one: `Answer::Text`, or `Answer::Done` without one.
-    KillScript(KillTarget),
+    /// Something about its scripts and functions.
+    Scripts(ScriptsAsk),
     /// Ends its clients that pass: `Answer::Count`.
     KillClients(Arc<ClientFilter>),
     /// Decides about a client pause, on the core that decides; `None` ends it: `Answer::Pause`.
@@ -160,6 +144,29 @@ pub enum Answer {
     AclFile(Result<Arc<Users>, String>),
     /// What was denied, newest first.
     Denials(Vec<Denial>),
+}
+
+/// What a core is asked about scripts and functions.
+#[derive(Clone)]
+pub enum ScriptsAsk {
+    /// The source of a script that it has loaded: `Answer::Source`.
+    Source(Sha),
+    /// Loads a script, to stay until SCRIPT FLUSH: `Answer::Source`, its name as the source, or `Answer::Text`, the refusal.
+    Load(Arc<[u8]>),
+    /// Which of these scripts it has loaded: `Answer::Counts`, a 1 for each that it has.
+    Exist(Arc<[Sha]>),
+    /// Forgets all scripts: `Answer::Done`.
+    Flush,
+    /// Decides about a change of the libraries, on the core that decides: `Answer::Functions`.
+    DecideFunctions(Arc<FunctionChange>),
+    /// Takes that decision on, if it is newer: `Answer::Done`.
+    TakeFunctions(FunctionSet),
+    /// All libraries: `Answer::Libraries`.
+    Libraries,
+    /// The function that has its engine, if one has, and how many libraries and functions there are: `Answer::RunningFunction`.
+    RunningFunction,
+    /// Ends the script that has its engine, if there is one: `Answer::Text`, or `Answer::Done` without one.
+    Kill(KillTarget),
 }
 
 /// A change of the libraries.

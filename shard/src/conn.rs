@@ -190,8 +190,9 @@ impl Conn {
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
         let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
+        let watched = self.session.watching.as_ref().map_or(0, |watching| watching.heap_bytes());
         let buffers = self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending;
-        size_of::<Conn>() + buffers + queued
+        size_of::<Conn>() + buffers + queued + watched
     }
 }
 

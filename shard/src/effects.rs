@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use keyspace::signals::Event;
+use keyspace::signals::{Changed, Event};
 
 use crate::mesh::CoreId;
 use crate::pubsub::Publication;
@@ -27,6 +27,8 @@ pub enum Effect {
     Invalid(Invalid, Vec<Tracker>),
     /// A blocked client was served: give it its reply.
     Served(Box<Served>),
+    /// Somebody else is about to serve a client that waits on a key: that is looked at again.
+    Again(Changed),
     /// A blocked client may find what it waits for, but its command needs keys that are not all here: its home core carries it out.
     /// Its ticket is claimed.
     Turn(Box<Turn>),

@@ -113,12 +113,12 @@ impl SlotListeners {
         self.watchers.is_empty() && self.waiters.is_empty() && self.trackers.is_empty()
     }
 
-    /// Makes room for another entry.
+    /// Makes room for another entry, and counts it.
     fn count(&mut self) {
-        self.entries += 1;
-        if self.entries > 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
+        if self.entries >= 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
             self.sweep();
         }
+        self.entries += 1;
     }
 
     /// Forgets whom nobody needs to tell any more.
@@ -303,15 +303,14 @@ impl Listeners {
 
     /// Puts back those who go on waiting, and forgets a slot to which nothing listens any more.
     pub fn put_waiters(&mut self, keyspace: &mut Keyspace, key: &Changed, waiters: VecDeque<Waiter>) {
-        let Some(listeners) = self.slots.get_mut(&key.slot.number()) else {
-            assert!(waiters.is_empty(), "who waits listens to the slot");
-            return;
-        };
-        if !waiters.is_empty() {
-            listeners.entries += waiters.len();
-            listeners.waiters.insert(name(key.db, &key.key), waiters);
+        if waiters.is_empty() {
+            return self.forget_if_empty(keyspace, key.slot);
         }
-        self.forget_if_empty(keyspace, key.slot);
+        // While they were served nothing else may have listened to the slot.
+        keyspace.listen(key.slot, true);
+        let listeners = self.slots.entry(key.slot.number()).or_default();
+        listeners.entries += waiters.len();
+        listeners.waiters.insert(name(key.db, &key.key), waiters);
     }
 
     /// A database was emptied: whoever watches a key that was there is told. Returns the keys whose waiters mind that.

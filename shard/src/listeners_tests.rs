@@ -1,3 +1,5 @@
+//! Who listens to a slot: told, served, swept.
+
 use evict::access::AccessBits;
 use keyspace::entry::Entry;
 use keyspace::hash::{KeyHasher, Random};

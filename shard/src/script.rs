@@ -76,7 +76,7 @@ pub struct Script {
     pub by_reader: bool,
     /// Why it was not run at all.
     pub refused: Option<String>,
-    /// The slots that it has, unless it has everything.
+    /// The slots that it has, ascending, unless it has everything.
     pub slots: Vec<Slot>,
     /// It has everything, and need not be able to take anything back.
     pub everything: bool,
@@ -90,8 +90,12 @@ pub struct Script {
     pub began_us: u64,
     /// Others hear that it is busy.
     pub busy: bool,
-    /// What it left to do: done once it is over.
+    /// What it left to do while it may have to be taken back: done once it is over.
     pub effects: Vec<Effect>,
+    /// Changes that it counted.
+    pub changes: u64,
+    /// The database in which it begins.
+    db: u16,
     /// The reply to the command that it waits for.
     pub answer: Option<Vec<u8>>,
     undo: Undo,
@@ -100,8 +104,9 @@ pub struct Script {
 impl Script {
     /// A script that has not begun.
     pub fn new(program: Program, args: OwnedArgs, keys: Range<usize>, client: Box<Conn>, now_us: u64) -> Self {
-        let slots = keys.clone().map(|index| Slot::of(args.args().at(index))).collect();
-        let resp = client.session.resp;
+        let mut slots: Vec<Slot> = keys.clone().map(|index| Slot::of(args.args().at(index))).collect();
+        slots.sort_unstable();
+        let (resp, db) = (client.session.resp, client.session.db);
         Script {
             program,
             args,
@@ -120,6 +125,8 @@ impl Script {
             began_us: now_us,
             busy: false,
             effects: Vec::new(),
+            changes: 0,
+            db,
             answer: None,
             undo: Undo::default(),
         }
@@ -146,7 +153,7 @@ impl Script {
 
     /// True if it has a slot.
     pub fn holds(&self, slot: Slot) -> bool {
-        self.everything || self.slots.contains(&slot)
+        self.everything || self.slots.binary_search(&slot).is_ok()
     }
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
@@ -170,10 +177,11 @@ impl Script {
         command.spec.keys_of(args).all(|key| self.undo.keep(keyspace, db, key))
     }
 
-    /// Takes back what it wrote.
+    /// Takes back what it wrote and selected.
     pub fn roll_back(&mut self, keyspace: &mut Keyspace) {
         self.undo.restore(keyspace);
-        self.effects.clear();
+        keyspace.stats.changes = keyspace.stats.changes.wrapping_sub(std::mem::take(&mut self.changes));
+        self.client.session.db = self.db;
         (self.wrote, self.started) = (false, false);
     }
 }
@@ -192,7 +200,6 @@ pub fn sha_named(name: &[u8]) -> Sha {
 struct Undo {
     kept: HashSet<(u16, Box<[u8]>)>,
     images: Vec<(Changed, Option<Entry>)>,
-    changes: Option<u64>,
 }
 
 impl Undo {
@@ -208,7 +215,6 @@ impl Undo {
         }
         let entry = keyspace.locate(place, &key).map(|found| keyspace.at(place, key.slot, found));
         let image = entry.map(|entry| entry.duplicate(bytes, entry.access(), keyspace.hasher()));
-        self.changes.get_or_insert(keyspace.stats.changes);
         self.kept.insert((db, bytes.into()));
         self.images.push((Changed::value(db, bytes), image));
         true
@@ -225,9 +231,6 @@ impl Undo {
             if let Some(entry) = image {
                 keyspace.insert(db, key.slot, key.hash, entry);
             }
-        }
-        if let Some(changes) = self.changes.take() {
-            keyspace.stats.changes = changes;
         }
         self.kept.clear();
     }

@@ -181,7 +181,12 @@ impl Shard {
     /// Serves one client, if there is something for it.
     fn serve_one(&mut self, key: &Changed, waiter: &Waiter) -> Outcome {
         if !waiter.ticket.claim() {
-            return if waiter.ticket.is_claimed() { Outcome::Claimed } else { Outcome::Gone };
+            if waiter.ticket.has_ended() {
+                return Outcome::Gone;
+            }
+            // Whoever has it may be the owner of another key: then nobody comes back to this one.
+            self.effects.push(Effect::Again(key.clone()));
+            return Outcome::Claimed;
         }
         let command = self.table.get(waiter.command);
         let args = waiter.args.args();
@@ -215,6 +220,7 @@ impl Shard {
     /// Runs a blocked client's command; true if it would go on waiting, and wrote nothing.
     pub fn run_for(&mut self, waiter: &Waiter, out: &mut Vec<u8>) -> bool {
         let command = self.table.get(waiter.command);
+        self.acting = waiter.context.client;
         let outcome = self.run(command, &waiter.context, None, waiter.args.args(), out);
         if let Err(refusal) = outcome {
             out.clear();

@@ -17,7 +17,7 @@ use crate::mesh::CoreId;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::serve::{Told, hear};
 use crate::shard::Shard;
-use crate::unit::{Grant, LentSlot, LentWhole, Loan};
+use crate::unit::{Aside, Grant, LentSlot, LentWhole, Loan};
 
 /// A unit's stage while it runs.
 pub struct Stage<'a> {
@@ -32,7 +32,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Puts the slots on loan into the coordinator's keyspace.
-    pub fn enter(&mut self) {
+    pub fn enter(&mut self, aside: &mut Aside) {
         for grant in self.grants.iter_mut() {
             self.shard.advance(grant.clock);
             if let Loan::Slots(slots) = &mut grant.loan {
@@ -42,10 +42,12 @@ impl<'a> Stage<'a> {
                 }
             }
         }
+        aside.enter(self.shard);
     }
 
     /// Takes them out again.
-    pub fn leave(&mut self) {
+    pub fn leave(&mut self, aside: &mut Aside) {
+        aside.leave(self.shard);
         for grant in self.grants.iter_mut() {
             if let Loan::Slots(slots) = &mut grant.loan {
                 slots.iter_mut().for_each(|lent| *lent = self.shard.take_slot(lent.slot));
@@ -60,13 +62,6 @@ impl<'a> Stage<'a> {
 
     /// Serves the clients that the unit made ready: at its end.
     pub fn serve_ready(&mut self) {
-        for grant in self.grants.iter_mut() {
-            if let Loan::Whole(lent) = &mut grant.loan {
-                let Shard { ready, effects, prefixes, acting, .. } = &mut *self.shard;
-                let told = Told { ready, effects, prefixes, by: *acting };
-                hear(&mut lent.keyspace, &mut lent.listeners, told);
-            }
-        }
         while let Some(key) = self.shard.ready.front() {
             let slots = [key.slot];
             self.with_slots(&slots, |shard| shard.serve_next());
@@ -119,14 +114,15 @@ impl<'a> Stage<'a> {
     pub fn scan(&mut self, request: &ScanRequest, db: u16) -> Vec<ScanPart> {
         let now = self.shard.now;
         let mut own = Some(&mut self.shard.keyspace);
-        keyspaces(self.grants, &mut own)
-            .into_iter()
-            .map(|keyspace| {
-                let mut part = request.part(keyspace, db as usize, now);
-                part.remove_expired(keyspace, db as usize, now);
-                part
-            })
-            .collect()
+        let parts = keyspaces(self.grants, &mut own).into_iter().map(|keyspace| {
+            let mut part = request.part(keyspace, db as usize, now);
+            part.remove_expired(keyspace, db as usize, now);
+            part
+        });
+        let parts = parts.collect();
+        self.shard.acting = 0;
+        self.hear();
+        parts
     }
 
     /// Runs a command that needs everything.
@@ -145,7 +141,19 @@ impl<'a> Stage<'a> {
             self.shard.refuse(command, &refusal, context, start, out);
         }
         self.shard.account(command, args, ticks_to_ns(ticks().wrapping_sub(started)));
+        self.hear();
+    }
+
+    /// Takes what a command on everything left in all keyspaces.
+    fn hear(&mut self) {
         self.shard.hear();
+        for grant in self.grants.iter_mut() {
+            if let Loan::Whole(lent) = &mut grant.loan {
+                let Shard { ready, effects, prefixes, acting, .. } = &mut *self.shard;
+                let told = Told { ready, effects, prefixes, by: *acting };
+                hear(&mut lent.keyspace, &mut lent.listeners, told);
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A client's transaction: the commands that it queued, and the keys that it watches.
 
+use std::collections::HashSet;
+
 use keyspace::args::{Args, OwnedArgs, Span};
 
 use crate::command::CommandId;
@@ -84,12 +86,18 @@ pub struct Watching {
     pub ticket: Ticket,
     /// The keys.
     pub keys: Vec<WatchedKey>,
+    names: HashSet<(u16, Box<[u8]>)>,
 }
 
 impl Watching {
-    /// True if a key is watched already.
-    pub fn has(&self, db: u16, key: &[u8]) -> bool {
-        self.keys.iter().any(|watched| watched.db == db && *watched.key == *key)
+    /// Notes that a key is watched from now on. False if it was already.
+    pub fn add(&mut self, db: u16, key: &[u8]) -> bool {
+        self.names.insert((db, key.into()))
+    }
+
+    /// Bytes that it holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.keys.iter().map(|watched| 2 * (watched.key.len() + size_of::<WatchedKey>())).sum()
     }
 }
 
@@ -110,8 +118,10 @@ pub struct Execution {
     pub next: usize,
     /// The EXEC itself, for the books.
     pub args: OwnedArgs,
-    /// Where its reply begins in the connection's output, once it has begun.
-    pub begun: Option<usize>,
+    /// It has begun.
+    pub begun: bool,
+    /// Its reply so far.
+    pub reply: Vec<u8>,
     /// The script that one of its commands runs.
     pub script: Option<Box<Script>>,
 }

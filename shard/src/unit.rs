@@ -4,6 +4,8 @@
 //! no two units wait for each other. When all are granted it puts the foreign slots into its own keyspace, runs the ordinary
 //! command, takes them out again and sends them back.
 
+use std::collections::VecDeque;
+
 use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::signals::Changed;
@@ -116,6 +118,34 @@ pub struct Unit {
     pub plan: Vec<(CoreId, NeedOwned)>,
     /// What it has, in the order of the plan.
     pub grants: Vec<Grant>,
+    /// What is the unit's while others have the core.
+    pub aside: Aside,
+}
+
+/// What a unit in the middle keeps out of others' hands.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// Keys that it changed and on which clients wait: they are served when it is over.
+    pub ready: VecDeque<Changed>,
+    /// Its time, which does not pass (`cores.md` §4).
+    pub now: Option<UnixMillis>,
+    /// The shard's time while the unit has the shard.
+    outside: UnixMillis,
+}
+
+impl Aside {
+    /// The unit has the shard from now on, or not any more: its keys and its time change places with the shard's.
+    pub fn enter(&mut self, shard: &mut Shard) {
+        std::mem::swap(&mut shard.ready, &mut self.ready);
+        let now = *self.now.get_or_insert(shard.now);
+        self.outside = std::mem::replace(&mut shard.now, now);
+    }
+
+    /// Undoes `enter`.
+    pub fn leave(&mut self, shard: &mut Shard) {
+        std::mem::swap(&mut shard.ready, &mut self.ready);
+        shard.now = self.outside.max(shard.now);
+    }
 }
 
 impl Unit {

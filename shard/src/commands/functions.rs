@@ -11,7 +11,7 @@ use keyspace::reply::Reply;
 use keyspace::spec::{Categories, CommandSpec, Flags};
 use scripting::{LibraryInfo, Replace};
 
-use crate::ask::{Answer, Ask, Audience, Conflict, FunctionChange, KillTarget};
+use crate::ask::{Answer, Ask, Audience, Conflict, FunctionChange, KillTarget, ScriptsAsk};
 use crate::command::Run;
 use crate::mesh::CoreId;
 use crate::script::{Request, Wanted};
@@ -187,7 +187,7 @@ fn fcall_ro(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
 
 /// Has a change decided and taken on everywhere.
 fn change(exec: &mut SessionExec, change: FunctionChange) -> Outcome {
-    exec.ask(Audience::Core(DECIDER), Ask::DecideFunctions(Arc::new(change)), decided);
+    exec.ask(Audience::Core(DECIDER), Ask::Scripts(ScriptsAsk::DecideFunctions(Arc::new(change))), decided);
     Ok(())
 }
 
@@ -197,7 +197,7 @@ fn decided(exec: &mut SessionExec, args: Args, answers: Vec<Answer>, _: &mut Rep
     };
     let (_, set) = outcome.map_err(Refusal::owned)?;
     let finish = if args.is(1, "load") { loaded } else { done };
-    exec.ask(Audience::Cores, Ask::TakeFunctions(set), finish);
+    exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::TakeFunctions(set)), finish);
     Ok(())
 }
 
@@ -217,7 +217,7 @@ fn load(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
 
 /// The name of the library that was loaded is that of the one with its code.
 fn loaded(exec: &mut SessionExec, _: Args, _: Vec<Answer>, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Core(exec.facts.core), Ask::Libraries, name_of_loaded);
+    exec.ask(Audience::Core(exec.facts.core), Ask::Scripts(ScriptsAsk::Libraries), name_of_loaded);
     Ok(())
 }
 
@@ -273,7 +273,7 @@ fn libraries_in(answers: Vec<Answer>) -> Vec<LibraryInfo> {
 }
 
 fn dump(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Core(exec.facts.core), Ask::Libraries, dumped);
+    exec.ask(Audience::Core(exec.facts.core), Ask::Scripts(ScriptsAsk::Libraries), dumped);
     Ok(())
 }
 
@@ -311,7 +311,7 @@ impl<'a> ListOptions<'a> {
 
 fn list(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     ListOptions::parse(args)?;
-    exec.ask(Audience::Core(exec.facts.core), Ask::Libraries, listed);
+    exec.ask(Audience::Core(exec.facts.core), Ask::Scripts(ScriptsAsk::Libraries), listed);
     Ok(())
 }
 
@@ -352,7 +352,7 @@ fn describe(library: &LibraryInfo, with_code: bool, reply: &mut Reply) {
 }
 
 fn stats(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::RunningFunction, stats_of);
+    exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::RunningFunction), stats_of);
     Ok(())
 }
 
@@ -392,7 +392,7 @@ fn stats_of(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Repl
 }
 
 fn kill(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::KillScript(KillTarget::Function), killed);
+    exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::Kill(KillTarget::Function)), killed);
     Ok(())
 }
 

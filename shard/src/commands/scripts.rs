@@ -9,7 +9,7 @@ use keyspace::reply::Reply;
 use keyspace::spec::{Categories, CommandSpec, Flags, Form, KeyFlags, MovableKeys};
 use scripting::Sha;
 
-use crate::ask::{Answer, Ask, Audience, KillTarget};
+use crate::ask::{Answer, Ask, Audience, KillTarget, ScriptsAsk};
 use crate::command::{Run, misused_subcommand};
 use crate::script::{Request, Wanted, sha_named};
 
@@ -192,7 +192,7 @@ pub fn found(exec: &mut SessionExec, args: Args, answers: Vec<Answer>, _: &mut R
 }
 
 fn load(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Core(exec.facts.core), Ask::ScriptLoad(args.at(2).into()), loaded);
+    exec.ask(Audience::Core(exec.facts.core), Ask::Scripts(ScriptsAsk::Load(args.at(2).into())), loaded);
     Ok(())
 }
 
@@ -207,7 +207,7 @@ fn loaded(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply)
 
 fn exists(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     let shas: Arc<[Sha]> = args.from(2).iter().map(sha_named).collect();
-    exec.ask(Audience::Cores, Ask::ScriptsExist(shas), exist);
+    exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::Exist(shas)), exist);
     Ok(())
 }
 
@@ -226,12 +226,12 @@ fn flush(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
         3 if args.is(2, "sync") || args.is(2, "async") => {}
         _ => return Err(Refusal::Text("ERR SCRIPT FLUSH only support SYNC|ASYNC option")),
     }
-    exec.ask(Audience::Cores, Ask::ScriptFlush, done);
+    exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::Flush), done);
     Ok(())
 }
 
 fn kill(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Cores, Ask::KillScript(KillTarget::Script), killed);
+    exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::Kill(KillTarget::Script)), killed);
     Ok(())
 }
 

@@ -17,7 +17,6 @@ use crate::mail::{Mail, Question, Reply};
 use crate::mesh::Mesh;
 use crate::mesh::loans::Need;
 use crate::mesh::mailbox::Address;
-use crate::pubsub::notice::Notice;
 use crate::report::Traffic;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
@@ -149,100 +148,8 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// This core's answer to question `id`; `None` if it is given later.
-    fn answer_to(&mut self, mesh: &Mesh<Shard>, from: Address, id: u64, ask: Ask) -> Option<Answer> {
-        let shard = self.owner.shard();
-        Some(match ask {
-            Ask::Publish(publication) => Answer::Count(self.publish(publication)),
-            Ask::FindClient(client) => Answer::Client(self.find_client(client)),
-            Ask::Track(tracker, prefixes) => {
-                self.track_prefixes(tracker, &prefixes);
-                Answer::Done
-            }
-            Ask::Untrack(tracker) => {
-                self.untrack_prefixes(tracker);
-                Answer::Done
-            }
-            Ask::Pubsub(query) => self.answer_about_pubsub(&query),
-            Ask::Subscribe(topics) => {
-                self.subscribe(from, &topics);
-                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Joined(topics) })));
-                return None;
-            }
-            Ask::Unsubscribe(topics) => {
-                self.unsubscribe(from, &topics);
-                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
-                return None;
-            }
-            Ask::Scan(request, db) => return self.scan(from, id, request, db),
-            Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
-            Ask::Configure(settings, version, users) => {
-                self.configure(settings, version);
-                self.take_users(users, None);
-                Answer::Done
-            }
-            Ask::Slowlog => Answer::Slow(self.slowlog.entries().cloned().collect()),
-            Ask::SlowlogReset => {
-                self.slowlog.clear();
-                Answer::Done
-            }
-            Ask::Latency => Answer::Latency(shard.latency.events().to_vec()),
-            Ask::LatencyReset(names) => Answer::Latency(shard.latency.forget(names.args())),
-            Ask::ResetStats => {
-                self.reset_stats();
-                Answer::Done
-            }
-            Ask::Report => Answer::Report(Box::new(self.report())),
-            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => {
-                unreachable!("only the service thread is asked this")
-            }
-            Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
-            Ask::TakeUsers(decision) => {
-                self.take_users(decision.users, Some(decision.client));
-                Answer::Count(decision.deleted)
-            }
-            Ask::AclLog => Answer::Denials(self.guard.book.borrow().log.entries().cloned().collect()),
-            Ask::AclLogReset => {
-                self.guard.book.borrow_mut().log.clear();
-                Answer::Done
-            }
-            Ask::Purge => {
-                self.spare_buffers = Vec::new();
-                self.spare_hops = Vec::new();
-                Answer::Done
-            }
-            Ask::Sleep(time) => {
-                std::thread::sleep(time);
-                self.clock();
-                Answer::Done
-            }
-            Ask::Ping => Answer::Done,
-            Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
-            Ask::ScriptSource(sha) => Answer::Source(self.scripts.source(&sha)),
-            Ask::ScriptLoad(source) => self.scripts.load(&source),
-            Ask::ScriptsExist(shas) => Answer::Counts(self.scripts.exist(&shas)),
-            Ask::ScriptFlush => self.scripts.flush(),
-            Ask::DecideFunctions(change) => self.scripts.decide_functions(&change),
-            Ask::TakeFunctions(set) => {
-                self.scripts.take_functions(set);
-                Answer::Done
-            }
-            Ask::Libraries => Answer::Libraries(self.scripts.libraries()),
-            Ask::RunningFunction => Answer::RunningFunction(self.running_function()),
-            Ask::KillScript(target) => self.kill_script(target),
-            Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
-            Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
-            Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
-            Ask::Pause(order) => {
-                self.take_pause(order);
-                self.answer_when_paused(from, id);
-                return None;
-            }
-        })
-    }
-
     /// This core's part of a scan; once all its slots are here.
-    fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
+    pub(super) fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
         let shard = self.owner.shard();
         if shard.refuses(Need::All) {
             return Some(Answer::Busy);
@@ -261,10 +168,7 @@ impl<R: Ring> Inner<R> {
         let Question { id, ask } = question;
         let Ask::Scan(request, db) = ask else { unreachable!("only scans wait for slots") };
         let reply = Reply { id, answer: self.scan_part(&request, db) };
-        match from == self.id.into() {
-            true => self.answered(mesh, from, reply),
-            false => self.outboxes.answer(from, Mail::Answer(Box::new(reply))),
-        }
+        self.answer_later(mesh, from, reply);
     }
 
     fn scan_part(&mut self, request: &ScanRequest, db: u16) -> Answer {
@@ -273,6 +177,7 @@ impl<R: Ring> Inner<R> {
         let mut part = request.part(&shard.keyspace, db as usize, shard.now);
         if !paused {
             part.remove_expired(&mut shard.keyspace, db as usize, shard.now);
+            shard.acting = 0;
             shard.hear();
             shard.serve_ready();
         }
@@ -312,7 +217,10 @@ impl<R: Ring> Inner<R> {
     }
 
     fn finish(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, gathering: Gathering) {
+        // In a transaction the reply belongs to that of the EXEC.
+        self.exchange_reply(conn);
         self.conclude(mesh, conn, gathering);
+        self.exchange_reply(conn);
         self.resume_exec(mesh, conn);
     }
 
@@ -392,7 +300,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Sets the counters that INFO prints to zero.
-    fn reset_stats(&mut self) {
+    pub(super) fn reset_stats(&mut self) {
         let shard = self.owner.shard();
         shard.reset_stats();
         self.cron.traffic = Traffic::default();

@@ -86,6 +86,18 @@ impl<R: Ring> Inner<R> {
         self.drive(mesh, conn);
     }
 
+    /// Serves those who wait on keys that are looked at again, once their slots are here.
+    pub(super) fn serve_again(&mut self) {
+        let shard = self.owner.shard();
+        for key in std::mem::take(&mut self.again) {
+            match shard.is_free(key.slot) {
+                true => shard.serve_key(&key, None),
+                false => self.again.push(key),
+            }
+        }
+        shard.serve_ready();
+    }
+
     /// Ends the waiting of those whose time is up.
     pub(super) fn time_out(&mut self, mesh: &Mesh<Shard>) {
         while let Some(&(at, id)) = self.blocked_clients.deadlines.first() {

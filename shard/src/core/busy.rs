@@ -8,6 +8,7 @@ use crate::conn::Waiting;
 use crate::mail::{self, Mail};
 use crate::mesh::Mesh;
 use crate::mesh::loans::UnitId;
+use crate::pubsub::notice::Notice;
 use crate::ring::Ring;
 use crate::script::{Program, Script};
 use crate::shard::{Shard, Work};
@@ -30,10 +31,7 @@ impl<R: Ring> Inner<R> {
                 Work::Lease(ask) => self.refuse_lease(mesh, ask.unit),
                 Work::Question(from, question) => {
                     let reply = mail::Reply { id: question.id, answer: Answer::Busy };
-                    match from == self.id.into() {
-                        true => self.answered(mesh, from, reply),
-                        false => self.outboxes.answer(from, Mail::Answer(Box::new(reply))),
-                    }
+                    self.answer_later(mesh, from, reply);
                 }
             }
         }
@@ -50,11 +48,15 @@ impl<R: Ring> Inner<R> {
     /// A unit of this core was refused slots: it gives back what it has, and its client hears that a script is busy.
     pub(super) fn refused(&mut self, mesh: &Mesh<Shard>, id: UnitId) {
         let unit = self.units.remove(&id.seq).expect("a refusal is for a unit that asked");
-        let Unit { conn, job, grants, .. } = unit;
+        let Unit { conn, job, grants, muted, .. } = unit;
         self.give_back(mesh, id, grants);
         if let Job::Serve(turn) = job {
-            // It keeps its place: the script may leave something for it, or somebody after it.
-            return turn.waiter.ticket.reopen();
+            // A client that is still there keeps its place. Those behind it have waited for what becomes of it.
+            match self.conns.get(conn).is_some() {
+                true => turn.waiter.ticket.reopen(),
+                false => turn.waiter.ticket.serve(),
+            }
+            return self.tell(self.map.owner(turn.key.slot).into(), Notice::Again(turn.key));
         }
         let Some(mut conn) = self.conns.take(conn) else {
             self.abandoned -= 1;
@@ -65,8 +67,14 @@ impl<R: Ring> Inner<R> {
         if conn.out.capacity() == 0 {
             conn.out = self.buffer();
         }
-        Reply::new(&mut conn.out, conn.session.resp).error(BUSY);
-        self.owner.shard().stats.rejected(None, BUSY.as_bytes());
+        let text = match job {
+            Job::Exec(_) => format!("EXECABORT Transaction discarded because of: {BUSY}"),
+            _ => BUSY.to_owned(),
+        };
+        if !muted {
+            Reply::new(&mut conn.out, conn.session.resp).error(&text);
+        }
+        self.owner.shard().stats.rejected(None, text.as_bytes());
         self.drive(mesh, conn);
     }
 

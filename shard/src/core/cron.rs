@@ -38,6 +38,7 @@ impl<R: Ring> Inner<R> {
         let now_us = self.now.monotonic_us;
         self.end_pause(mesh);
         self.time_out(mesh);
+        self.serve_again();
         if now_us < self.cron.next_us {
             return;
         }

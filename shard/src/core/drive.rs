@@ -90,11 +90,15 @@ impl<R: Ring> Inner<R> {
             self.spare(input);
         }
         let answered = conn.waiting == Waiting::No && !conn.ready && conn.deferred.is_none();
+        if conn.ended && conn.waiting == Waiting::Blocked {
+            // It sends no more, and nothing is to be taken for it.
+            conn.closing = Closing::Now;
+        }
         if conn.ended && answered && conn.closing == Closing::No {
             conn.closing = Closing::AfterReplies;
         }
         let idle = conn.out.is_empty() && conn.sending == 0;
-        if conn.closing == Closing::Now || (conn.closing == Closing::AfterReplies && idle) {
+        if conn.closing == Closing::Now || (conn.closing == Closing::AfterReplies && idle && conn.executing.is_none()) {
             return self.end(conn);
         }
         if conn.out.is_empty() {

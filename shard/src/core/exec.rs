@@ -5,9 +5,10 @@ use keyspace::args::Args;
 use keyspace::commands::scan::{ScanRequest, merge};
 use keyspace::refusal::Outcome;
 use keyspace::reply::Reply;
+use keyspace::slot::Slot;
 
 use crate::command::{Command, Run};
-use crate::conn::{Conn, Waiting};
+use crate::conn::{Closing, Conn, Waiting};
 use crate::mesh::Mesh;
 use crate::mesh::loans::UnitId;
 use crate::ring::Ring;
@@ -45,7 +46,15 @@ impl<R: Ring> Inner<R> {
             }
         };
         let args = keyspace::args::OwnedArgs::copy(args);
-        let job = Job::Exec(Box::new(Execution { transaction, watching, next: 0, args, begun: None, script: None }));
+        let job = Job::Exec(Box::new(Execution {
+            transaction,
+            watching,
+            next: 0,
+            args,
+            begun: false,
+            reply: Vec::new(),
+            script: None,
+        }));
         self.start_unit(mesh, conn, job, muted, plan);
     }
 
@@ -54,24 +63,26 @@ impl<R: Ring> Inner<R> {
     pub(super) fn run_exec(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: &mut Conn) {
         let Job::Exec(exec) = &mut unit.job else { unreachable!("the caller looked") };
         let started = ticks();
+        // Its reply leaves in one piece, when it is over.
+        std::mem::swap(&mut conn.out, &mut exec.reply);
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
-        stage.enter();
-        let begun = *exec.begun.get_or_insert_with(|| {
-            let begun = conn.out.len();
+        stage.enter(&mut unit.aside);
+        if !std::mem::replace(&mut exec.begun, true) {
             let mut reply = Reply::new(&mut conn.out, conn.session.resp);
-            if exec.watching.take().is_some_and(|watching| has_changed(stage.shard(), &watching)) {
+            if exec.watching.take().is_some_and(|watching| has_changed(&mut stage, &watching)) {
                 reply.null_array();
                 exec.next = exec.transaction.len();
             } else {
                 reply.array(exec.transaction.len());
             }
-            begun
-        });
+        }
         conn.executing = Some(unit.id.seq);
         let over = self.run_queue(mesh, unit.id, &mut unit.grants, exec, conn);
+        std::mem::swap(&mut conn.out, &mut exec.reply);
+        self.collect_slow(&conn.session);
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         if !over {
-            stage.leave();
+            stage.leave(&mut unit.aside);
             if conn.waiting == Waiting::No {
                 conn.waiting = Waiting::Unit(unit.id.seq);
             }
@@ -80,13 +91,32 @@ impl<R: Ring> Inner<R> {
         }
         conn.executing = None;
         stage.serve_ready();
-        stage.leave();
+        stage.leave(&mut unit.aside);
         self.end_exec(exec, ticks().wrapping_sub(started), conn);
-        if unit.muted {
-            conn.out.truncate(begun);
+        if !unit.muted {
+            conn.out.append(&mut exec.reply);
         }
         self.collect_slow(&conn.session);
         self.give_back(mesh, unit.id, unit.grants);
+    }
+
+    /// Puts the reply of a connection's transaction that waits in the place of its output, or back.
+    pub(super) fn exchange_reply(&mut self, conn: &mut Conn) {
+        let unit = conn.executing.and_then(|seq| self.units.get_mut(&seq));
+        if let Some(Unit { job: Job::Exec(exec), .. }) = unit {
+            std::mem::swap(&mut conn.out, &mut exec.reply);
+        }
+    }
+
+    /// Drops what a transaction has replied above its client's limit, and ends that.
+    fn bound_reply(&self, conn: &mut Conn) {
+        let hard_bytes = self.settings.client_output_buffer_limit.normal.hard_bytes;
+        if hard_bytes > 0 && conn.out.len() as u64 > hard_bytes {
+            conn.closing = Closing::Now;
+        }
+        if conn.closing == Closing::Now {
+            conn.out.clear();
+        }
     }
 
     /// Carries out queued commands. False if one has to be waited for.
@@ -113,6 +143,7 @@ impl<R: Ring> Inner<R> {
                 }
                 exec.script = None;
             }
+            self.bound_reply(conn);
             let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
             exec.next += 1;
             let command = self.table.get(id);
@@ -158,15 +189,17 @@ impl<R: Ring> Inner<R> {
 }
 
 /// True if a watched key is not what it was: it was changed, or its time has come.
-fn has_changed(shard: &Shard, watching: &Watching) -> bool {
-    let expires = |db: u16, key: &[u8]| {
-        let (place, key) = (shard.keyspace.db(db as usize)?, shard.keyspace.key(key));
-        let entry = shard.keyspace.locate(place, &key)?;
-        shard.keyspace.at(place, key.slot, entry).deadline()
+fn has_changed(stage: &mut Stage, watching: &Watching) -> bool {
+    let mut expired = |db: u16, bytes: &[u8]| {
+        stage.with_slots(&[Slot::of(bytes)], |shard| {
+            let (place, key) = (shard.keyspace.db(db as usize)?, shard.keyspace.key(bytes));
+            let entry = shard.keyspace.locate(place, &key)?;
+            let at = shard.keyspace.at(place, key.slot, entry).deadline()?;
+            Some(expired_on_access(shard.now, at))
+        })
     };
-    let expired = |db, key| expires(db, key).is_some_and(|at| expired_on_access(shard.now, at));
     watching.ticket.has_ended()
-        || watching.keys.iter().any(|watched| !watched.expired && expired(watched.db, &watched.key))
+        || watching.keys.iter().any(|watched| !watched.expired && expired(watched.db, &watched.key) == Some(true))
 }
 
 /// Carries out a queued command on data.

@@ -12,7 +12,7 @@ use crate::script::Program;
 use crate::unit::{Job, Unit};
 
 use super::Inner;
-use super::scripts::Scripts;
+use super::engine::Scripts;
 
 /// How long the body of a library may run, in nanoseconds: it registers functions and does no more.
 const LOAD_NS_MAX: u64 = 500_000_000;

@@ -18,17 +18,17 @@ use crate::unit::{Job, Turn, Unit, plan_for_keys};
 use super::Inner;
 
 impl<R: Ring> Inner<R> {
-    /// Runs a unit that has everything, and gives everything back. Only a transaction may have to wait for answers in the middle.
+    /// Runs a unit that has everything, and gives everything back. Only transactions and scripts may have to wait in the middle.
     pub(super) fn run(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: &mut Conn) {
         let before = conn.out.len();
         match &mut unit.job {
             Job::Command { .. } => self.run_command(&mut unit, conn),
             Job::Watch(keys) => {
                 let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
-                stage.enter();
+                stage.enter(&mut unit.aside);
                 let db = conn.session.db;
                 watch(stage.shard(), conn.session.watching.get_or_insert_default(), db, keys.args());
-                stage.leave();
+                stage.leave(&mut unit.aside);
                 Reply::new(&mut conn.out, conn.session.resp).ok();
             }
             Job::Serve(_) => self.run_turn(&mut unit, conn),
@@ -45,12 +45,12 @@ impl<R: Ring> Inner<R> {
     fn run_command(&mut self, unit: &mut Unit, conn: &mut Conn) {
         let Job::Command { command, args, context } = &unit.job else { unreachable!("the caller looked") };
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
-        stage.enter();
+        stage.enter(&mut unit.aside);
         stage.execute(command, context, args.args(), &mut conn.out);
         let wait = stage.shard().keyspace.signals.wait.take();
         let ticket = wait.as_ref().map(|wait| stage.shard().block(self.id, conn.id, context, wait));
         stage.serve_ready();
-        stage.leave();
+        stage.leave(&mut unit.aside);
         if let (Some(wait), Some(ticket)) = (wait, ticket) {
             self.blocked(conn, ticket, wait.timeout_ms, unit.muted);
         }
@@ -65,22 +65,22 @@ impl<R: Ring> Inner<R> {
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         match &unit.job {
             Job::Command { command, args, context } => {
-                stage.enter();
+                stage.enter(&mut unit.aside);
                 let impatient =
                     Context { caller: keyspace::exec::Caller { impatient: true, ..context.caller }, ..*context };
                 stage.execute(command, &impatient, args.args(), &mut Vec::new());
                 stage.serve_ready();
-                stage.leave();
+                stage.leave(&mut unit.aside);
                 self.abandoned -= 1;
             }
             Job::Exec(_) | Job::Watch(_) => self.abandoned -= 1,
             Job::Script(_) => unreachable!("it was carried out above"),
             Job::Serve(turn) => {
-                stage.enter();
+                stage.enter(&mut unit.aside);
                 turn.waiter.ticket.serve();
                 stage.shard().serve_key(&turn.key, None);
                 stage.serve_ready();
-                stage.leave();
+                stage.leave(&mut unit.aside);
             }
         }
         self.owner.shard().slow.clear();
@@ -112,7 +112,7 @@ impl<R: Ring> Inner<R> {
         let Job::Serve(turn) = &unit.job else { unreachable!("the caller looked") };
         let Turn { waiter, key } = &**turn;
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
-        stage.enter();
+        stage.enter(&mut unit.aside);
         let shard = stage.shard();
         let mut reply = Vec::new();
         let in_vain = shard.run_for(waiter, &mut reply);
@@ -124,7 +124,7 @@ impl<R: Ring> Inner<R> {
         // Whoever stood behind this client had to wait for what became of it.
         shard.serve_key(key, in_vain.then_some(waiter.command));
         stage.serve_ready();
-        stage.leave();
+        stage.leave(&mut unit.aside);
         if !in_vain {
             self.unblocked(conn, &reply);
         }
@@ -141,7 +141,7 @@ impl<R: Ring> Inner<R> {
 /// Enters a client among those who watch keys. Their slots are here.
 fn watch(shard: &mut Shard, watching: &mut Watching, db: u16, keys: Args) {
     for bytes in keys.iter() {
-        if watching.has(db, bytes) {
+        if !watching.add(db, bytes) {
             continue;
         }
         let keyspace = &shard.keyspace;

@@ -7,6 +7,7 @@
 //! Each file of this folder is one part of the turn.
 
 mod access;
+mod answers;
 mod asks;
 mod barrier;
 mod batch;
@@ -16,6 +17,7 @@ mod clients;
 mod configure;
 mod cron;
 mod drive;
+mod engine;
 mod events;
 mod exec;
 mod functions;
@@ -39,6 +41,7 @@ use std::time::Duration;
 
 use evict::time::UnixMillis;
 use keyspace::hash::KeyHasher;
+use keyspace::signals::Changed;
 
 use crate::acl::{Guard, Users};
 use crate::command::{self, CommandTable};
@@ -65,9 +68,9 @@ use asks::Gathering;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
+use engine::Scripts;
 use outbox::Outboxes;
 use pause::PauseState;
-use scripts::Scripts;
 
 /// How long a core may wait in its next enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +162,8 @@ struct Inner<R: Ring> {
     pauses: PauseState,
     /// Clients that wait for an element.
     blocked_clients: BlockedClients,
+    /// Keys of this core that are looked at again: somebody else was about to serve who waits on them.
+    again: Vec<Changed>,
     /// Units of this core that a busy script keeps from slots: told at the end of the turn.
     own_refusals: Vec<UnitId>,
     /// The engine of Lua.
@@ -229,6 +234,7 @@ impl<R: Ring> Core<R> {
             postponed: Vec::new(),
             pauses: PauseState::default(),
             blocked_clients: BlockedClients::default(),
+            again: Vec::new(),
             own_refusals: Vec::new(),
             scripts: Scripts::default(),
             units: HashMap::new(),
@@ -309,6 +315,9 @@ impl<R: Ring> Core<R> {
     }
 }
 
+/// After how long a key is looked at again, in microseconds: whoever was about to serve a client is done long before.
+const AGAIN_US: u64 = 1_000;
+
 /// How long an owner waits at most for a visitor that was preempted. The wake-up comes long before.
 const VISIT_WAIT: Duration = Duration::from_millis(100);
 
@@ -352,11 +361,18 @@ impl<R: Ring> Inner<R> {
             || self.pauses.is_released()
             || !self.owner.shard().effects.is_empty()
             || self.scripts.is_due()
+            || !self.own_refusals.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,
-            false => Park::Until(self.cron.rest(self.now, self.pauses.ends_us().min(self.blocked_clients.next_us()))),
+            false => Park::Until(self.cron.rest(self.now, self.next_due_us())),
         }
+    }
+
+    /// When something is due beside what the cron does, in microseconds of the monotonic clock.
+    fn next_due_us(&self) -> u64 {
+        let again_us = if self.again.is_empty() { u64::MAX } else { self.now.monotonic_us + AGAIN_US };
+        self.pauses.ends_us().min(self.blocked_clients.next_us()).min(again_us)
     }
 
     /// An empty buffer with some room.

@@ -54,6 +54,7 @@ impl<R: Ring> Inner<R> {
             }
             Notice::Served(served) => self.served(mesh, *served),
             Notice::Turn(turn) => self.start_turn(mesh, turn),
+            Notice::Again(key) => self.again.push(key),
             Notice::Busy(unit) => self.refuse_for(mesh, unit),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
             Notice::InvalidEverything => self.invalidate_everything(),
@@ -77,6 +78,7 @@ impl<R: Ring> Inner<R> {
                 }
                 Effect::Publish(publication) => self.publish_unasked(publication),
                 Effect::Served(served) => self.tell(served.home.into(), Notice::Served(served)),
+                Effect::Again(key) => self.tell(self.map.owner(key.slot).into(), Notice::Again(key)),
                 Effect::Turn(turn) => self.tell(turn.waiter.home.into(), Notice::Turn(turn)),
                 Effect::Invalid(invalid, trackers) => self.invalidate(invalid, &trackers),
                 Effect::Push(Push { home, conn, bytes }) => self.tell(home.into(), Notice::Push(conn, bytes)),

@@ -122,11 +122,7 @@ impl<R: Ring> Inner<R> {
             return;
         }
         for (from, id) in std::mem::take(&mut self.pauses.unanswered) {
-            let reply = Reply { id, answer: Answer::Done };
-            match from == self.id.into() {
-                true => self.answered(mesh, from, reply),
-                false => self.outboxes.answer(from, crate::mail::Mail::Answer(Box::new(reply))),
-            }
+            self.answer_later(mesh, from, Reply { id, answer: Answer::Done });
         }
     }
 

@@ -3,21 +3,19 @@
 //! A script runs in slices of a turn. Between them the core goes on with others, and the slots that the script has stay with it. One
 //! script at a time has the engine; the next ones wait with what they have.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
-
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::scan::{ScanRequest, merge};
 use keyspace::refusal::Refusal;
 use keyspace::reply::{Reply, Resp};
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
-use scripting::{Answer, Engine, Env, Limits, Outcome, Sha, Step, Target};
+use scripting::{Answer, Engine, Outcome, Step};
 
-use crate::ask::{self, Asking, Audience, FinishFn, FunctionSet};
+use crate::ask::{self, Asking, Audience, FinishFn, ScriptsAsk};
 use crate::command::{Command, Run};
 use crate::commands::scripts;
 use crate::conn::{Conn, Waiting};
+use crate::effects::Effect;
 use crate::mesh::Mesh;
 use crate::mesh::loans::UnitId;
 use crate::pubsub::notice::Notice;
@@ -31,161 +29,16 @@ use crate::stage::Stage;
 use crate::unit::{Grant, Job, Unit, UnitSeq, plan_for_all, plan_for_keys};
 
 use super::Inner;
+use super::engine::NO_FUNCTION;
 
 /// How long a script keeps the core in one turn, in nanoseconds.
 const SLICE_NS: u64 = 500_000;
 
-/// Scripts of which it is remembered that they need more than they declare.
-const GREEDY_MAX: usize = 4096;
-
-/// Sources that are kept of scripts which the engine has forgotten, before those are looked for.
-const FORGOTTEN_MAX: usize = 64;
+/// What a script may leave to do before it has everything: it may have to be taken back.
+const EFFECTS_MAX: usize = 10_000;
 
 /// The command that walks over all slots though its row belongs to the session.
 const SCAN: &str = "scan";
-
-/// The engine of a core and who uses it.
-#[derive(Default)]
-pub(super) struct Scripts {
-    /// Made for the first script.
-    engine: Option<Engine>,
-    /// Scripts that were found to need more than they declare: they begin with everything.
-    greedy: HashSet<Sha>,
-    /// The sources of the scripts that the engine has loaded, for other cores.
-    sources: HashMap<Sha, Arc<[u8]>>,
-    /// The number of the decision about libraries that is in force.
-    pub(super) functions_version: u64,
-    /// That decision, until the engine has taken it on.
-    pub(super) functions_due: Option<FunctionSet>,
-    /// The unit whose script has the engine while others have the core.
-    running: Option<UnitSeq>,
-    /// That script only waits for its next slice.
-    rests: bool,
-    /// Units that have what they need but the engine.
-    waiting: VecDeque<UnitSeq>,
-}
-
-impl Scripts {
-    /// The engine. It exists from the first use on.
-    pub(super) fn engine(&mut self) -> &mut Engine {
-        self.engine.get_or_insert_with(|| Engine::new(Limits::default()))
-    }
-
-    /// True if the core owes a script a slice.
-    pub(super) fn is_due(&self) -> bool {
-        self.rests || (self.running.is_none() && !self.waiting.is_empty())
-    }
-
-    /// True if the engine is free for a unit's script; otherwise that waits for its turn.
-    pub(super) fn admits(&mut self, seq: UnitSeq) -> bool {
-        let free = self.running.is_none_or(|running| running == seq);
-        if !free {
-            self.waiting.push_back(seq);
-        }
-        free
-    }
-
-    /// The unit whose script is under way between turns.
-    pub(super) fn running(&self) -> Option<UnitSeq> {
-        self.running
-    }
-
-    /// True if a script begins with everything.
-    pub(super) fn is_greedy(&self, program: &Program) -> bool {
-        matches!(program, Program::Script(sha) if self.greedy.contains(sha))
-    }
-
-    /// The source of a script that is loaded here.
-    pub(super) fn source(&self, sha: &Sha) -> Option<Arc<[u8]>> {
-        self.sources.get(sha).cloned()
-    }
-
-    /// Loads a script to stay.
-    pub(super) fn load(&mut self, source: &Arc<[u8]>) -> ask::Answer {
-        if self.running.is_some() {
-            return ask::Answer::Busy;
-        }
-        let mut engine = self.take_engine();
-        let loaded = engine.load(source, true);
-        let answer = match loaded {
-            Ok(loaded) => {
-                self.remember(&engine, loaded.sha, source.clone());
-                ask::Answer::Source(Some(loaded.sha[..].into()))
-            }
-            Err(text) => ask::Answer::Text(Err(text)),
-        };
-        self.engine = Some(engine);
-        answer
-    }
-
-    /// The engine, out of its place.
-    pub(super) fn take_engine(&mut self) -> Engine {
-        self.engine.take().unwrap_or_else(|| Engine::new(Limits::default()))
-    }
-
-    /// Keeps a loaded script's source, and drops those of scripts that the engine has forgotten.
-    fn remember(&mut self, engine: &Engine, sha: Sha, source: Arc<[u8]>) {
-        self.sources.insert(sha, source);
-        if self.sources.len() > engine.script_count() + FORGOTTEN_MAX {
-            self.sources.retain(|sha, _| engine.find(sha).is_some());
-        }
-    }
-
-    /// Puts it back.
-    pub(super) fn put_engine(&mut self, engine: Engine) {
-        self.engine = Some(engine);
-    }
-
-    /// A 1 for each of these scripts that is loaded here.
-    pub(super) fn exist(&self, shas: &[Sha]) -> Vec<u64> {
-        shas.iter().map(|sha| self.sources.contains_key(sha) as u64).collect()
-    }
-
-    /// Forgets all scripts.
-    pub(super) fn flush(&mut self) -> ask::Answer {
-        if self.running.is_some() {
-            return ask::Answer::Busy;
-        }
-        self.sources.clear();
-        self.greedy.clear();
-        if let Some(engine) = &mut self.engine {
-            engine.forget_scripts();
-        }
-        ask::Answer::Done
-    }
-
-    /// Enters a script for the first time, or says why it cannot be run.
-    fn enter(&mut self, engine: &mut Engine, script: &mut Script) -> Result<(), String> {
-        let flags = match &script.program {
-            Program::Script(sha) => match (engine.find(sha), &script.source) {
-                (Some(loaded), _) => loaded.flags,
-                (None, Some(source)) => {
-                    let loaded = engine.load(source, false)?;
-                    self.remember(engine, loaded.sha, source.clone());
-                    loaded.flags
-                }
-                (None, None) => return Err(NOSCRIPT.to_owned()),
-            },
-            Program::Function(name) => engine.function(name).ok_or(NO_FUNCTION)?.flags,
-        };
-        script.admit_flags(flags)?;
-        let target = match &script.program {
-            Program::Script(sha) => Target::Script(sha),
-            Program::Function(name) => Target::Function(name),
-        };
-        engine.start(target, script.keys(), script.rest(), Env { resp: script.resp });
-        Ok(())
-    }
-
-    fn now_greedy(&mut self, program: &Program) {
-        if let Program::Script(sha) = program {
-            if self.greedy.len() >= GREEDY_MAX {
-                self.greedy.clear();
-            }
-            self.greedy.insert(*sha);
-        }
-    }
-}
 
 /// Why a script left the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,12 +52,6 @@ pub(super) enum Left {
     /// It wants slots that it does not have. What it did is taken back.
     WantsAll,
 }
-
-/// What a client reads whose script nobody knows.
-pub(super) const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
-
-/// What a client reads whose function nobody knows.
-const NO_FUNCTION: &str = "ERR Function not found";
 
 /// What became of a command that a script called.
 enum Called {
@@ -225,18 +72,21 @@ impl<R: Ring> Inner<R> {
     ) {
         let name = args.at(1);
         if let Wanted::Name(None) = request.what
-            && !self.scripts.sources.contains_key(&sha_named(name))
+            && self.scripts.source(&sha_named(name)).is_none()
         {
             // Another core may know it. Its reply is dropped once it is made.
-            if muted {
+            if muted && conn.session.reply_mode == ReplyMode::On {
                 conn.session.reply_mode = ReplyMode::SkipThis;
             }
-            let (ask, finish) = (ask::Ask::ScriptSource(sha_named(name)), scripts::found as FinishFn);
+            let (ask, finish) = (ask::Ask::Scripts(ScriptsAsk::Source(sha_named(name))), scripts::found as FinishFn);
             return self.ask(mesh, conn, args, Asking { to: Audience::Cores, ask, finish }, 0);
         }
         let (program, source) = match request.what {
             Wanted::Source => (Program::Script(scripting::sha_of(name)), Some(name.into())),
-            Wanted::Name(source) => (Program::Script(sha_named(name)), source),
+            Wanted::Name(source) => {
+                let sha = sha_named(name);
+                (Program::Script(sha), source.or_else(|| self.scripts.source(&sha)))
+            }
             Wanted::Function => (Program::Function(name.into()), None),
         };
         let known = match &program {
@@ -250,7 +100,8 @@ impl<R: Ring> Inner<R> {
             Err(refusal) => return self.refuse_script(conn, muted, &refusal),
         };
         let mut session = Session::new(conn.session.id, Auth::Done, 0, String::new(), String::new(), false);
-        (session.db, session.resp) = (conn.session.db, conn.session.resp);
+        (session.db, session.resp, session.no_touch) = (conn.session.db, conn.session.resp, conn.session.no_touch);
+        (session.peer, session.name) = (conn.session.peer.clone(), conn.session.name.clone());
         session.sign_in(conn.session.user.clone());
         let client = Box::new(Conn::new(conn.id, session));
         let args = OwnedArgs::copy(args);
@@ -286,19 +137,25 @@ impl<R: Ring> Inner<R> {
         let seq = unit.id.seq;
         if !self.scripts.admits(seq) {
             set_waiting(conn, seq);
+            if self.scripts.busy {
+                self.scripts.waiting.retain(|waiting| *waiting != seq);
+                self.own_refusals.push(unit.id);
+            }
             self.units.insert(seq, unit);
             return;
         }
         let Job::Script(script) = &mut unit.job else { unreachable!("the caller looked") };
-        let mut grants = std::mem::take(&mut unit.grants);
-        Stage::of(self.owner.shard(), &mut grants).enter();
+        let (mut grants, mut aside) = (std::mem::take(&mut unit.grants), std::mem::take(&mut unit.aside));
+        Stage::of(self.owner.shard(), &mut grants).enter(&mut aside);
         let left = self.step_script(mesh, unit.id, &mut grants, script);
         let mut stage = Stage::of(self.owner.shard(), &mut grants);
-        if let Left::Done(_) = left {
-            stage.serve_ready();
+        match left {
+            Left::Done(_) => stage.serve_ready(),
+            Left::WantsAll => stage.shard().ready.clear(),
+            Left::Rests | Left::Asked => {}
         }
-        stage.leave();
-        unit.grants = grants;
+        stage.leave(&mut aside);
+        (unit.grants, unit.aside) = (grants, aside);
         match left {
             Left::Done(outcome) => self.end_script(mesh, unit, outcome, conn),
             Left::Rests | Left::Asked => {
@@ -317,35 +174,39 @@ impl<R: Ring> Inner<R> {
         grants: &mut [Grant],
         script: &mut Script,
     ) -> Left {
-        self.scripts.renew_functions();
-        self.scripts.running = Some(unit.seq);
+        self.scripts.begin(unit.seq);
         script.client.script_of = Some(unit.seq);
-        self.scripts.rests = false;
         // Out of its place, so that commands may change the rest of the core meanwhile.
         let mut engine = self.scripts.take_engine();
         if !std::mem::replace(&mut script.started, true)
             && let Err(text) = self.scripts.enter(&mut engine, script)
         {
-            self.scripts.engine = Some(engine);
-            self.scripts.running = None;
+            self.scripts.put_engine(engine);
+            self.scripts.end();
             script.refused = Some(text);
             return Left::Done(Outcome::Failed);
         }
-        std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+        // What may be taken back is told to nobody before it is certain.
+        let certain = script.everything;
+        if !certain {
+            std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+        }
         let left = self.drive_script(mesh, &mut engine, grants, script);
-        std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
-        self.scripts.engine = Some(engine);
+        if !certain {
+            std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+        }
+        self.scripts.put_engine(engine);
+        self.collect_slow(&script.client.session);
         match left {
             Left::Rests => {
-                self.scripts.rests = true;
+                self.scripts.rest();
                 self.note_busy(unit, grants, script);
             }
             Left::Asked => self.note_busy(unit, grants, script),
-            Left::Done(_) => {
-                self.scripts.running = None;
+            Left::Done(_) | Left::WantsAll => {
+                self.scripts.end();
                 self.owner.shard().effects.append(&mut script.effects);
             }
-            Left::WantsAll => self.scripts.running = None,
         }
         left
     }
@@ -385,7 +246,10 @@ impl<R: Ring> Inner<R> {
                     Called::Asked => return Left::Asked,
                     Called::WantsAll => {
                         engine.abort();
-                        script.roll_back(&mut self.owner.shard().keyspace);
+                        let shard = self.owner.shard();
+                        script.roll_back(&mut shard.keyspace);
+                        // Who was told that a key is not what it was is not told again.
+                        shard.effects.retain(|effect| matches!(effect, Effect::Invalid(..)));
                         return Left::WantsAll;
                     }
                 },
@@ -419,14 +283,17 @@ impl<R: Ring> Inner<R> {
         context.caller.impatient = true;
         let shard = self.owner.shard();
         let reaches = script.everything
-            || (command.whole(args).is_none()
+            || (shard.effects.len() <= EFFECTS_MAX
+                && command.whole(args).is_none()
                 && command.spec.keys_of(args).all(|key| script.holds(Slot::of(key)))
                 && script.prepare(&shard.keyspace, command, args, context.caller.db));
         if !reaches {
             return Called::WantsAll;
         }
         script.wrote |= command.is(Flags::WRITE);
+        let before = shard.keyspace.stats.changes;
         Stage::of(shard, grants).execute(command, &context, args, out);
+        script.changes += self.owner.shard().keyspace.stats.changes.wrapping_sub(before);
         Called::Replied
     }
 
@@ -500,9 +367,21 @@ impl<R: Ring> Inner<R> {
             return;
         }
         script.busy = true;
+        self.scripts.busy = true;
         tracing::warn!("a script runs for longer than busy-reply-threshold; SCRIPT KILL and FUNCTION KILL end it");
         for grant in grants {
             self.tell(grant.core.into(), Notice::Busy(unit));
+        }
+        // Who waits for the engine has slots, too. A transaction that has begun keeps them; a script that has not gives them back.
+        for seq in std::mem::take(&mut self.scripts.waiting) {
+            let waiting = self.units.get(&seq).expect("a script that waits is among the units");
+            let (id, cores): (UnitId, Vec<_>) = (waiting.id, waiting.grants.iter().map(|grant| grant.core).collect());
+            if let Job::Script(_) = waiting.job {
+                self.own_refusals.push(id);
+                continue;
+            }
+            self.scripts.waiting.push_back(seq);
+            cores.into_iter().for_each(|core| self.tell(core.into(), Notice::Busy(id)));
         }
     }
 
@@ -510,7 +389,7 @@ impl<R: Ring> Inner<R> {
     fn widen(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: Option<&mut Conn>) {
         let Job::Script(script) = &mut unit.job else { unreachable!("the caller looked") };
         self.scripts.now_greedy(&script.program);
-        script.everything = true;
+        (script.everything, script.busy) = (true, false);
         let plan = plan_for_all(&self.map);
         let again = self.unit(unit.conn, unit.job, unit.muted, plan);
         self.give_back(mesh, unit.id, unit.grants);
@@ -594,9 +473,11 @@ impl<R: Ring> Inner<R> {
         if !self.scripts.is_due() {
             return;
         }
-        let next = self.scripts.running.or_else(|| self.scripts.waiting.pop_front());
-        let unit = self.units.remove(&next.expect("one is due")).expect("a script that waits is among the units");
-        self.go_on(mesh, unit);
+        if let Some(seq) = self.scripts.next_due() {
+            let unit = self.units.remove(&seq).expect("a script that waits is among the units");
+            self.go_on(mesh, unit);
+        }
+        self.answer_script_questions(mesh);
     }
 
     /// Lets a unit with a script go on whose client's connection is not at hand.

@@ -9,7 +9,7 @@ use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::{ConnId, Ring};
 use crate::shard::{Shard, Work};
-use crate::unit::{Grant, Job, LeaseAsk, Loan, Unit};
+use crate::unit::{Aside, Grant, Job, LeaseAsk, Loan, Unit};
 
 use super::Inner;
 use super::visits::leave;
@@ -40,7 +40,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn unit(&mut self, conn: ConnId, job: Job, muted: bool, plan: Vec<(CoreId, NeedOwned)>) -> Unit {
         self.next_unit += 1;
         let id = UnitId { core: self.id.0, seq: self.next_unit };
-        Unit { id, conn, job, muted, plan, grants: Vec::new() }
+        Unit { id, conn, job, muted, plan, grants: Vec::new(), aside: Aside::default() }
     }
 
     /// Asks for what the unit lacks, owner by owner. True once it has everything; false while it waits for one.

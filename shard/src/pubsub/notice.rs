@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use keyspace::signals::Changed;
+
 use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
@@ -44,6 +46,8 @@ pub enum Notice {
     Served(Box<Served>),
     /// A blocked client may find what it waits for: carry its command out.
     Turn(Box<Turn>),
+    /// Clients may wait on this key of the target beside something for them.
+    Again(Changed),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
     Busy(UnitId),
     /// Messages were dropped here: end every client that listens or tracks.

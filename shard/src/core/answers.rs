@@ -1,0 +1,140 @@
+//! This core's answers to questions, its own and those of other addresses.
+
+use crate::ask::{Answer, Ask, ScriptsAsk};
+use crate::mail::{Mail, Reply};
+use crate::mesh::Mesh;
+use crate::mesh::mailbox::Address;
+use crate::pubsub::notice::Notice;
+use crate::ring::Ring;
+use crate::shard::Shard;
+
+use super::Inner;
+
+impl<R: Ring> Inner<R> {
+    /// This core's answer to question `id`; `None` if it is given later.
+    pub(super) fn answer_to(&mut self, mesh: &Mesh<Shard>, from: Address, id: u64, ask: Ask) -> Option<Answer> {
+        match ask {
+            Ask::Subscribe(topics) => {
+                self.subscribe(from, &topics);
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Joined(topics) })));
+                None
+            }
+            Ask::Unsubscribe(topics) => {
+                self.unsubscribe(from, &topics);
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
+                None
+            }
+            Ask::Scan(request, db) => self.scan(from, id, request, db),
+            Ask::Pause(order) => {
+                self.take_pause(order);
+                self.answer_when_paused(from, id);
+                None
+            }
+            Ask::Scripts(ask) if self.scripts.defers(&ask) => {
+                self.scripts.questions.push((from, id, ask));
+                None
+            }
+            ask => Some(self.answer_now(mesh, ask)),
+        }
+    }
+
+    fn answer_now(&mut self, mesh: &Mesh<Shard>, ask: Ask) -> Answer {
+        let shard = self.owner.shard();
+        match ask {
+            Ask::Publish(publication) => Answer::Count(self.publish(publication)),
+            Ask::FindClient(client) => Answer::Client(self.find_client(client)),
+            Ask::Track(tracker, prefixes) => {
+                self.track_prefixes(tracker, &prefixes);
+                Answer::Done
+            }
+            Ask::Untrack(tracker) => {
+                self.untrack_prefixes(tracker);
+                Answer::Done
+            }
+            Ask::Pubsub(query) => self.answer_about_pubsub(&query),
+            Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
+            Ask::Configure(settings, version, users) => {
+                self.configure(settings, version);
+                self.take_users(users, None);
+                Answer::Done
+            }
+            Ask::Slowlog => Answer::Slow(self.slowlog.entries().cloned().collect()),
+            Ask::SlowlogReset => {
+                self.slowlog.clear();
+                Answer::Done
+            }
+            Ask::Latency => Answer::Latency(shard.latency.events().to_vec()),
+            Ask::LatencyReset(names) => Answer::Latency(shard.latency.forget(names.args())),
+            Ask::ResetStats => {
+                self.reset_stats();
+                Answer::Done
+            }
+            Ask::Report => Answer::Report(Box::new(self.report())),
+            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => {
+                unreachable!("only the service thread is asked this")
+            }
+            Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
+            Ask::TakeUsers(decision) => {
+                self.take_users(decision.users, Some(decision.client));
+                Answer::Count(decision.deleted)
+            }
+            Ask::AclLog => Answer::Denials(self.guard.book.borrow().log.entries().cloned().collect()),
+            Ask::AclLogReset => {
+                self.guard.book.borrow_mut().log.clear();
+                Answer::Done
+            }
+            Ask::Purge => {
+                self.spare_buffers = Vec::new();
+                self.spare_hops = Vec::new();
+                Answer::Done
+            }
+            Ask::Sleep(time) => {
+                std::thread::sleep(time);
+                self.clock();
+                Answer::Done
+            }
+            Ask::Ping => Answer::Done,
+            Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
+            Ask::Scripts(ask) => self.answer_about_scripts(ask),
+            Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
+            Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
+            Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
+            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Scan(..) | Ask::Pause(_) => {
+                unreachable!("these are answered later")
+            }
+        }
+    }
+
+    /// Answers the questions that waited for the engine.
+    pub(super) fn answer_script_questions(&mut self, mesh: &Mesh<Shard>) {
+        for (from, id, ask) in self.scripts.questions_due() {
+            let answer = self.answer_about_scripts(ask);
+            self.answer_later(mesh, from, Reply { id, answer });
+        }
+    }
+
+    /// Gives an answer that was not given at once.
+    pub(super) fn answer_later(&mut self, mesh: &Mesh<Shard>, from: Address, reply: Reply) {
+        match from == self.id.into() {
+            true => self.answered(mesh, from, reply),
+            false => self.outboxes.answer(from, Mail::Answer(Box::new(reply))),
+        }
+    }
+
+    fn answer_about_scripts(&mut self, ask: ScriptsAsk) -> Answer {
+        match ask {
+            ScriptsAsk::Source(sha) => Answer::Source(self.scripts.source(&sha)),
+            ScriptsAsk::Load(source) => self.scripts.load(&source),
+            ScriptsAsk::Exist(shas) => Answer::Counts(self.scripts.exist(&shas)),
+            ScriptsAsk::Flush => self.scripts.flush(),
+            ScriptsAsk::DecideFunctions(change) => self.scripts.decide_functions(&change),
+            ScriptsAsk::TakeFunctions(set) => {
+                self.scripts.take_functions(set);
+                Answer::Done
+            }
+            ScriptsAsk::Libraries => Answer::Libraries(self.scripts.libraries()),
+            ScriptsAsk::RunningFunction => Answer::RunningFunction(self.running_function()),
+            ScriptsAsk::Kill(target) => self.kill_script(target),
+        }
+    }
+}

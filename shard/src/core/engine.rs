@@ -1,0 +1,220 @@
+//! The engine of Lua of a core: what it has loaded, and who uses it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use scripting::{Engine, Env, Limits, Sha, Target};
+
+use crate::ask::{self, FunctionSet, ScriptsAsk};
+use crate::mesh::mailbox::Address;
+use crate::script::{Program, Script};
+use crate::unit::UnitSeq;
+
+/// Scripts of which it is remembered that they need more than they declare.
+const GREEDY_MAX: usize = 4096;
+
+/// Sources that are kept of scripts which the engine has forgotten, before those are looked for.
+const FORGOTTEN_MAX: usize = 64;
+
+/// What a client reads whose script nobody knows.
+pub(super) const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+
+/// What a client reads whose function nobody knows.
+pub(super) const NO_FUNCTION: &str = "ERR Function not found";
+
+/// The engine of a core and who uses it.
+#[derive(Default)]
+pub(super) struct Scripts {
+    /// Made for the first script.
+    engine: Option<Engine>,
+    /// Scripts that were found to need more than they declare: they begin with everything.
+    greedy: HashSet<Sha>,
+    /// The sources of the scripts that the engine has loaded, for other cores.
+    sources: HashMap<Sha, Arc<[u8]>>,
+    /// The number of the decision about libraries that is in force.
+    pub(super) functions_version: u64,
+    /// That decision, until the engine has taken it on.
+    pub(super) functions_due: Option<FunctionSet>,
+    /// The unit whose script has the engine while others have the core.
+    running: Option<UnitSeq>,
+    /// That script only waits for its next slice.
+    rests: bool,
+    /// That script takes long: nobody waits for it.
+    pub(super) busy: bool,
+    /// Questions that wait for the engine, by address and number.
+    pub(super) questions: Vec<(Address, u64, ScriptsAsk)>,
+    /// Units that have what they need but the engine.
+    pub(super) waiting: VecDeque<UnitSeq>,
+}
+
+impl Scripts {
+    /// The engine. It exists from the first use on.
+    pub(super) fn engine(&mut self) -> &mut Engine {
+        self.engine.get_or_insert_with(|| Engine::new(Limits::default()))
+    }
+
+    /// Gives the engine to a unit's script.
+    pub(super) fn begin(&mut self, seq: UnitSeq) {
+        self.renew_functions();
+        self.running = Some(seq);
+        self.rests = false;
+    }
+
+    /// The script that has it goes on in the next turn.
+    pub(super) fn rest(&mut self) {
+        self.rests = true;
+    }
+
+    /// The script that had it is over.
+    pub(super) fn end(&mut self) {
+        self.running = None;
+        self.busy = false;
+    }
+
+    /// The unit that goes on next, if one is due.
+    pub(super) fn next_due(&mut self) -> Option<UnitSeq> {
+        match self.running {
+            Some(seq) => self.rests.then_some(seq),
+            None => self.waiting.pop_front(),
+        }
+    }
+
+    /// True if a question about what is loaded has to wait for the script that has the engine. One that takes long is not waited for.
+    pub(super) fn defers(&self, ask: &ScriptsAsk) -> bool {
+        let changes = match ask {
+            ScriptsAsk::Load(_) | ScriptsAsk::Flush | ScriptsAsk::DecideFunctions(_) | ScriptsAsk::TakeFunctions(_) => {
+                true
+            }
+            ScriptsAsk::Source(_)
+            | ScriptsAsk::Exist(_)
+            | ScriptsAsk::Libraries
+            | ScriptsAsk::RunningFunction
+            | ScriptsAsk::Kill(_) => false,
+        };
+        changes && self.running.is_some() && !self.busy
+    }
+
+    /// Questions that need not wait any longer.
+    pub(super) fn questions_due(&mut self) -> Vec<(Address, u64, ScriptsAsk)> {
+        match self.running.is_none() || self.busy {
+            true => std::mem::take(&mut self.questions),
+            false => Vec::new(),
+        }
+    }
+
+    /// True if the core owes a script a slice.
+    pub(super) fn is_due(&self) -> bool {
+        let free = self.running.is_none();
+        self.rests || (free && !self.waiting.is_empty()) || ((free || self.busy) && !self.questions.is_empty())
+    }
+
+    /// True if the engine is free for a unit's script; otherwise that waits for its turn.
+    pub(super) fn admits(&mut self, seq: UnitSeq) -> bool {
+        let free = self.running.is_none_or(|running| running == seq);
+        if !free {
+            self.waiting.push_back(seq);
+        }
+        free
+    }
+
+    /// The unit whose script is under way between turns.
+    pub(super) fn running(&self) -> Option<UnitSeq> {
+        self.running
+    }
+
+    /// True if a script begins with everything.
+    pub(super) fn is_greedy(&self, program: &Program) -> bool {
+        matches!(program, Program::Script(sha) if self.greedy.contains(sha))
+    }
+
+    /// The source of a script that is loaded here.
+    pub(super) fn source(&self, sha: &Sha) -> Option<Arc<[u8]>> {
+        self.sources.get(sha).cloned()
+    }
+
+    /// Loads a script to stay.
+    pub(super) fn load(&mut self, source: &Arc<[u8]>) -> ask::Answer {
+        if self.running.is_some() {
+            return ask::Answer::Busy;
+        }
+        let mut engine = self.take_engine();
+        let loaded = engine.load(source, true);
+        let answer = match loaded {
+            Ok(loaded) => {
+                self.remember(&engine, loaded.sha, source.clone());
+                ask::Answer::Source(Some(loaded.sha[..].into()))
+            }
+            Err(text) => ask::Answer::Text(Err(text)),
+        };
+        self.engine = Some(engine);
+        answer
+    }
+
+    /// The engine, out of its place.
+    pub(super) fn take_engine(&mut self) -> Engine {
+        self.engine.take().unwrap_or_else(|| Engine::new(Limits::default()))
+    }
+
+    /// Keeps a loaded script's source, and drops those of scripts that the engine has forgotten.
+    fn remember(&mut self, engine: &Engine, sha: Sha, source: Arc<[u8]>) {
+        self.sources.insert(sha, source);
+        if self.sources.len() > engine.script_count() + FORGOTTEN_MAX {
+            self.sources.retain(|sha, _| engine.find(sha).is_some());
+        }
+    }
+
+    /// Puts it back.
+    pub(super) fn put_engine(&mut self, engine: Engine) {
+        self.engine = Some(engine);
+    }
+
+    /// A 1 for each of these scripts that is loaded here.
+    pub(super) fn exist(&self, shas: &[Sha]) -> Vec<u64> {
+        shas.iter().map(|sha| self.sources.contains_key(sha) as u64).collect()
+    }
+
+    /// Forgets all scripts.
+    pub(super) fn flush(&mut self) -> ask::Answer {
+        if self.running.is_some() {
+            return ask::Answer::Busy;
+        }
+        self.sources.clear();
+        self.greedy.clear();
+        if let Some(engine) = &mut self.engine {
+            engine.forget_scripts();
+        }
+        ask::Answer::Done
+    }
+
+    /// Enters a script for the first time, or says why it cannot be run.
+    pub(super) fn enter(&mut self, engine: &mut Engine, script: &mut Script) -> Result<(), String> {
+        let flags = match &script.program {
+            Program::Script(sha) => match (engine.find(sha), &script.source) {
+                (Some(loaded), _) => loaded.flags,
+                (None, Some(source)) => {
+                    let loaded = engine.load(source, false)?;
+                    self.remember(engine, loaded.sha, source.clone());
+                    loaded.flags
+                }
+                (None, None) => return Err(NOSCRIPT.to_owned()),
+            },
+            Program::Function(name) => engine.function(name).ok_or(NO_FUNCTION)?.flags,
+        };
+        script.admit_flags(flags)?;
+        let target = match &script.program {
+            Program::Script(sha) => Target::Script(sha),
+            Program::Function(name) => Target::Function(name),
+        };
+        engine.start(target, script.keys(), script.rest(), Env { resp: script.resp });
+        Ok(())
+    }
+
+    pub(super) fn now_greedy(&mut self, program: &Program) {
+        if let Program::Script(sha) = program {
+            if self.greedy.len() >= GREEDY_MAX {
+                self.greedy.clear();
+            }
+            self.greedy.insert(*sha);
+        }
+    }
+}
