@@ -30,7 +30,7 @@ impl Family {
             Family::Basics => true,
             Family::Transactions => true,
             Family::PubSub => true,
-            Family::Blocking => false,
+            Family::Blocking => true,
             Family::Scripts => true,
             Family::Tracking => true,
         };

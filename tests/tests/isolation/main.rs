@@ -38,7 +38,7 @@ impl Family {
     fn is_played(self) -> bool {
         let known = match self {
             Family::Transactions => true,
-            Family::Blocking => false,
+            Family::Blocking => true,
             Family::Scripts => true,
         };
         known || binaries::plays_unknown()
