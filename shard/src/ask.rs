@@ -81,6 +81,8 @@ pub enum Ask {
     DecidePause(Option<Pause>),
     /// Publishes a message, on the core that orders its channel's: `Answer::Count`, its receivers.
     Publish(Arc<Publication>),
+    /// Notes that a client of the asking core is a monitor: `Answer::Done`.
+    Monitor,
     /// Notes that a client of the asking core listens to these, as far as they concern this core: `Answer::Joined`.
     Subscribe(Arc<[Topic]>),
     /// Notes that it does no longer: `Answer::Parted`.

@@ -28,6 +28,7 @@ pub mod latency;
 mod latency_histogram;
 mod latency_text;
 pub mod memory;
+pub mod monitor;
 mod pubsub;
 mod pubsub_query;
 pub mod pubsub_rows;
@@ -81,7 +82,8 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
-    connection.into_iter().chain(data).chain(server).chain(more).flatten()
+    let all = [monitor::ROWS];
+    connection.into_iter().chain(data).chain(server).chain(more).chain(all).flatten()
 }
 
 /// The row of a HELP subcommand.
@@ -136,6 +138,10 @@ pub enum Then {
     Script(script::Request),
     /// The session watches the keys that are the arguments.
     Watch,
+    /// The session hears of all commands.
+    Monitor,
+    /// It does no longer.
+    StopMonitor,
 }
 
 /// A session command's view of the world.

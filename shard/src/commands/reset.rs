@@ -12,7 +12,7 @@ use crate::session::ReplyMode;
 
 use super::hello::ANYBODY;
 use super::pubsub::audience;
-use super::{SessionExec, SessionRow};
+use super::{SessionExec, SessionRow, Then};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[SessionRow {
@@ -51,7 +51,10 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-fn done(_: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+fn done(exec: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    if exec.session.monitors {
+        *exec.then = Then::StopMonitor;
+    }
     reply.simple("RESET");
     Ok(())
 }

@@ -13,9 +13,9 @@ use crate::command::Command;
 use crate::commands::{SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::mail::{Mail, Question, Reply};
-use crate::mesh::Mesh;
 use crate::mesh::loans::Need;
 use crate::mesh::mailbox::Address;
+use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::notice::Notice;
 use crate::report::Traffic;
 use crate::ring::clock::{ticks, ticks_to_ns};
@@ -193,6 +193,10 @@ impl<R: Ring> Inner<R> {
                 Answer::Done
             }
             Ask::Ping => Answer::Done,
+            Ask::Monitor => {
+                self.monitors.count(CoreId(from.0), 1);
+                Answer::Done
+            }
             Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
             Ask::ScriptSource(sha) => Answer::Source(self.scripts.source(&sha)),
             Ask::ScriptLoad(source) => self.scripts.load(&source),
@@ -349,6 +353,8 @@ impl<R: Ring> Inner<R> {
             Then::Exec => self.start_exec(mesh, conn, args, muted),
             Then::Script(request) => self.start_script(mesh, conn, args, muted, request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
+            Then::Monitor => self.monitors.add(conn.id),
+            Then::StopMonitor => self.stop_monitoring(conn),
             Then::Nothing | Then::Ask(_) => {}
         }
     }

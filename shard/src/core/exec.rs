@@ -118,9 +118,19 @@ impl<R: Ring> Inner<R> {
             let command = self.table.get(id);
             let mut stage = Stage::of(self.owner.shard(), grants);
             match command.run {
-                Run::Data(_) | Run::Whole(_) => run_queued(&mut stage, command, args, conn),
-                Run::Session(_) if command.spec.name == SCAN => scan(&mut stage, command, args, conn),
-                Run::Session(_) => self.in_session(mesh, conn, command, args),
+                Run::Data(_) | Run::Whole(_) => {
+                    run_queued(&mut stage, command, args, conn);
+                    self.show(conn, command, args);
+                }
+                Run::Session(_) if command.spec.name == SCAN => {
+                    scan(&mut stage, command, args, conn);
+                    self.show(conn, command, args);
+                }
+                Run::Session(_) => {
+                    conn.session.executing = true;
+                    self.in_session(mesh, conn, command, args);
+                    conn.session.executing = false;
+                }
                 Run::Container => unreachable!("a container is not queued"),
             }
             if conn.waiting != Waiting::No {
@@ -144,6 +154,7 @@ impl<R: Ring> Inner<R> {
         let args = exec.args.args();
         let command = self.table.find_command(args.at(0)).expect("the command was found by this name");
         conn.session.last_command = Some(command.id);
+        self.show(conn, command, args);
         self.owner.shard().account(command, args, ticks_to_ns(spent));
     }
 }

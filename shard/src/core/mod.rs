@@ -20,6 +20,7 @@ mod exec;
 mod functions;
 mod jobs;
 mod meters;
+mod monitors;
 mod notices;
 mod outbox;
 mod pause;
@@ -47,6 +48,7 @@ use crate::mesh::baton::{Owner, Wake as Woken};
 use crate::mesh::loans::UnitId;
 use crate::mesh::mailbox::{Address, Ends};
 use crate::mesh::{CoreId, Mesh};
+use crate::monitor::Monitors;
 use crate::pubsub::audience::Audience;
 use crate::pubsub::directory::Directory;
 use crate::pubsub::notice::Notice;
@@ -178,6 +180,8 @@ struct Inner<R: Ring> {
     directory: Directory,
     /// Which of our own clients listen.
     audience: Audience,
+    /// Who is told of every command.
+    monitors: Monitors,
     /// What this core tells itself, in order.
     own_notices: Vec<Notice>,
     /// Slow commands of our own clients.
@@ -238,6 +242,7 @@ impl<R: Ring> Core<R> {
             own_questions: Vec::new(),
             directory: Directory::default(),
             audience: Audience::default(),
+            monitors: Monitors::default(),
             own_notices: Vec::new(),
             slowlog: Slowlog::default(),
             cron: Cron::default(),

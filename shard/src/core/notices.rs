@@ -55,6 +55,8 @@ impl<R: Ring> Inner<R> {
             Notice::Served(served) => self.served(mesh, *served),
             Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Busy(unit) => self.refuse_for(mesh, unit),
+            Notice::Monitored(lines) => self.monitors.receive(lines),
+            Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Cut => self.cut_listeners(),
         }
     }
@@ -127,7 +129,7 @@ impl<R: Ring> Inner<R> {
 
     /// Ends every client of this core that listens: what they should have heard was dropped.
     fn cut_listeners(&mut self) {
-        let listening = self.conns.iter().filter(|conn| conn.session.is_subscribed());
+        let listening = self.conns.iter().filter(|conn| conn.session.is_subscribed() || conn.session.monitors);
         let ids: Vec<ConnId> = listening.map(|conn| conn.id).collect();
         tracing::warn!(clients = ids.len(), "closed: messages for them were too many to be kept");
         self.cron.traffic.output_limit_closed += ids.len() as u64;
@@ -140,7 +142,7 @@ impl<R: Ring> Inner<R> {
 }
 
 /// Appends a push to what a connection sends at the end of the turn, or to what it holds.
-fn append_push(conn: &mut Conn, bytes: &[u8], spare: &mut Vec<Vec<u8>>, dirty: &mut Vec<ConnId>) {
+pub(super) fn append_push(conn: &mut Conn, bytes: &[u8], spare: &mut Vec<Vec<u8>>, dirty: &mut Vec<ConnId>) {
     if conn.closing != Closing::No {
         return;
     }

@@ -262,8 +262,8 @@ impl<R: Ring> Inner<R> {
             conn.script = Some(script);
             return;
         }
-        // With one core there is nobody whose slots would be missed for long.
-        script.everything = self.map.cores() == 1 || self.scripts.is_greedy(&script.program);
+        // With one core there is nobody whose slots would be missed for long. What monitors were told of cannot be taken back.
+        script.everything = self.map.cores() == 1 || self.monitors.any() || self.scripts.is_greedy(&script.program);
         let plan = match script.everything {
             true => plan_for_all(&self.map),
             false => plan_for_keys(script.keys(), &self.map, self.id),
@@ -426,6 +426,7 @@ impl<R: Ring> Inner<R> {
         }
         script.wrote |= command.is(Flags::WRITE);
         Stage::of(shard, grants).execute(command, &context, args, out);
+        self.show(&script.client, command, args);
         Called::Replied
     }
 
@@ -453,6 +454,7 @@ impl<R: Ring> Inner<R> {
                 }
                 Err(refusal) => Reply::new(out, session.resp).error(refusal.text()),
             }
+            self.show(&script.client, command, args);
             return Called::Replied;
         }
         self.in_session(mesh, &mut script.client, command, args);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
+use crate::monitor::Lines;
 use crate::ring::ConnId;
 use crate::unit::Turn;
 
@@ -35,14 +36,18 @@ pub enum Notice {
     Turn(Box<Turn>),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
     Busy(UnitId),
-    /// Messages were dropped here: end every client that listens.
+    /// What clients of the sender did, for the monitors of the target.
+    Monitored(Lines),
+    /// The sender has one monitor fewer.
+    MonitorGone,
+    /// Messages were dropped here: end every client that listens, monitors among them.
     Cut,
 }
 
 impl Notice {
     /// True if it is for clients, and goes when too much waits.
     fn may_be_dropped(&self) -> bool {
-        matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..))
+        matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..) | Notice::Monitored(_))
     }
 
     fn bytes(&self) -> usize {
@@ -51,7 +56,9 @@ impl Notice {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
                 Notice::Served(served) => served.reply.len(),
-                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Busy(_) | Notice::Cut => 0,
+                Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
+                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Busy(_) => 0,
+                Notice::MonitorGone | Notice::Cut => 0,
             }
     }
 }
