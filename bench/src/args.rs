@@ -14,6 +14,8 @@ pub(crate) enum Action {
     Hop,
     /// The data types beside redis-server.
     Types,
+    /// Transactions, scripts, messages and blocking pops beside redis-server.
+    Clients,
     /// Many short runs that must all end.
     Soak,
     /// The CPU share of an idle server.
@@ -21,7 +23,7 @@ pub(crate) enum Action {
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 5] = [
+const ACTIONS: [(&str, Action, &str); 6] = [
     (
         "compare",
         Action::Compare,
@@ -29,6 +31,11 @@ const ACTIONS: [(&str, Action, &str); 5] = [
     ),
     ("hop", Action::Hop, "the hop tax: the same load on two core loops, with and without visits, against one"),
     ("types", Action::Types, "processor time and memory of the data types beside redis-server"),
+    (
+        "clients",
+        Action::Clients,
+        "transactions, scripts, messages and blocking pops beside redis-server, and commands over two core loops",
+    ),
     ("soak", Action::Soak, "many short runs on 2 and 4 core loops; exits 1 when one stalls"),
     ("idle", Action::Idle, "the CPU share of an idle server; exits 1 when it is too high"),
 ];
@@ -40,28 +47,38 @@ const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
     (
         "--only",
         "WORDS",
-        &[Action::Compare, Action::Hop, Action::Types],
-        "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of types: rows with this text",
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients],
+        "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of types and clients: rows with this text",
     ),
-    ("--list", "", &[Action::Compare, Action::Hop, Action::Types], "print the cells and do nothing"),
-    ("--rounds", "N", &[Action::Compare, Action::Hop, Action::Types], "alternating rounds (default 5)"),
+    ("--list", "", &[Action::Compare, Action::Hop, Action::Types, Action::Clients], "print the cells and do nothing"),
+    (
+        "--rounds",
+        "N",
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients],
+        "alternating rounds (default 5)",
+    ),
     (
         "--requests",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Soak],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak],
         "requests of each run (soak: of each test, default 5000)",
     ),
     ("--runs", "N", &[Action::Soak], "number of short runs (default 1000)"),
     ("--deadline", "SECONDS", &[Action::Soak], "when a run counts as stalled (default 30)"),
     ("--seconds", "N", &[Action::Idle], "how long to look (default 10)"),
-    ("--redis", "PATH", &[Action::Compare, Action::Types, Action::Idle], "redis-server (default: the one on the path)"),
+    (
+        "--redis",
+        "PATH",
+        &[Action::Compare, Action::Types, Action::Clients, Action::Idle],
+        "redis-server (default: the one on the path)",
+    ),
     ("--ashlar", "PATH", &ALL, "ashlar (default: built now)"),
     ("--floor", "PATH", &[Action::Compare], "the floor server (default: built now)"),
     ("--out", "FOLDER", &[Action::Compare, Action::Hop], "where reports go (default target/bench)"),
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 5] = [Action::Compare, Action::Hop, Action::Types, Action::Soak, Action::Idle];
+const ALL: [Action; 6] = [Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Idle];
 
 /// What was asked for; `None` and `false` where nothing was said.
 #[derive(Debug, Default, PartialEq)]

@@ -6,6 +6,7 @@
 
 mod args;
 // What is run.
+mod clients;
 mod compare;
 mod hop;
 mod idle;
@@ -45,6 +46,15 @@ fn main() -> ExitCode {
         reaper::serve(std::io::stdin().lock(), arguments.get(1).map(Path::new));
         return ExitCode::SUCCESS;
     }
+    if arguments.first().is_some_and(|word| word == clients::drive::SUBCOMMAND) {
+        return match clients::drive::serve(&arguments[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("bench: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => {
@@ -68,6 +78,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
     let passed = match action {
         Action::Compare => compare::run(&options).map(|()| true)?,
         Action::Types => types::run(&options).map(|()| true)?,
+        Action::Clients => clients::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

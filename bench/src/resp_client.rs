@@ -138,7 +138,8 @@ fn key(prefix: &str, number: u64) -> String {
     format!("{prefix}{number:012}")
 }
 
-fn push_command(buffer: &mut Vec<u8>, words: &[impl AsRef<str>]) {
+/// Appends a command in the form that clients send.
+pub(crate) fn push_command(buffer: &mut Vec<u8>, words: &[impl AsRef<str>]) {
     // Writing to a vector cannot fail.
     let _ = write!(buffer, "*{}\r\n", words.len());
     for word in words.iter().map(AsRef::as_ref) {

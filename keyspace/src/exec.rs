@@ -338,6 +338,13 @@ impl<'a> Exec<'a> {
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 
+    /// Deletes whatever stands under a key, expired or not, and tells of it: what a command does that has no result to store there.
+    pub fn clear(&mut self, key: &Key) {
+        if let Some(place) = self.keyspace.locate(self.db, key) {
+            self.delete_loudly(key, place);
+        }
+    }
+
     /// Tells that a key is gone because its last element is.
     #[inline]
     pub fn emptied(&mut self, key: &Key) {

@@ -134,6 +134,8 @@ pub struct Signals {
     pub pending: bool,
     /// The classes of events that are wanted; from the settings.
     pub classes: EventClasses,
+    /// Every changed key is noted, whether somebody listens to its slot or not.
+    pub every_change: bool,
 }
 
 impl Signals {

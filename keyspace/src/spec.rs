@@ -144,6 +144,11 @@ impl KeyFlags {
 }
 
 impl Categories {
+    /// Every category, each alone, in the order of replies.
+    pub fn all() -> impl Iterator<Item = Categories> {
+        Categories::WIRE.iter().map(|(category, _)| *category)
+    }
+
     /// The category of this name (without `@`), whatever the case of its letters.
     pub fn named(name: &[u8]) -> Option<Categories> {
         let found = Categories::WIRE.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));

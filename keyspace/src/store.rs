@@ -193,7 +193,11 @@ impl Keyspace {
             stats: std::mem::take(&mut self.stats),
             limits: self.limits,
             random: self.random.clone(),
-            signals: Signals { classes: self.signals.classes, ..Signals::default() },
+            signals: Signals {
+                classes: self.signals.classes,
+                every_change: self.signals.every_change,
+                ..Signals::default()
+            },
         };
         std::mem::replace(self, stand_in)
     }
@@ -205,6 +209,7 @@ impl Keyspace {
         lent.dropped_keys += self.dropped_keys;
         lent.limits = self.limits;
         lent.signals.classes = self.signals.classes;
+        lent.signals.every_change = self.signals.every_change;
         lent.spare = Some(std::mem::take(&mut self.slots));
         *self = lent;
     }
@@ -234,7 +239,7 @@ impl Keyspace {
     /// Tells whoever listens that a key was changed, created or deleted.
     #[inline]
     pub fn modified(&mut self, db: Db, key: &Key) {
-        if self.slots[key.slot.index()].listened {
+        if self.slots[key.slot.index()].listened || self.signals.every_change {
             self.note(db, key, Change::Value);
         }
     }

@@ -3,11 +3,11 @@
 use crate::arguments::{Arguments, to_int};
 use crate::decimal::push_argument;
 use crate::fault::{self, Fault, bad_argument};
-use crate::host::Host;
+use crate::host::{Host, unbounded};
 use crate::inward;
 use crate::random::Random;
 use crate::scripts;
-use crate::shared::{Phase, Shared};
+use crate::shared::Shared;
 use crate::step::Step;
 use keyspace::reply::Resp;
 use mlua::{Lua, MultiValue, Scope, Table, Value};
@@ -34,7 +34,7 @@ pub(crate) fn install<'scope, 'env>(
         redis.raw_set(name, scope.create_function(move |lua, values: MultiValue| call(lua, host, values, errors))?)?;
     }
     redis.raw_set("log", scope.create_function(|lua, values: MultiValue| log(lua, host, values))?)?;
-    redis.raw_set("acl_check_cmd", scope.create_function(|lua, values: MultiValue| acl_check(lua, host, values))?)?;
+    redis.raw_set("acl_check_cmd", scope.create_function(|_, values: MultiValue| acl_check(host, values))?)?;
     redis.raw_set("register_function", crate::sandbox::register_function(lua, host)?)?;
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     redis.raw_set("error_reply", lua.create_function(error_reply)?)?;
@@ -71,11 +71,6 @@ fn call(lua: &Lua, host: &Host<'_>, values: MultiValue, errors: Errors) -> mlua:
     if let Err(text) = asked {
         return answer_error(lua, text.as_bytes(), false, errors);
     }
-    if shared.phase.get() == Phase::Loading {
-        shared.args.borrow_mut().clear();
-        let text = b"ERR redis.call/pcall can only be called inside a script invocation";
-        return answer_error(lua, text, false, errors);
-    }
     let left = host.want(Step::Call(shared.resp.get()));
     shared.args.borrow_mut().clear();
     left?;
@@ -83,7 +78,7 @@ fn call(lua: &Lua, host: &Host<'_>, values: MultiValue, errors: Errors) -> mlua:
     let reply = shared.answer.take();
     let value = match reply.first() {
         Some(b'-') => answer_error(lua, inward::error_text(&reply), true, errors),
-        _ => inward::value(lua, &host.names, &reply),
+        _ => unbounded(lua, || inward::value(lua, &host.names, &reply)),
     };
     shared.answer.replace(reply);
     value
@@ -177,7 +172,7 @@ fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {
     Ok(host.want(Step::Log(level as u8))?)
 }
 
-fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {
+fn acl_check(host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {
     gather(&host.shared, values).map_err(fault::reply)?;
     let left = host.want(Step::AclCheck);
     host.shared.args.borrow_mut().clear();
@@ -188,7 +183,6 @@ fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Val
         _ => Ok(Value::Boolean(reply.starts_with(b":1"))),
     };
     host.shared.answer.replace(reply);
-    let _ = lua;
     value
 }
 

@@ -3,16 +3,18 @@
 use crate::arguments::Arguments;
 use mlua::{Lua, MultiValue, Table, Value};
 
+type One = fn(i32) -> i32;
+type Fold = fn(i32, i32) -> i32;
+type Shift = fn(i32, u32) -> i32;
+
 /// The table of the library.
 pub(crate) fn library(lua: &Lua) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    let one: [(&str, fn(i32) -> i32); 3] =
-        [("tobit", |word| word), ("bnot", |word| !word), ("bswap", |word| word.swap_bytes())];
+    let one: [(&str, One); 3] = [("tobit", |word| word), ("bnot", |word| !word), ("bswap", |word| word.swap_bytes())];
     for (name, apply) in one {
         table.raw_set(name, lua.create_function(move |lua, value: Value| Ok(apply(word(lua, value)?)))?)?;
     }
-    let many: [(&str, fn(i32, i32) -> i32); 3] =
-        [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
+    let many: [(&str, Fold); 3] = [("band", |a, b| a & b), ("bor", |a, b| a | b), ("bxor", |a, b| a ^ b)];
     for (name, apply) in many {
         let fold = move |lua: &Lua, values: MultiValue| {
             let args = Arguments::new(lua, values);
@@ -24,7 +26,7 @@ pub(crate) fn library(lua: &Lua) -> mlua::Result<Table> {
         };
         table.raw_set(name, lua.create_function(fold)?)?;
     }
-    let shifts: [(&str, fn(i32, u32) -> i32); 5] = [
+    let shifts: [(&str, Shift); 5] = [
         ("lshift", |word, by| word << by),
         ("rshift", |word, by| ((word as u32) >> by) as i32),
         ("arshift", |word, by| word >> by),

@@ -4,7 +4,7 @@ use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
 use crate::header;
 use crate::library::{FunctionInfo, Libraries, LibraryError, LibraryInfo};
 use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
-use crate::shared::{Phase, Shared};
+use crate::shared::{Failure, Phase, Shared};
 use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
 use corosensei::CoroutineResult;
 use keyspace::args::{Args, OwnedArgs};
@@ -245,6 +245,7 @@ impl Engine {
 
     fn done(&mut self, outcome: Outcome) -> Step {
         let job = self.job.take().expect("something was under way");
+        self.shared.phase.set(Phase::Idle);
         std::mem::swap(&mut self.reply, &mut self.shared.reply.borrow_mut());
         match job {
             Job::Run(name, chunk) => self.describe(outcome, &name, chunk),
@@ -275,8 +276,7 @@ impl Engine {
     fn enlist(&mut self, outcome: Outcome, name: Vec<u8>, code: Vec<u8>) -> Result<Vec<u8>, LibraryError> {
         if outcome != Outcome::Returned {
             let failure = self.shared.failure.borrow_mut().take();
-            let text = failure.map_or_else(|| b"ERR Script was aborted".to_vec(), |failure| failure.text);
-            return Err(load_error(&text));
+            return Err(load_error(failure));
         }
         let registered = std::mem::take(&mut *self.shared.registered.borrow_mut());
         if registered.is_empty() {
@@ -350,11 +350,12 @@ impl Drop for Engine {
     }
 }
 
-/// What FUNCTION LOAD says of an error in the library's code: one that the engine raised itself stands alone.
-fn load_error(text: &[u8]) -> LibraryError {
-    let text = String::from_utf8_lossy(text);
-    let text = text.strip_prefix("ERR ").unwrap_or(&text);
-    format!("ERR Error registering functions: {text}")
+/// What FUNCTION LOAD says of an error in the library's code.
+fn load_error(failure: Option<Failure>) -> LibraryError {
+    let Some(failure) = failure else { return "ERR FUNCTION LOAD timeout".to_string() };
+    let text = String::from_utf8_lossy(&failure.text);
+    let what = if failure.compiling { "compiling function" } else { "registering functions" };
+    format!("ERR Error {what}: {text}")
 }
 
 fn fill<'a>(to: &mut OwnedArgs, from: impl Iterator<Item = &'a [u8]>) {

@@ -161,7 +161,7 @@ pub(crate) fn record(lua: &Lua, shared: &Shared, value: Value) {
         Ok(_) => b"ERR unknown error".to_vec(),
         Err(_) => b"ERR not enough memory".to_vec(),
     };
-    *shared.failure.borrow_mut() = Some(Failure { text, place: place(lua) });
+    *shared.failure.borrow_mut() = Some(Failure { text, place: place(lua), compiling: false });
 }
 
 /// Notes an error that ended a run before or after its script ran.
@@ -170,7 +170,11 @@ pub(crate) fn record_error(shared: &Shared, error: &mlua::Error) {
         Some(Fault::Text(text)) => [b"ERR ".as_slice(), text].concat(),
         Some(Fault::Reply(text, _)) => text.clone(),
         _ if is_memory(error) => b"ERR not enough memory".to_vec(),
-        _ => format!("ERR {}", innermost(error)).into_bytes(),
+        _ => match innermost(error) {
+            mlua::Error::SyntaxError { message, .. } => message.clone().into_bytes(),
+            other => format!("ERR {other}").into_bytes(),
+        },
     };
-    *shared.failure.borrow_mut() = Some(Failure { text, place: None });
+    let compiling = matches!(innermost(error), mlua::Error::SyntaxError { .. });
+    *shared.failure.borrow_mut() = Some(Failure { text, place: None, compiling });
 }

@@ -4,13 +4,14 @@
 //! never entered from another stack, and nothing else can enter it while a script is suspended.
 
 use crate::fault;
-use crate::host::{Host, REST};
+use crate::host::{self, Host, REST};
 use crate::names::Names;
 use crate::outward;
 use crate::registration::Registration;
 use crate::sandbox::{self, World};
 use crate::shared::{Phase, Shared};
 use crate::step::{Outcome, Step};
+use crate::tails;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
 use keyspace::args::OwnedArgs;
@@ -75,7 +76,11 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
     let host = Host { yielder, shared: shared.clone(), names };
     lua.scope(|scope| {
         let world = sandbox::build(&lua, scope, &host)?;
-        let rest = scope.create_function(|_, ()| Ok(host.want(Step::Rest)?))?;
+        // Between runs the prelude works for the engine, which waits for it: nobody is there to rest for.
+        let rest = scope.create_function(|_, ()| match host.shared.phase.get() {
+            Phase::Idle => Ok(()),
+            _ => Ok(host.want(Step::Rest)?),
+        })?;
         lua.set_named_registry_value(REST, rest)?;
         let watched = shared.clone();
         let every = HookTriggers::new().every_nth_instruction(shared.limits.instructions_per_slice);
@@ -83,7 +88,7 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
             if watched.aborting.get() {
                 return Err(fault::Fault::Abort.into());
             }
-            crate::host::rest(lua).map(|()| VmState::Continue)
+            host::rest(lua).map(|()| VmState::Continue)
         })?;
         lua.gc_collect()?;
         lua.set_memory_limit(lua.used_memory() + shared.limits.memory_bytes_max)?;
@@ -91,6 +96,7 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
             lua: &lua,
             shared: &shared,
             names: &host.names,
+            scene: Phase::Script,
             world,
             collect_above: shared.limits.memory_bytes_max / 4,
             body: None,
@@ -107,6 +113,8 @@ struct Worker<'a> {
     lua: &'a Lua,
     shared: &'a Rc<Shared>,
     names: &'a Names,
+    /// The phase whose globals are there.
+    scene: Phase,
     world: World,
     /// Used memory, in bytes, above which garbage is collected after a run.
     collect_above: usize,
@@ -143,6 +151,10 @@ impl Worker<'_> {
         padded.extend_from_slice(source);
         self.lua.gc_stop();
         let function = self.lua.load(padded).set_name(chunk).set_mode(ChunkMode::Text).into_function();
+        let function = function.and_then(|function| match tails::kept(&function.dump(false)) {
+            Some(code) => self.world.undump.call(self.lua.create_string(code)?),
+            None => Ok(function),
+        });
         self.lua.gc_restart();
         function
     }
@@ -165,20 +177,36 @@ impl Worker<'_> {
         outcome
     }
 
-    fn call(&self, slot: Slot, phase: Phase) -> mlua::Result<(bool, Value)> {
-        let keys = self.strings(&self.shared.keys.borrow())?;
-        let argv = self.strings(&self.shared.argv.borrow())?;
+    fn call(&mut self, slot: Slot, phase: Phase) -> mlua::Result<(bool, Value)> {
+        self.set_scene(phase)?;
+        let (keys, argv) = host::unbounded(self.lua, || {
+            let keys = self.strings(&self.shared.keys.borrow())?;
+            let argv = self.strings(&self.shared.argv.borrow())?;
+            if phase == Phase::Script {
+                self.world.globals.raw_set(&self.names.keys, &keys)?;
+                self.world.globals.raw_set(&self.names.argv, &argv)?;
+            }
+            Ok((keys, argv))
+        })?;
         if phase == Phase::Script {
-            self.world.globals.raw_set("KEYS", keys)?;
-            self.world.globals.raw_set("ARGV", argv)?;
             return self.world.run.call(slot);
         }
-        self.hide_keys()?;
         self.world.run.call((slot, keys, argv))
     }
 
-    /// Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
-    fn hide_keys(&self) -> mlua::Result<()> {
+    /// Shows what belongs to a phase. Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
+    fn set_scene(&mut self, phase: Phase) -> mlua::Result<()> {
+        if self.scene == phase {
+            return Ok(());
+        }
+        let [script, function, body] = &self.world.redis;
+        let redis = match phase {
+            Phase::Function => function,
+            Phase::Loading => body,
+            Phase::Script | Phase::Idle => script,
+        };
+        self.world.globals.raw_set("redis", redis)?;
+        self.scene = phase;
         self.world.globals.raw_set("KEYS", Value::Nil)?;
         self.world.globals.raw_set("ARGV", Value::Nil)
     }
@@ -230,7 +258,7 @@ impl Worker<'_> {
         self.shared.registered.borrow_mut().clear();
         self.body = None;
         let result = (|| {
-            self.hide_keys()?;
+            self.set_scene(Phase::Loading)?;
             let function = self.parse(source, "@user_function")?;
             self.world.keep.call::<()>((sandbox::BODY_SLOT, function))?;
             self.world.run.call::<(bool, Value)>(sandbox::BODY_SLOT)

@@ -60,7 +60,7 @@ pub(crate) fn of_script(source: &[u8]) -> Result<(Flags, usize), HeaderError> {
     let mut words = words(&source[2..end]);
     let engine = words.next().unwrap_or_default();
     if engine != b"lua" {
-        return Err(format!("Unexpected engine in script shebang: {}", String::from_utf8_lossy(engine)));
+        return Err(format!("Unexpected engine in script shebang: #!{}", String::from_utf8_lossy(engine)));
     }
     let mut flags = Flags::default();
     for word in words {

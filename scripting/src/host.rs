@@ -36,6 +36,15 @@ impl Host<'_> {
     }
 }
 
+/// Builds values without the bound of memory, which would make each of them a protected call: only for what is bounded otherwise, as a
+/// reply or the arguments of a command. What is too much then ends the script at its next step.
+pub(crate) fn unbounded<R>(lua: &Lua, build: impl FnOnce() -> mlua::Result<R>) -> mlua::Result<R> {
+    let bound = lua.set_memory_limit(0)?;
+    let built = build();
+    lua.set_memory_limit(bound)?;
+    built
+}
+
 /// Work in Rust that may be long: gives way from time to time.
 pub(crate) struct Pace<'a> {
     lua: &'a Lua,

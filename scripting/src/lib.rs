@@ -19,6 +19,7 @@ mod registration;
 mod sandbox;
 mod source;
 mod strings;
+mod tails;
 
 // What passes in and out.
 mod inward;

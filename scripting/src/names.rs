@@ -5,6 +5,8 @@ use mlua::{Lua, String};
 /// Names of fields, and the commonest status.
 #[derive(Debug)]
 pub(crate) struct Names {
+    pub(crate) keys: String,
+    pub(crate) argv: String,
     pub(crate) err: String,
     pub(crate) ok: String,
     pub(crate) double: String,
@@ -21,6 +23,8 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new(lua: &Lua) -> mlua::Result<Names> {
         Ok(Names {
+            keys: lua.create_string("KEYS")?,
+            argv: lua.create_string("ARGV")?,
             err: lua.create_string("err")?,
             ok: lua.create_string("ok")?,
             double: lua.create_string("double")?,

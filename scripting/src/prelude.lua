@@ -335,6 +335,9 @@ function tables.foreach(t, f)
 end
 
 function G.unpack(t, i, j)
+    if type(t) ~= "table" then
+        bad(1, "unpack", "table", kind(t))
+    end
     if i == nil and j == nil then
         return raw_unpack(t)
     end
@@ -527,16 +530,38 @@ end
 
 -- The world is complete: close it.
 
+local function missing(_, name)
+    error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+end
+
+-- `redis` has other functions in scripts, in functions and in the body of a library.
+local in_script, in_function, in_body = {}, {}, {}
+local script_only = { replicate_commands = true, breakpoint = true, debug = true }
+for name, value in raw_next, G.redis do
+    if name ~= "register_function" then
+        in_script[name] = value
+        if not script_only[name] then
+            in_function[name] = value
+        end
+        if name == "log" or type(value) ~= "function" then
+            in_body[name] = value
+        end
+    else
+        in_body[name] = value
+    end
+end
+raw_setmetatable(in_body, { __index = missing })
+in_script, in_function, in_body = shield(in_script), shield(in_function), shield(in_body)
+G.redis = nil
+
 for name, value in raw_next, G do
     if type(value) == "table" then
         G[name] = shield(value)
     end
 end
+G.redis = in_script
 local world = shield(G)
 G._G = world
-local function missing(_, name)
-    error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
-end
 raw_setmetatable(G, { __index = missing })
 globals_meta = shield({ __index = missing })
 local string_meta = raw_getmetatable("")
@@ -572,4 +597,4 @@ local function keep(slot, f)
     chunks[slot] = f
 end
 
-return run, keep, world
+return run, keep, raw_loadstring, world, in_script, in_function, in_body

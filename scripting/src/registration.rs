@@ -3,7 +3,7 @@
 use crate::fault::{self, at_caller};
 use crate::header::Flags;
 use crate::shared::{Phase, Shared};
-use mlua::{Function, Lua, MultiValue, Table, Value};
+use mlua::{Function, Lua, Table, Value};
 
 /// A function of a library that is being loaded.
 #[derive(Debug)]
@@ -25,22 +25,19 @@ impl Registration {
 }
 
 /// Carries out `redis.register_function`.
-pub(crate) fn register(lua: &Lua, shared: &Shared, values: MultiValue) -> mlua::Result<()> {
+pub(crate) fn register(lua: &Lua, shared: &Shared, values: (Value, Value, Value)) -> mlua::Result<()> {
     if shared.phase.get() != Phase::Loading {
         return Err(fault::reply("ERR redis.register_function can only be called on FUNCTION LOAD command"));
     }
-    let registration = match values.len() {
-        1 => from_table(values.get(0))?,
-        2 => Registration {
-            name: name(values.get(0), "ERR first argument to redis.register_function must be a string")?,
-            callback: Some(callback(
-                values.get(1),
-                "ERR second argument to redis.register_function must be a function",
-            )?),
+    let registration = match &values {
+        (Value::Nil, ..) => return Err(fault::reply("ERR wrong number of arguments to redis.register_function")),
+        (table, Value::Nil, Value::Nil) => from_table(table)?,
+        (first, second, Value::Nil) => Registration {
+            name: name(first, "ERR first argument to redis.register_function must be a string")?,
+            callback: Some(callback(second, "ERR second argument to redis.register_function must be a function")?),
             description: None,
             flags: Flags::default(),
         },
-        0 => return Err(fault::reply("ERR wrong number of arguments to redis.register_function")),
         _ => return Err(fault::reply("ERR wrong number of arguments to redis.register_function")),
     };
     let mut registered = shared.registered.borrow_mut();
@@ -59,23 +56,23 @@ pub(crate) fn register(lua: &Lua, shared: &Shared, values: MultiValue) -> mlua::
     Ok(())
 }
 
-fn name(value: Option<&Value>, fault: &str) -> mlua::Result<Vec<u8>> {
+fn name(value: &Value, fault: &str) -> mlua::Result<Vec<u8>> {
     match value {
-        Some(Value::String(text)) => Ok(text.as_bytes().to_vec()),
-        Some(Value::Integer(value)) => Ok(value.to_string().into_bytes()),
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        Value::Integer(value) => Ok(value.to_string().into_bytes()),
         _ => Err(fault::reply(fault)),
     }
 }
 
-fn callback(value: Option<&Value>, fault: &str) -> mlua::Result<Function> {
+fn callback(value: &Value, fault: &str) -> mlua::Result<Function> {
     match value {
-        Some(Value::Function(function)) => Ok(function.clone()),
+        Value::Function(function) => Ok(function.clone()),
         _ => Err(fault::reply(fault)),
     }
 }
 
-fn from_table(value: Option<&Value>) -> mlua::Result<Registration> {
-    let Some(Value::Table(table)) = value else {
+fn from_table(value: &Value) -> mlua::Result<Registration> {
+    let Value::Table(table) = value else {
         return Err(fault::reply(
             "ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).",
         ));
@@ -88,18 +85,13 @@ fn from_table(value: Option<&Value>) -> mlua::Result<Registration> {
         };
         let key = key.as_bytes();
         if key.eq_ignore_ascii_case(b"function_name") {
-            found = Some(name(
-                Some(&value),
-                "ERR function_name argument given to redis.register_function must be a string",
-            )?);
+            found = Some(name(&value, "ERR function_name argument given to redis.register_function must be a string")?);
         } else if key.eq_ignore_ascii_case(b"description") {
             description =
-                Some(name(Some(&value), "ERR description argument given to redis.register_function must be a string")?);
+                Some(name(&value, "ERR description argument given to redis.register_function must be a string")?);
         } else if key.eq_ignore_ascii_case(b"callback") {
-            function = Some(callback(
-                Some(&value),
-                "ERR callback argument given to redis.register_function must be a function",
-            )?);
+            function =
+                Some(callback(&value, "ERR callback argument given to redis.register_function must be a function")?);
         } else if key.eq_ignore_ascii_case(b"flags") {
             let Value::Table(list) = &value else {
                 return Err(fault::reply(

@@ -49,8 +49,12 @@ pub(crate) struct World {
     pub(crate) run: Function,
     /// Puts something into a slot: `keep(slot, function)`.
     pub(crate) keep: Function,
+    /// Takes in compiled code. Only what the engine itself compiled may reach it.
+    pub(crate) undump: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
+    /// `redis` in scripts, in functions, and in the body of a library.
+    pub(crate) redis: [Table; 3],
 }
 
 /// Builds the world and makes it the globals of the state.
@@ -76,10 +80,10 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let (run, keep, world): (Function, Function, Table) =
+    let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =
         lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((host_table(lua, scope, host)?, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, globals })
+    Ok(World { run, keep, undump, globals, redis: [script, function, body] })
 }
 
 /// What the prelude needs of the engine.
@@ -125,5 +129,5 @@ fn vet(
 /// Where functions of libraries are declared.
 pub(crate) fn register_function(lua: &Lua, host: &Host<'_>) -> mlua::Result<Function> {
     let shared = host.shared.clone();
-    lua.create_function(move |lua, values: MultiValue| registration::register(lua, &shared, values))
+    lua.create_function(move |lua, values: (Value, Value, Value)| registration::register(lua, &shared, values))
 }

@@ -28,6 +28,8 @@ pub(crate) struct Failure {
     pub(crate) text: Vec<u8>,
     /// Chunk and line, if a chunk of a client raised it.
     pub(crate) place: Option<(Vec<u8>, i64)>,
+    /// The source did not compile.
+    pub(crate) compiling: bool,
 }
 
 /// One per engine. Nothing borrows a buffer across a switch of stacks.

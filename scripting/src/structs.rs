@@ -139,7 +139,7 @@ fn pack(lua: &Lua, values: MultiValue) -> mlua::Result<mlua::String> {
                 let bytes = bytes.as_bytes();
                 let len = if size == 0 { bytes.len() } else { size };
                 if bytes.len() < len {
-                    return Err(args.bad(arg, "string too short"));
+                    return Err(args.bad(arg + 1, "string too short"));
                 }
                 out.extend_from_slice(&bytes[..len]);
                 if option == b's' {

@@ -87,4 +87,7 @@ fn an_engine_may_go_while_its_script_waits() {
     let loaded = fake.engine.load(b"return 1", false).expect("the script compiles");
     let env = Env { resp: keyspace::reply::Resp::V2 };
     fake.engine.start(Target::Script(&loaded.sha), [].into_iter(), [].into_iter(), env);
+    fake.engine.abort();
+    (0..20_000).for_each(|number| drop(fake.engine.load(format!("return {number}").as_bytes(), false)));
+    fake.engine.start_load(b"#!lua name=a\nreturn 1", scripting::Replace::No).expect("the header is good");
 }

@@ -75,7 +75,7 @@ const ROWS: &[(&str, &str)] = &[
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end redis.log(1, unpack(t))", "too many arguments"),
     (
         "local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return redis.register_function(unpack(t))",
-        "redis.register_function",
+        "register_function",
     ),
     (
         "local function more(n, ...) if n == 0 then return redis.call('mget', ...) end return more(n - 1, 'x', ...) end return #more(12000)",

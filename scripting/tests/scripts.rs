@@ -20,3 +20,37 @@ fn scripts_return_and_call() {
         assert_eq!(fake.eval(source, &["k"], &["v"]), reply, "{source}");
     }
 }
+
+#[test]
+fn replies_of_every_kind_come_in() {
+    let mut fake = Fake::new();
+    let rows = [
+        ("3 double", "return tostring(reply.double)", "$3\r\n2.5\r\n"),
+        ("3 null", "return tostring(reply)", "$3\r\nnil\r\n"),
+        ("2 null", "return tostring(reply)", "$5\r\nfalse\r\n"),
+        ("3 true", "return tostring(reply)", "$4\r\ntrue\r\n"),
+        ("2 true", "return reply", ":1\r\n"),
+        ("3 bignum", "return reply.big_number", "$37\r\n1234567999999999999999999999999999999\r\n"),
+        ("3 set", "return tostring(reply.set[2])", "$4\r\ntrue\r\n"),
+        ("3 map", "return {tostring(reply.map[1]), tostring(reply.map[2])}", "*2\r\n$4\r\ntrue\r\n$5\r\nfalse\r\n"),
+        ("2 map", "return #reply", ":6\r\n"),
+        ("3 verbatim", "return reply.verbatim_string.format .. #reply.verbatim_string.string", "$5\r\ntxt25\r\n"),
+    ];
+    for (what, source, expected) in rows {
+        let (resp, kind) = what.split_once(' ').expect("two words");
+        let script = format!(
+            "redis.setresp({resp}) local reply = redis.call('debug', 'protocol', '{kind}') redis.setresp(2) {source}"
+        );
+        assert_eq!(fake.eval(&script, &[], &[]), expected, "{what}");
+    }
+}
+
+#[test]
+fn lines_for_the_log_and_questions_about_access_reach_the_driver() {
+    let mut fake = Fake::new();
+    fake.eval("redis.log(redis.LOG_WARNING, 'a', 'b', 5)", &[], &[]);
+    assert_eq!(fake.log, [(3, b"a b 5".to_vec())]);
+    assert_eq!(fake.eval("return tostring(redis.acl_check_cmd('get', 'k'))", &[], &[]), "$4\r\ntrue\r\n");
+    let reply = fake.eval("return redis.acl_check_cmd('nosuch')", &[], &[]);
+    assert!(reply.starts_with("-ERR Invalid command passed to redis.acl_check_cmd()"), "{reply}");
+}

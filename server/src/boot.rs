@@ -1,13 +1,14 @@
 //! Start: from settings to running core loops.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use keyspace::hash::{KeyHasher, Random};
 use keyspace::store::Keyspace;
+use shard::acl::{Secrets, Users};
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
@@ -81,6 +82,7 @@ pub(crate) fn core_count(settings: &Settings) -> u16 {
 /// What is missing, with its cure. Nothing runs then.
 pub(crate) fn start(
     settings: Arc<Settings>,
+    users: Users,
     config_file: Option<PathBuf>,
     wake_service: Arc<dyn Fn() + Send + Sync>,
 ) -> Result<(Running, Vec<JoinHandle<()>>), BootError> {
@@ -88,7 +90,7 @@ pub(crate) fn start(
     let cores = core_count(&settings);
     let listeners = crate::listen::open(&settings, cores)?;
     clock::calibrate();
-    let (hasher, mut random) = seeds()?;
+    let (hasher, mut random, secrets) = seeds()?;
     let server = Arc::new(server_info(&settings, config_file, &mut random));
     let slow_ids = Arc::new(AtomicU64::new(0));
     let shards = (0..cores).map(|core| {
@@ -108,6 +110,8 @@ pub(crate) fn start(
         table,
         hasher,
         settings: settings.clone(),
+        users: Arc::new(users),
+        secrets: Mutex::new(secrets),
         server: server.clone(),
         client_ids: Arc::new(AtomicU64::new(1)),
         wake_service,
@@ -117,14 +121,16 @@ pub(crate) fn start(
     Ok((Running { mesh, service, ends: service_ends, wakers, server, settings }, threads))
 }
 
-/// The process's hash seed and the seed of what needs no secrecy.
-fn seeds() -> Result<(KeyHasher, Random), BootError> {
-    let mut bytes = [0u8; 40];
+/// The process's hash seed, the seed of what needs no secrecy, and a source of seeds for what does.
+fn seeds() -> Result<(KeyHasher, Random, Secrets), BootError> {
+    let mut bytes = [0u8; 40 + 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| BootError::System { what: "reading entropy", error: std::io::Error::other(error) })?;
-    let mut words = bytes.chunks_exact(8).map(|c| u64::from_ne_bytes(c.try_into().expect("chunks of eight bytes")));
+    let (words, secret) = bytes.split_at(40);
+    let secrets = Secrets::new(secret.try_into().expect("thirty-two bytes are left"));
+    let mut words = words.chunks_exact(8).map(|c| u64::from_ne_bytes(c.try_into().expect("chunks of eight bytes")));
     let mut next = || words.next().expect("forty bytes are five words");
-    Ok((KeyHasher::new([next(), next(), next(), next()]), Random::new(next())))
+    Ok((KeyHasher::new([next(), next(), next(), next()]), Random::new(next()), secrets))
 }
 
 fn server_info(settings: &Settings, config_file: Option<PathBuf>, random: &mut Random) -> ServerInfo {
@@ -145,6 +151,9 @@ struct CoreStart {
     table: Arc<RingTable>,
     hasher: KeyHasher,
     settings: Arc<Settings>,
+    users: Arc<Users>,
+    /// Gives every core a seed of its own, once.
+    secrets: Mutex<Secrets>,
     server: Arc<ServerInfo>,
     client_ids: Arc<AtomicU64>,
     wake_service: Arc<dyn Fn() + Send + Sync>,
@@ -210,6 +219,8 @@ impl CoreStart {
             map: SlotMap::striped(self.mesh.cores() as u16),
             hasher: self.hasher.clone(),
             settings: self.settings.clone(),
+            users: self.users.clone(),
+            seed: self.secrets.lock().expect("nobody panics with it").seed(),
             server: self.server.clone(),
             client_ids: self.client_ids.clone(),
             wake_service: self.wake_service.clone(),

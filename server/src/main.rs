@@ -9,6 +9,7 @@ mod needs;
 mod pidfile;
 mod service;
 mod signals;
+mod users;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -82,12 +83,14 @@ fn start(
 ) -> Result<Vec<JoinHandle<()>>, Box<dyn Display>> {
     let alarm = Arc::new(Alarm::default());
     let metrics = service::address(settings).map_err(displayed)?;
+    let users = users::at_start(settings, &origin.users)
+        .map_err(|what| displayed(format!("Aborting startup because of ACL errors: {what}")))?;
     let wake_service = {
         let alarm = alarm.clone();
         Arc::new(move || alarm.ring())
     };
     let (running, mut threads) =
-        boot::start(settings.clone(), origin.config_file.clone(), wake_service).map_err(displayed)?;
+        boot::start(settings.clone(), users, origin.config_file.clone(), wake_service).map_err(displayed)?;
     signals::listen(alarm.clone(), settings.clone()).map_err(displayed)?;
     let parts = ServiceParts { running, alarm, log, origin, metrics };
     threads.push(service::start(parts).map_err(displayed)?);

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::scan::{ScanPart, ScanRequest};
-use keyspace::refusal::Outcome;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 
+use crate::acl::{Denial, Users};
 use crate::commands::SessionExec;
+use crate::commands::acl_users::{UsersChange, UsersDecision};
 use crate::commands::client_filter::ClientFilter;
 use crate::commands::client_line::ClientLine;
 use crate::commands::client_pause::{Pause, PauseOrder};
@@ -20,6 +22,7 @@ use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
 use crate::slowlog::Slow;
+use crate::tracking::Tracker;
 use scripting::{LibraryInfo, Replace, Sha};
 
 /// A question. Every core, or the address that is asked, answers each with the `Answer` named.
@@ -29,8 +32,8 @@ pub enum Ask {
     Scan(Arc<ScanRequest>, u16),
     /// Changes the settings, on the core that decides about them: `Answer::Settings`.
     ConfigSet(Arc<OwnedArgs>),
-    /// Takes these settings on, if they are newer: `Answer::Done`.
-    Configure(Arc<Settings>, u64),
+    /// Takes these settings on, and these users, if they are newer: `Answer::Done`.
+    Configure(Arc<Settings>, u64, Arc<Users>),
     /// Its slow log: `Answer::Slow`.
     Slowlog,
     /// Forgets its slow log: `Answer::Done`.
@@ -45,8 +48,20 @@ pub enum Ask {
     ResetStats,
     /// What it reports about itself: `Answer::Report`.
     Report,
-    /// Writes the settings to the overrides file; the service thread: `Answer::Text`, the error reply without its `-`.
-    ConfigRewrite,
+    /// Writes the settings and users to the overrides file; the service thread: `Answer::Text`, the error reply without its `-`.
+    ConfigRewrite(Arc<Users>),
+    /// Changes the users on behalf of this client, on the core that decides about them: `Answer::Users`.
+    ChangeUsers(UsersChange, u64),
+    /// Takes these users on, if they are newer, and ends its clients of users that are gone: `Answer::Count`, as decided.
+    TakeUsers(UsersDecision),
+    /// Writes the users to the aclfile; the service thread: `Answer::Text`, the error reply without its `-`.
+    AclSave(Arc<Users>),
+    /// Reads the aclfile; the service thread: `Answer::AclFile`.
+    AclLoad,
+    /// What was denied to its clients: `Answer::Denials`.
+    AclLog,
+    /// Forgets what was denied to its clients: `Answer::Done`.
+    AclLogReset,
     /// Ends the process; the service thread: `Answer::Text` if it does not end, the error reply without its `-`.
     Shutdown(ShutdownFlags),
     /// Gives memory back that it keeps for reuse: `Answer::Done`.
@@ -83,6 +98,12 @@ pub enum Ask {
     Publish(Arc<Publication>),
     /// Notes that a client of the asking core is a monitor: `Answer::Done`.
     Monitor,
+    /// Where its client with this number is: `Answer::Client`.
+    FindClient(u64),
+    /// Notes that this client tracks by these prefixes: `Answer::Done`.
+    Track(Tracker, Arc<[Arc<[u8]>]>),
+    /// Notes that it does no longer track by prefixes: `Answer::Done`.
+    Untrack(Tracker),
     /// Notes that a client of the asking core listens to these, as far as they concern this core: `Answer::Joined`.
     Subscribe(Arc<[Topic]>),
     /// Notes that it does no longer: `Answer::Parted`.
@@ -109,8 +130,8 @@ pub enum Answer {
     Busy,
     /// Part of a scan.
     Scan(ScanPart),
-    /// The settings after a change with their version, or the text of the refusal.
-    Settings(Result<(Arc<Settings>, u64), String>),
+    /// The settings after a change with their version, and the users that may come with it; or the text of the refusal.
+    Settings(Result<(Arc<Settings>, u64, Arc<Users>), String>),
     /// Slow commands.
     Slow(Vec<Slow>),
     /// Latency events by name.
@@ -123,6 +144,8 @@ pub enum Answer {
     Clients(Vec<ClientLine>),
     /// How many.
     Count(u64),
+    /// Where a client is, if it is there.
+    Client(Option<Tracker>),
     /// The core noted these subscriptions.
     Joined(Arc<[Topic]>),
     /// The core noted the end of these subscriptions.
@@ -133,6 +156,12 @@ pub enum Answer {
     Counts(Vec<u64>),
     /// What was decided about a client pause.
     Pause(PauseOrder),
+    /// What was decided about users, or why nothing was.
+    Users(Result<UsersDecision, Refusal>),
+    /// The users of the aclfile, or the error reply without its `-`.
+    AclFile(Result<Arc<Users>, String>),
+    /// What was denied, newest first.
+    Denials(Vec<Denial>),
 }
 
 /// A change of the libraries.

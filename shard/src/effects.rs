@@ -11,6 +11,7 @@ use keyspace::signals::Event;
 use crate::mesh::CoreId;
 use crate::pubsub::Publication;
 use crate::ring::ConnId;
+use crate::tracking::{Invalid, Tracker};
 use crate::unit::Turn;
 
 /// One thing to do.
@@ -22,6 +23,8 @@ pub enum Effect {
     Publish(Arc<Publication>),
     /// Give a client bytes that it did not ask for.
     Push(Push),
+    /// Tell these clients that track that they cannot rely on what they know; all of them if everything has changed.
+    Invalid(Invalid, Vec<Tracker>),
     /// A blocked client was served: give it its reply.
     Served(Box<Served>),
     /// A blocked client may find what it waits for, but its command needs keys that are not all here: its home core carries it out.

@@ -12,6 +12,7 @@ use crate::command::CommandId;
 use crate::mesh::CoreId;
 use crate::ring::ConnId;
 use crate::slowlog::Slow;
+use crate::tracking::Tracker;
 
 /// What a session contributes to a command that runs anywhere (`cores.md` §5.5).
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,8 +21,10 @@ pub struct Context {
     pub caller: Caller,
     /// The form of the reply.
     pub resp: Resp,
-    /// The client's number: for the slow log.
+    /// The client's number: for the slow log, and for those who track.
     pub client: u64,
+    /// The client, if the keys that it reads are to be noted.
+    pub tracker: Option<Tracker>,
 }
 
 /// One command of a batch, routed.

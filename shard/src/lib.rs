@@ -7,6 +7,7 @@ pub mod ring;
 pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
+pub mod acl;
 pub mod busy;
 pub mod command;
 pub mod commands;
@@ -29,6 +30,7 @@ pub mod mail;
 pub mod monitor;
 pub mod pubsub;
 pub mod route;
+pub mod tracking;
 pub mod transaction;
 pub mod unit;
 

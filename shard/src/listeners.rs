@@ -6,7 +6,7 @@
 //! A client that is served or goes away by itself leaves its other entries behind, with a ticket that has ended. They are swept when
 //! the entries of a slot have doubled since the last time: O(1) per entry, and never more than twice those that count.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use keyspace::args::OwnedArgs;
 use keyspace::signals::{Change, Changed};
@@ -18,6 +18,7 @@ use crate::hop::Context;
 use crate::mesh::CoreId;
 use crate::mesh::ticket::Ticket;
 use crate::ring::ConnId;
+use crate::tracking::Tracker;
 
 /// Entries of a slot below which nothing is swept.
 const SWEPT_ENTRIES_MIN: usize = 8;
@@ -71,11 +72,35 @@ fn db_of(name: &Name) -> u16 {
     u16::from_be_bytes([name[0], name[1]])
 }
 
+/// How much is noted for clients that track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracked {
+    /// Keys.
+    pub keys: usize,
+    /// Clients beside a key, of all keys.
+    pub items: usize,
+}
+
+impl Tracked {
+    fn add(&mut self, other: Tracked) {
+        self.keys += other.keys;
+        self.items += other.items;
+    }
+
+    fn sub(&mut self, other: Tracked) {
+        self.keys -= other.keys;
+        self.items -= other.items;
+    }
+}
+
 /// What listens to one slot.
 #[derive(Debug, Default)]
 pub struct SlotListeners {
     watchers: HashMap<Name, Vec<Watcher>>,
     waiters: HashMap<Name, VecDeque<Waiter>>,
+    /// Clients that have read a key, of whatever database, and hear of its next change.
+    trackers: HashMap<Box<[u8]>, BTreeSet<Tracker>>,
+    tracked: Tracked,
     entries: usize,
     swept_entries: usize,
     /// Changes since the last sweep: what listens in vain makes every change of the slot's keys dearer.
@@ -85,7 +110,7 @@ pub struct SlotListeners {
 impl SlotListeners {
     /// True if nothing listens.
     pub fn is_empty(&self) -> bool {
-        self.watchers.is_empty() && self.waiters.is_empty()
+        self.watchers.is_empty() && self.waiters.is_empty() && self.trackers.is_empty()
     }
 
     /// Makes room for another entry.
@@ -119,6 +144,7 @@ impl SlotListeners {
 #[derive(Debug, Default)]
 pub struct Listeners {
     slots: HashMap<u16, Box<SlotListeners>>,
+    tracked: Tracked,
 }
 
 impl Listeners {
@@ -129,12 +155,15 @@ impl Listeners {
 
     /// Takes out what listens to a slot, to go with its tables.
     pub fn take(&mut self, slot: Slot) -> Option<Box<SlotListeners>> {
-        self.slots.remove(&slot.number())
+        let listeners = self.slots.remove(&slot.number());
+        self.tracked.sub(listeners.as_ref().map_or(Tracked::default(), |listeners| listeners.tracked));
+        listeners
     }
 
     /// Puts in what came with a slot's tables.
     pub fn put(&mut self, slot: Slot, listeners: Option<Box<SlotListeners>>) {
         if let Some(listeners) = listeners {
+            self.tracked.add(listeners.tracked);
             let before = self.slots.insert(slot.number(), listeners);
             debug_assert!(before.is_none(), "what listens to a slot is in one place at a time");
         }
@@ -156,6 +185,72 @@ impl Listeners {
     /// A client waits on a key, behind those that wait already.
     pub fn wait(&mut self, keyspace: &mut Keyspace, key: &Changed, waiter: Waiter) {
         self.of(key.slot, keyspace).waiters.entry(name(key.db, &key.key)).or_default().push_back(waiter);
+    }
+
+    /// A client has read a key: it hears of the next change. Of more than `keys_max` tracked keys one is given up: it is returned
+    /// with those who must be told that they do not hear of it any more.
+    pub fn track(
+        &mut self,
+        keyspace: &mut Keyspace,
+        key: &[u8],
+        tracker: Tracker,
+        keys_max: usize,
+    ) -> Option<(Box<[u8]>, BTreeSet<Tracker>)> {
+        let slot = Slot::of(key);
+        let listeners = self.slots.entry(slot.number()).or_default();
+        if let Some(trackers) = listeners.trackers.get_mut(key) {
+            let new = Tracked { keys: 0, items: usize::from(trackers.insert(tracker)) };
+            listeners.tracked.add(new);
+            self.tracked.add(new);
+            return None;
+        }
+        keyspace.listen(slot, true);
+        listeners.trackers.insert(key.into(), BTreeSet::from([tracker]));
+        let new = Tracked { keys: 1, items: 1 };
+        listeners.tracked.add(new);
+        self.tracked.add(new);
+        if self.tracked.keys <= keys_max {
+            return None;
+        }
+        let given_up = listeners.trackers.keys().next().expect("one was just added").clone();
+        let trackers = self.remove_trackers(slot, &given_up).expect("it was just found");
+        self.forget_if_empty(keyspace, slot);
+        Some((given_up, trackers))
+    }
+
+    /// Takes out those who hear of a change of a key: they do so once. To be called before `changed`.
+    pub fn take_trackers(&mut self, key: &Changed) -> BTreeSet<Tracker> {
+        self.remove_trackers(key.slot, &key.key).unwrap_or_default()
+    }
+
+    fn remove_trackers(&mut self, slot: Slot, key: &[u8]) -> Option<BTreeSet<Tracker>> {
+        let listeners = self.slots.get_mut(&slot.number())?;
+        let trackers = listeners.trackers.remove(key)?;
+        let gone = Tracked { keys: 1, items: trackers.len() };
+        listeners.tracked.sub(gone);
+        self.tracked.sub(gone);
+        Some(trackers)
+    }
+
+    /// Forgets who tracks which keys: they are told that everything has changed.
+    pub fn forget_trackers(&mut self, keyspace: &mut Keyspace) {
+        if self.tracked == Tracked::default() {
+            return;
+        }
+        self.tracked = Tracked::default();
+        for listeners in self.slots.values_mut() {
+            listeners.trackers.clear();
+            listeners.tracked = Tracked::default();
+        }
+        let slots: Vec<u16> = self.slots.keys().copied().collect();
+        for slot in slots {
+            self.forget_if_empty(keyspace, Slot::new(slot).expect("slots listen by their numbers"));
+        }
+    }
+
+    /// How much is noted here for clients that track.
+    pub fn tracked(&self) -> Tracked {
+        self.tracked
     }
 
     /// A key was changed: whoever watches it is told. True if clients wait on it.

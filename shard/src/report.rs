@@ -7,6 +7,7 @@
 
 use keyspace::store::{DataStats, DbTotals};
 
+use crate::acl::AccessCounters;
 use crate::stats::Stats;
 
 /// What happened to a core's connections since the counters were reset.
@@ -71,6 +72,19 @@ pub struct PubsubTotals {
     pub shard_channels: u64,
 }
 
+/// What clients track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackingTotals {
+    /// The core's clients that track.
+    pub clients: u64,
+    /// Keys of the core's slots that are noted for them.
+    pub keys: u64,
+    /// Clients beside those keys.
+    pub items: u64,
+    /// Prefixes: every core knows all.
+    pub prefixes: u64,
+}
+
 /// Bytes that a core accounts for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTotals {
@@ -128,12 +142,16 @@ pub struct CoreReport {
     pub table_bytes: Vec<u64>,
     /// Counters of connections and traffic.
     pub traffic: Traffic,
+    /// What was denied to its clients.
+    pub access: AccessCounters,
     /// Recent averages.
     pub rates: Rates,
     /// Its clients.
     pub clients: ClientTotals,
     /// What clients listen to.
     pub pubsub: PubsubTotals,
+    /// What clients track.
+    pub tracking: TrackingTotals,
     /// Bytes.
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
@@ -161,6 +179,7 @@ impl CoreReport {
         self.table_bytes.resize(self.table_bytes.len().max(other.table_bytes.len()), 0);
         self.table_bytes.iter_mut().zip(&other.table_bytes).for_each(|(mine, other)| *mine += other);
         self.traffic.add(&other.traffic);
+        self.access.add(&other.access);
         self.rates.ops += other.rates.ops;
         self.rates.bytes_in += other.rates.bytes_in;
         self.rates.bytes_out += other.rates.bytes_out;
@@ -168,6 +187,10 @@ impl CoreReport {
         self.pubsub.channels += other.pubsub.channels;
         self.pubsub.patterns = self.pubsub.patterns.max(other.pubsub.patterns);
         self.pubsub.shard_channels += other.pubsub.shard_channels;
+        self.tracking.clients += other.tracking.clients;
+        self.tracking.keys += other.tracking.keys;
+        self.tracking.items += other.tracking.items;
+        self.tracking.prefixes = self.tracking.prefixes.max(other.tracking.prefixes);
         self.memory.data += other.memory.data;
         self.memory.tables += other.memory.tables;
         self.memory.clients += other.memory.clients;

@@ -2,14 +2,15 @@
 
 use std::collections::VecDeque;
 
+use keyspace::args::Args;
 use keyspace::exec::Caller;
 use keyspace::reply::Reply;
-use keyspace::signals::{Changed, Upheaval, Wait};
+use keyspace::signals::{Change, Changed, Upheaval, Wait};
 use keyspace::slot::Slot;
 use keyspace::store::Keyspace;
 use smallvec::SmallVec;
 
-use crate::command::CommandId;
+use crate::command::{Command, CommandId};
 use crate::effects::{Effect, Served};
 use crate::hop::Context;
 use crate::listeners::{Listeners, Waiter};
@@ -18,6 +19,8 @@ use crate::mesh::loans::Need;
 use crate::mesh::ticket::Ticket;
 use crate::ring::ConnId;
 use crate::shard::Shard;
+use crate::tracking::prefixes::Prefixes;
+use crate::tracking::{Invalid, Tracker};
 use crate::unit::Turn;
 
 /// What became of a client that waits.
@@ -30,20 +33,41 @@ enum Outcome {
     Claimed,
 }
 
+/// Who is told of what commands left, and where it is noted.
+pub struct Told<'a> {
+    /// Keys on which clients wait.
+    pub ready: &'a mut VecDeque<Changed>,
+    /// What the owner has to do.
+    pub effects: &'a mut Vec<Effect>,
+    /// Who tracks by prefixes.
+    pub prefixes: &'a Prefixes,
+    /// The number of the client whose command it was.
+    pub by: u64,
+}
+
 /// Takes what commands left in a keyspace: tells those who watch, adds the keys on which clients wait to `ready`, and leaves what is to
 /// be published among the effects.
-pub fn hear(
-    keyspace: &mut Keyspace,
-    listeners: &mut Listeners,
-    ready: &mut VecDeque<Changed>,
-    effects: &mut Vec<Effect>,
-) {
+pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
+    let Told { ready, effects, prefixes, by } = told;
     for changed in std::mem::take(&mut keyspace.signals.changed) {
+        if changed.what == Change::Value {
+            let mut trackers: Vec<Tracker> = listeners.take_trackers(&changed).into_iter().collect();
+            trackers.extend(prefixes.matching(&changed.key));
+            if !trackers.is_empty() {
+                effects.push(Effect::Invalid(Invalid::Key(changed.key[..].into(), by), trackers));
+            }
+        }
         if listeners.changed(keyspace, &changed) && !ready.contains(&changed) {
             ready.push_back(changed);
         }
     }
     for upheaval in std::mem::take(&mut keyspace.signals.upheavals) {
+        if let Upheaval::Flushed(_) = upheaval {
+            listeners.forget_trackers(keyspace);
+            if !matches!(effects.last(), Some(Effect::Invalid(Invalid::Everything, _))) {
+                effects.push(Effect::Invalid(Invalid::Everything, Vec::new()));
+            }
+        }
         ready.extend(match upheaval {
             Upheaval::Flushed(db) => listeners.flushed(db),
             Upheaval::Swapped(a, b) => listeners.swapped([a, b], |db, key| keyspace.has(&Changed::value(db, key))),
@@ -78,7 +102,19 @@ impl Shard {
     /// Takes what the last command left.
     #[cold]
     pub fn hear(&mut self) {
-        hear(&mut self.keyspace, &mut self.listeners, &mut self.ready, &mut self.effects);
+        let Shard { keyspace, listeners, ready, effects, prefixes, acting, .. } = self;
+        hear(keyspace, listeners, Told { ready, effects, prefixes, by: *acting });
+    }
+
+    /// Notes a client that tracks beside the keys that its command has read. They are here.
+    #[cold]
+    pub fn track(&mut self, command: &Command, args: Args, tracker: Tracker) {
+        for key in command.spec.keys_of(args) {
+            if let Some((key, trackers)) = self.listeners.track(&mut self.keyspace, key, tracker, self.tracked_max) {
+                let trackers = trackers.into_iter().collect();
+                self.effects.push(Effect::Invalid(Invalid::Key(key[..].into(), 0), trackers));
+            }
+        }
     }
 
     /// After a command, a transaction or a script: serves the clients that wait on what it changed, in the order in which they came.

@@ -1,13 +1,18 @@
 //! A session: what the server knows of a client, changed only by the client's own commands and by CLIENT.
 
+use std::sync::{Arc, LazyLock};
+
 use keyspace::exec::Caller;
 use keyspace::reply::Resp;
 
+use crate::acl::{DEFAULT_USER, User, Users};
 use crate::command::CommandId;
+use crate::commands::client_line::{ConnFacts, line};
 use crate::hop::Context;
 use crate::pubsub::subscriptions::Subscriptions;
 use crate::resp::Auth;
-use crate::settings::Settings;
+use crate::settings::PubsubDefault;
+use crate::tracking::session::Tracking;
 use crate::transaction::{Transaction, Watching};
 
 /// What becomes of replies: `CLIENT REPLY`.
@@ -24,6 +29,10 @@ pub enum ReplyMode {
     SkipThis,
 }
 
+/// A user that may nothing.
+static NOBODY: LazyLock<Arc<User>> =
+    LazyLock::new(|| Arc::new(User::new(DEFAULT_USER.as_bytes(), 0, PubsubDefault::Resetchannels)));
+
 /// One client's session.
 #[derive(Debug)]
 pub struct Session {
@@ -33,8 +42,12 @@ pub struct Session {
     pub db: u16,
     /// The protocol version it asked for.
     pub resp: Resp,
-    /// Whether it has authenticated, or there was no password when it came.
+    /// Whether it has authenticated, or there was no password when it came. Changed by `sign_in` and `sign_out`.
     pub auth: Auth,
+    /// Who it is. Changed likewise.
+    pub user: Arc<User>,
+    /// Whether a command must be looked at before it is carried out: it may not do everything.
+    pub guarded: bool,
     /// `CLIENT SETNAME`.
     pub name: Vec<u8>,
     /// `CLIENT SETINFO LIB-NAME`.
@@ -69,18 +82,22 @@ pub struct Session {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// It hears of all commands, or is about to: MONITOR.
     pub monitors: bool,
+    /// How it tracks keys; `None` if it does not.
+    pub tracking: Option<Box<Tracking>>,
     /// The reply of the command under way is a push: CLIENT REPLY does not drop it.
     pub replies_by_push: bool,
 }
 
 impl Session {
-    /// A session that just began.
+    /// A session that just began. It may do nothing until it is signed in or out.
     pub fn new(id: u64, auth: Auth, now_us: u64, peer: String, local: String, unix: bool) -> Self {
         Session {
             id,
             db: 0,
             resp: Resp::V2,
             auth,
+            user: NOBODY.clone(),
+            guarded: true,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),
@@ -98,6 +115,7 @@ impl Session {
             unix,
             subscriptions: None,
             monitors: false,
+            tracking: None,
             replies_by_push: false,
         }
     }
@@ -105,21 +123,52 @@ impl Session {
     /// Whether it must authenticate before it may use commands. A client that never did may nevertheless while there is no
     /// password.
     #[inline]
-    pub fn auth_under(&self, settings: &Settings) -> Auth {
-        if settings.requirepass.is_empty() { Auth::Done } else { self.auth }
+    pub fn auth_under(&self, users: &Users) -> Auth {
+        if users.is_open() { Auth::Done } else { self.auth }
+    }
+
+    /// Makes it a user's.
+    pub fn sign_in(&mut self, user: Arc<User>) {
+        self.auth = Auth::Done;
+        self.guarded = !user.is_unrestricted();
+        self.user = user;
+    }
+
+    /// Makes it nobody's: the default user's, who need not authenticate if that is so.
+    pub fn sign_out(&mut self, users: &Users) {
+        self.sign_in(users.default_user().clone());
+        self.auth = if users.is_open() { Auth::Done } else { Auth::Needed };
+        self.guarded |= self.auth == Auth::Needed;
+    }
+
+    /// True if its user is one of these.
+    pub fn is_of(&self, users: &Users) -> bool {
+        users.get(&self.user.name).is_some_and(|user| user.incarnation == self.user.incarnation)
+    }
+
+    /// Takes what its user is now. False if the user is gone.
+    pub fn renew(&mut self, users: &Users) -> bool {
+        let user = users.get(&self.user.name).filter(|user| user.incarnation == self.user.incarnation);
+        if let Some(user) = user {
+            self.guarded = self.auth == Auth::Needed || !user.is_unrestricted();
+            self.user = user.clone();
+        }
+        user.is_some()
     }
 
     /// True if a command that its keys route may not go on its way at once.
     #[inline]
     pub fn is_barred(&self) -> bool {
-        self.auth == Auth::Needed || self.transaction.is_some() || self.monitors || self.only_listens()
+        let bound = self.transaction.is_some() || self.monitors || self.only_listens();
+        self.auth == Auth::Needed || bound || self.caches_next()
     }
 
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
         let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
-        Context { caller, resp: self.resp, client: self.id }
+        let tracker = self.tracking.as_ref().and_then(|tracking| tracking.notes());
+        Context { caller, resp: self.resp, client: self.id, tracker }
     }
 
     /// Begins a command that is routed: true if its reply is to be dropped.
@@ -170,6 +219,12 @@ impl Session {
         self.subscriptions.is_some()
     }
 
+    /// True if CLIENT CACHING told something about its next command.
+    #[inline]
+    pub fn caches_next(&self) -> bool {
+        self.tracking.as_ref().is_some_and(|tracking| tracking.caching)
+    }
+
     /// Forgets what it had subscribed to if that is nothing now.
     pub fn drop_empty_subscriptions(&mut self) {
         self.subscriptions.take_if(|subscriptions| subscriptions.is_empty());
@@ -179,6 +234,13 @@ impl Session {
     #[inline]
     pub fn only_listens(&self) -> bool {
         self.is_subscribed() && self.resp == Resp::V2
+    }
+
+    /// Its line of CLIENT LIST, as far as the session knows it, while it carries out this command.
+    pub fn client_info(&self, command: &str, now_us: u64) -> Vec<u8> {
+        let mut text = line(self, &ConnFacts::default(), Some(command), now_us).text;
+        text.truncate(text.trim_ascii_end().len());
+        text
     }
 
     /// True for a client of this machine: UNIX socket or loopback.
@@ -212,10 +274,30 @@ mod tests {
 
     #[test]
     fn without_a_password_nobody_has_to_authenticate() {
-        let mut settings = Settings::default();
         let session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
-        assert_eq!(session.auth_under(&settings), Auth::Done);
-        settings = crate::settings::config_set(&settings, &[(b"requirepass", b"x")]).unwrap();
-        assert_eq!(session.auth_under(&settings), Auth::Needed);
+        assert_eq!(session.auth_under(&Users::new(b"", PubsubDefault::Resetchannels)), Auth::Done);
+        assert_eq!(session.auth_under(&Users::new(b"x", PubsubDefault::Resetchannels)), Auth::Needed);
+    }
+
+    #[test]
+    fn what_a_session_may_follows_its_user() {
+        let mut session = Session::new(1, Auth::Needed, 0, String::new(), String::new(), false);
+        assert!(session.guarded);
+        let mut users = Users::new(b"", PubsubDefault::Resetchannels);
+        session.sign_out(&users);
+        assert!(!session.guarded && session.auth == Auth::Done);
+        users.set(b"u", [&b"on"[..]].into_iter()).expect("a rule");
+        session.sign_in(users.get(b"u").expect("it was made").clone());
+        assert!(session.guarded);
+        users.set(b"u", [&b"+@all"[..], b"~*", b"&*"].into_iter()).expect("these are rules");
+        assert!(session.renew(&users) && !session.guarded);
+        users.delete([&b"u"[..]].into_iter()).expect("it is not default");
+        users.set(b"u", std::iter::empty()).expect("no rule");
+        assert!(!session.is_of(&users) && !session.renew(&users), "another one of that name");
+        users.set_default_password(b"x");
+        session.sign_out(&users);
+        assert!(session.guarded && session.auth == Auth::Needed && session.is_of(&users));
+        users.set_default_password(b"");
+        assert!(session.renew(&users) && session.guarded, "who never said who it is is looked at");
     }
 }

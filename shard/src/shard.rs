@@ -33,6 +33,7 @@ use crate::route::SlotMap;
 use crate::settings::Settings;
 use crate::slowlog::{Slow, shorten};
 use crate::stats::Stats;
+use crate::tracking::prefixes::Prefixes;
 use crate::unit::LeaseAsk;
 
 /// Work that waits for slots on loan.
@@ -88,6 +89,12 @@ pub struct Shard {
     pub ready: VecDeque<Changed>,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
+    /// Who tracks keys by prefixes: the same on every core.
+    pub prefixes: Prefixes,
+    /// The number of the client whose command was the last.
+    pub acting: u64,
+    /// Keys that clients may track here. From the settings.
+    pub(crate) tracked_max: usize,
     /// Wall-clock time of the commands carried out now; never goes back.
     pub now: UnixMillis,
     /// Counters per command.
@@ -151,6 +158,9 @@ impl Shard {
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
             effects: Vec::new(),
+            prefixes: Prefixes::default(),
+            acting: 0,
+            tracked_max: usize::MAX,
             paused: false,
             busy: Vec::new(),
             freed: false,
@@ -212,7 +222,13 @@ impl Shard {
         }
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
         if self.keyspace.signals.pending {
+            self.acting = context.client;
             self.hear();
+        }
+        if let Some(tracker) = context.tracker
+            && command.is(Flags::READONLY)
+        {
+            self.track(command, args, tracker);
         }
         ended
     }
@@ -437,6 +453,10 @@ impl Shard {
             bytes => bytes as usize,
         };
         self.keyspace.limits = settings.data_limits();
+        self.tracked_max = match settings.tracking_table_max_keys {
+            0 => usize::MAX,
+            keys => keys.div_ceil(u64::from(self.map.cores())) as usize,
+        };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.settings = settings;
     }

@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::hop::Context;
 use crate::mesh::CoreId;
 use crate::ring::clock::{ticks, ticks_to_ns};
-use crate::serve::hear;
+use crate::serve::{Told, hear};
 use crate::shard::Shard;
 use crate::unit::{Grant, LentSlot, LentWhole, Loan};
 
@@ -62,8 +62,9 @@ impl<'a> Stage<'a> {
     pub fn serve_ready(&mut self) {
         for grant in self.grants.iter_mut() {
             if let Loan::Whole(lent) = &mut grant.loan {
-                let Shard { ready, effects, .. } = &mut *self.shard;
-                hear(&mut lent.keyspace, &mut lent.listeners, ready, effects);
+                let Shard { ready, effects, prefixes, acting, .. } = &mut *self.shard;
+                let told = Told { ready, effects, prefixes, by: *acting };
+                hear(&mut lent.keyspace, &mut lent.listeners, told);
             }
         }
         while let Some(key) = self.shard.ready.front() {
@@ -131,8 +132,9 @@ impl<'a> Stage<'a> {
     /// Runs a command that needs everything.
     fn execute_whole(&mut self, command: &Command, context: &Context, args: Args, out: &mut Vec<u8>) {
         let run = command.whole(args).expect("the caller looked");
-        let Shard { keyspace, map, now, .. } = &mut *self.shard;
+        let Shard { keyspace, map, now, acting, .. } = &mut *self.shard;
         let (started, start, now) = (ticks(), out.len(), *now);
+        *acting = context.client;
         let mut own = Some(keyspace);
         let mut keyspaces = keyspaces(self.grants, &mut own);
         let owner = |slot: Slot| map.owner(slot).0 as usize;

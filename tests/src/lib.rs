@@ -28,3 +28,4 @@ pub mod history;
 pub mod process;
 
 pub mod tidy;
+pub mod turns;

@@ -53,6 +53,10 @@ pub enum Normaliser {
     Names,
     /// `docs`: COMMAND DOCS: equal but for texts, and for what later versions brought.
     Docs,
+    /// `rules`: descriptions of users: the rules between spaces, in any order.
+    Rules,
+    /// `denials`: entries of ACL LOG: fields of Redis are equal but for times and what of the client is of the moment.
+    Denials,
     /// `monitor`: lines of MONITOR, without their time and the client's address.
     Monitor,
     /// `code`: an error with the same first word (texts that quote addresses or lines of the process).
@@ -80,6 +84,8 @@ const NAMES: &[(&str, Normaliser)] = &[
     ("help", Normaliser::Help),
     ("names", Normaliser::Names),
     ("docs", Normaliser::Docs),
+    ("rules", Normaliser::Rules),
+    ("denials", Normaliser::Denials),
     ("monitor", Normaliser::Monitor),
     ("code", Normaliser::Code),
 ];
@@ -130,6 +136,8 @@ impl Normaliser {
             Normaliser::Info => same_type(reference, ours) && info(reference, ours),
             Normaliser::Help => help(reference, ours),
             Normaliser::Docs => docs::agree(reference, ours),
+            Normaliser::Rules => rules(reference) == rules(ours),
+            Normaliser::Denials => denials(reference, ours),
             Normaliser::Names => same_type(reference, ours) && names(reference, ours),
         }
     }
@@ -313,6 +321,39 @@ fn help(reference: &Frame, ours: &Frame) -> bool {
     reference.first() == ours.first() && reference.last() == ours.last() && ours.iter().all(known)
 }
 
+/// Every text with its words sorted, at every depth.
+fn rules(frame: &Frame) -> Frame {
+    match frame {
+        Frame::Bulk(text) => {
+            let mut words: Vec<&[u8]> = text.split(|&byte| byte == b' ').collect();
+            words.sort_unstable();
+            Frame::Bulk(words.join(&b' '))
+        }
+        Frame::Array(items) => Frame::Array(items.iter().map(rules).collect()),
+        Frame::Map(pairs) => Frame::Map(pairs.iter().map(|(key, value)| (key.clone(), rules(value))).collect()),
+        other => other.clone(),
+    }
+}
+
+fn denials(reference: &Frame, ours: &Frame) -> bool {
+    let (Some(reference), Some(ours)) = (reference.items(), ours.items()) else { return false };
+    reference.len() == ours.len() && reference.iter().zip(ours).all(|(reference, ours)| denial(reference, ours))
+}
+
+fn denial(reference: &Frame, ours: &Frame) -> bool {
+    let (Some(reference), Some(ours)) = (reference.pairs(), ours.pairs()) else { return false };
+    // Ours has the fields of 7.2 behind those of 7.0.
+    reference.len() <= ours.len()
+        && reference.iter().zip(&ours).all(|((name, value), (our_name, ours))| {
+            let alike = match text_of(name).as_str() {
+                "age-seconds" => same_type(value, ours),
+                "client-info" => client_line(&text_of(value), &text_of(ours)),
+                _ => value == ours,
+            };
+            name == our_name && alike
+        })
+}
+
 fn names(reference: &Frame, ours: &Frame) -> bool {
     let (Some(reference), Some(ours)) = (reference.pairs(), ours.pairs()) else {
         return false;
@@ -361,6 +402,13 @@ mod tests {
                 Frame::Simple(b"1.5 [1 127.0.0.1:99] \"GET\" \"k\"".to_vec()),
             ),
             ("names", list(&["a", "1"]), list(&["b", "1", "a", "3"]), list(&["b", "1"])),
+            ("rules", bulk("on +a +b"), bulk("on +b +a"), bulk("on +b")),
+            (
+                "denials",
+                Frame::Array(vec![list(&["count", "1", "age-seconds", "2"])]),
+                Frame::Array(vec![list(&["count", "1", "age-seconds", "3", "entry-id", "4"])]),
+                Frame::Array(vec![list(&["count", "2", "age-seconds", "2"])]),
+            ),
             ("code", Frame::Error(b"ERR a".to_vec()), Frame::Error(b"ERR b".to_vec()), Frame::Error(b"BUSY".to_vec())),
         ];
         for (name, reference, good, bad) in rows {

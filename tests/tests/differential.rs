@@ -26,6 +26,7 @@ families! {
     config
     protocol
     auth
+    acl
     boundaries
     sorted_sets
     bitmaps

@@ -253,15 +253,12 @@ fn bitop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     };
     let len = result.len();
     let target = exec.first_key(args, 2);
-    match (exec.peek(&target), result.is_empty()) {
-        (None, true) => {}
-        (Some(place), true) => {
-            exec.delete_loudly(&target, place);
-        }
-        (place, false) => {
-            store(exec, &target, place, result);
-            exec.happened(&target, 1, EventClasses::STRING, "set");
-        }
+    if result.is_empty() {
+        exec.clear(&target);
+    } else {
+        let place = exec.peek(&target);
+        store(exec, &target, place, result);
+        exec.happened(&target, 1, EventClasses::STRING, "set");
     }
     reply.int(len as i64);
     Ok(())

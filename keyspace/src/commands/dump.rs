@@ -141,7 +141,8 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         BadPayload::VersionOrChecksum => BAD_FRAME,
         BadPayload::Value(_) => BAD_VALUE,
     })?;
-    let replaced = exec.peek(&key);
+    // What has expired is replaced like anything else.
+    let replaced = exec.keyspace.locate(exec.db, &key);
     if let Some(place) = replaced {
         exec.delete(&key, place);
     }

@@ -54,6 +54,9 @@ impl Default for JsonSettings {
     }
 }
 
+/// Changes settings by the arguments of a call, and returns what they are then.
+type Change = fn(&Arguments, &mut JsonSettings) -> mlua::Result<Vec<Value>>;
+
 /// The table of the library.
 pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
@@ -67,7 +70,7 @@ pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
         "decode",
         lua.create_function(move |lua, values: (Value, Value)| decode::decode(lua, &own, values))?,
     )?;
-    let settings: [(&str, fn(&Arguments, &mut JsonSettings) -> mlua::Result<Vec<Value>>); 7] = [
+    let settings: [(&str, Change); 7] = [
         ("encode_sparse_array", sparse_array),
         ("encode_max_depth", |args, to| one(args, |args| integer(args, 0, 1, i32::MAX, &mut to.encode_depth))),
         ("decode_max_depth", |args, to| one(args, |args| integer(args, 0, 1, i32::MAX, &mut to.decode_depth))),

@@ -132,7 +132,7 @@ pub(crate) fn execute(values: &mut HashMap<Vec<u8>, Vec<u8>>, args: Args<'_>, re
 /// One reply of each kind.
 fn protocol(args: Args<'_>, reply: &mut Reply<'_>) {
     match args.at(2) {
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(2.5),
         b"null" => reply.null(),
         b"bignum" => match reply.resp() {
             Resp::V2 => reply.bulk(b"1234567999999999999999999999999999999"),

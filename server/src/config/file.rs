@@ -3,15 +3,25 @@
 use std::ops::Range;
 use std::path::Path;
 
+use shard::acl::UserLine;
 use shard::settings::{Group, Row, Settings, find};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{Place, Problem, unknown};
-use super::syntax;
+use super::{syntax, user_lines};
 
-/// Sets what `text`, the content of `path`, says; adds what is wrong with it to `problems`, in the order of lines.
-pub(super) fn apply(path: &Path, text: &str, settings: &mut Settings, problems: &mut Vec<Problem>) {
+/// The key of the users, which are no settings.
+const USERS: &str = "users";
+
+/// Sets what `text`, the content of `path`, says, of which users take the place of all that were declared before; adds what is wrong with it to `problems`, in the order of lines.
+pub(super) fn apply(
+    path: &Path,
+    text: &str,
+    settings: &mut Settings,
+    users: &mut Vec<UserLine>,
+    problems: &mut Vec<Problem>,
+) {
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         // The parser's text for people quotes the line, which may hold a password; its message alone does not.
@@ -25,6 +35,13 @@ pub(super) fn apply(path: &Path, text: &str, settings: &mut Settings, problems: 
     let mut reader = Reader { path, text, settings, found: Vec::new(), seen: Vec::new() };
     for (key, value) in document.get_ref() {
         reader.table(key, value);
+    }
+    // After the settings: one of them says what rules begin with.
+    if let Some((key, value)) = document.get_ref().iter().find(|(key, _)| *key.get_ref() == USERS) {
+        match user_lines::read(value, reader.settings.acl_pubsub_default) {
+            Ok(lines) => *users = lines,
+            Err(wrong) => wrong.into_iter().for_each(|(at, what)| reader.problem_at(key, at, what)),
+        }
     }
     reader.found.sort_by_key(|(at, _)| *at);
     problems.extend(reader.found.into_iter().map(|(_, problem)| problem));
@@ -51,6 +68,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn table(&mut self, key: &Key<'_>, value: &Value<'_>) {
         let name: &str = key.get_ref();
+        if name == USERS {
+            return;
+        }
         let Some(group) = Group::ALL.into_iter().find(|group| group.name() == name) else {
             let what = match find(name.as_bytes()) {
                 Some(row) => format!("this setting belongs under [{}]", row.group.name()),
@@ -88,11 +108,16 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, key: &Key<'_>, what: String) {
-        let line = line_at(self.text, &key.span());
+        self.problem_at(key, key.span().start, what);
+    }
+
+    /// Adds a problem with what stands at an offset and belongs to a key.
+    fn problem_at(&mut self, key: &Key<'_>, at: usize, what: String) {
+        let line = line_at(self.text, &(at..at));
         // A key may hold what would disturb a terminal.
         let name = key.get_ref().replace(char::is_control, "?");
         let place = Place::Key(self.path.to_owned(), line, name);
-        self.found.push((key.span().start, Problem { place, what }));
+        self.found.push((at, Problem { place, what }));
     }
 }
 
@@ -111,8 +136,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Settings, String> {
-        let (mut settings, mut problems) = (Settings::default(), Vec::new());
-        apply(Path::new("a.toml"), text, &mut settings, &mut problems);
+        let (mut settings, mut users, mut problems) = (Settings::default(), Vec::new(), Vec::new());
+        apply(Path::new("a.toml"), text, &mut settings, &mut users, &mut problems);
         let lines: Vec<String> =
             problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what)).collect();
         match lines.is_empty() {
@@ -194,6 +219,22 @@ mod tests {
             "a.toml:2: timeout: argument must be between 0 and 2147483647 inclusive\n\
                  a.toml:3: port: expected an integer, found true or false\n\
                  a.toml:5: hz: expected an integer, found a number with decimals",
+        ),
+        ("users = 1", "a.toml:1: users: expected [[users]] tables with name and rules"),
+        ("users = [1]", "a.toml:1: users: expected a table with name and rules"),
+        ("[[users]]\nname = \"a\"\nrules = 1", "a.toml:3: users: expected a string"),
+        ("[[users]]\nrules = \"on\"", "a.toml:1: users: a user has a name"),
+        ("[[users]]\nname = \"a\"\nrule = \"on\"", "a.toml:3: users: a user has a name and rules, nothing else"),
+        ("[[users]]\nname = \"a b\"", "a.toml:1: users: a user's name has no spaces"),
+        (
+            "[[users]]\nname = \"a\"\n\nrules = \"on +foo\"",
+            "a.toml:4: users: '+foo': Unknown command or category name in ACL",
+        ),
+        ("[[users]]\nname = \"a\"\nrules = \"hunter2\"", "a.toml:3: users: Syntax error"),
+        ("[[users]]\nname = \"a\"\nrules = \"(+get\"", "a.toml:3: users: a parenthesis is not closed"),
+        (
+            "[[users]]\nname = \"a\"\n[[users]]\nname = \"a\"",
+            "a.toml:3: users: a user of this name was declared before",
         ),
         ("[network]\nport = 1\nport = 2", "a.toml:3: not TOML: duplicate key"),
         ("[network\nport = 1", "a.toml:1: not TOML: "),

@@ -7,6 +7,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use shard::acl::UserLine;
 use shard::settings::Settings;
 
 use super::error::{ConfigError, Problem, in_argument, in_file};
@@ -36,6 +37,10 @@ pub(crate) struct Origin {
     pub(crate) config_file: Option<PathBuf>,
     /// Defaults and the TOML file.
     pub(super) file: Settings,
+    /// The users of the TOML file.
+    pub(super) file_users: Vec<UserLine>,
+    /// The users at start, unless they come from an aclfile: those of the TOML file, or of the overrides file if it has any.
+    pub(crate) users: Vec<UserLine>,
     /// The same and the overrides file.
     pub(super) overridden: Settings,
     /// The same and the flags: the settings in force at start.
@@ -53,16 +58,17 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
     };
     let mut problems = Vec::new();
     let mut settings = Settings::default();
+    let mut users = Vec::new();
     let mut config_file = None;
     if let Some(path) = arguments.config_file {
-        apply_file(&path, Missing::IsAProblem, &mut settings, &mut problems);
+        apply_file(&path, Missing::IsAProblem, (&mut settings, &mut users), &mut problems);
         // Absolute, because the process may change its directory before CONFIG REWRITE.
         config_file = Some(std::path::absolute(&path).unwrap_or(path));
     }
-    let from_file = settings.clone();
+    let (from_file, file_users) = (settings.clone(), users.clone());
     if let Some(path) = &config_file {
         let path = overrides::path_beside(path);
-        apply_file(&path, Missing::IsEmpty, &mut settings, &mut problems);
+        apply_file(&path, Missing::IsEmpty, (&mut settings, &mut users), &mut problems);
     }
     let overridden = settings.clone();
     flags::apply(&arguments.flags, &mut settings, &mut problems);
@@ -70,11 +76,14 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
         Ok(dir) => settings.dir = dir,
         Err(what) => problems.push(in_argument("dir", what)),
     }
+    if !settings.aclfile.is_empty() && !users.is_empty() {
+        problems.push(in_argument("aclfile", "users come from this file or from [[users]], not from both"));
+    }
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }
     let settings = Arc::new(settings);
-    let origin = Origin { config_file, file: from_file, overridden, start: Arc::clone(&settings) };
+    let origin = Origin { config_file, file: from_file, file_users, users, overridden, start: Arc::clone(&settings) };
     Ok(Start::Serve { settings, origin: Box::new(origin) })
 }
 
@@ -85,10 +94,15 @@ enum Missing {
     IsAProblem,
 }
 
-fn apply_file(path: &Path, missing: Missing, settings: &mut Settings, problems: &mut Vec<Problem>) {
+fn apply_file(
+    path: &Path,
+    missing: Missing,
+    (settings, users): (&mut Settings, &mut Vec<UserLine>),
+    problems: &mut Vec<Problem>,
+) {
     match read_bounded(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => file::apply(path, &text, settings, problems),
+            Ok(text) => file::apply(path, &text, settings, users, problems),
             Err(error) => {
                 let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
                     .iter()

@@ -14,7 +14,8 @@ mod load;
 mod overrides;
 mod syntax;
 mod usage;
+mod user_lines;
 
 pub(crate) use load::{Origin, Start, load};
-pub(crate) use overrides::rewrite;
+pub(crate) use overrides::{replace as replace_file, rewrite};
 pub(crate) use usage::REDIS_VERSION;

@@ -9,11 +9,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use shard::acl::{UserLine, Users};
 use shard::settings::{Group, ROWS, Row, Settings};
 use thiserror::Error;
 
 use super::load::Origin;
-use super::syntax;
+use super::{syntax, user_lines};
 
 /// Why CONFIG REWRITE wrote nothing. The `Display` form is the error reply without its leading `-`.
 #[derive(Debug, Error)]
@@ -30,9 +31,9 @@ pub(crate) enum RewriteError {
 /// What only a flag set is not written, since whoever gives the flag gives it again.
 ///
 /// Blocks on the disk; not for a core loop. Errors: see [`RewriteError`]; the old overrides file is then still there.
-pub(crate) fn rewrite(origin: &Origin, settings: &Settings) -> Result<(), RewriteError> {
+pub(crate) fn rewrite(origin: &Origin, settings: &Settings, users: &Users) -> Result<(), RewriteError> {
     let config_file = origin.config_file.as_deref().ok_or(RewriteError::NoConfigFile)?;
-    replace(&path_beside(config_file), render(config_file, origin, settings).as_bytes())?;
+    replace(&path_beside(config_file), render(config_file, origin, settings, users)?.as_bytes())?;
     Ok(())
 }
 
@@ -47,13 +48,16 @@ pub(super) fn path_beside(config_file: &Path) -> PathBuf {
     config_file.with_file_name(name)
 }
 
-fn render(config_file: &Path, origin: &Origin, settings: &Settings) -> String {
+fn render(config_file: &Path, origin: &Origin, settings: &Settings, users: &Users) -> io::Result<String> {
     // A line end in the name must not end the comment.
     let name = config_file.file_name().unwrap_or_default().to_string_lossy().replace(char::is_control, "?");
     let mut text = format!(
         "# Settings changed at run time, written by CONFIG REWRITE, which replaces this file.\n\
          # They win over {name}: remove a line to go back to what that file says.\n"
     );
+    if let Some(lines) = changed_users(origin, settings, users)? {
+        text.push_str(&format!("\n{}", user_lines::write(&lines)));
+    }
     for group in Group::ALL {
         let rows = ROWS.iter().filter(|row| row.group == group);
         let lines: Vec<String> = rows.filter_map(|row| line(row, origin, settings)).collect();
@@ -61,7 +65,24 @@ fn render(config_file: &Path, origin: &Origin, settings: &Settings) -> String {
             text.push_str(&format!("\n[{}]\n{}", group.name(), lines.concat()));
         }
     }
-    text
+    Ok(text)
+}
+
+/// The users, if they belong in the overrides file: those of an aclfile do not.
+fn changed_users(origin: &Origin, settings: &Settings, users: &Users) -> io::Result<Option<Vec<UserLine>>> {
+    if !settings.aclfile.is_empty() {
+        return Ok(None);
+    }
+    let password = settings.requirepass.reveal();
+    let mut of_file = Users::new(password, settings.acl_pubsub_default);
+    // What the file says was right when it was read, under other settings perhaps.
+    let same = of_file.declare_lines(&origin.file_users).is_ok();
+    let now = users.lines(password);
+    match now {
+        None => Err(io::Error::other("the rules of a user are not UTF-8 text, which only an aclfile can hold")),
+        Some(_) if same && now == of_file.lines(password) => Ok(None),
+        now => Ok(now),
+    }
 }
 
 /// The line of a setting, if it belongs in the overrides file.
@@ -71,7 +92,7 @@ fn line(row: &Row, origin: &Origin, settings: &Settings) -> Option<String> {
     (value != row.get(&origin.file)).then(|| format!("{} = {}\n", row.name, syntax::write(&row.kind, &value)))
 }
 
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.tmp", std::process::id()));

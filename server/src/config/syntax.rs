@@ -139,7 +139,7 @@ fn size(bytes: &str) -> Option<String> {
 }
 
 /// A TOML basic string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut toml = String::with_capacity(text.len() + 2);
     toml.push('"');
     for character in text.chars() {

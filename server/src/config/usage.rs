@@ -78,8 +78,17 @@ fn sample_config() -> String {
         }
         text.pop();
     }
+    text += USERS_SAMPLE;
     text
 }
+
+/// What the sample says about users, which are no settings.
+const USERS_SAMPLE: &str = "
+# Users beside the one named default, whose password is requirepass. Rules are those of ACL SETUSER.
+#   [[users]]
+#   name = \"alice\"
+#   rules = \"on >password ~cache:* +@read\"
+";
 
 /// The documentation of a row as one line.
 fn sentence(row: &Row) -> String {
@@ -144,7 +153,7 @@ mod tests {
 
     fn read(text: &str) -> Settings {
         let (mut settings, mut problems) = (Settings::default(), Vec::new());
-        file::apply(Path::new("sample"), text, &mut settings, &mut problems);
+        file::apply(Path::new("sample"), text, &mut settings, &mut Vec::new(), &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
         settings
     }

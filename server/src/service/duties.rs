@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use glommio::GlommioError;
 use glommio::timer::timeout;
+use shard::acl::Users;
 use shard::ask::{Answer, Ask, ShutdownFlags};
 use shard::commands::ServerInfo;
 use shard::mail::Question;
@@ -20,6 +21,7 @@ use super::post::{Answers, Arrival, Post};
 use crate::boot::Running;
 use crate::config::{self, Origin};
 use crate::log::Log;
+use crate::users;
 
 /// The state of the service thread.
 pub(super) struct Duties {
@@ -103,8 +105,17 @@ impl Duties {
             }
             for (from, question) in due {
                 match question.ask {
-                    Ask::ConfigRewrite => {
-                        let answer = Answer::Text(self.rewrite());
+                    Ask::ConfigRewrite(users) => {
+                        let answer = Answer::Text(self.rewrite(&users));
+                        self.post.borrow_mut().answer(from, question.id, answer);
+                    }
+                    Ask::AclLoad => {
+                        let read = users::load(&self.settings()).map(Arc::new);
+                        let answer = Answer::AclFile(read.map_err(|what| format!("ERR {what}")));
+                        self.post.borrow_mut().answer(from, question.id, answer);
+                    }
+                    Ask::AclSave(users) => {
+                        let answer = Answer::Text(self.save_users(&users));
                         self.post.borrow_mut().answer(from, question.id, answer);
                     }
                     Ask::Shutdown(flags) => match refusal(flags) {
@@ -134,8 +145,16 @@ impl Duties {
         self.settings.replace(settings);
     }
 
-    fn rewrite(&self) -> Result<(), String> {
-        match config::rewrite(&self.origin, &self.settings()) {
+    fn save_users(&self, users: &Users) -> Result<(), String> {
+        users::save(&self.settings(), users).map_err(|error| {
+            tracing::warn!("ACL SAVE failed: {error}");
+            "ERR There was an error trying to save the ACLs. Please check the server logs for more information"
+                .to_owned()
+        })
+    }
+
+    fn rewrite(&self, users: &Users) -> Result<(), String> {
+        match config::rewrite(&self.origin, &self.settings(), users) {
             Ok(()) => {
                 tracing::info!("CONFIG REWRITE executed with success.");
                 Ok(())

@@ -230,6 +230,10 @@ pub static ROWS: &[SessionRow] = &[
 /// The lines of HELP: heads as clients know them, explanations indented.
 const HELP: &[&str] = &[
     "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CACHING (YES|NO)",
+    "    Track the keys of the next command with OPTIN, or do not with OPTOUT.",
+    "GETREDIR",
+    "    The number of the connection that hears of changed keys instead.",
     "GETNAME",
     "    The name of this connection.",
     "ID",
@@ -263,6 +267,11 @@ const HELP: &[&str] = &[
     "    Record the name (LIB-NAME) or the version (LIB-VER) of the client library.",
     "SETNAME <name>",
     "    Name this connection.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Tell this connection which keys that it has read were changed.",
+    "TRACKINGINFO",
+    "    How this connection tracks keys.",
     "UNBLOCK <clientid> [TIMEOUT|ERROR]",
     "    End the waiting of a connection as if its time were up, or with an error.",
     "UNPAUSE",

@@ -45,6 +45,8 @@ pub struct ClientFilter {
     pub except: Option<u64>,
     /// This type.
     pub kind: Option<ClientType>,
+    /// The user's name.
+    pub user: Option<Vec<u8>>,
     /// The client's address.
     pub addr: Option<Vec<u8>>,
     /// Our address.
@@ -65,6 +67,7 @@ impl ClientFilter {
         self.ids.as_ref().is_none_or(|ids| ids.binary_search(&session.id).is_ok())
             && self.except != Some(session.id)
             && self.kind.is_none_or(|kind| kind == ClientType::of(session))
+            && self.user.as_ref().is_none_or(|name| **name == *session.user.name)
             && self.addr.as_ref().is_none_or(|addr| addr == session.peer.as_bytes())
             && self.laddr.as_ref().is_none_or(|laddr| laddr == session.local.as_bytes())
             && self.min_age_s.is_none_or(|least| age_s >= least)
@@ -90,6 +93,8 @@ mod tests {
         check(ClientFilter { ids: Some(vec![1, 7, 9]), ..all() }, true);
         check(ClientFilter { except: Some(7), ..all() }, false);
         check(ClientFilter { except: Some(8), ..all() }, true);
+        check(ClientFilter { user: Some(b"default".to_vec()), ..all() }, true);
+        check(ClientFilter { user: Some(b"defaul".to_vec()), ..all() }, false);
         check(ClientFilter { kind: Some(ClientType::Normal), ..all() }, true);
         check(ClientFilter { kind: Some(ClientType::Replica), ..all() }, false);
         check(ClientFilter { kind: Some(ClientType::Pubsub), ..all() }, false);

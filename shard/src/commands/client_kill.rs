@@ -11,7 +11,6 @@ use crate::ask::{Answer, Ask, Audience};
 
 use super::SessionExec;
 use super::client_filter::{ClientFilter, ClientType};
-use super::hello::DEFAULT_USER;
 
 /// What a CLIENT KILL asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +23,9 @@ struct Request {
 /// Ends clients on all cores.
 pub(super) fn kill(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     let filter = ClientFilter { except: Some(exec.session.id), ..parse(args)?.filter };
+    if let Some(name) = filter.user.as_ref().filter(|name| exec.facts.acl.users.get(name).is_none()) {
+        return Err(Refusal::naming("ERR No such user '", name, "'"));
+    }
     exec.ask(Audience::Cores, Ask::KillClients(Arc::new(filter)), finish);
     Ok(())
 }
@@ -59,9 +61,7 @@ fn parse_option(request: &mut Request, args: Args, index: usize, value: &[u8]) -
     } else if args.is(index, "laddr") {
         filter.laddr = Some(value.to_vec());
     } else if args.is(index, "user") {
-        if value != DEFAULT_USER.as_bytes() {
-            return Err(Refusal::naming("ERR No such user '", value, "'"));
-        }
+        filter.user = Some(value.to_vec());
     } else if args.is(index, "skipme") {
         request.skip_me = match value {
             _ if spells(value, "yes") => true,
@@ -115,7 +115,7 @@ mod tests {
         check("CLIENT KILL 1:2", ClientFilter { addr: Some(b"1:2".to_vec()), ..all() }, false);
         check("CLIENT KILL ID", ClientFilter { addr: Some(b"ID".to_vec()), ..all() }, false);
         check("CLIENT KILL id 5 ID 6", ClientFilter::one(6), true);
-        check("CLIENT KILL USER default", all(), true);
+        check("CLIENT KILL USER default", ClientFilter { user: Some(b"default".to_vec()), ..all() }, true);
         check(
             "CLIENT KILL LADDR a TYPE normal MAXAGE 3 SKIPME No",
             ClientFilter { laddr: Some(b"a".to_vec()), kind: Some(ClientType::Normal), min_age_s: Some(3), ..all() },
@@ -129,7 +129,6 @@ mod tests {
             ("CLIENT KILL ID 0 FOO", "ERR client-id should be greater than 0"),
             ("CLIENT KILL FOO ID 0", "ERR syntax error"),
             ("CLIENT KILL ADDR x FOO", "ERR syntax error"),
-            ("CLIENT KILL USER nobody", "ERR No such user 'nobody'"),
             ("CLIENT KILL MAXAGE x", "ERR maxage is not an integer or out of range"),
             ("CLIENT KILL MAXAGE 0", "ERR maxage should be greater than 0"),
             ("CLIENT KILL SKIPME maybe", "ERR syntax error"),

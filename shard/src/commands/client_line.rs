@@ -9,8 +9,9 @@ use keyspace::reply::Resp;
 
 use crate::pubsub::Kind;
 use crate::session::Session;
+use crate::tracking::session::Mode;
 
-use super::hello::DEFAULT_USER;
+use super::tracking::redirects_to;
 
 /// One client's line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,18 +77,23 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
     put(format_args!(" obl={} oll={}", facts.reply_bytes, usize::from(facts.sending_bytes > 0)));
     put(format_args!(" omem={} tot-mem={}", facts.sending_bytes, facts.total_bytes));
     put(format_args!(" events={} cmd={}", events(facts), command.unwrap_or("NULL")));
-    put(format_args!(" user={DEFAULT_USER} redir=-1 resp={resp}"));
+    let user = String::from_utf8_lossy(&session.user.name);
+    put(format_args!(" user={user} redir={} resp={resp}", redirects_to(session.tracking.as_deref())));
     put(format_args!(" lib-name={}", String::from_utf8_lossy(&session.lib_name)));
     put(format_args!(" lib-ver={}\n", String::from_utf8_lossy(&session.lib_ver)));
     ClientLine { id: session.id, text }
 }
 
 fn flags(session: &Session, facts: &ConnFacts) -> String {
+    let tracking = session.tracking.as_deref();
     let known = [
         (session.monitors, 'O'),
         (session.is_subscribed(), 'P'),
         (session.transaction.is_some(), 'x'),
         (facts.blocked, 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.redirect.is_some_and(|redirect| redirect.broken)), 'R'),
+        (tracking.is_some_and(|tracking| tracking.mode == Mode::Broadcast), 'B'),
         (session.watching.as_ref().is_some_and(|watching| watching.ticket.has_ended()), 'd'),
         (facts.closing, 'c'),
         (session.unix, 'U'),

@@ -46,7 +46,7 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
         return Err(Refusal::Text("ERR Invalid number of arguments specified for command"));
     }
     let of = |key: &KeySpec| {
-        let flags = flags(spec, key, args);
+        let flags = access_flags(spec, key, args);
         key.indexes(args.len()).map(move |index| (flags, index))
     };
     let mut keys: Vec<_> = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
@@ -68,7 +68,10 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
 }
 
 /// What a command does to the keys of one of its key specs, where its arguments decide that.
-fn flags(spec: &CommandSpec, key: &KeySpec, args: Args) -> KeyFlags {
+pub(crate) fn access_flags(spec: &CommandSpec, key: &KeySpec, args: Args) -> KeyFlags {
+    if !key.flags.has(KeyFlags::VARIABLE_FLAGS) {
+        return key.flags;
+    }
     match spec.name {
         // SET reads the key only if it has to tell the value that was there. Redis looks for the word wherever an option may be.
         "set" if !(3..args.len()).any(|index| args.is(index, "get")) => KeyFlags::OW.and(KeyFlags::UPDATE),

@@ -111,8 +111,8 @@ fn decided(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, _: &mut Reply)
     let Some(Answer::Settings(decision)) = answers.into_iter().next() else {
         unreachable!("the question was about settings");
     };
-    let (settings, version) = decision.map_err(Refusal::owned)?;
-    exec.ask(Audience::Cores, Ask::Configure(settings, version), done);
+    let (settings, version, users) = decision.map_err(Refusal::owned)?;
+    exec.ask(Audience::Cores, Ask::Configure(settings, version, users), done);
     Ok(())
 }
 
@@ -122,7 +122,7 @@ fn resetstat(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
 }
 
 fn rewrite(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Service, Ask::ConfigRewrite, done_by_service);
+    exec.ask(Audience::Service, Ask::ConfigRewrite(exec.facts.acl.users.clone()), done_by_service);
     Ok(())
 }
 

@@ -1,9 +1,6 @@
 //! HELLO and AUTH: which protocol a connection speaks and who it is.
 //!
-//! There is one user, `default`, whose password is `requirepass`. A password that is set later does not end the sessions that are
-//! open; RESET gives up what a session has.
-
-use std::hint::black_box;
+//! A password that is set later does not end the sessions that are open; RESET gives up what a session has.
 
 use keyspace::args::Args;
 use keyspace::number::parse_i64;
@@ -11,6 +8,7 @@ use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::{Reply, Resp};
 use keyspace::spec::{Categories, CommandSpec, Flags};
 
+use crate::acl::{DEFAULT_USER, NotAdmitted, Note};
 use crate::command::Run;
 use crate::resp::Auth;
 use crate::settings::{self, Kind};
@@ -20,9 +18,6 @@ use super::{SessionExec, SessionRow};
 
 /// The version that clients are told: what they decide by which commands they may use.
 pub const REDIS_VERSION: &str = "7.2.4";
-
-/// The only user.
-pub const DEFAULT_USER: &str = "default";
 
 /// What stands for a secret argument in the slow log.
 pub const REDACTED: &str = "(redacted)";
@@ -88,7 +83,7 @@ fn hello(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     let mut index = 2;
     while index < args.len() {
         if args.is(index, "auth") && index + 2 < args.len() {
-            authenticate(exec, args.at(index + 1), args.at(index + 2))?;
+            authenticate(exec, args, (args.at(index + 1), args.at(index + 2)))?;
             index += 3;
         } else if args.is(index, "setname") && index + 1 < args.len() {
             set_name(exec.session, args.at(index + 1))?;
@@ -129,9 +124,9 @@ fn introduce(exec: &SessionExec, reply: &mut Reply) {
 
 fn auth(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     match args.len() {
-        2 if exec.facts.settings.requirepass.is_empty() => return Err(NO_PASSWORD),
-        2 => authenticate(exec, DEFAULT_USER.as_bytes(), args.at(1))?,
-        3 => authenticate(exec, args.at(1), args.at(2))?,
+        2 if exec.facts.acl.users.default_user().nopass => return Err(NO_PASSWORD),
+        2 => authenticate(exec, args, (DEFAULT_USER.as_bytes(), args.at(1)))?,
+        3 => authenticate(exec, args, (args.at(1), args.at(2)))?,
         _ => return Err(Refusal::Syntax),
     }
     reply.ok();
@@ -139,28 +134,27 @@ fn auth(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 /// A wrong password leaves the session as it is.
-fn authenticate(exec: &mut SessionExec, user: &[u8], password: &[u8]) -> Outcome {
-    let secret = &exec.facts.settings.requirepass;
-    let admitted = secret.is_empty() || equals_secret(password, secret.reveal());
-    if user != DEFAULT_USER.as_bytes() || !admitted {
-        return Err(WRONG_PASSWORD);
+fn authenticate(exec: &mut SessionExec, args: Args, (user, password): (&[u8], &[u8])) -> Outcome {
+    let facts = exec.facts;
+    let command = if args.is(0, "auth") { "auth" } else { "hello" };
+    let note = Note { settings: facts.settings, now: facts.now };
+    match facts.acl.admit(note, exec.session, (command, args), (user, password)) {
+        Ok(user) => {
+            exec.session.sign_in(user);
+            Ok(())
+        }
+        Err(NotAdmitted::Wrong) => Err(WRONG_PASSWORD),
+        Err(NotAdmitted::TooManyAttempts(seconds)) => Err(Refusal::owned(format!(
+            "WRONGPASS too many wrong passwords from this address, try again in {seconds} seconds."
+        ))),
     }
-    exec.session.auth = Auth::Done;
-    Ok(())
-}
-
-/// Compares in a time that depends on the length of `given` alone. `secret` is not empty.
-fn equals_secret(given: &[u8], secret: &[u8]) -> bool {
-    let lengths_differ = u8::from(given.len() != secret.len());
-    let differ =
-        given.iter().zip(secret.iter().cycle()).fold(lengths_differ, |differ, (a, b)| black_box(differ | (a ^ b)));
-    differ == 0
 }
 
 /// True if argument `index` of a command may be a password: the slow log shows `REDACTED` in its place.
 pub fn is_secret(command: &str, args: Args, index: usize) -> bool {
     match command {
         "auth" => index >= 1,
+        "acl|setuser" | "acl|deluser" | "acl|getuser" => index >= 2,
         "hello" => index >= 3 && (args.is(index - 1, "auth") || args.is(index - 2, "auth")),
         "config|set" => {
             let row = if index >= 3 && index % 2 == 1 { settings::find(args.at(index - 1)) } else { None };
@@ -176,21 +170,6 @@ mod tests {
     use keyspace::args::OwnedArgs;
 
     #[test]
-    fn passwords_are_equal_byte_for_byte() {
-        let secret = b"secret";
-        for (given, equal) in [
-            (&b"secret"[..], true),
-            (b"", false),
-            (b"secre", false),
-            (b"secrets", false),
-            (b"Secret", false),
-            (b"secretsecret", false),
-        ] {
-            assert_eq!(equals_secret(given, secret), equal, "{given:?}");
-        }
-    }
-
-    #[test]
     fn secrets_are_found_where_commands_take_them() {
         let check = |command: &str, words: &str, secret: &[usize]| {
             let args: OwnedArgs = words.split(' ').collect();
@@ -201,6 +180,7 @@ mod tests {
         check("auth", "AUTH pw", &[1]);
         check("auth", "AUTH user pw", &[1, 2]);
         check("hello", "HELLO 3 SETNAME n AUTH user pw", &[5, 6]);
+        check("acl|setuser", "ACL SETUSER u on >pw", &[2, 3, 4]);
         check("config|set", "CONFIG SET maxclients 5 requirepass pw", &[5]);
         check("get", "GET auth", &[]);
     }

@@ -11,7 +11,8 @@ pub(super) fn clients(view: &View<'_>, out: &mut Lines) {
     out.put("client_recent_max_input_buffer", clients.input_bytes_max);
     out.put("client_recent_max_output_buffer", clients.output_bytes_max);
     out.put("blocked_clients", clients.blocked);
-    out.zeros(&["tracking_clients", "clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey"]);
+    out.put("tracking_clients", view.sum.tracking.clients);
+    out.zeros(&["clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey"]);
 }
 
 /// `# Persistence`
@@ -66,7 +67,10 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.zeros(&["migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses"]);
     out.zeros(&["active_defrag_key_hits", "active_defrag_key_misses"]);
     out.zeros(&["total_active_defrag_time", "current_active_defrag_time"]);
-    out.zeros(&["tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies"]);
+    out.put("tracking_total_keys", sum.tracking.keys);
+    out.put("tracking_total_items", sum.tracking.items);
+    out.put("tracking_total_prefixes", sum.tracking.prefixes);
+    out.put("unexpected_error_replies", 0);
     out.put("total_error_replies", sum.stats.error_replies);
     out.put("dump_payload_sanitizations", 0);
     out.put("total_reads_processed", traffic.reads);
@@ -75,6 +79,11 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("client_query_buffer_limit_disconnections", traffic.query_limit_closed);
     out.put("client_output_buffer_limit_disconnections", traffic.output_limit_closed);
     out.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
+    let access = sum.access;
+    out.put("acl_access_denied_auth", access.auth);
+    out.put("acl_access_denied_cmd", access.command);
+    out.put("acl_access_denied_key", access.key);
+    out.put("acl_access_denied_channel", access.channel);
 }
 
 /// `# Replication`

@@ -4,6 +4,9 @@
 //! I/O. What must be known or done on other cores it asks for with `SessionExec::ask`; the reply is then made by the `finish`
 //! function that it names.
 
+pub mod acl;
+mod acl_log;
+pub mod acl_users;
 pub mod client;
 pub mod client_filter;
 mod client_kill;
@@ -12,7 +15,7 @@ mod client_list;
 pub mod client_pause;
 pub mod command;
 mod command_info;
-mod command_keys;
+pub(crate) mod command_keys;
 pub mod config;
 pub mod connection;
 pub mod containers;
@@ -39,6 +42,8 @@ pub mod server;
 pub mod server_cluster;
 pub mod server_lolwut;
 pub mod slowlog;
+mod tracking;
+pub mod tracking_rows;
 pub mod transactions;
 
 use std::path::PathBuf;
@@ -49,10 +54,11 @@ use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::spec::{CommandSpec, Flags};
 
+use crate::acl::Guard;
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
-use crate::ring::Now;
+use crate::ring::{ConnId, Now};
 use crate::route::SlotMap;
 use crate::script;
 use crate::session::Session;
@@ -80,9 +86,9 @@ pub struct SessionRow {
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
-    let server = [command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
+    let server = [acl::ROWS, command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
-    let all = [monitor::ROWS];
+    let all = [tracking_rows::ROWS, monitor::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).chain(all).flatten()
 }
 
@@ -146,6 +152,8 @@ pub enum Then {
 
 /// A session command's view of the world.
 pub struct SessionExec<'a> {
+    /// The connection.
+    pub conn: ConnId,
     /// The client.
     pub session: &'a mut Session,
     /// Core and process.
@@ -178,6 +186,8 @@ pub struct Facts<'a> {
     pub now: Now,
     /// The settings in force.
     pub settings: &'a Arc<Settings>,
+    /// The users in force, and what this core notes about them.
+    pub acl: &'a Guard,
     /// The process.
     pub server: &'a Arc<ServerInfo>,
     /// All commands.

@@ -5,10 +5,10 @@ use keyspace::refusal::Outcome;
 use keyspace::reply::{Reply, Resp};
 use keyspace::spec::{Categories, CommandSpec};
 
-use crate::ask::{Answer, Ask};
+use crate::ask::{Answer, Ask, Audience};
 use crate::command::Run;
-use crate::resp::Auth;
 use crate::session::ReplyMode;
+use crate::tracking::session::Mode;
 
 use super::hello::ANYBODY;
 use super::pubsub::audience;
@@ -36,13 +36,23 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     session.resp = Resp::V2;
     session.name = Vec::new();
     session.no_touch = false;
+    session.sign_out(&exec.facts.acl.users);
     session.transaction = None;
     session.watching = None;
-    session.auth = if exec.facts.settings.requirepass.is_empty() { Auth::Done } else { Auth::Needed };
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }
-    let topics = session.subscriptions.take().map(|subscriptions| subscriptions.all()).unwrap_or_default();
+    let broadcast = session.tracking.take().filter(|tracking| tracking.mode == Mode::Broadcast);
+    if let Some(tracking) = broadcast {
+        exec.ask(Audience::Cores, Ask::Untrack(tracking.me), unsubscribe);
+        return Ok(());
+    }
+    unsubscribe(exec, args, Vec::new(), reply)
+}
+
+/// No core tells the client of prefixes any more.
+fn unsubscribe(exec: &mut SessionExec, args: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    let topics = exec.session.subscriptions.take().map(|subscriptions| subscriptions.all()).unwrap_or_default();
     if topics.is_empty() {
         return done(exec, args, Vec::new(), reply);
     }

@@ -7,6 +7,7 @@ use keyspace::commands::scan::ScanRequest;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply as Encoder;
 
+use crate::acl::AccessCounters;
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::busy::BUSY;
 use crate::command::Command;
@@ -152,6 +153,15 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         Some(match ask {
             Ask::Publish(publication) => Answer::Count(self.publish(publication)),
+            Ask::FindClient(client) => Answer::Client(self.find_client(client)),
+            Ask::Track(tracker, prefixes) => {
+                self.track_prefixes(tracker, &prefixes);
+                Answer::Done
+            }
+            Ask::Untrack(tracker) => {
+                self.untrack_prefixes(tracker);
+                Answer::Done
+            }
             Ask::Pubsub(query) => self.answer_about_pubsub(&query),
             Ask::Subscribe(topics) => {
                 self.subscribe(from, &topics);
@@ -165,8 +175,9 @@ impl<R: Ring> Inner<R> {
             }
             Ask::Scan(request, db) => return self.scan(from, id, request, db),
             Ask::ConfigSet(pairs) => self.config_set(pairs.args()),
-            Ask::Configure(settings, version) => {
+            Ask::Configure(settings, version, users) => {
                 self.configure(settings, version);
+                self.take_users(users, None);
                 Answer::Done
             }
             Ask::Slowlog => Answer::Slow(self.slowlog.entries().cloned().collect()),
@@ -181,7 +192,19 @@ impl<R: Ring> Inner<R> {
                 Answer::Done
             }
             Ask::Report => Answer::Report(Box::new(self.report())),
-            Ask::ConfigRewrite | Ask::Shutdown(_) => unreachable!("only the service thread is asked this"),
+            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => {
+                unreachable!("only the service thread is asked this")
+            }
+            Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
+            Ask::TakeUsers(decision) => {
+                self.take_users(decision.users, Some(decision.client));
+                Answer::Count(decision.deleted)
+            }
+            Ask::AclLog => Answer::Denials(self.guard.book.borrow().log.entries().cloned().collect()),
+            Ask::AclLogReset => {
+                self.guard.book.borrow_mut().log.clear();
+                Answer::Done
+            }
             Ask::Purge => {
                 self.spare_buffers = Vec::new();
                 self.spare_hops = Vec::new();
@@ -309,7 +332,7 @@ impl<R: Ring> Inner<R> {
         let mut then = Then::Nothing;
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
-        let mut exec = SessionExec { session: &mut conn.session, facts: &facts, then: &mut then };
+        let mut exec = SessionExec { conn: conn.id, session: &mut conn.session, facts: &facts, then: &mut then };
         let outcome = match answers.iter().any(|answer| matches!(answer, Answer::Busy)) {
             true => Err(Refusal::Text(BUSY)),
             false => finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp)),
@@ -373,6 +396,7 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         shard.reset_stats();
         self.cron.traffic = Traffic::default();
+        self.guard.book.borrow_mut().counters = AccessCounters::default();
         self.cron.meters.reset_rates(self.now.monotonic_us);
     }
 }

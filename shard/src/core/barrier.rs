@@ -12,6 +12,7 @@ use crate::mesh::Mesh;
 use crate::resp::{Auth, is_cross_protocol};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
+use crate::session::Session;
 use crate::settings::DebugAccess;
 use crate::shard::Shard;
 use crate::unit::{self, Job};
@@ -55,6 +56,14 @@ fn touches_data(command: &Command) -> bool {
 const LISTENERS: [&str; 9] =
     ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"];
 
+/// What CLIENT CACHING told holds for one command, or for one transaction.
+fn end_caching(session: &mut Session, command: &str) {
+    let goes_on = session.transaction.is_some() || command == EXEC || command.starts_with("client|");
+    if let Some(tracking) = session.tracking.as_mut().filter(|_| !goes_on) {
+        tracking.caching = false;
+    }
+}
+
 /// What such a client reads that sends another.
 fn only_listens(command: &Command) -> Refusal {
     let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
@@ -70,6 +79,15 @@ impl<R: Ring> Inner<R> {
 
     /// Carries out a command alone.
     pub(super) fn barrier(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args) {
+        let told = conn.session.caches_next();
+        self.carry_out_alone(mesh, conn, args);
+        if told {
+            let command = conn.session.last_command.map_or("", |id| self.table.get(id).spec.name);
+            end_caching(&mut conn.session, command);
+        }
+    }
+
+    fn carry_out_alone(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args) {
         if is_cross_protocol(args.at(0)) {
             tracing::warn!(client = conn.session.id, peer = conn.session.peer, "closed: it speaks HTTP, not RESP");
             // What was answered before is sent, however the bytes arrived.
@@ -83,8 +101,11 @@ impl<R: Ring> Inner<R> {
         if command.spec.name.starts_with(DEBUG) && !self.may_debug(conn) {
             return self.reject(conn, Some(command.id), &NO_DEBUG);
         }
-        if conn.session.auth_under(&self.settings) == Auth::Needed && !command.is(Flags::NO_AUTH) {
+        if conn.session.auth_under(&self.guard.users) == Auth::Needed && !command.is(Flags::NO_AUTH) {
             return self.reject(conn, Some(command.id), &NOAUTH);
+        }
+        if let Err(refusal) = self.may(&conn.session, command, args) {
+            return self.reject(conn, Some(command.id), &refusal);
         }
         if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {
             return self.reject(conn, Some(command.id), &only_listens(command));
@@ -181,7 +202,7 @@ impl<R: Ring> Inner<R> {
         let mut then = Then::Nothing;
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
-        let mut exec = SessionExec { session: &mut conn.session, facts: &facts, then: &mut then };
+        let mut exec = SessionExec { conn: conn.id, session: &mut conn.session, facts: &facts, then: &mut then };
         let outcome = run(&mut exec, args, &mut Reply::new(&mut conn.out, resp));
         // EXEC follows what it carries out.
         if !shown_before && !matches!(then, Then::Exec) {
@@ -199,6 +220,7 @@ impl<R: Ring> Inner<R> {
             map: &self.map,
             now: self.now,
             settings: &self.settings,
+            acl: &self.guard,
             server: &self.server,
             table: self.table,
             published: mesh,

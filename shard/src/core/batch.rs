@@ -5,7 +5,8 @@ use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use smallvec::SmallVec;
 
-use crate::command::Run;
+use crate::acl;
+use crate::command::{Command, Run};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
@@ -13,6 +14,7 @@ use crate::mesh::{CoreId, Mesh};
 use crate::resp::{Limits, Step};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
+use crate::session::Session;
 use crate::settings::PipelineOrder;
 use crate::shard::{OUT_BYTES_PER_TURN_MAX, Shard};
 
@@ -106,7 +108,7 @@ impl<R: Ring> Inner<R> {
             bulk_bytes_max: self.settings.proto_max_bulk_len as u32,
             args_max: Limits::ARGS_MAX,
             inline_bytes_max: Limits::INLINE_BYTES_MAX,
-            auth: conn.session.auth_under(&self.settings),
+            auth: conn.session.auth_under(&self.guard.users),
         };
         while batch.calls.len() < BATCH_COMMANDS_MAX {
             let first = batch.spans.len();
@@ -148,6 +150,7 @@ impl<R: Ring> Inner<R> {
         let Run::Data(_) = command.run else { return None };
         // DEBUG OBJECT has a key but is not for everybody.
         if conn.session.is_barred()
+            || (conn.session.guarded && !admits(&conn.session, command, args))
             || self.pauses.holds_back(command)
             || command.is(Flags::ADMIN)
             || command.may_wait(args)
@@ -273,6 +276,13 @@ impl<R: Ring> Inner<R> {
             }
         }
     }
+}
+
+/// True if a session that may not do everything, but is somebody, may do this. What it may not do is a barrier, where it is told why.
+#[inline(never)]
+fn admits(session: &Session, command: &Command, args: Args) -> bool {
+    let user = &session.user;
+    acl::check(user, command, args).is_ok() && acl::check_sort(user, command, args).is_ok()
 }
 
 /// Has a reply written where it belongs: to the connection's output, or aside while hops of the batch are under way.

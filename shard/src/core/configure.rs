@@ -30,10 +30,12 @@ impl<R: Ring> Inner<R> {
             return Answer::Settings(Err(refusal));
         }
         let version = self.settings_version + 1;
+        let users = self.users_under(&settings);
         self.configure(settings.clone(), version);
+        self.take_users(users.clone(), None);
         let service = Address(self.map.cores());
         self.outboxes.notice(service, Mail::Configured(settings.clone()));
-        Answer::Settings(Ok((settings, version)))
+        Answer::Settings(Ok((settings, version, users)))
     }
 
     /// Makes sure that the process may have the descriptors of this many clients.

@@ -130,6 +130,7 @@ impl<R: Ring> Inner<R> {
         self.conns.gone();
         self.forget_subscriptions(&mut conn);
         self.stop_monitoring(&mut conn);
+        self.forget_tracking(&mut conn);
         self.cron.traffic.closed += 1;
         let (input, out) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.out));
         self.spare(input);

@@ -133,14 +133,17 @@ impl<R: Ring> Inner<R> {
             // The client's end has no name: it goes by ours, as in Redis.
             addresses.peer.clone_from(&addresses.local);
         }
-        let auth = if self.settings.requirepass.is_empty() { Auth::Done } else { Auth::Needed };
         let number = self.client_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let now_us = self.now.monotonic_us;
-        let session = Session::new(number, auth, now_us, addresses.peer, addresses.local, accepted.unix);
+        let mut session = Session::new(number, Auth::Needed, now_us, addresses.peer, addresses.local, accepted.unix);
+        session.sign_out(&self.guard.users);
         let refusal = if self.is_full(mesh) {
             self.cron.traffic.rejected += 1;
             Some(TOO_MANY_CLIENTS)
-        } else if self.settings.protected_mode && auth == Auth::Done && !session.is_local() && self.server.default_bind
+        } else if self.settings.protected_mode
+            && self.guard.users.default_user().nopass
+            && !session.is_local()
+            && self.server.default_bind
         {
             Some(PROTECTED)
         } else {

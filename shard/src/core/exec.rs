@@ -116,6 +116,12 @@ impl<R: Ring> Inner<R> {
             let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
             exec.next += 1;
             let command = self.table.get(id);
+            // The user may have lost it since it was queued.
+            if let Err(refusal) = self.may_still(&conn.session, command, args) {
+                self.owner.shard().stats.rejected(Some(id), &refusal.text());
+                Reply::new(&mut conn.out, conn.session.resp).error(refusal.text());
+                continue;
+            }
             let mut stage = Stage::of(self.owner.shard(), grants);
             match command.run {
                 Run::Data(_) | Run::Whole(_) => {
@@ -155,6 +161,9 @@ impl<R: Ring> Inner<R> {
         let command = self.table.find_command(args.at(0)).expect("the command was found by this name");
         conn.session.last_command = Some(command.id);
         self.show(conn, command, args);
+        if let Some(tracking) = &mut conn.session.tracking {
+            tracking.caching = false;
+        }
         self.owner.shard().account(command, args, ticks_to_ns(spent));
     }
 }

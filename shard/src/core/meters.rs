@@ -9,7 +9,7 @@ use keyspace::store::SlotTables;
 use crate::conn::Conn;
 use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::Kind;
-use crate::report::{ClientTotals, CoreReport, MemoryTotals, ProcessReport, PubsubTotals, Rates};
+use crate::report::{ClientTotals, CoreReport, MemoryTotals, ProcessReport, PubsubTotals, Rates, TrackingTotals};
 use crate::ring::{Ring, process};
 use crate::shard::Shard;
 
@@ -184,6 +184,7 @@ impl<R: Ring> Inner<R> {
             os: process::machine().os.clone(),
         });
         let (rates, traffic) = (meters.rates(), self.cron.traffic);
+        let tracking_clients = self.conns.iter().filter(|conn| conn.session.tracking.is_some()).count() as u64;
         let listened = |kind| self.directory.len(kind) as u64;
         let pubsub = PubsubTotals {
             channels: listened(Kind::Channel),
@@ -195,15 +196,24 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         let keyspace = &shard.keyspace;
         let databases = (0..keyspace.databases()).filter_map(|number| keyspace.db(number));
+        let tracked = shard.listeners.tracked();
+        let tracking = TrackingTotals {
+            clients: tracking_clients,
+            keys: tracked.keys as u64,
+            items: tracked.items as u64,
+            prefixes: shard.prefixes.len() as u64,
+        };
         CoreReport {
             stats: shard.stats.clone(),
             data: keyspace.stats,
             databases: databases.map(|db| keyspace.totals(db)).collect(),
             table_bytes,
             traffic,
+            access: self.guard.book.borrow().counters,
             rates,
             clients,
             pubsub,
+            tracking,
             memory,
             cpu: process::cpu_of_thread(),
             lazyfree_pending: keyspace.dropped_keys(),

@@ -6,6 +6,7 @@
 //!
 //! Each file of this folder is one part of the turn.
 
+mod access;
 mod asks;
 mod barrier;
 mod batch;
@@ -27,6 +28,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod scripts;
+mod tracking;
 mod units;
 mod visits;
 
@@ -39,6 +41,7 @@ use std::time::Duration;
 use evict::time::UnixMillis;
 use keyspace::hash::KeyHasher;
 
+use crate::acl::{Guard, Users};
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
 use crate::conn::{Conn, Conns};
@@ -108,6 +111,10 @@ pub struct CoreParts<R: Ring> {
     pub hasher: KeyHasher,
     /// The settings at start.
     pub settings: Arc<Settings>,
+    /// The users at start.
+    pub users: Arc<Users>,
+    /// Entropy that no other core has.
+    pub seed: [u8; 32],
     /// Facts about the process.
     pub server: Arc<ServerInfo>,
     /// Numbers of clients, one counter for the process.
@@ -136,6 +143,8 @@ struct Inner<R: Ring> {
     hasher: KeyHasher,
     settings: Arc<Settings>,
     settings_version: u64,
+    /// Who may do what.
+    guard: Guard,
     server: Arc<ServerInfo>,
     client_ids: Arc<AtomicU64>,
     wake_service: Arc<dyn Fn() + Send + Sync>,
@@ -212,6 +221,7 @@ impl<R: Ring> Core<R> {
             hasher: parts.hasher,
             settings: parts.settings,
             settings_version: 0,
+            guard: Guard::new(parts.users, parts.seed),
             server: parts.server,
             client_ids: parts.client_ids,
             wake_service: parts.wake_service,

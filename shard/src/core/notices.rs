@@ -10,6 +10,7 @@ use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::notice::Notice;
 use crate::pubsub::{Publication, events};
 use crate::ring::{ConnId, Ring};
+use crate::session::Session;
 use crate::shard::Shard;
 
 use super::Inner;
@@ -57,6 +58,11 @@ impl<R: Ring> Inner<R> {
             Notice::Busy(unit) => self.refuse_for(mesh, unit),
             Notice::Monitored(lines) => self.monitors.receive(lines),
             Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
+            Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
+            Notice::InvalidEverything => self.invalidate_everything(),
+            Notice::Redirected(conn, invalid, source) => self.redirected(from, conn, &invalid, source),
+            Notice::RedirectBroken(conn, gone) => self.redirect_broken(conn, gone),
+            Notice::Untracked(tracker) => self.untrack_prefixes(tracker),
             Notice::Cut => self.cut_listeners(),
         }
     }
@@ -75,6 +81,7 @@ impl<R: Ring> Inner<R> {
                 Effect::Publish(publication) => self.publish_unasked(publication),
                 Effect::Served(served) => self.tell(served.home.into(), Notice::Served(served)),
                 Effect::Turn(turn) => self.tell(turn.waiter.home.into(), Notice::Turn(turn)),
+                Effect::Invalid(invalid, trackers) => self.invalidate(invalid, &trackers),
                 Effect::Push(Push { home, conn, bytes }) => self.tell(home.into(), Notice::Push(conn, bytes)),
             }
         }
@@ -90,7 +97,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Gives a client of this core bytes that it did not ask for.
-    fn push(&mut self, id: ConnId, bytes: &[u8]) {
+    pub(super) fn push(&mut self, id: ConnId, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         append_push(conn, bytes, &mut self.spare_buffers, &mut self.dirty);
         if is_over_limit(conn, &self.settings.client_output_buffer_limit, self.now.monotonic_us) {
@@ -127,9 +134,10 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// Ends every client of this core that listens: what they should have heard was dropped.
+    /// Ends every client of this core that listens or tracks: what they should have heard was dropped.
     fn cut_listeners(&mut self) {
-        let listening = self.conns.iter().filter(|conn| conn.session.is_subscribed() || conn.session.monitors);
+        let listens = |session: &Session| session.is_subscribed() || session.monitors || session.tracking.is_some();
+        let listening = self.conns.iter().filter(|conn| listens(&conn.session));
         let ids: Vec<ConnId> = listening.map(|conn| conn.id).collect();
         tracing::warn!(clients = ids.len(), "closed: messages for them were too many to be kept");
         self.cron.traffic.output_limit_closed += ids.len() as u64;

@@ -251,6 +251,7 @@ impl<R: Ring> Inner<R> {
         };
         let mut session = Session::new(conn.session.id, Auth::Done, 0, String::new(), String::new(), false);
         (session.db, session.resp) = (conn.session.db, conn.session.resp);
+        session.sign_in(conn.session.user.clone());
         let client = Box::new(Conn::new(conn.id, session));
         let args = OwnedArgs::copy(args);
         let mut script = Box::new(Script::new(program, args, keys, client, self.now.monotonic_us));
@@ -474,6 +475,7 @@ impl<R: Ring> Inner<R> {
         if command.is(Flags::NOSCRIPT) {
             return Err(Refusal::Text("ERR This Redis command is not allowed from script"));
         }
+        self.script_is_allowed(&script.client.session, command, args)?;
         if script.read_only && command.is(Flags::WRITE) {
             return Err(Refusal::Text("ERR Write commands are not allowed from read-only scripts."));
         }
@@ -481,10 +483,13 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Answers `redis.acl_check_cmd`.
-    fn script_may(&self, _script: &Script, args: Args, out: &mut Vec<u8>) {
+    fn script_may(&self, script: &Script, args: Args, out: &mut Vec<u8>) {
         let mut reply = Reply::new(out, Resp::V2);
         match self.table.resolve(args) {
-            Ok(_) => reply.int(1),
+            Ok(command) => {
+                let user = &script.client.session.user;
+                reply.int(i64::from(crate::acl::check(user, command, args).is_ok()));
+            }
             Err(_) => reply.error("ERR Invalid command passed to redis.acl_check_cmd()"),
         }
     }

@@ -7,6 +7,7 @@ use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
 use crate::monitor::Lines;
 use crate::ring::ConnId;
+use crate::tracking::{Invalid, Tracker};
 use crate::unit::Turn;
 
 use super::{Publication, Topic};
@@ -26,6 +27,16 @@ pub enum Notice {
     Deliver(Arc<Publication>),
     /// Give a client these bytes.
     Push(ConnId, Arc<[u8]>),
+    /// Tell a client that tracks what it cannot rely on.
+    Invalid(ConnId, Invalid),
+    /// Tell every client that tracks that it cannot rely on anything.
+    InvalidEverything,
+    /// Tell the first client, of the receiver, in the place of the last, of the sender.
+    Redirected(ConnId, Invalid, ConnId),
+    /// The first client, of the receiver, tracks for the other, which is gone.
+    RedirectBroken(ConnId, ConnId),
+    /// This client of the sender tracks no longer by prefixes.
+    Untracked(Tracker),
     /// One client fewer of the sender listens to each of these.
     Left(Vec<Topic>),
     /// The answer to a question about subscriptions. What the channel's core took before it stands before it.
@@ -40,25 +51,32 @@ pub enum Notice {
     Monitored(Lines),
     /// The sender has one monitor fewer.
     MonitorGone,
-    /// Messages were dropped here: end every client that listens, monitors among them.
+    /// Messages were dropped here: end every client that listens or tracks, monitors among them.
     Cut,
 }
 
 impl Notice {
     /// True if it is for clients, and goes when too much waits.
     fn may_be_dropped(&self) -> bool {
-        matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..) | Notice::Monitored(_))
+        match self {
+            Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..) | Notice::Monitored(_) => true,
+            Notice::Invalid(..) | Notice::Redirected(..) => true,
+            _ => false,
+        }
     }
 
+    /// What it counts for: what is not dropped is bounded by its senders.
     fn bytes(&self) -> usize {
+        if !self.may_be_dropped() {
+            return 0;
+        }
         NOTICE_BYTES
             + match self {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
-                Notice::Served(served) => served.reply.len(),
                 Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
-                Notice::Left(_) | Notice::Answer(_) | Notice::Turn(_) | Notice::Busy(_) => 0,
-                Notice::MonitorGone | Notice::Cut => 0,
+                Notice::Invalid(_, Invalid::Key(key, _)) | Notice::Redirected(_, Invalid::Key(key, _), _) => key.len(),
+                _ => 0,
             }
     }
 }
@@ -78,7 +96,7 @@ impl Stream {
         if self.bytes > STREAM_BYTES_MAX {
             self.notices.retain(|notice| !notice.may_be_dropped());
             self.notices.push(Notice::Cut);
-            self.bytes = self.notices.iter().map(Notice::bytes).sum();
+            self.bytes = 0;
         }
     }
 

@@ -115,3 +115,13 @@ choice! {
         Noeviction = "noeviction",
     }
 }
+
+choice! {
+    /// What a user without rules about channels may use of them.
+    PubsubDefault {
+        /// All.
+        Allchannels = "allchannels",
+        /// None.
+        Resetchannels = "resetchannels",
+    }
+}

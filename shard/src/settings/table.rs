@@ -5,7 +5,7 @@
 
 use keyspace::signals::EventClasses;
 
-use super::choices::{DebugAccess, LogFormat, LogLevel, MaxmemoryPolicy, PipelineOrder, Supervised};
+use super::choices::{DebugAccess, LogFormat, LogLevel, MaxmemoryPolicy, PipelineOrder, PubsubDefault, Supervised};
 use super::limits::OutputLimits;
 use super::row::{
     Change::{Anytime, AtStart, Protected},
@@ -109,6 +109,19 @@ settings! {
     /// Who may use DEBUG; `local` are the clients of this machine.
     enable_debug_command: DebugAccess = DebugAccess::No,
         Security "enable-debug-command" Kind::OneOf(DebugAccess::WORDS), AtStart;
+    /// File that holds the users, which ACL LOAD reads and ACL SAVE writes; empty for none. Then there are no `[[users]]`.
+    aclfile: String = String::new(),
+        Security "aclfile" Kind::Text, AtStart;
+    /// Channels that a user may use about whom no rule says more.
+    acl_pubsub_default: PubsubDefault = PubsubDefault::Resetchannels,
+        Security "acl-pubsub-default" Kind::OneOf(PubsubDefault::WORDS), Anytime;
+    /// Entries that ACL LOG keeps.
+    acllog_max_len: u64 = 128,
+        Security "acllog-max-len" LONG, Anytime;
+    /// Wrong passwords in a row after which an address must wait before it may try again, on each core: a second, then twice as
+    /// long with every further wrong one, up to a minute; 0 for no limit.
+    auth_failures_max: u64 = 20,
+        Security "auth-failures-max" LONG, Anytime;
 
     /// Directory in which the process works; empty for the one it is started in.
     dir: String = String::new(),
@@ -165,6 +178,10 @@ settings! {
     /// `normal`, `replica` and `pubsub`.
     client_output_buffer_limit: OutputLimits = OutputLimits::default(),
         Clients "client-output-buffer-limit" Kind::OutputLimits, Anytime;
+
+    /// Most keys that are noted for clients that track what they read; 0 for no limit. Each core has its part.
+    tracking_table_max_keys: u64 = 1_000_000,
+        Clients "tracking-table-max-keys" LONG, Anytime;
 
     /// Databases that SELECT can choose from.
     databases: u32 = 16,

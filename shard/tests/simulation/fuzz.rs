@@ -26,6 +26,7 @@ const LEFT_OUT: &[&str] = &[
     "client|kill",
     "client|pause",
     "client|unpause",
+    "client|tracking",
     "subscribe",
     "unsubscribe",
     "psubscribe",

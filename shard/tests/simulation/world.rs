@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use keyspace::hash::{KeyHasher, Random};
 use keyspace::store::Keyspace;
+use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
@@ -105,6 +106,8 @@ impl World {
                 map: SlotMap::striped(cores),
                 hasher: hasher.clone(),
                 settings: settings.clone(),
+                users: Arc::new(Users::new(settings.requirepass.reveal(), settings.acl_pubsub_default)),
+                seed: [core as u8; 32],
                 server: server.clone(),
                 client_ids: client_ids.clone(),
                 wake_service: Arc::new(|| {}),

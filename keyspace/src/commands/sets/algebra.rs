@@ -189,8 +189,8 @@ fn store(
     if len > 0 {
         exec.replace(&key, entry);
         exec.happened(&key, 1, EventClasses::SET, event);
-    } else if let Some(place) = exec.peek(&key) {
-        exec.delete_loudly(&key, place);
+    } else {
+        exec.clear(&key);
     }
     reply.int(len as i64);
     Ok(())

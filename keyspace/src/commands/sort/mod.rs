@@ -233,10 +233,7 @@ fn store(whole: &mut Whole, name: &[u8], stored: &[Span], texts: &Texts) {
     let mut exec = whole.exec(Slot::of(name));
     let key = exec.key(name);
     if stored.is_empty() {
-        if let Some(place) = exec.peek(&key) {
-            exec.delete_loudly(&key, place);
-        }
-        return;
+        return exec.clear(&key);
     }
     let mut nodes = Nodes::new(NodeLimit::of(exec.keyspace.limits.list_node));
     stored.iter().for_each(|span| nodes.push(End::Tail, &Encoded::of(texts.at(*span))));

@@ -142,8 +142,8 @@ pub(super) fn store(exec: &mut Exec, key: &Key, entry: Entry, event: &'static st
     if len > 0 {
         exec.replace(key, entry);
         exec.happened(key, 1, EventClasses::SORTED_SET, event);
-    } else if let Some(place) = exec.peek(key) {
-        exec.delete_loudly(key, place);
+    } else {
+        exec.clear(key);
     }
     len
 }

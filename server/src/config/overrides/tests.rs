@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use proptest::prelude::{any, prop};
-use shard::settings::{config_set, find};
+use shard::settings::{PubsubDefault, config_set, find};
 
 use super::super::load::{Start, load};
 use super::*;
@@ -45,6 +45,11 @@ fn set(settings: &Settings, name: &str, value: &[u8]) -> Settings {
     config_set(settings, &[(name.as_bytes(), value)]).unwrap()
 }
 
+/// The users that nobody declared, under no password.
+fn nobody() -> Users {
+    Users::new(b"", PubsubDefault::Resetchannels)
+}
+
 #[test]
 fn the_file_stands_beside_the_configuration() {
     for (config, overrides) in
@@ -55,9 +60,33 @@ fn the_file_stands_beside_the_configuration() {
 }
 
 #[test]
+fn users_are_written_if_they_are_not_those_of_the_file() {
+    let scene = Scene::new("[[users]]\nname = \"a\"\nrules = \"on >pw ~x* (+get %R~y)\"\n");
+    let (settings, origin) = scene.start(&[]);
+    let users = crate::users::at_start(&settings, &origin.users).unwrap();
+    rewrite(&origin, &settings, &users).unwrap();
+    assert_eq!(scene.lines(), Vec::<String>::new());
+    for (name, rules) in [("b", &["on", "+@all", "&q\"\\"][..]), ("default", &["resetpass", ">x"])] {
+        let mut changed = users.clone();
+        changed.set(name.as_bytes(), rules.iter().map(|rule| rule.as_bytes())).unwrap();
+        rewrite(&origin, &settings, &changed).unwrap();
+        let (settings, again) = scene.start(&[]);
+        let again = crate::users::at_start(&settings, &again.users).unwrap();
+        let print = |users: &Users| users.iter().map(|user| (user.name.clone(), user.print())).collect::<Vec<_>>();
+        assert_eq!(print(&again), print(&changed));
+    }
+    let mut none = users.clone();
+    none.delete([&b"a"[..]].into_iter()).unwrap();
+    rewrite(&origin, &settings, &none).unwrap();
+    assert_eq!(scene.lines(), ["users = []"]);
+    none.set(b"\xff", std::iter::empty()).unwrap();
+    assert!(rewrite(&origin, &settings, &none).is_err());
+}
+
+#[test]
 fn without_a_configuration_nothing_is_written() {
     let Ok(Start::Serve { settings, origin }) = load(&[]) else { panic!() };
-    let error = rewrite(&origin, &settings).unwrap_err();
+    let error = rewrite(&origin, &settings, &nobody()).unwrap_err();
     assert_eq!(error.to_string(), "ERR The server is running without a config file");
 }
 
@@ -66,7 +95,7 @@ fn changes_survive_a_restart_and_the_configuration_is_not_touched() {
     let scene = Scene::new("# mine\n[network]\ntimeout = 5\n");
     let (settings, origin) = scene.start(&[]);
     let changed = set(&set(&settings, "maxclients", b"77"), "timeout", b"9");
-    rewrite(&origin, &changed).unwrap();
+    rewrite(&origin, &changed, &nobody()).unwrap();
     assert_eq!(scene.lines(), ["[network]", "timeout = 9", "[clients]", "maxclients = 77"]);
     assert_eq!(fs::read_to_string(scene.folder.path().join("a.toml")).unwrap(), "# mine\n[network]\ntimeout = 5\n");
     assert_eq!(*scene.start(&[]).0, changed);
@@ -79,7 +108,7 @@ fn earlier_overrides_stay_until_changed() {
     let scene = Scene::new("");
     fs::write(scene.overrides(), "[network]\ntimeout = 5\n[cores]\nhz = 20\n").unwrap();
     let (settings, origin) = scene.start(&[]);
-    rewrite(&origin, &set(&set(&settings, "maxclients", b"77"), "timeout", b"0")).unwrap();
+    rewrite(&origin, &set(&set(&settings, "maxclients", b"77"), "timeout", b"0"), &nobody()).unwrap();
     assert_eq!(scene.lines(), ["[cores]", "hz = 20", "[clients]", "maxclients = 77"]);
 }
 
@@ -87,8 +116,8 @@ fn earlier_overrides_stay_until_changed() {
 fn a_change_taken_back_is_not_written() {
     let scene = Scene::new("");
     let (settings, origin) = scene.start(&[]);
-    rewrite(&origin, &set(&settings, "hz", b"20")).unwrap();
-    rewrite(&origin, &settings).unwrap();
+    rewrite(&origin, &set(&settings, "hz", b"20"), &nobody()).unwrap();
+    rewrite(&origin, &settings, &nobody()).unwrap();
     assert_eq!(scene.lines(), [""; 0]);
 }
 
@@ -97,7 +126,7 @@ fn flags_are_not_written_but_changes_over_them_are() {
     let scene = Scene::new("");
     fs::write(scene.overrides(), "[cores]\nhz = 20\n").unwrap();
     let (settings, origin) = scene.start(&["--port", "7000", "--timeout", "3", "--hz", "30"]);
-    rewrite(&origin, &set(&settings, "timeout", b"4")).unwrap();
+    rewrite(&origin, &set(&settings, "timeout", b"4"), &nobody()).unwrap();
     assert_eq!(scene.lines(), ["[network]", "timeout = 4", "[cores]", "hz = 20"]);
 }
 
@@ -106,7 +135,7 @@ fn a_failure_leaves_the_old_file() {
     let scene = Scene::new("");
     let (settings, origin) = scene.start(&[]);
     fs::create_dir(scene.overrides()).unwrap();
-    let error = rewrite(&origin, &settings).unwrap_err();
+    let error = rewrite(&origin, &settings, &nobody()).unwrap_err();
     assert!(error.to_string().starts_with("ERR Rewriting config file: Is a directory"), "{error}");
     assert_eq!(fs::read_dir(scene.folder.path()).unwrap().count(), 2, "no temporary file stays");
 }
@@ -114,11 +143,17 @@ fn a_failure_leaves_the_old_file() {
 /// What is read back after `settings` were written over the defaults.
 fn read_back(settings: &Settings) -> Settings {
     let base = Settings::default();
-    let origin =
-        Origin { config_file: None, file: base.clone(), overridden: base.clone(), start: Arc::new(base.clone()) };
-    let text = render(Path::new("a\nb.toml"), &origin, settings);
+    let origin = Origin {
+        config_file: None,
+        file: base.clone(),
+        file_users: Vec::new(),
+        users: Vec::new(),
+        overridden: base.clone(),
+        start: Arc::new(base.clone()),
+    };
+    let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).unwrap();
     let (mut again, mut problems) = (base, Vec::new());
-    super::super::file::apply(Path::new("o"), &text, &mut again, &mut problems);
+    super::super::file::apply(Path::new("o"), &text, &mut again, &mut Vec::new(), &mut problems);
     assert!(problems.is_empty(), "{problems:?}\n{text}");
     again
 }

@@ -74,6 +74,10 @@ pub(super) static SERVER: &[Metric<View>] = metrics! {
 
     Counter "redis_connections_received_total", "Connections accepted.", |v| v.sum.traffic.accepted as f64;
     Counter "redis_rejected_connections_total", "Connections refused because of maxclients.", |v| v.sum.traffic.rejected as f64;
+    Counter "redis_acl_access_denied_auth_total", "Wrong passwords.", |v| v.sum.access.auth as f64;
+    Counter "redis_acl_access_denied_cmd_total", "Commands that a user may not carry out.", |v| v.sum.access.command as f64;
+    Counter "redis_acl_access_denied_key_total", "Commands with keys that a user may not use.", |v| v.sum.access.key as f64;
+    Counter "redis_acl_access_denied_channel_total", "Commands with channels that a user may not use.", |v| v.sum.access.channel as f64;
     Counter "redis_commands_processed_total", "Commands carried out.", |v| v.sum.stats.calls() as f64;
     Counter "redis_net_input_bytes_total", "Bytes received from clients.", |v| v.sum.traffic.bytes_in as f64;
     Counter "redis_net_output_bytes_total", "Bytes sent to clients.", |v| v.sum.traffic.bytes_out as f64;

@@ -5,10 +5,12 @@ use std::task::Context;
 use keyspace::hash::{KeyHasher, Random};
 use keyspace::limits::DataLimits;
 use keyspace::store::Keyspace;
+use shard::acl::Users;
 use shard::command;
 use shard::mesh::MeshParts;
 use shard::mesh::mailbox::{MAILBOX_MESSAGES, REQUESTS_PER_PAIR_MAX, mailboxes};
 use shard::ring::uring::RingTable;
+use shard::settings::PubsubDefault;
 use shard::shard::ShardParts;
 
 use super::*;
@@ -103,7 +105,7 @@ fn a_core_that_does_not_answer_is_asked_no_more_than_its_credits_allow() {
 fn questions_and_settings_arrive_and_mail_keeps_the_post_awake() {
     let (post, (mut cores, _owners)) = post_and_cores();
     let me = Address(2);
-    let question = Question { id: 7, ask: Ask::ConfigRewrite };
+    let question = Question { id: 7, ask: Ask::ConfigRewrite(Arc::new(Users::new(b"", PubsubDefault::Resetchannels))) };
     assert!(cores[0].send(me, Mail::Ask(Box::new(question))).is_ok());
     assert!(cores[1].send_notice(me, Mail::Configured(Arc::default())).is_ok());
     let _ = post.borrow().mesh.post(me);

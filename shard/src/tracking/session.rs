@@ -1,0 +1,72 @@
+//! How one client tracks: part of its session.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::ring::ConnId;
+
+use super::Tracker;
+
+/// Which keys a client is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All that it reads.
+    Default,
+    /// Those that it reads directly after CLIENT CACHING YES.
+    OptIn,
+    /// All that it reads, but not directly after CLIENT CACHING NO.
+    OptOut,
+    /// All that begin with one of its prefixes, whether it reads them or not.
+    Broadcast,
+}
+
+/// Another client that is told instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// Its number.
+    pub client: u64,
+    /// Where it is.
+    pub to: Tracker,
+    /// It is gone.
+    pub broken: bool,
+}
+
+/// A client that tracks.
+#[derive(Clone, Debug)]
+pub struct Tracking {
+    /// The client.
+    pub me: Tracker,
+    /// Which keys.
+    pub mode: Mode,
+    /// Its own changes are not told.
+    pub noloop: bool,
+    /// CLIENT CACHING was the last command.
+    pub caching: bool,
+    /// Who is told instead.
+    pub redirect: Option<Redirect>,
+    /// Its prefixes; the empty one for all keys.
+    pub prefixes: BTreeSet<Arc<[u8]>>,
+}
+
+impl Tracking {
+    /// A client that begins to track.
+    pub fn new(me: Tracker, mode: Mode) -> Self {
+        Tracking { me, mode, noloop: false, caching: false, redirect: None, prefixes: BTreeSet::new() }
+    }
+
+    /// The client, if the keys of its next command are to be noted.
+    pub fn notes(&self) -> Option<Tracker> {
+        let notes = match self.mode {
+            Mode::Default => true,
+            Mode::OptIn => self.caching,
+            Mode::OptOut => !self.caching,
+            Mode::Broadcast => false,
+        };
+        notes.then_some(self.me)
+    }
+
+    /// True if a client that is gone, with this connection, was to be told instead.
+    pub fn redirects_to(&self, conn: ConnId) -> bool {
+        self.redirect.is_some_and(|redirect| redirect.to.conn == conn)
+    }
+}
