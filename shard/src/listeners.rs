@@ -314,6 +314,15 @@ impl Listeners {
         self.forget_if_empty(keyspace, key.slot);
     }
 
+    /// The keys on which clients wait, and those of whose end some want to hear.
+    pub fn waited_for(&self) -> (usize, usize) {
+        let queues = || self.slots.values().flat_map(|listeners| listeners.waiters.values());
+        let waits = |waiter: &Waiter| !waiter.ticket.has_ended();
+        let keys = queues().filter(|waiters| waiters.iter().any(waits)).count();
+        let minded = queues().filter(|waiters| waiters.iter().any(|waiter| waiter.minds_loss && waits(waiter)));
+        (keys, minded.count())
+    }
+
     /// A database was emptied: whoever watches a key that was there is told. Returns the keys whose waiters mind that.
     pub fn flushed(&mut self, db: u16) -> Vec<Changed> {
         self.upheaval(&[db], |watcher, _| watcher.was == Was::There, |waiter| waiter.minds_loss)

@@ -81,6 +81,11 @@ impl Monitors {
         if *count == 0 {
             self.counts.remove(&core);
         }
+        if self.counts.is_empty() {
+            // Those who come later do not hear of what was before them.
+            self.lines = Vec::new();
+            self.lost = false;
+        }
     }
 
     /// A client of this core hears of commands from now on.

@@ -39,7 +39,11 @@ macro_rules! unknown_families {
     };
 }
 
-families! {}
+families! {
+    monitor
+    client
+    reset
+}
 
 unknown_families! {
     transactions
@@ -49,9 +53,6 @@ unknown_families! {
     scripts
     functions
     tracking
-    monitor
-    client
-    reset
 }
 
 /// Commands with keys that are not played for their events: what they run has its own, or they store nothing.

@@ -7,7 +7,7 @@ use keyspace::refusal::Outcome;
 use keyspace::reply::Reply;
 
 use crate::command::{Command, Run};
-use crate::conn::{Conn, Waiting};
+use crate::conn::{Closing, Conn, Waiting};
 use crate::mesh::Mesh;
 use crate::mesh::loans::UnitId;
 use crate::ring::Ring;
@@ -122,6 +122,8 @@ impl<R: Ring> Inner<R> {
                 Reply::new(&mut conn.out, conn.session.resp).error(refusal.text());
                 continue;
             }
+            // After a command that ends the connection the others are carried out, and not answered.
+            let answered = (conn.closing != Closing::No).then_some(conn.out.len());
             let mut stage = Stage::of(self.owner.shard(), grants);
             match command.run {
                 Run::Data(_) | Run::Whole(_) => {
@@ -138,6 +140,9 @@ impl<R: Ring> Inner<R> {
                     conn.session.executing = false;
                 }
                 Run::Container => unreachable!("a container is not queued"),
+            }
+            if let Some(bytes) = answered {
+                conn.out.truncate(bytes);
             }
             if conn.waiting != Waiting::No {
                 return false;
