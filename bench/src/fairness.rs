@@ -158,10 +158,21 @@ fn blocked(port: u16, stop: &AtomicBool) -> Result<(), BenchError> {
         for client in &mut waiting {
             client.write_all(&pop).map_err(what())?;
         }
+        await_blocked(port)?;
         pusher.write_all(&push).map_err(what())?;
         for client in &mut waiting {
             client.read_exact(&mut vec![0; served]).map_err(what())?;
         }
+    }
+    Ok(())
+}
+
+/// Waits until all clients are blocked.
+fn await_blocked(port: u16) -> Result<(), BenchError> {
+    let mut client = Client::connect(port, PATIENCE)?;
+    let field = format!("blocked_clients:{BLOCKED}\r");
+    while !client.ask(&["INFO", "clients"])?.contains(&field) {
+        thread::sleep(PROBE_EVERY);
     }
     Ok(())
 }

@@ -150,6 +150,8 @@ struct Inner<R: Ring> {
     wake_service: Arc<dyn Fn() + Send + Sync>,
     table: &'static CommandTable,
     now: Now,
+    /// The number of this turn.
+    turn: u64,
     conns: Conns,
     /// Connections with work left from an earlier turn.
     ready: Vec<ConnId>,
@@ -227,6 +229,7 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             table: command::table(),
             now: Now::default(),
+            turn: 0,
             conns: Conns::default(),
             ready: Vec::new(),
             dirty: Vec::new(),
@@ -280,6 +283,7 @@ impl<R: Ring> Core<R> {
             // The visitor's leaving wakes this ring; until then there is nothing to do that needs no shard.
             return Ok(Park::Until(VISIT_WAIT));
         }
+        inner.turn += 1;
         inner.clock();
         inner.completions(mesh);
         inner.due(mesh);
