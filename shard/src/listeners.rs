@@ -118,6 +118,8 @@ impl SlotListeners {
         self.entries += 1;
         if self.entries > 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
             self.sweep();
+            // The one that comes is not entered yet.
+            self.entries += 1;
         }
     }
 

@@ -106,3 +106,17 @@ fn who_is_gone_is_swept_in_time() {
     }
     assert!(listeners.is_empty());
 }
+
+#[test]
+fn many_who_wait_on_one_key_are_all_counted() {
+    const WAITERS: usize = 1000;
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let tickets: Vec<Ticket> = (0..WAITERS).map(|_| Ticket::new()).collect();
+    tickets.iter().for_each(|ticket| listeners.wait(&mut keyspace, &key("a"), waiter(ticket, false)));
+    assert_eq!(listeners.slots[&key("a").slot.number()].entries, WAITERS);
+    assert_eq!(listeners.waited_for(), (1, 0));
+    let waiters = listeners.take_waiters(&key("a"));
+    assert_eq!(waiters.len(), WAITERS);
+    listeners.put_waiters(&mut keyspace, &key("a"), VecDeque::new());
+    assert!(listeners.is_empty());
+}
