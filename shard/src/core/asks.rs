@@ -217,8 +217,10 @@ impl<R: Ring> Inner<R> {
             }
             Ask::Ping => Answer::Done,
             Ask::Monitor => {
-                self.monitors.count(CoreId(from.0), 1);
-                Answer::Done
+                self.begin_monitoring(CoreId(from.0));
+                // Behind the lines for monitors that were there before.
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Done })));
+                return None;
             }
             Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
             Ask::ScriptSource(sha) => Answer::Source(self.scripts.source(&sha)),

@@ -4,6 +4,7 @@ use keyspace::args::Args;
 
 use crate::command::Command;
 use crate::conn::{Closing, Conn};
+use crate::mesh::CoreId;
 use crate::monitor::{Sender, UNREAD_BYTES_MAX, is_shown};
 use crate::pubsub::notice::Notice;
 use crate::ring::{ConnId, Ring};
@@ -35,6 +36,12 @@ impl<R: Ring> Inner<R> {
         if self.monitors.write(self.now.wall_us, sender, session.db, command, args) {
             self.send_lines();
         }
+    }
+
+    /// A core has one monitor more. It does not hear of what was before.
+    pub(super) fn begin_monitoring(&mut self, core: CoreId) {
+        self.send_lines();
+        self.monitors.count(core, 1);
     }
 
     /// Sends the lines that were written to the cores of the monitors.
@@ -93,7 +100,7 @@ impl<R: Ring> Inner<R> {
         }
         self.monitors.remove(conn.id);
         self.monitors.count(self.id, -1);
-        for core in (0..self.map.cores()).map(crate::mesh::CoreId).filter(|core| *core != self.id) {
+        for core in (0..self.map.cores()).map(CoreId).filter(|core| *core != self.id) {
             self.outboxes.tell(core.into(), Notice::MonitorGone);
         }
     }
