@@ -1,3 +1,5 @@
+//! Who is told of changes, and how many listen.
+
 use evict::access::AccessBits;
 use keyspace::entry::Entry;
 use keyspace::hash::{KeyHasher, Random};

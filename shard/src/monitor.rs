@@ -218,10 +218,10 @@ mod tests {
     fn what_comes_is_put_in_order_and_bounded() {
         let mut monitors = Monitors::default();
         let some = |at_us, bytes: usize| Lines { at_us, text: Some(vec![b'x'; bytes].into()) };
-        [5, 3, 4].map(|at_us| monitors.receive(some(at_us, 1)));
+        [5, 3, 4].into_iter().for_each(|at_us| monitors.receive(some(at_us, 1)));
         let arrived = monitors.arrived().expect("nothing was lost");
         assert_eq!(arrived.iter().map(|lines| lines.at_us).collect::<Vec<_>>(), [3, 4, 5]);
-        [1, 2].map(|at_us| monitors.receive(some(at_us, UNREAD_BYTES_MAX / 2 + 1)));
+        [1, 2].into_iter().for_each(|at_us| monitors.receive(some(at_us, UNREAD_BYTES_MAX / 2 + 1)));
         assert_eq!(monitors.arrived.len(), 1);
         assert_eq!(monitors.arrived(), None);
         assert_eq!(monitors.arrived(), Some(Vec::new()));

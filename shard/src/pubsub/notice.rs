@@ -58,11 +58,8 @@ pub enum Notice {
 impl Notice {
     /// True if it is for clients, and goes when too much waits.
     fn may_be_dropped(&self) -> bool {
-        match self {
-            Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..) | Notice::Monitored(_) => true,
-            Notice::Invalid(..) | Notice::Redirected(..) => true,
-            _ => false,
-        }
+        let of_commands = matches!(self, Notice::Invalid(..) | Notice::Redirected(..) | Notice::Monitored(_));
+        of_commands || matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..))
     }
 
     /// What it counts for: what is not dropped is bounded by its senders.
