@@ -20,10 +20,12 @@ pub(crate) enum Action {
     Soak,
     /// The CPU share of an idle server.
     Idle,
+    /// What clients wait beside others that ask for much.
+    Fairness,
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 6] = [
+const ACTIONS: [(&str, Action, &str); 7] = [
     (
         "compare",
         Action::Compare,
@@ -38,6 +40,11 @@ const ACTIONS: [(&str, Action, &str); 6] = [
     ),
     ("soak", Action::Soak, "many short runs on 2 and 4 core loops; exits 1 when one stalls"),
     ("idle", Action::Idle, "the CPU share of an idle server; exits 1 when it is too high"),
+    (
+        "fairness",
+        Action::Fairness,
+        "how long GETs wait beside clients that ask for much, and beside the same on redis-server",
+    ),
 ];
 
 /// Options with their argument (empty: none), the commands that take them and what they do.
@@ -47,7 +54,7 @@ const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
     (
         "--only",
         "WORDS",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients],
+        &[Action::Fairness, Action::Compare, Action::Hop, Action::Types, Action::Clients],
         "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of types and clients: rows with this text",
     ),
     ("--list", "", &[Action::Compare, Action::Hop, Action::Types, Action::Clients], "print the cells and do nothing"),
@@ -65,11 +72,11 @@ const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
     ),
     ("--runs", "N", &[Action::Soak], "number of short runs (default 1000)"),
     ("--deadline", "SECONDS", &[Action::Soak], "when a run counts as stalled (default 30)"),
-    ("--seconds", "N", &[Action::Idle], "how long to look (default 10)"),
+    ("--seconds", "N", &[Action::Idle, Action::Fairness], "how long to look (default 10)"),
     (
         "--redis",
         "PATH",
-        &[Action::Compare, Action::Types, Action::Clients, Action::Idle],
+        &[Action::Fairness, Action::Compare, Action::Types, Action::Clients, Action::Idle],
         "redis-server (default: the one on the path)",
     ),
     ("--ashlar", "PATH", &ALL, "ashlar (default: built now)"),
@@ -78,7 +85,8 @@ const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 6] = [Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Idle];
+const ALL: [Action; 7] =
+    [Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Idle, Action::Fairness];
 
 /// What was asked for; `None` and `false` where nothing was said.
 #[derive(Debug, Default, PartialEq)]

@@ -8,6 +8,7 @@ mod args;
 // What is run.
 mod clients;
 mod compare;
+mod fairness;
 mod hop;
 mod idle;
 mod soak;
@@ -79,6 +80,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
         Action::Compare => compare::run(&options).map(|()| true)?,
         Action::Types => types::run(&options).map(|()| true)?,
         Action::Clients => clients::run(&options).map(|()| true)?,
+        Action::Fairness => fairness::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

@@ -34,7 +34,7 @@ pub struct LibraryInfo {
 #[derive(Debug, Default)]
 pub(crate) struct Libraries {
     by_name: BTreeMap<Vec<u8>, LibraryInfo>,
-    /// The library of each function.
+    /// Every function, by its name in lower case: FCALL does not tell cases apart.
     functions: BTreeMap<Vec<u8>, FunctionInfo>,
 }
 
@@ -48,20 +48,22 @@ impl Libraries {
     }
 
     pub(crate) fn function(&self, name: &[u8]) -> Option<&FunctionInfo> {
-        self.functions.get(name)
+        self.functions.get(&name.to_ascii_lowercase())
     }
 
     /// A function of another library than `except` that has one of these names.
     pub(crate) fn clash<'a>(&self, except: &[u8], mut names: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
         let own = |name: &[u8]| {
-            self.by_name.get(except).is_some_and(|library| library.functions.iter().any(|own| own.name == name))
+            self.by_name
+                .get(except)
+                .is_some_and(|library| library.functions.iter().any(|own| own.name.eq_ignore_ascii_case(name)))
         };
-        names.find(|name| self.functions.contains_key(*name) && !own(name))
+        names.find(|name| self.functions.contains_key(&name.to_ascii_lowercase()) && !own(name))
     }
 
     pub(crate) fn insert(&mut self, library: LibraryInfo) {
         for function in &library.functions {
-            self.functions.insert(function.name.clone(), function.clone());
+            self.functions.insert(function.name.to_ascii_lowercase(), function.clone());
         }
         self.by_name.insert(library.name.clone(), library);
     }
@@ -70,7 +72,7 @@ impl Libraries {
     pub(crate) fn remove(&mut self, name: &[u8]) -> Option<Vec<Slot>> {
         let library = self.by_name.remove(name)?;
         for function in &library.functions {
-            self.functions.remove(&function.name);
+            self.functions.remove(&function.name.to_ascii_lowercase());
         }
         Some(library.functions.iter().map(|function| function.slot).collect())
     }

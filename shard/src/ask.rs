@@ -80,6 +80,8 @@ pub enum Ask {
     DecidePause(Option<Pause>),
     /// Publishes a message, on the core that orders its channel's: `Answer::Count`, its receivers.
     Publish(Arc<Publication>),
+    /// Notes that a client of the asking core is a monitor: `Answer::Done`.
+    Monitor,
     /// Where its client with this number is: `Answer::Client`.
     FindClient(u64),
     /// Notes that this client tracks by these prefixes: `Answer::Done`.

@@ -59,6 +59,17 @@ pub enum Closing {
     Now,
 }
 
+/// What a connection had of one turn: all that came for it during the turn counts together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Share {
+    /// The turn's number.
+    pub turn: u64,
+    /// Commands that were carried out.
+    pub commands: usize,
+    /// Their time, in ticks.
+    pub ticks: u64,
+}
+
 /// One client connection of this core.
 pub struct Conn {
     /// Its name on the ring.
@@ -81,6 +92,8 @@ pub struct Conn {
     pub dirty: bool,
     /// Whether it is queued for another go in the next turn.
     pub ready: bool,
+    /// What it had of the turn that it had something of last.
+    pub share: Share,
     /// Whether receiving is stopped because too much is unread.
     pub paused: bool,
     /// What it waits for.
@@ -117,6 +130,7 @@ impl Conn {
             sending: 0,
             dirty: false,
             ready: false,
+            share: Share::default(),
             paused: false,
             waiting: Waiting::No,
             blocked: None,

@@ -27,6 +27,7 @@ pub mod ask;
 pub mod flight;
 pub mod hop;
 pub mod mail;
+pub mod monitor;
 pub mod pubsub;
 pub mod route;
 pub mod tracking;

@@ -117,6 +117,8 @@ impl SlotListeners {
     fn count(&mut self) {
         if self.entries >= 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
             self.sweep();
+            // The one that comes is not entered yet.
+            self.entries += 1;
         }
         self.entries += 1;
     }
@@ -311,6 +313,15 @@ impl Listeners {
         let listeners = self.slots.entry(key.slot.number()).or_default();
         listeners.entries += waiters.len();
         listeners.waiters.insert(name(key.db, &key.key), waiters);
+    }
+
+    /// The keys on which clients wait, and those of whose end some want to hear.
+    pub fn waited_for(&self) -> (usize, usize) {
+        let queues = || self.slots.values().flat_map(|listeners| listeners.waiters.values());
+        let waits = |waiter: &Waiter| !waiter.ticket.has_ended();
+        let keys = queues().filter(|waiters| waiters.iter().any(waits)).count();
+        let minded = queues().filter(|waiters| waiters.iter().any(|waiter| waiter.minds_loss && waits(waiter)));
+        (keys, minded.count())
     }
 
     /// A database was emptied: whoever watches a key that was there is told. Returns the keys whose waiters mind that.

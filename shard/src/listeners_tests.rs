@@ -1,4 +1,4 @@
-//! Who listens to a slot: told, served, swept.
+//! Who is told of changes, and how many listen.
 
 use evict::access::AccessBits;
 use keyspace::entry::Entry;
@@ -106,5 +106,19 @@ fn who_is_gone_is_swept_in_time() {
     for _ in 0..64 {
         listeners.changed(&mut keyspace, &key("{t}"));
     }
+    assert!(listeners.is_empty());
+}
+
+#[test]
+fn many_who_wait_on_one_key_are_all_counted() {
+    const WAITERS: usize = 1000;
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let tickets: Vec<Ticket> = (0..WAITERS).map(|_| Ticket::new()).collect();
+    tickets.iter().for_each(|ticket| listeners.wait(&mut keyspace, &key("a"), waiter(ticket, false)));
+    assert_eq!(listeners.slots[&key("a").slot.number()].entries, WAITERS);
+    assert_eq!(listeners.waited_for(), (1, 0));
+    let waiters = listeners.take_waiters(&key("a"));
+    assert_eq!(waiters.len(), WAITERS);
+    listeners.put_waiters(&mut keyspace, &key("a"), VecDeque::new());
     assert!(listeners.is_empty());
 }

@@ -6,6 +6,7 @@
 //! Facts about the whole process (resident memory, processor time) are in the report of core 0 alone.
 
 use keyspace::store::{DataStats, DbTotals};
+use scripting::Sha;
 
 use crate::acl::AccessCounters;
 use crate::stats::Stats;
@@ -55,6 +56,12 @@ pub struct ClientTotals {
     pub connected: u64,
     /// Waiting in a blocking command.
     pub blocked: u64,
+    /// Of those, the ones whose waiting has an end.
+    pub timed: u64,
+    /// Keys of the core's slots on which clients wait.
+    pub blocking_keys: u64,
+    /// Of those, the ones of whose end some of these clients want to hear.
+    pub blocking_keys_on_nokey: u64,
     /// Most received and unread bytes of one client in the last seconds.
     pub input_bytes_max: u64,
     /// Most reply bytes of one client in the last seconds.
@@ -70,6 +77,36 @@ pub struct PubsubTotals {
     pub patterns: u64,
     /// Shard channels of the core's slots with subscribers.
     pub shard_channels: u64,
+}
+
+/// What a core keeps to run scripts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScriptTotals {
+    /// The names of the scripts that are loaded, ascending.
+    pub names: Vec<Sha>,
+    /// Bytes of their sources.
+    pub source_bytes: u64,
+    /// Bytes of the interpreter, with all scripts and functions.
+    pub engine_bytes: u64,
+    /// Functions: every core has all.
+    pub functions: u64,
+    /// Their libraries.
+    pub libraries: u64,
+    /// Bytes of the code of the libraries.
+    pub library_bytes: u64,
+}
+
+impl ScriptTotals {
+    fn add(&mut self, other: &ScriptTotals) {
+        self.names.extend_from_slice(&other.names);
+        self.names.sort_unstable();
+        self.names.dedup();
+        self.source_bytes += other.source_bytes;
+        self.engine_bytes += other.engine_bytes;
+        self.functions = self.functions.max(other.functions);
+        self.libraries = self.libraries.max(other.libraries);
+        self.library_bytes += other.library_bytes;
+    }
 }
 
 /// What clients track.
@@ -152,6 +189,8 @@ pub struct CoreReport {
     pub pubsub: PubsubTotals,
     /// What clients track.
     pub tracking: TrackingTotals,
+    /// What it keeps to run scripts.
+    pub scripts: ScriptTotals,
     /// Bytes.
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
@@ -187,6 +226,7 @@ impl CoreReport {
         self.pubsub.channels += other.pubsub.channels;
         self.pubsub.patterns = self.pubsub.patterns.max(other.pubsub.patterns);
         self.pubsub.shard_channels += other.pubsub.shard_channels;
+        self.scripts.add(&other.scripts);
         self.tracking.clients += other.tracking.clients;
         self.tracking.keys += other.tracking.keys;
         self.tracking.items += other.tracking.items;
@@ -238,6 +278,9 @@ impl ClientTotals {
     fn add(&mut self, other: &ClientTotals) {
         self.connected += other.connected;
         self.blocked += other.blocked;
+        self.timed += other.timed;
+        self.blocking_keys += other.blocking_keys;
+        self.blocking_keys_on_nokey += other.blocking_keys_on_nokey;
         self.input_bytes_max = self.input_bytes_max.max(other.input_bytes_max);
         self.output_bytes_max = self.output_bytes_max.max(other.output_bytes_max);
     }

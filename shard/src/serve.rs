@@ -70,6 +70,7 @@ pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
         }
         ready.extend(match upheaval {
             Upheaval::Flushed(db) => listeners.flushed(db),
+            Upheaval::Swapped(a, b) if a == b => Vec::new(),
             Upheaval::Swapped(a, b) => listeners.swapped([a, b], |db, key| keyspace.has(&Changed::value(db, key))),
         });
     }

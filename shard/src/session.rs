@@ -62,6 +62,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// What it queues since MULTI.
     pub transaction: Option<Box<Transaction>>,
+    /// A command of its transaction is carried out: it may not wait, and gets one reply.
+    pub executing: bool,
     /// The keys that it watches.
     pub watching: Option<Box<Watching>>,
     /// When it connected, in microseconds of the monotonic clock.
@@ -78,6 +80,8 @@ pub struct Session {
     pub unix: bool,
     /// What it has subscribed to; `None` for nothing.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// It hears of all commands, or is about to: MONITOR.
+    pub monitors: bool,
     /// How it tracks keys; `None` if it does not.
     pub tracking: Option<Box<Tracking>>,
     /// The reply of the command under way is a push: CLIENT REPLY does not drop it.
@@ -101,6 +105,7 @@ impl Session {
             no_touch: false,
             reply_mode: ReplyMode::On,
             transaction: None,
+            executing: false,
             watching: None,
             connected_us: now_us,
             active_us: now_us,
@@ -109,6 +114,7 @@ impl Session {
             local,
             unix,
             subscriptions: None,
+            monitors: false,
             tracking: None,
             replies_by_push: false,
         }
@@ -153,7 +159,8 @@ impl Session {
     /// True if a command that its keys route may not go on its way at once.
     #[inline]
     pub fn is_barred(&self) -> bool {
-        self.auth == Auth::Needed || self.transaction.is_some() || self.only_listens() || self.caches_next()
+        let bound = self.transaction.is_some() || self.monitors || self.only_listens();
+        self.auth == Auth::Needed || bound || self.caches_next()
     }
 
     /// What commands need to know of it.

@@ -59,6 +59,11 @@ impl Transaction {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
+    /// Bytes of the arguments of the queued commands.
+    pub fn args_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.body.capacity()

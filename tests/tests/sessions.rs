@@ -41,18 +41,18 @@ macro_rules! unknown_families {
 
 families! {
     notifications
+    monitor
+    client
+    reset
+    transactions
+    blocking
 }
 
 unknown_families! {
-    transactions
-    blocking
     pubsub
     scripts
     functions
     tracking
-    monitor
-    client
-    reset
     maxmemory
     active_expiry
 }

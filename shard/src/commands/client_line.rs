@@ -1,6 +1,6 @@
 //! The line that CLIENT LIST and CLIENT INFO print about a client. Pure.
 //!
-//! Fields and their order are those of Redis 7.0, then the two of 7.2. A client that nothing holds in memory has zeros: buffers
+//! Fields and their order are those of Redis 7.0, the two of 7.2 and `watch` of 7.4. A client that nothing holds in memory has zeros: buffers
 //! are lent to connections only while there is something in them.
 
 use std::io::Write;
@@ -64,11 +64,15 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
     put(format_args!("{}", String::from_utf8_lossy(&session.name)));
     put(format_args!(" age={} idle={}", seconds(session.connected_us), seconds(session.active_us)));
     let subscribed = |kind| session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.len(kind));
+    let transaction = session.transaction.as_deref();
+    let queued = transaction.map_or(-1, |transaction| transaction.len() as i64);
+    let queued_bytes = transaction.map_or(0, |transaction| transaction.args_bytes());
+    let watched = session.watching.as_ref().map_or(0, |watching| watching.keys.len());
     put(format_args!(" flags={} db={}", flags(session, facts), session.db));
     put(format_args!(" sub={} psub={}", subscribed(Kind::Channel), subscribed(Kind::Pattern)));
-    put(format_args!(" ssub={} multi=-1", subscribed(Kind::Shard)));
+    put(format_args!(" ssub={} multi={queued} watch={watched}", subscribed(Kind::Shard)));
     put(format_args!(" qbuf={} qbuf-free={}", facts.query_bytes, facts.query_free_bytes));
-    put(format_args!(" argv-mem={} multi-mem=0", facts.args_bytes));
+    put(format_args!(" argv-mem={} multi-mem={queued_bytes}", facts.args_bytes));
     put(format_args!(" rbs={} rbp={}", facts.reply_capacity, facts.reply_bytes.max(facts.sending_bytes)));
     put(format_args!(" obl={} oll={}", facts.reply_bytes, usize::from(facts.sending_bytes > 0)));
     put(format_args!(" omem={} tot-mem={}", facts.sending_bytes, facts.total_bytes));
@@ -83,11 +87,14 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
 fn flags(session: &Session, facts: &ConnFacts) -> String {
     let tracking = session.tracking.as_deref();
     let known = [
+        (session.monitors, 'O'),
         (session.is_subscribed(), 'P'),
+        (session.transaction.is_some(), 'x'),
         (facts.blocked, 'b'),
         (tracking.is_some(), 't'),
         (tracking.is_some_and(|tracking| tracking.redirect.is_some_and(|redirect| redirect.broken)), 'R'),
         (tracking.is_some_and(|tracking| tracking.mode == Mode::Broadcast), 'B'),
+        (session.watching.as_ref().is_some_and(|watching| watching.ticket.has_ended()), 'd'),
         (facts.closing, 'c'),
         (session.unix, 'U'),
         (session.no_evict, 'e'),
@@ -121,7 +128,7 @@ mod tests {
     fn a_line_has_every_field_in_order() {
         let facts = ConnFacts { fd: 9, query_bytes: 26, args_bytes: 10, total_bytes: 4321, ..ConnFacts::default() };
         let line = line(&session(), &facts, Some("client|list"), 5_500_000);
-        let expected = "id=3 addr=1.2.3.4:5 laddr=6.7.8.9:10 fd=9 name= age=4 idle=4 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 \
+        let expected = "id=3 addr=1.2.3.4:5 laddr=6.7.8.9:10 fd=9 name= age=4 idle=4 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 watch=0 \
             qbuf=26 qbuf-free=0 argv-mem=10 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=4321 events=r cmd=client|list \
             user=default redir=-1 resp=2 lib-name= lib-ver=\n";
         assert_eq!((line.id, String::from_utf8(line.text).unwrap().as_str()), (3, expected));
@@ -148,7 +155,7 @@ mod tests {
         };
         let text = String::from_utf8(line(&session, &facts, None, 0).text).unwrap();
         let expected = [
-            " name=n age=0 idle=0 flags=PbcUeT db=4 sub=2 psub=1 ssub=1 multi=-1 ",
+            " name=n age=0 idle=0 flags=PbcUeT db=4 sub=2 psub=1 ssub=1 multi=-1 watch=0 ",
             " rbs=100 rbp=50 obl=7 oll=1 omem=50 ",
             " events=w cmd=NULL user=default redir=-1 resp=3 lib-name=lib lib-ver=1.2\n",
         ];

@@ -209,9 +209,6 @@ fn load(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
         }
         replace = Replace::Yes;
     }
-    if args.len() == 3 && args.is(2, "replace") {
-        return Err(Refusal::Text("ERR Function code is missing"));
-    }
     change(exec, FunctionChange::Load(args.at(args.len() - 1).into(), replace))
 }
 

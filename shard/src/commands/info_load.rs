@@ -12,7 +12,9 @@ pub(super) fn clients(view: &View<'_>, out: &mut Lines) {
     out.put("client_recent_max_output_buffer", clients.output_bytes_max);
     out.put("blocked_clients", clients.blocked);
     out.put("tracking_clients", view.sum.tracking.clients);
-    out.zeros(&["clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey"]);
+    out.put("clients_in_timeout_table", clients.timed);
+    out.put("total_blocking_keys", clients.blocking_keys);
+    out.put("total_blocking_keys_on_nokey", clients.blocking_keys_on_nokey);
 }
 
 /// `# Persistence`

@@ -75,13 +75,18 @@ pub(super) fn memory(view: &View<'_>, out: &mut Lines) {
     out.put("allocator_active", memory.rss);
     out.put("allocator_resident", memory.rss);
     human(out, "total_system_memory", process_of(view.sum).machine_bytes);
-    out.zeros(&["used_memory_lua", "used_memory_vm_eval"]);
-    out.put("used_memory_lua_human", "0B");
-    out.zeros(&["used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries"]);
-    out.zeros(&["used_memory_vm_functions", "used_memory_vm_total"]);
-    out.put("used_memory_vm_total_human", "0B");
-    out.zeros(&["used_memory_functions", "used_memory_scripts"]);
-    out.put("used_memory_scripts_human", "0B");
+    let scripts = &view.sum.scripts;
+    human(out, "used_memory_lua", scripts.engine_bytes);
+    out.put("used_memory_vm_eval", scripts.engine_bytes);
+    out.put("used_memory_scripts_eval", scripts.source_bytes);
+    out.put("number_of_cached_scripts", scripts.names.len());
+    out.put("number_of_functions", scripts.functions);
+    out.put("number_of_libraries", scripts.libraries);
+    // Functions live in the interpreter of the scripts.
+    out.put("used_memory_vm_functions", 0);
+    human(out, "used_memory_vm_total", scripts.engine_bytes);
+    out.put("used_memory_functions", scripts.library_bytes);
+    human(out, "used_memory_scripts", scripts.source_bytes + scripts.library_bytes);
     human(out, "maxmemory", view.facts.settings.maxmemory);
     out.put("maxmemory_policy", view.facts.settings.maxmemory_policy.word());
     out.put("allocator_frag_ratio", format_args!("{:.2}", memory.fragmentation()));

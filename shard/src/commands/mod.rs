@@ -31,6 +31,7 @@ pub mod latency;
 mod latency_histogram;
 mod latency_text;
 pub mod memory;
+pub mod monitor;
 mod pubsub;
 mod pubsub_query;
 pub mod pubsub_rows;
@@ -84,11 +85,11 @@ pub struct SessionRow {
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
-    let caching = [tracking_rows::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
     let server = [acl::ROWS, command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
-    connection.into_iter().chain(data).chain(server).chain(more).chain(caching).flatten()
+    let all = [tracking_rows::ROWS, monitor::ROWS];
+    connection.into_iter().chain(data).chain(server).chain(more).chain(all).flatten()
 }
 
 /// The row of a HELP subcommand.
@@ -143,6 +144,10 @@ pub enum Then {
     Script(script::Request),
     /// The session watches the keys that are the arguments.
     Watch,
+    /// The session hears of all commands.
+    Monitor,
+    /// It does no longer.
+    StopMonitor,
 }
 
 /// A session command's view of the world.

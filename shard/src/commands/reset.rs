@@ -12,7 +12,7 @@ use crate::tracking::session::Mode;
 
 use super::hello::ANYBODY;
 use super::pubsub::audience;
-use super::{SessionExec, SessionRow};
+use super::{SessionExec, SessionRow, Then};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[SessionRow {
@@ -61,7 +61,10 @@ fn unsubscribe(exec: &mut SessionExec, args: Args, _: Vec<Answer>, reply: &mut R
     Ok(())
 }
 
-fn done(_: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+fn done(exec: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    if exec.session.monitors {
+        *exec.then = Then::StopMonitor;
+    }
     reply.simple("RESET");
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use crate::ask::{Answer, Ask, ScriptsAsk};
 use crate::mail::{Mail, Reply};
-use crate::mesh::Mesh;
 use crate::mesh::mailbox::Address;
+use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::notice::Notice;
 use crate::ring::Ring;
 use crate::shard::Shard;
@@ -25,6 +25,12 @@ impl<R: Ring> Inner<R> {
                 None
             }
             Ask::Scan(request, db) => self.scan(from, id, request, db),
+            Ask::Monitor => {
+                self.begin_monitoring(CoreId(from.0));
+                // Behind the lines for monitors that were there before.
+                self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Done })));
+                None
+            }
             Ask::Pause(order) => {
                 self.take_pause(order);
                 self.answer_when_paused(from, id);
@@ -99,7 +105,7 @@ impl<R: Ring> Inner<R> {
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
-            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Scan(..) | Ask::Pause(_) => {
+            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Scan(..) | Ask::Monitor | Ask::Pause(_) => {
                 unreachable!("these are answered later")
             }
         }

@@ -286,6 +286,8 @@ impl<R: Ring> Inner<R> {
             Then::Exec => self.start_exec(mesh, conn, args, muted),
             Then::Script(request) => self.start_script(mesh, conn, args, muted, request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
+            Then::Monitor => self.monitors.add(conn.id),
+            Then::StopMonitor => self.stop_monitoring(conn),
             Then::Nothing | Then::Ask(_) => {}
         }
     }

@@ -44,6 +44,14 @@ const NO_DEBUG: Refusal = Refusal::Text(
      connection, otherwise you need to set this option in the configuration file, and then restart the server.",
 );
 
+/// What a monitor reads that sends such a command.
+const NOT_A_MONITORS: Refusal = Refusal::Text("ERR Replica can't interact with the keyspace");
+
+/// True if a command reads or writes data, or might.
+fn touches_data(command: &Command) -> bool {
+    [Flags::WRITE, Flags::READONLY, Flags::MAY_REPLICATE].iter().any(|flag| command.is(*flag))
+}
+
 /// The commands of a client that only listens: a subscriber with RESP2.
 const LISTENERS: [&str; 9] =
     ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"];
@@ -102,8 +110,12 @@ impl<R: Ring> Inner<R> {
         if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {
             return self.reject(conn, Some(command.id), &only_listens(command));
         }
-        if self.pauses.holds_back(command) || (command.spec.name == EXEC && self.pauses.holds_back_exec(&conn.session))
-        {
+        if conn.session.monitors && touches_data(command) {
+            return self.reject(conn, Some(command.id), &NOT_A_MONITORS);
+        }
+        let held_back = self.pauses.holds_back(command)
+            || (command.spec.name == EXEC && self.pauses.holds_back_exec(&conn.session));
+        if held_back && !conn.session.monitors {
             conn.session.last_command = Some(command.id);
             conn.deferred = Some(OwnedArgs::copy(args));
             conn.waiting = Waiting::Pause;
@@ -122,6 +134,7 @@ impl<R: Ring> Inner<R> {
                 };
                 let context = conn.session.context(self.pauses.is_in_force(self.now));
                 let muted = conn.session.begin(command.id);
+                self.show(conn, command, args);
                 let job = Job::Command { command, args: OwnedArgs::copy(args), context };
                 self.start_unit(mesh, conn, job, muted, plan);
             }
@@ -180,12 +193,21 @@ impl<R: Ring> Inner<R> {
     pub(super) fn in_session(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, command: &'static Command, args: Args) {
         let Run::Session(run) = command.run else { unreachable!("the caller looked") };
         conn.session.begins(command.id);
+        // What runs a script stands before the script's commands.
+        let shown_before = command.is(Flags::SKIP_MONITOR);
+        if shown_before {
+            self.show(conn, command, args);
+        }
         let (started, before) = (ticks(), conn.out.len());
         let mut then = Then::Nothing;
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
         let mut exec = SessionExec { conn: conn.id, session: &mut conn.session, facts: &facts, then: &mut then };
         let outcome = run(&mut exec, args, &mut Reply::new(&mut conn.out, resp));
+        // EXEC follows what it carries out.
+        if !shown_before && !matches!(then, Then::Exec) {
+            self.show(conn, command, args);
+        }
         let ended = Ended { outcome, then, before, begun: Begun { at: started, spent: 0 } };
         self.end_of_session_command(mesh, conn, command, args, ended);
     }

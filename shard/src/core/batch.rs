@@ -190,6 +190,9 @@ impl<R: Ring> Inner<R> {
         let mut hops: Hops = SmallVec::new();
         self.prefetch(batch, input, context.caller.db);
         let begun = conn.out.len();
+        if self.monitors.any() {
+            self.show_batch(conn, input, batch);
+        }
         let mut started = ticks();
         for (call, target) in &batch.calls {
             let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
@@ -228,6 +231,15 @@ impl<R: Ring> Inner<R> {
             self.depart(flight.as_deref_mut().expect("a hop has a flight"), hops);
         }
         conn.flight = flight;
+    }
+
+    /// Tells monitors of a batch.
+    #[cold]
+    fn show_batch(&mut self, conn: &Conn, input: &[u8], batch: &Batch) {
+        for (call, _) in &batch.calls {
+            let args = Args::new(input, &batch.spans[call.first as usize..(call.first + call.count) as usize]);
+            self.show(conn, self.table.get(call.command), args);
+        }
     }
 
     /// Fetches what a batch's commands on this core will touch: entries, then the elements that are looked up in large ones.

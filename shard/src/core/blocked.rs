@@ -36,6 +36,11 @@ impl BlockedClients {
         self.count
     }
 
+    /// How many of them have a time-out.
+    pub(super) fn timed(&self) -> usize {
+        self.deadlines.len()
+    }
+
     fn leave(&mut self, id: ConnId, blocked: &Blocked) {
         self.count -= 1;
         self.deadlines.remove(&(blocked.deadline_us, id));

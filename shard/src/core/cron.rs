@@ -65,7 +65,8 @@ impl<R: Ring> Inner<R> {
             self.cron.meters.client(&conn);
             let idle = self.now.monotonic_us.saturating_sub(conn.session.active_us);
             // Who listens has nothing to send.
-            let must_speak = conn.waiting == Waiting::No && !conn.session.is_subscribed();
+            let listens = conn.session.is_subscribed() || conn.session.monitors;
+            let must_speak = conn.waiting == Waiting::No && !listens;
             if idle_us > 0 && idle > idle_us && must_speak {
                 tracing::debug!(client = conn.session.id, "closed: idle");
                 conn.closing = Closing::Now;

@@ -1,8 +1,9 @@
 //! A connection's turn: batch after batch until its input, its budget or its patience ends, then what became of it.
 
-use crate::conn::{Closing, Conn, Waiting};
+use crate::conn::{Closing, Conn, Share, Waiting};
 use crate::mesh::Mesh;
 use crate::resp::Parser;
+use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::settings::{OutputLimit, OutputLimits};
 use crate::shard::{OUT_BYTES_PER_TURN_MAX, Shard};
@@ -12,6 +13,10 @@ use super::batch::Progress;
 
 /// Commands of one connection per turn: its share before others go on. A batch is not cut short for it.
 const COMMANDS_PER_TURN_MAX: usize = 512;
+
+/// Time of one connection per turn, in nanoseconds: commands are not equally dear. Looked at after each batch, and after each command
+/// that is not for routing alone.
+const TURN_NS_MAX: u64 = 250_000;
 
 /// Unread input above which receiving pauses while the connection cannot take more, in bytes.
 const UNREAD_BYTES_MAX: usize = 256 << 10;
@@ -27,9 +32,13 @@ impl<R: Ring> Inner<R> {
         }
         conn.release_held();
         let begun = conn.out.len();
-        let mut commands = 0;
+        if conn.share.turn != self.turn {
+            conn.share = Share { turn: self.turn, ..Share::default() };
+        }
+        let mut at = ticks();
         while conn.waiting == Waiting::No && conn.closing == Closing::No {
-            if commands >= COMMANDS_PER_TURN_MAX || conn.out.len() - begun > OUT_BYTES_PER_TURN_MAX {
+            let spent = conn.share.commands >= COMMANDS_PER_TURN_MAX || ticks_to_ns(conn.share.ticks) > TURN_NS_MAX;
+            if spent || conn.out.len() - begun > OUT_BYTES_PER_TURN_MAX {
                 self.again(&mut conn);
                 break;
             }
@@ -37,8 +46,10 @@ impl<R: Ring> Inner<R> {
                 Some(args) => self.single(mesh, &mut conn, args.args()),
                 None => self.batch(mesh, &mut conn),
             };
+            let now = ticks();
+            conn.share.ticks += now.wrapping_sub(std::mem::replace(&mut at, now));
             match progress {
-                Progress::More(done) => commands += done.max(1),
+                Progress::More(done) => conn.share.commands += done.max(1),
                 Progress::Rest => {
                     // A batch that rests ends the connection only for malformed input, with an error reply.
                     if conn.closing != Closing::No {
@@ -133,6 +144,7 @@ impl<R: Ring> Inner<R> {
         self.blocked_gone(&mut conn);
         self.conns.gone();
         self.forget_subscriptions(&mut conn);
+        self.stop_monitoring(&mut conn);
         self.forget_tracking(&mut conn);
         self.cron.traffic.closed += 1;
         let (input, out) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.out));

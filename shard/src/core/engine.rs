@@ -26,11 +26,11 @@ pub(super) const NO_FUNCTION: &str = "ERR Function not found";
 #[derive(Default)]
 pub(super) struct Scripts {
     /// Made for the first script.
-    engine: Option<Engine>,
+    pub(super) engine: Option<Engine>,
     /// Scripts that were found to need more than they declare: they begin with everything.
     greedy: HashSet<Sha>,
     /// The sources of the scripts that the engine has loaded, for other cores.
-    sources: HashMap<Sha, Arc<[u8]>>,
+    pub(super) sources: HashMap<Sha, Arc<[u8]>>,
     /// The number of the decision about libraries that is in force.
     pub(super) functions_version: u64,
     /// That decision, until the engine has taken it on.

@@ -153,12 +153,27 @@ impl<R: Ring> Inner<R> {
                 Reply::new(&mut conn.out, conn.session.resp).error(refusal.text());
                 continue;
             }
+            // After a command that ends the connection the others are carried out, and not answered.
+            let answered = (conn.closing != Closing::No).then_some(conn.out.len());
             let mut stage = Stage::of(self.owner.shard(), grants);
             match command.run {
-                Run::Data(_) | Run::Whole(_) => run_queued(&mut stage, command, args, conn),
-                Run::Session(_) if command.spec.name == SCAN => scan(&mut stage, command, args, conn),
-                Run::Session(_) => self.in_session(mesh, conn, command, args),
+                Run::Data(_) | Run::Whole(_) => {
+                    run_queued(&mut stage, command, args, conn);
+                    self.show(conn, command, args);
+                }
+                Run::Session(_) if command.spec.name == SCAN => {
+                    scan(&mut stage, command, args, conn);
+                    self.show(conn, command, args);
+                }
+                Run::Session(_) => {
+                    conn.session.executing = true;
+                    self.in_session(mesh, conn, command, args);
+                    conn.session.executing = false;
+                }
                 Run::Container => unreachable!("a container is not queued"),
+            }
+            if let Some(bytes) = answered {
+                conn.out.truncate(bytes);
             }
             if conn.waiting != Waiting::No {
                 return false;
@@ -181,6 +196,7 @@ impl<R: Ring> Inner<R> {
         let args = exec.args.args();
         let command = self.table.find_command(args.at(0)).expect("the command was found by this name");
         conn.session.last_command = Some(command.id);
+        self.show(conn, command, args);
         if let Some(tracking) = &mut conn.session.tracking {
             tracking.caching = false;
         }

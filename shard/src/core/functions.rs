@@ -6,6 +6,7 @@ use keyspace::args::{Args, OwnedArgs};
 use scripting::{Answer as Said, Engine, LibraryInfo, Replace, Step};
 
 use crate::ask::{Answer, Conflict, FunctionChange, FunctionReport, FunctionSet};
+use crate::report::ScriptTotals;
 use crate::ring::Ring;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::script::Program;
@@ -65,6 +66,23 @@ impl Scripts {
             }
         }
         self.put_engine(engine);
+    }
+
+    /// What it keeps.
+    pub(super) fn totals(&self) -> ScriptTotals {
+        let Some(engine) = &self.engine else { return ScriptTotals::default() };
+        let loaded = self.sources.iter().filter(|(sha, _)| engine.find(sha).is_some());
+        let mut totals = ScriptTotals { engine_bytes: engine.memory_bytes() as u64, ..ScriptTotals::default() };
+        for (sha, source) in loaded {
+            totals.names.push(*sha);
+            totals.source_bytes += source.len() as u64;
+        }
+        for library in engine.libraries() {
+            totals.libraries += 1;
+            totals.functions += library.functions.len() as u64;
+            totals.library_bytes += library.code.len() as u64;
+        }
+        totals
     }
 
     /// All libraries, by name.

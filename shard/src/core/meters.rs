@@ -168,11 +168,16 @@ impl<R: Ring> Inner<R> {
     /// This core's report.
     pub(super) fn report(&mut self) -> CoreReport {
         let memory = self.memory();
+        let scripts = self.scripts.totals();
+        let (blocking_keys, blocking_keys_on_nokey) = self.owner.shard().listeners.waited_for();
         let meters = &self.cron.meters;
         let recent = meters.recent.iter();
         let clients = ClientTotals {
             connected: self.conns.len() as u64,
             blocked: self.blocked_clients.count() as u64,
+            timed: self.blocked_clients.timed() as u64,
+            blocking_keys: blocking_keys as u64,
+            blocking_keys_on_nokey: blocking_keys_on_nokey as u64,
             input_bytes_max: recent.clone().map(|(input, _)| *input).max().unwrap_or(0),
             output_bytes_max: recent.map(|(_, output)| *output).max().unwrap_or(0),
         };
@@ -214,6 +219,7 @@ impl<R: Ring> Inner<R> {
             clients,
             pubsub,
             tracking,
+            scripts,
             memory,
             cpu: process::cpu_of_thread(),
             lazyfree_pending: keyspace.dropped_keys(),

@@ -23,6 +23,7 @@ mod exec;
 mod functions;
 mod jobs;
 mod meters;
+mod monitors;
 mod notices;
 mod outbox;
 mod pause;
@@ -53,6 +54,7 @@ use crate::mesh::baton::{Owner, Wake as Woken};
 use crate::mesh::loans::UnitId;
 use crate::mesh::mailbox::{Address, Ends};
 use crate::mesh::{CoreId, Mesh};
+use crate::monitor::Monitors;
 use crate::pubsub::audience::Audience;
 use crate::pubsub::directory::Directory;
 use crate::pubsub::notice::Notice;
@@ -151,6 +153,8 @@ struct Inner<R: Ring> {
     wake_service: Arc<dyn Fn() + Send + Sync>,
     table: &'static CommandTable,
     now: Now,
+    /// The number of this turn.
+    turn: u64,
     conns: Conns,
     /// Connections with work left from an earlier turn.
     ready: Vec<ConnId>,
@@ -192,6 +196,8 @@ struct Inner<R: Ring> {
     directory: Directory,
     /// Which of our own clients listen.
     audience: Audience,
+    /// Who is told of every command.
+    monitors: Monitors,
     /// What this core tells itself, in order.
     own_notices: Vec<Notice>,
     /// Slow commands of our own clients.
@@ -228,6 +234,7 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             table: command::table(),
             now: Now::default(),
+            turn: 0,
             conns: Conns::default(),
             ready: Vec::new(),
             dirty: Vec::new(),
@@ -254,6 +261,7 @@ impl<R: Ring> Core<R> {
             own_questions: Vec::new(),
             directory: Directory::default(),
             audience: Audience::default(),
+            monitors: Monitors::default(),
             own_notices: Vec::new(),
             slowlog: Slowlog::default(),
             cron: Cron::default(),
@@ -281,6 +289,7 @@ impl<R: Ring> Core<R> {
             // The visitor's leaving wakes this ring; until then there is nothing to do that needs no shard.
             return Ok(Park::Until(VISIT_WAIT));
         }
+        inner.turn += 1;
         inner.clock();
         inner.completions(mesh);
         inner.due(mesh);

@@ -10,6 +10,7 @@ use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::notice::Notice;
 use crate::pubsub::{Publication, events};
 use crate::ring::{ConnId, Ring};
+use crate::session::Session;
 use crate::shard::Shard;
 
 use super::Inner;
@@ -56,6 +57,8 @@ impl<R: Ring> Inner<R> {
             Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Again(key) => self.again.push(key),
             Notice::Busy(unit) => self.refuse_for(mesh, unit),
+            Notice::Monitored(lines) => self.monitors.receive(lines),
+            Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
             Notice::InvalidEverything => self.invalidate_everything(),
             Notice::Redirected(conn, invalid, source) => self.redirected(from, conn, &invalid, source),
@@ -135,8 +138,8 @@ impl<R: Ring> Inner<R> {
 
     /// Ends every client of this core that listens or tracks: what they should have heard was dropped.
     fn cut_listeners(&mut self) {
-        let listening =
-            self.conns.iter().filter(|conn| conn.session.is_subscribed() || conn.session.tracking.is_some());
+        let listens = |session: &Session| session.is_subscribed() || session.monitors || session.tracking.is_some();
+        let listening = self.conns.iter().filter(|conn| listens(&conn.session));
         let ids: Vec<ConnId> = listening.map(|conn| conn.id).collect();
         tracing::warn!(clients = ids.len(), "closed: messages for them were too many to be kept");
         self.cron.traffic.output_limit_closed += ids.len() as u64;
@@ -149,7 +152,7 @@ impl<R: Ring> Inner<R> {
 }
 
 /// Appends a push to what a connection sends at the end of the turn, or to what it holds.
-fn append_push(conn: &mut Conn, bytes: &[u8], spare: &mut Vec<Vec<u8>>, dirty: &mut Vec<ConnId>) {
+pub(super) fn append_push(conn: &mut Conn, bytes: &[u8], spare: &mut Vec<Vec<u8>>, dirty: &mut Vec<ConnId>) {
     if conn.closing != Closing::No {
         return;
     }

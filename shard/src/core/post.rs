@@ -55,6 +55,7 @@ impl<R: Ring> Inner<R> {
                 break;
             }
         }
+        self.tell_monitors();
     }
 
     fn handle(&mut self, mesh: &Mesh<Shard>, from: Address, message: Mail<R::Socket>) {

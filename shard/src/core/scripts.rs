@@ -114,8 +114,8 @@ impl<R: Ring> Inner<R> {
             conn.script = Some(script);
             return;
         }
-        // With one core there is nobody whose slots would be missed for long.
-        script.everything = self.map.cores() == 1 || self.scripts.is_greedy(&script.program);
+        // With one core there is nobody whose slots would be missed for long. What monitors were told of cannot be taken back.
+        script.everything = self.map.cores() == 1 || self.monitors.any() || self.scripts.is_greedy(&script.program);
         let plan = match script.everything {
             true => plan_for_all(&self.map),
             false => plan_for_keys(script.keys(), &self.map, self.id),
@@ -294,6 +294,7 @@ impl<R: Ring> Inner<R> {
         let before = shard.keyspace.stats.changes;
         Stage::of(shard, grants).execute(command, &context, args, out);
         script.changes += self.owner.shard().keyspace.stats.changes.wrapping_sub(before);
+        self.show(&script.client, command, args);
         Called::Replied
     }
 
@@ -321,6 +322,7 @@ impl<R: Ring> Inner<R> {
                 }
                 Err(refusal) => Reply::new(out, session.resp).error(refusal.text()),
             }
+            self.show(&script.client, command, args);
             return Called::Replied;
         }
         self.in_session(mesh, &mut script.client, command, args);
@@ -341,7 +343,11 @@ impl<R: Ring> Inner<R> {
             return Err(Refusal::Text("ERR This Redis command is not allowed from script"));
         }
         self.script_is_allowed(&script.client.session, command, args)?;
-        if script.read_only && command.is(Flags::WRITE) {
+        if command.may_wait(args) && command.spec.group == "stream" {
+            let name = command.spec.name.to_ascii_uppercase();
+            return Err(Refusal::owned(format!("ERR {name} command is not allowed with BLOCK option from scripts")));
+        }
+        if script.read_only && super::pause::writes(command) {
             return Err(Refusal::Text("ERR Write commands are not allowed from read-only scripts."));
         }
         Ok(command)

@@ -7,6 +7,7 @@ use keyspace::signals::Changed;
 use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
+use crate::monitor::Lines;
 use crate::ring::ConnId;
 use crate::tracking::{Invalid, Tracker};
 use crate::unit::Turn;
@@ -50,17 +51,19 @@ pub enum Notice {
     Again(Changed),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
     Busy(UnitId),
-    /// Messages were dropped here: end every client that listens or tracks.
+    /// What clients of the sender did, for the monitors of the target.
+    Monitored(Lines),
+    /// The sender has one monitor fewer.
+    MonitorGone,
+    /// Messages were dropped here: end every client that listens or tracks, monitors among them.
     Cut,
 }
 
 impl Notice {
     /// True if it is for clients, and goes when too much waits.
     fn may_be_dropped(&self) -> bool {
-        matches!(
-            self,
-            Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..) | Notice::Invalid(..) | Notice::Redirected(..)
-        )
+        let of_commands = matches!(self, Notice::Invalid(..) | Notice::Redirected(..) | Notice::Monitored(_));
+        of_commands || matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..))
     }
 
     /// What it counts for: what is not dropped is bounded by its senders.
@@ -72,6 +75,7 @@ impl Notice {
             + match self {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
+                Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
                 Notice::Invalid(_, Invalid::Key(key, _)) | Notice::Redirected(_, Invalid::Key(key, _), _) => key.len(),
                 _ => 0,
             }

@@ -17,7 +17,7 @@ const COMMANDS_PER_SEED: usize = 5_000;
 const PIPELINE: usize = 100;
 
 /// Commands left out, with their subcommands: they end the process or stop it, change its settings, ask the service thread, end
-/// the connection, or have no reply or a late one, or one per argument.
+/// the connection, or have no reply or a late one, or one per argument, or more than replies follow.
 const LEFT_OUT: &[&str] = &[
     "shutdown",
     "debug",
@@ -28,6 +28,7 @@ const LEFT_OUT: &[&str] = &[
     "client|pause",
     "client|unpause",
     "client|tracking",
+    "monitor",
     "subscribe",
     "unsubscribe",
     "psubscribe",
