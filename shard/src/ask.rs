@@ -96,6 +96,8 @@ pub enum Ask {
     Pubsub(Arc<PubsubQuery>),
     /// Takes that decision on, if it is newer, and says when no write of its clients is under way: `Answer::Done`.
     Pause(PauseOrder),
+    /// Likewise, but does not say when: `Answer::Done`.
+    BeginPause(PauseOrder),
 }
 
 /// An answer.

@@ -64,6 +64,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// A command of its transaction is carried out: it may not wait, and gets one reply.
     pub executing: bool,
+    /// Its commands cannot wait: it carries out a transaction, or is a script.
+    pub impatient: bool,
     /// The keys that it watches.
     pub watching: Option<Box<Watching>>,
     /// When it connected, in microseconds of the monotonic clock.
@@ -106,6 +108,7 @@ impl Session {
             reply_mode: ReplyMode::On,
             transaction: None,
             executing: false,
+            impatient: false,
             watching: None,
             connected_us: now_us,
             active_us: now_us,

@@ -89,7 +89,10 @@ fn parse(args: Args, now: Now) -> Result<Pause, Refusal> {
 fn tell(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, _: &mut Reply) -> Outcome {
     let order =
         answers.into_iter().find_map(|answer| if let Answer::Pause(order) = answer { Some(order) } else { None });
-    exec.ask(Audience::Cores, Ask::Pause(order.expect("the deciding core answers with its decision")), done);
+    let order = order.expect("the deciding core answers with its decision");
+    // A transaction cannot wait for those who wait for its slots.
+    let ask = if exec.session.impatient { Ask::BeginPause(order) } else { Ask::Pause(order) };
+    exec.ask(Audience::Cores, ask, done);
     Ok(())
 }
 

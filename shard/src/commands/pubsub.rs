@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use keyspace::args::Args;
-use keyspace::refusal::Outcome;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::{Reply, Resp};
 
 use crate::ask::{Answer, Ask, Audience};
@@ -53,6 +53,9 @@ pub(super) fn psubscribe(exec: &mut SessionExec, args: Args, reply: &mut Reply) 
 
 /// `SSUBSCRIBE`
 pub(super) fn ssubscribe(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
+    if exec.session.impatient {
+        return Err(Refusal::Text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     begin(exec, Kind::Shard, "ssubscribe", args, reply);
     Ok(())
 }

@@ -99,6 +99,10 @@ impl<R: Ring> Inner<R> {
                 self.clock();
                 Answer::Done
             }
+            Ask::BeginPause(order) => {
+                self.take_pause(order);
+                Answer::Done
+            }
             Ask::Ping => Answer::Done,
             Ask::Clients(filter) => Answer::Clients(self.clients(&filter)),
             Ask::Scripts(ask) => self.answer_about_scripts(ask),

@@ -77,6 +77,7 @@ impl<R: Ring> Inner<R> {
             }
         }
         conn.executing = Some(unit.id.seq);
+        conn.session.impatient = true;
         let over = self.run_queue(mesh, unit.id, &mut unit.grants, exec, conn);
         std::mem::swap(&mut conn.out, &mut exec.reply);
         self.collect_slow(&conn.session);
@@ -90,6 +91,7 @@ impl<R: Ring> Inner<R> {
             return;
         }
         conn.executing = None;
+        conn.session.impatient = false;
         stage.serve_ready();
         stage.leave(&mut unit.aside);
         self.end_exec(exec, ticks().wrapping_sub(started), conn);

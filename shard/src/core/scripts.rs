@@ -103,6 +103,7 @@ impl<R: Ring> Inner<R> {
         (session.db, session.resp, session.no_touch) = (conn.session.db, conn.session.resp, conn.session.no_touch);
         (session.peer, session.name) = (conn.session.peer.clone(), conn.session.name.clone());
         session.sign_in(conn.session.user.clone());
+        session.impatient = true;
         let client = Box::new(Conn::new(conn.id, session));
         let args = OwnedArgs::copy(args);
         let mut script = Box::new(Script::new(program, args, keys, client, self.now.monotonic_us));

@@ -89,8 +89,8 @@ fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, from: Direction) -> Outco
 }
 
 fn bzmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let timeout = waiting::seconds(args.at(1))?;
     let many = Many::parse(args, 2)?;
+    let timeout = waiting::seconds(args.at(1))?;
     if many.pop(exec, args, reply)? {
         return Ok(());
     }
