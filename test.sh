@@ -9,7 +9,7 @@ test_threads=${TEST_THREADS:-2}
 
 # Seconds that each suite may take on 2 cores; the builds before them have what .ci/run leaves.
 budgets="differential=180 serialisable=60 robustness=120 starvation=60 pipelines=90 lifecycle=60 config=30
-    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 boundaries=90 largest=90 encodings=90 other=60"
+    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 boundaries=90 largest=90 encodings=90 sessions=240 isolation=90 real_clients=90 acl=90 other=60"
 
 . ./packages.sh
 need_cargo
@@ -29,6 +29,7 @@ fi
 # 10,000 idle connections need a descriptor on both sides; the suite scales down to what is allowed.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
+tests/real_clients/install.sh
 echo "test.sh: building"
 cargo build --locked -p server
 cargo test --locked --workspace --no-run
