@@ -161,7 +161,7 @@ fn lent_whole(grants: &mut [Grant], core: CoreId) -> Option<&mut LentWhole> {
     let grant = grants.iter_mut().find(|grant| grant.core == core)?;
     match &mut grant.loan {
         Loan::Whole(lent) => Some(lent),
-        Loan::Own(_) | Loan::Slots(_) => None,
+        Loan::Own(_) | Loan::Here(_) | Loan::Slots(_) => None,
     }
 }
 
@@ -169,7 +169,7 @@ fn lent_whole(grants: &mut [Grant], core: CoreId) -> Option<&mut LentWhole> {
 fn keyspaces<'a>(grants: &'a mut [Grant], own: &mut Option<&'a mut Keyspace>) -> Vec<&'a mut Keyspace> {
     let all = grants.iter_mut().map(|grant| match &mut grant.loan {
         Loan::Whole(lent) => &mut lent.keyspace,
-        Loan::Own(_) => own.take().expect("a plan names each core once"),
+        Loan::Own(_) | Loan::Here(_) => own.take().expect("a plan names each core once"),
         Loan::Slots(_) => unreachable!("who needs everything asks for everything"),
     });
     all.collect()

@@ -60,6 +60,8 @@ pub enum Loan {
     Whole(Box<LentWhole>),
     /// The coordinator's own slots: they stay where they are.
     Own(NeedOwned),
+    /// Likewise, of a unit that needs no others and runs at once: nobody can come between, so nothing is noted.
+    Here(NeedOwned),
 }
 
 /// An owner's answer.
@@ -175,6 +177,10 @@ pub fn plan_for_keys<'a>(
     map: &SlotMap,
     home: CoreId,
 ) -> Vec<(CoreId, NeedOwned)> {
+    if map.cores() == 1 {
+        // Nobody else has anything to wait for.
+        return plan_for_all(map);
+    }
     let mut slots: Vec<(CoreId, u16)> = keys
         .map(|key| {
             let slot = Slot::of(key);
@@ -237,6 +243,17 @@ impl Shard {
         self.listeners.put(lent.slot, lent.listeners);
     }
 
+    /// Notes what a unit has of this shard, its coordinator's: others have their turn before it is over.
+    pub fn hold(&mut self, grants: &mut [Grant]) {
+        for grant in grants {
+            if let Loan::Here(need) = &mut grant.loan {
+                let need = std::mem::replace(need, NeedOwned::All);
+                self.loans.lend(grant.unit, need.as_need());
+                grant.loan = Loan::Own(need);
+            }
+        }
+    }
+
     /// Takes a loan back in. What waited for it is handed out by `loans.next_runnable`.
     pub fn take_back(&mut self, unit: UnitId, loan: Loan, now: UnixMillis) {
         self.advance(now);
@@ -255,7 +272,7 @@ impl Shard {
                 self.listeners = listeners;
                 self.loans.give_back(unit, Need::All);
             }
-            Loan::Own(_) => unreachable!("the coordinator's own slots do not travel"),
+            Loan::Own(_) | Loan::Here(_) => unreachable!("the coordinator's own slots do not travel"),
         }
     }
 }

@@ -84,6 +84,7 @@ impl<R: Ring> Inner<R> {
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         if !over {
             stage.leave(&mut unit.aside);
+            self.owner.shard().hold(&mut unit.grants);
             if conn.waiting == Waiting::No {
                 conn.waiting = Waiting::Unit(unit.id.seq);
             }

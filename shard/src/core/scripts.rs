@@ -138,6 +138,7 @@ impl<R: Ring> Inner<R> {
         let seq = unit.id.seq;
         if !self.scripts.admits(seq) {
             set_waiting(conn, seq);
+            self.owner.shard().hold(&mut unit.grants);
             if self.scripts.busy {
                 self.scripts.waiting.retain(|waiting| *waiting != seq);
                 self.own_refusals.push(unit.id);
@@ -161,6 +162,7 @@ impl<R: Ring> Inner<R> {
             Left::Done(outcome) => self.end_script(mesh, unit, outcome, conn),
             Left::Rests | Left::Asked => {
                 set_waiting(conn, seq);
+                self.owner.shard().hold(&mut unit.grants);
                 self.units.insert(seq, unit);
             }
             Left::WantsAll => self.widen(mesh, unit, conn),

@@ -47,6 +47,11 @@ impl<R: Ring> Inner<R> {
     pub(super) fn gather(&mut self, mesh: &Mesh<Shard>, unit: &mut Unit) -> bool {
         while let Some((core, need)) = unit.next() {
             let (core, need) = (*core, need.clone());
+            if core == self.id && unit.plan.len() == 1 && self.owner.shard().loans.is_free(need.as_need()) {
+                let clock = self.owner.shard().now;
+                unit.grants.push(Grant { unit: unit.id, core, loan: Loan::Here(need), clock });
+                continue;
+            }
             match self.obtain(mesh, unit.id, core, &need) {
                 Obtained::Granted(grant) => unit.grants.push(grant),
                 Obtained::Later => return false,
@@ -148,6 +153,9 @@ impl<R: Ring> Inner<R> {
     /// Gives one owner its slots back.
     fn send_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grant: Grant, now: UnixMillis) {
         let Grant { core, loan, .. } = grant;
+        if let Loan::Here(_) = loan {
+            return;
+        }
         if let Loan::Own(need) = loan {
             let shard = self.owner.shard();
             shard.loans.give_back(unit, need.as_need());
