@@ -12,6 +12,9 @@ use std::rc::Rc;
 /// Matching, encoding and sorting count their steps; so many are about as long as a slice of instructions.
 const STEPS_PER_SLICE: u32 = 100_000;
 
+/// Bytes that are compared, searched or copied in the time of a step.
+const BYTES_PER_STEP: usize = 64;
+
 /// What functions of the engine reach the driver with.
 pub(crate) struct Host<'y> {
     pub(crate) yielder: &'y Yielder<Input, Output>,
@@ -71,6 +74,12 @@ impl<'a> Pace<'a> {
         }
         self.left = STEPS_PER_SLICE;
         rest(self.lua)
+    }
+
+    /// Counts a step that compares, searches or copies so many bytes: each so many of them are a step more.
+    #[inline]
+    pub(crate) fn bytes(&mut self, bytes: usize) -> mlua::Result<()> {
+        self.steps(u32::try_from(bytes / BYTES_PER_STEP).unwrap_or(u32::MAX).saturating_add(1))
     }
 }
 

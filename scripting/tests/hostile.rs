@@ -19,6 +19,8 @@ const ROWS: &[(&str, &str)] = &[
     ),
     ("local s = string.rep('a', 10000) return #s:gsub('a', s)", "too large"),
     ("local s = string.rep('a', 10000) return #s:gsub('a', function() return s end)", "not enough memory"),
+    ("return string.gsub(string.rep('a', 1e6), '^.*$', string.rep('%0', 1e6))", "too large"),
+    ("return string.gsub(string.rep('a', 1e6), '^(.*)$', string.rep('%1', 1e6))", "too large"),
     (
         "local t = {} while true do t[#t + 1] = pcall(string.rep, 'x', 1e6) and string.rep(tostring(#t), 1e6) end",
         "not enough memory",
