@@ -15,6 +15,9 @@ use mlua::{Lua, MultiValue, Scope, Table, Value};
 /// What `redis.REDIS_VERSION` says: the version that INFO reports.
 const VERSION: (&str, u32) = ("7.2.4", 0x0007_0204);
 
+/// Most bytes of a line of `redis.log`, as in the server's own log in Redis. The rest is cut off.
+const LOG_BYTES_MAX: usize = 1024;
+
 /// Which of `redis.call` and `redis.pcall`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Errors {
@@ -164,12 +167,26 @@ fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {
             if index > 1 {
                 line.push(b' ');
             }
-            line.extend_from_slice(&args.text(index)?.as_bytes());
+            let text = args.text(index)?;
+            line.extend(text.as_bytes().iter().take(LOG_BYTES_MAX.saturating_sub(line.len())));
         }
     }
     drop(args);
-    host.shared.text.replace(line);
+    line.truncate(LOG_BYTES_MAX);
+    host.shared.text.replace(printable(&line));
     Ok(host.want(Step::Log(level as u8))?)
+}
+
+/// A line with its control characters written out: they would end the line, or speak to whoever's terminal shows it.
+fn printable(line: &[u8]) -> Vec<u8> {
+    let mut out = String::new();
+    for letter in String::from_utf8_lossy(line).chars() {
+        match letter.is_control() {
+            true => out.extend(letter.escape_default()),
+            false => out.push(letter),
+        }
+    }
+    out.into_bytes()
 }
 
 fn acl_check(host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {

@@ -68,6 +68,11 @@ const ROWS: &[(&str, &str)] = &[
     ("return struct.unpack('Lc0', string.rep('\\255', 8))", "too short"),
     ("return struct.pack('>I2c0', 5, string.rep('a', 10))", "aaaaaaaaaa"),
     ("local t = {} for i = 1, 1e5 do t = {t} end return t", "reached lua stack limit"),
+    (
+        "local s = string.rep('a', 2e6) local t = {} for i = 1, 90 do t[i] = s end return #struct.pack(string.rep('s', 90), unpack(t))",
+        "packed data too large",
+    ),
+    ("local s = string.rep('x', 5e6) return #(struct.pack('s', s) .. struct.pack('s', s))", ":10000002"),
     // More arguments than the engine may refer to.
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return bit.band(unpack(t))", "too many arguments"),
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return #redis.call('mget', unpack(t))", ":7990"),
@@ -183,6 +188,19 @@ fn no_reply_line_holds_a_line_end() {
             assert_eq!(lines, expected, "{source}: {}", String::from_utf8_lossy(&reply));
             assert!(!reply.starts_with(b"+INJ"));
         }
+    }
+}
+
+#[test]
+fn lines_of_the_log_are_short_and_lines() {
+    let mut fake = Fake::new();
+    fake.eval(r"redis.log(3, 'a\r\n\27[2J', 'b', 1.5, {}, '\0\194\155')", &[], &[]);
+    fake.eval("local s = string.rep('x', 1e7) redis.log(2, s, s, s, s, s, s, s, s, s, s)", &[], &[]);
+    let long = [b'x'; 1024];
+    let expected: [(u8, &[u8]); 2] = [(3, br"a\r\n\u{1b}[2J b 1.5 \u{0}\u{9b}"), (2, &long)];
+    assert_eq!(fake.log.len(), expected.len());
+    for ((level, line), (expected_level, expected)) in fake.log.iter().zip(expected) {
+        assert_eq!((*level, &**line), (expected_level, expected), "{}", String::from_utf8_lossy(line));
     }
 }
 
