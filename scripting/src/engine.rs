@@ -11,6 +11,9 @@ use keyspace::args::{Args, OwnedArgs};
 use keyspace::reply::{Reply, Resp};
 use std::rc::Rc;
 
+/// What a script reads instead of a reply that is too large for it. The command was carried out.
+const REPLY_TOO_LARGE: &[u8] = b"-ERR the reply of the command is too large for a script\r\n";
+
 /// What is being done between two steps.
 #[derive(Debug)]
 enum Job {
@@ -216,7 +219,8 @@ impl Engine {
             (None, Answer::Reply(reply)) => {
                 let mut buffer = self.shared.answer.borrow_mut();
                 buffer.clear();
-                buffer.extend_from_slice(reply);
+                let fits = reply.len() <= self.shared.limits.reply_bytes_max;
+                buffer.extend_from_slice(if fits { reply } else { REPLY_TOO_LARGE });
                 Input::Go
             }
         };

@@ -98,6 +98,16 @@ const ROWS: &[(&str, &str)] = &[
         "local s = string.rep('x', 1e7) local t = {} for i = 1, 60 do t[i] = s end return redis.call('mget', unpack(t))",
         "too many bytes",
     ),
+    // Replies: too large, and small ones that become much.
+    (
+        "redis.call('set', 'k', string.rep('x', 1e6)) local t = {} for i = 1, 40 do t[i] = 'k' end return redis.call('mget', unpack(t))",
+        "too large for a script",
+    ),
+    ("local t = {} for i = 1, 20 do t[i] = 'k' end return #redis.call('mget', unpack(t))", ":20"),
+    ("return #redis.call('debug', 'protocol', 'many')", "not enough memory"),
+    ("local ok, e = pcall(redis.call, 'debug', 'protocol', 'many') return tostring(e)", "not enough memory"),
+    ("local e = redis.pcall('debug', 'protocol', 'many') return tostring(e)", "not enough memory"),
+    ("local t = {} for i = 1, 1e5 do t[i] = {i} end return #redis.call('mget', 'k', 'none')", ":2"),
     // Loops inside C.
     ("table.insert({}, -2147483648, 1)", "out of bounds"),
     ("table.insert({}, 0/0, 1)", "out of bounds"),
@@ -189,6 +199,14 @@ fn no_reply_line_holds_a_line_end() {
             assert!(!reply.starts_with(b"+INJ"));
         }
     }
+}
+
+#[test]
+fn many_large_replies_leave_room_for_the_next() {
+    let limits = Limits { memory_bytes_max: 32 << 20, ..Limits::default() };
+    let mut fake = Fake::with(limits);
+    let source = "redis.call('set', 'k', string.rep('x', 3000000)) local n = 0 for i = 1, 200 do n = n + #redis.call('get', 'k') end return n";
+    assert_eq!(fake.eval(source, &[], &[]), ":600000000\r\n");
 }
 
 #[test]
