@@ -73,6 +73,8 @@ const ROWS: &[(&str, &str)] = &[
         "packed data too large",
     ),
     ("local s = string.rep('x', 5e6) return #(struct.pack('s', s) .. struct.pack('s', s))", ":10000002"),
+    ("return #cjson.encode(string.rep('\\1', 6e6))", "too many bytes"),
+    ("return #cjson.encode({[string.rep('\\1', 6e6)] = 1})", "too many bytes"),
     // More arguments than the engine may refer to.
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return bit.band(unpack(t))", "too many arguments"),
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return #redis.call('mget', unpack(t))", ":7990"),
@@ -198,6 +200,28 @@ fn no_reply_line_holds_a_line_end() {
             assert_eq!(lines, expected, "{source}: {}", String::from_utf8_lossy(&reply));
             assert!(!reply.starts_with(b"+INJ"));
         }
+    }
+}
+
+/// Work that is long in few instructions of Lua, and into how many slices it falls at least.
+const LONG: &[(&str, usize)] = &[
+    ("return #string.match(string.rep('a', 1e6), '[' .. string.rep('b', 1e6) .. 'a]*')", 9),
+    ("return tostring(string.find(string.rep('a', 3e6), '^(a+)%1b'))", 200),
+    ("return tostring(string.find(string.rep('a', 2e6), string.rep('a', 1e5) .. 'b', 1, true))", 2000),
+    ("return #cjson.encode(string.rep('a', 8e6))", 4),
+    ("return #string.gsub('a', 'a', string.rep('%0', 1e6))", 9),
+];
+
+#[test]
+fn long_work_gives_way() {
+    for (source, slices) in LONG {
+        let mut fake = Fake::new();
+        let started = std::time::Instant::now();
+        fake.rests_max = *slices;
+        fake.eval(source, &[], &[]);
+        assert!(fake.rests >= *slices, "{source}: {} slices", fake.rests);
+        // Few slices take little time; the bound is wide for a crowded machine.
+        assert!(started.elapsed().as_secs() < 10, "{source}");
     }
 }
 
