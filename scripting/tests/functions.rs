@@ -173,6 +173,45 @@ fn a_library_stays_when_its_successor_is_refused() {
 }
 
 #[test]
+fn a_change_of_several_libraries_stays_or_was_not() {
+    let mut fake = Fake::new();
+    let counter = "#!lua name=a\nlocal n = 0\nredis.register_function('f', function() n = n + 1 return n end)";
+    let other = "#!lua name=a\nredis.register_function('g', function() return 'g' end)";
+    assert_eq!(load(&mut fake, counter, Replace::No), Ok("a".to_string()));
+    assert_eq!(call(&mut fake, "f", &[], &[]), ":1\r\n");
+    for round in 0..3 {
+        fake.engine.keep_libraries();
+        if round == 1 {
+            fake.engine.forget_libraries();
+        }
+        assert_eq!(load(&mut fake, other, Replace::Yes), Ok("a".to_string()));
+        assert_eq!(load(&mut fake, other, Replace::Yes), Ok("a".to_string()));
+        assert!(fake.engine.function(b"f").is_none());
+        fake.engine.restore_libraries();
+        assert!(fake.engine.function(b"g").is_none());
+        assert_eq!(call(&mut fake, "f", &[], &[]), format!(":{}\r\n", round + 2));
+    }
+    fake.engine.keep_libraries();
+    assert_eq!(load(&mut fake, other, Replace::Yes), Ok("a".to_string()));
+    fake.engine.commit_libraries();
+    assert_eq!(call(&mut fake, "g", &[], &[]), "$1\r\ng\r\n");
+    assert_eq!(fake.engine.libraries().count(), 1);
+}
+
+#[test]
+fn every_engine_loads_a_library_with_the_same_numbers() {
+    let code = "#!lua name=a\nlocal n = math.random(1, 2^30)\nredis.register_function('f', function() return n end)";
+    let mut replies = Vec::new();
+    for draws in [0, 1, 7] {
+        let mut fake = Fake::new();
+        fake.eval(&format!("for i = 1, {draws} do math.random() end"), &[], &[]);
+        assert_eq!(load(&mut fake, code, Replace::No), Ok("a".to_string()));
+        replies.push(call(&mut fake, "f", &[], &[]));
+    }
+    assert!(replies.iter().all(|reply| *reply == replies[0]), "{replies:?}");
+}
+
+#[test]
 fn scripts_of_eval_are_evicted_and_loaded_ones_stay() {
     let mut fake = Fake::new();
     let kept = fake.engine.load(b"return 'kept'", true).expect("it compiles").sha;
