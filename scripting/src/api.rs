@@ -3,7 +3,7 @@
 use crate::arguments::{Arguments, to_int};
 use crate::decimal::push_argument;
 use crate::fault::{self, Fault, bad_argument};
-use crate::host::{Host, unbounded};
+use crate::host::{Encoded, Host, built};
 use crate::inward;
 use crate::random::Random;
 use crate::scripts;
@@ -14,6 +14,12 @@ use mlua::{Lua, MultiValue, Scope, Table, Value};
 
 /// What `redis.REDIS_VERSION` says: the version that INFO reports.
 const VERSION: (&str, u32) = ("7.2.4", 0x0007_0204);
+
+/// Most bytes of a line of `redis.log`, as in the server's own log in Redis. The rest is cut off.
+const LOG_BYTES_MAX: usize = 1024;
+
+/// Most bytes of room that are kept for the next reply.
+const BUFFER_BYTES_KEPT: usize = 64 << 10;
 
 /// Which of `redis.call` and `redis.pcall`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,12 +80,17 @@ fn call(lua: &Lua, host: &Host<'_>, values: MultiValue, errors: Errors) -> mlua:
     let left = host.want(Step::Call(shared.resp.get()));
     shared.args.borrow_mut().clear();
     left?;
-    // The buffer goes back when the reply is read: no borrow lasts while Lua allocates.
-    let reply = shared.answer.take();
+    // The buffer goes back when the reply is read, unless it is large: no borrow lasts while Lua allocates.
+    let mut reply = shared.answer.take();
     let value = match reply.first() {
         Some(b'-') => answer_error(lua, inward::error_text(&reply), true, errors),
-        _ => unbounded(lua, || inward::value(lua, &host.names, &reply)),
+        _ => {
+            let encoded = Encoded { bytes: reply.len(), values: 0 };
+            built(lua, shared, encoded, || inward::value(lua, &host.names, &reply))
+        }
     };
+    reply.clear();
+    reply.shrink_to(BUFFER_BYTES_KEPT);
     shared.answer.replace(reply);
     value
 }
@@ -164,12 +175,26 @@ fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {
             if index > 1 {
                 line.push(b' ');
             }
-            line.extend_from_slice(&args.text(index)?.as_bytes());
+            let text = args.text(index)?;
+            line.extend(text.as_bytes().iter().take(LOG_BYTES_MAX.saturating_sub(line.len())));
         }
     }
     drop(args);
-    host.shared.text.replace(line);
+    line.truncate(LOG_BYTES_MAX);
+    host.shared.text.replace(printable(&line));
     Ok(host.want(Step::Log(level as u8))?)
+}
+
+/// A line with its control characters written out: they would end the line, or speak to whoever's terminal shows it.
+fn printable(line: &[u8]) -> Vec<u8> {
+    let mut out = String::new();
+    for letter in String::from_utf8_lossy(line).chars() {
+        match letter.is_control() {
+            true => out.extend(letter.escape_default()),
+            false => out.push(letter),
+        }
+    }
+    out.into_bytes()
 }
 
 fn acl_check(host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {

@@ -2,7 +2,7 @@
 
 use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
 use crate::header;
-use crate::library::{FunctionInfo, Libraries, LibraryError, LibraryInfo};
+use crate::library::{Before, FunctionInfo, Libraries, LibraryError, LibraryInfo};
 use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
 use crate::shared::{Failure, Phase, Shared};
 use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
@@ -10,6 +10,9 @@ use corosensei::CoroutineResult;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::reply::{Reply, Resp};
 use std::rc::Rc;
+
+/// What a script reads instead of a reply that is too large for it. The command was carried out.
+const REPLY_TOO_LARGE: &[u8] = b"-ERR the reply of the command is too large for a script\r\n";
 
 /// What is being done between two steps.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Engine {
     shared: Rc<Shared>,
     scripts: Scripts,
     libraries: Libraries,
+    before: Option<Before>,
     job: Option<Job>,
     free: Vec<Slot>,
     next: Slot,
@@ -47,6 +51,7 @@ impl Engine {
             shared,
             scripts: Scripts::default(),
             libraries: Libraries::default(),
+            before: None,
             job: None,
             free: Vec::new(),
             next: crate::sandbox::BODY_SLOT + 1,
@@ -167,8 +172,30 @@ impl Engine {
     /// FUNCTION DELETE; false if there is no such library.
     pub fn delete_library(&mut self, name: &[u8]) -> bool {
         let slots = self.libraries.remove(name);
-        slots.iter().flatten().for_each(|slot| self.release(*slot));
+        let kept = |slot: &Slot| self.before.as_ref().is_some_and(|before| before.slots.contains(slot));
+        let free: Vec<Slot> = slots.iter().flatten().copied().filter(|slot| !kept(slot)).collect();
+        free.into_iter().for_each(|slot| self.release(slot));
         slots.is_some()
+    }
+
+    /// Begins a change of several libraries, which [`Engine::commit_libraries`] or [`Engine::restore_libraries`] ends.
+    pub fn keep_libraries(&mut self) {
+        assert!(self.before.is_none(), "one change at a time");
+        let libraries = self.libraries.clone();
+        self.before = Some(Before { slots: libraries.slots(), libraries });
+    }
+
+    /// Ends a change that stays.
+    pub fn commit_libraries(&mut self) {
+        let before = self.before.take().expect("a change is under way");
+        before.slots.difference(&self.libraries.slots()).for_each(|slot| self.release(*slot));
+    }
+
+    /// Ends a change that failed: the libraries are those of before, with the state that they had, and nothing of them runs again.
+    pub fn restore_libraries(&mut self) {
+        let before = self.before.take().expect("a change is under way");
+        let tried = std::mem::replace(&mut self.libraries, before.libraries);
+        tried.slots().difference(&before.slots).for_each(|slot| self.release(*slot));
     }
 
     /// FUNCTION FLUSH.
@@ -216,7 +243,8 @@ impl Engine {
             (None, Answer::Reply(reply)) => {
                 let mut buffer = self.shared.answer.borrow_mut();
                 buffer.clear();
-                buffer.extend_from_slice(reply);
+                let fits = reply.len() <= self.shared.limits.reply_bytes_max;
+                buffer.extend_from_slice(if fits { reply } else { REPLY_TOO_LARGE });
                 Input::Go
             }
         };

@@ -4,7 +4,7 @@
 //! never entered from another stack, and nothing else can enter it while a script is suspended.
 
 use crate::fault;
-use crate::host::{self, Host, REST};
+use crate::host::{self, Encoded, Host, REST};
 use crate::names::Names;
 use crate::outward;
 use crate::registration::Registration;
@@ -179,7 +179,12 @@ impl Worker<'_> {
 
     fn call(&mut self, slot: Slot, phase: Phase) -> mlua::Result<(bool, Value)> {
         self.set_scene(phase)?;
-        let (keys, argv) = host::unbounded(self.lua, || {
+        let encoded = {
+            let (keys, argv) = (self.shared.keys.borrow(), self.shared.argv.borrow());
+            let (keys, argv) = (keys.args(), argv.args());
+            Encoded { bytes: keys.bytes() + argv.bytes(), values: keys.len() + argv.len() }
+        };
+        let (keys, argv) = host::built(self.lua, self.shared, encoded, || {
             let keys = self.strings(&self.shared.keys.borrow())?;
             let argv = self.strings(&self.shared.argv.borrow())?;
             if phase == Phase::Script {

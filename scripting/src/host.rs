@@ -12,6 +12,9 @@ use std::rc::Rc;
 /// Matching, encoding and sorting count their steps; so many are about as long as a slice of instructions.
 const STEPS_PER_SLICE: u32 = 100_000;
 
+/// Bytes that are compared, searched or copied in the time of a step.
+const BYTES_PER_STEP: usize = 64;
+
 /// What functions of the engine reach the driver with.
 pub(crate) struct Host<'y> {
     pub(crate) yielder: &'y Yielder<Input, Output>,
@@ -36,14 +39,38 @@ impl Host<'_> {
     }
 }
 
-/// Builds values without the bound of memory, which would make each of them a protected call: only for what is bounded otherwise, as a
-/// reply or the arguments of a command. What is too much then ends the script at its next step.
-pub(crate) fn unbounded<R>(lua: &Lua, build: impl FnOnce() -> mlua::Result<R>) -> mlua::Result<R> {
+/// Builds values of encoded bytes: a reply, or the arguments of a run. If they have room for certain, the bound of memory is off
+/// meanwhile, which would make each value a protected call. Otherwise it is on, and may end the script.
+pub(crate) fn built<R>(
+    lua: &Lua,
+    shared: &Shared,
+    encoded: Encoded,
+    build: impl FnOnce() -> mlua::Result<R>,
+) -> mlua::Result<R> {
+    let most = encoded.bytes.saturating_mul(GROWTH_MAX).saturating_add(encoded.values.saturating_mul(VALUE_BYTES_MAX));
+    if lua.used_memory().saturating_add(most) > shared.limits.memory_bytes_max {
+        return build();
+    }
     let bound = lua.set_memory_limit(0)?;
     let built = build();
     lua.set_memory_limit(bound)?;
     built
 }
+
+/// How much is to become values of Lua.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Encoded {
+    pub(crate) bytes: usize,
+    /// Values that the bytes do not count: strings without anything around them.
+    pub(crate) values: usize,
+}
+
+/// Most bytes of Lua that a byte of a reply becomes. The worst is an empty map within a set: four bytes of the reply are two tables and
+/// a place of a table that has grown to twice its need.
+const GROWTH_MAX: usize = 64;
+
+/// Most bytes that a string takes besides its own, its place in a table and in the table of all strings included.
+const VALUE_BYTES_MAX: usize = 128;
 
 /// Work in Rust that may be long: gives way from time to time.
 pub(crate) struct Pace<'a> {
@@ -71,6 +98,12 @@ impl<'a> Pace<'a> {
         }
         self.left = STEPS_PER_SLICE;
         rest(self.lua)
+    }
+
+    /// Counts a step that compares, searches or copies so many bytes: each so many of them are a step more.
+    #[inline]
+    pub(crate) fn bytes(&mut self, bytes: usize) -> mlua::Result<()> {
+        self.steps(u32::try_from(bytes / BYTES_PER_STEP).unwrap_or(u32::MAX).saturating_add(1))
     }
 }
 

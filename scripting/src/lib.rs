@@ -30,6 +30,7 @@ mod shared;
 // The libraries of scripts.
 mod api;
 mod bit;
+mod byte_class;
 mod cmsgpack;
 mod decimal;
 mod json;

@@ -2,7 +2,7 @@
 
 use crate::fiber::Slot;
 use crate::header::Flags;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Why FUNCTION LOAD or DELETE is refused: the text of the error reply, its code included.
 pub type LibraryError = String;
@@ -31,7 +31,7 @@ pub struct LibraryInfo {
 }
 
 /// All libraries of an engine, by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Libraries {
     by_name: BTreeMap<Vec<u8>, LibraryInfo>,
     /// Every function, by its name in lower case: FCALL does not tell cases apart.
@@ -77,7 +77,19 @@ impl Libraries {
         Some(library.functions.iter().map(|function| function.slot).collect())
     }
 
+    /// The slots of all functions.
+    pub(crate) fn slots(&self) -> HashSet<Slot> {
+        self.functions.values().map(|function| function.slot).collect()
+    }
+
     pub(crate) fn names(&self) -> Vec<Vec<u8>> {
         self.by_name.keys().cloned().collect()
     }
+}
+
+/// The libraries that may come back when a change of several fails. Their functions stay compiled until that is settled.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) libraries: Libraries,
+    pub(crate) slots: HashSet<Slot>,
 }

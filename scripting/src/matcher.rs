@@ -2,6 +2,7 @@
 //!
 //! Lua's own matcher calls itself once per item of the pattern and cannot be interrupted. Here depth is bounded and steps are counted.
 
+use crate::byte_class::{ByteClass, ByteSet};
 use crate::host::Pace;
 
 /// Most captures of one pattern.
@@ -40,11 +41,25 @@ pub(crate) struct Matcher<'a, 'p, 'l> {
     depth: usize,
     captures: [Capture; CAPTURES_MAX],
     level: usize,
+    /// Sets that were read, each at its place in the pattern modulo their number.
+    sets: [ReadSet; SETS_KEPT],
+}
+
+/// How many sets of a pattern are kept. Those that share a place are read again, which is paced.
+const SETS_KEPT: usize = 4;
+
+/// A set, the place of its `[`, and that after its `]`: 0 if there is none.
+#[derive(Clone, Copy, Default)]
+struct ReadSet {
+    from: usize,
+    end: usize,
+    set: ByteSet,
 }
 
 impl<'a, 'p, 'l> Matcher<'a, 'p, 'l> {
     pub(crate) fn new(subject: &'a [u8], pattern: &'a [u8], pace: &'p mut Pace<'l>) -> Self {
-        Matcher { subject, pattern, pace, depth: 0, captures: [Capture::Open(0); CAPTURES_MAX], level: 0 }
+        let (captures, sets) = ([Capture::Open(0); CAPTURES_MAX], [ReadSet::default(); SETS_KEPT]);
+        Matcher { subject, pattern, pace, depth: 0, captures, level: 0, sets }
     }
 
     /// The first match at or after `from`: where it begins and ends.
@@ -111,8 +126,8 @@ impl<'a, 'p, 'l> Matcher<'a, 'p, 'l> {
 
     /// One class of bytes and what repeats it.
     fn single_item(&mut self, s: usize, p: usize) -> Result<Next, PatternError> {
-        let end = self.class_end(p)?;
-        let here = s < self.subject.len() && self.is_in(self.subject[s], p, end);
+        let (class, end) = self.class(p)?;
+        let here = self.subject.get(s).is_some_and(|byte| class.holds(*byte));
         match self.pattern.get(end) {
             Some(b'?') => {
                 if here && let Some(found) = self.run(s + 1, end + 1)? {
@@ -120,22 +135,23 @@ impl<'a, 'p, 'l> Matcher<'a, 'p, 'l> {
                 }
                 Ok(Next::On(s, end + 1))
             }
-            Some(b'*') => Ok(Next::Done(self.longest(s, p, end, 0)?)),
-            Some(b'+') => Ok(Next::Done(if here { self.longest(s, p, end, 1)? } else { None })),
-            Some(b'-') => Ok(Next::Done(self.shortest(s, p, end)?)),
+            Some(b'*') => Ok(Next::Done(self.longest(s, &class, end + 1, 0)?)),
+            Some(b'+') => Ok(Next::Done(if here { self.longest(s, &class, end + 1, 1)? } else { None })),
+            Some(b'-') => Ok(Next::Done(self.shortest(s, &class, end + 1)?)),
             _ if here => Ok(Next::On(s + 1, end)),
             _ => Ok(Next::Done(None)),
         }
     }
 
-    fn longest(&mut self, s: usize, p: usize, end: usize, least: usize) -> Found {
+    /// As many bytes of the class as there are, then the pattern from `p` on; fewer of them until that matches.
+    fn longest(&mut self, s: usize, class: &ByteClass, p: usize, least: usize) -> Found {
         let mut count = 0;
-        while s + count < self.subject.len() && self.is_in(self.subject[s + count], p, end) {
+        while self.subject.get(s + count).is_some_and(|byte| class.holds(*byte)) {
             self.pace.step().map_err(PatternError::Interrupted)?;
             count += 1;
         }
         loop {
-            if let Some(found) = self.run(s + count, end + 1)? {
+            if let Some(found) = self.run(s + count, p)? {
                 return Ok(Some(found));
             }
             if count <= least {
@@ -145,12 +161,13 @@ impl<'a, 'p, 'l> Matcher<'a, 'p, 'l> {
         }
     }
 
-    fn shortest(&mut self, mut s: usize, p: usize, end: usize) -> Found {
+    /// As few bytes of the class as the pattern from `p` on needs.
+    fn shortest(&mut self, mut s: usize, class: &ByteClass, p: usize) -> Found {
         loop {
-            if let Some(found) = self.run(s, end + 1)? {
+            if let Some(found) = self.run(s, p)? {
                 return Ok(Some(found));
             }
-            if s < self.subject.len() && self.is_in(self.subject[s], p, end) {
+            if self.subject.get(s).is_some_and(|byte| class.holds(*byte)) {
                 s += 1;
             } else {
                 return Ok(None);
@@ -211,10 +228,10 @@ impl<'a, 'p, 'l> Matcher<'a, 'p, 'l> {
         if self.pattern.get(p) != Some(&b'[') {
             return Err(PatternError::Malformed("missing '[' after '%f' in pattern"));
         }
-        let end = self.class_end(p)?;
+        let (class, end) = self.class(p)?;
         let before = if s == 0 { 0 } else { self.subject[s - 1] };
         let here = self.subject.get(s).copied().unwrap_or(0);
-        Ok((!self.is_in_set(before, p, end) && self.is_in_set(here, p, end)).then_some(end))
+        Ok((!class.holds(before) && class.holds(here)).then_some(end))
     }
 
     /// `%1`: the bytes of a capture once more.
@@ -224,69 +241,48 @@ impl<'a, 'p, 'l> Matcher<'a, 'p, 'l> {
             return Err(PatternError::Malformed("invalid capture index"));
         };
         let bytes = &self.subject[from..to];
+        self.pace.bytes(bytes.len()).map_err(PatternError::Interrupted)?;
         Ok(self.subject[s..].starts_with(bytes).then_some(s + bytes.len()))
     }
 
-    /// Where the class that begins at `p` ends.
-    fn class_end(&mut self, p: usize) -> Result<usize, PatternError> {
+    /// The class that begins at `p`, and where it ends.
+    fn class(&mut self, p: usize) -> Result<(ByteClass, usize), PatternError> {
         match self.pattern[p] {
-            b'%' if p + 1 >= self.pattern.len() => Err(PatternError::Malformed("malformed pattern (ends with '%')")),
-            b'%' => Ok(p + 2),
+            b'.' => Ok((ByteClass::Any, p + 1)),
+            b'%' => match self.pattern.get(p + 1) {
+                Some(letter) => Ok((ByteClass::Letter(*letter), p + 2)),
+                None => Err(PatternError::Malformed("malformed pattern (ends with '%')")),
+            },
             b'[' => {
-                let mut at = p + 1;
-                if self.pattern.get(at) == Some(&b'^') {
-                    at += 1;
-                }
-                let first = at;
-                loop {
-                    self.pace.step().map_err(PatternError::Interrupted)?;
-                    match self.pattern.get(at) {
-                        None => return Err(PatternError::Malformed("malformed pattern (missing ']')")),
-                        Some(b']') if at > first => return Ok(at + 1),
-                        Some(b'%') => at += 2,
-                        Some(_) => at += 1,
-                    }
-                }
+                let read = self.set(p)?;
+                Ok((ByteClass::Set(read.set), read.end))
             }
-            _ => Ok(p + 1),
+            byte => Ok((ByteClass::Byte(byte), p + 1)),
         }
     }
 
-    fn is_in(&self, byte: u8, p: usize, end: usize) -> bool {
-        match self.pattern[p] {
-            b'.' => true,
-            b'%' => is_of_class(byte, self.pattern[p + 1]),
-            b'[' => self.is_in_set(byte, p, end),
-            letter => letter == byte,
+    /// The set of which the `[` is at `p`.
+    fn set(&mut self, p: usize) -> Result<ReadSet, PatternError> {
+        let kept = self.sets[p % SETS_KEPT];
+        if kept.from == p && kept.end != 0 {
+            return Ok(kept);
         }
-    }
-
-    /// The set from its `[` at `p` to `end`, after its `]`.
-    fn is_in_set(&self, byte: u8, p: usize, end: usize) -> bool {
-        let close = end - 1;
-        let mut at = p + 1;
-        let negated = self.pattern.get(at) == Some(&b'^');
-        at += usize::from(negated);
-        while at < close {
-            let letter = self.pattern[at];
-            if letter == b'%' && at + 1 < self.pattern.len() {
-                if is_of_class(byte, self.pattern[at + 1]) {
-                    return !negated;
-                }
-                at += 2;
-            } else if self.pattern.get(at + 1) == Some(&b'-') && at + 2 < close {
-                if (letter..=self.pattern[at + 2]).contains(&byte) {
-                    return !negated;
-                }
-                at += 3;
-            } else {
-                if letter == byte {
-                    return !negated;
-                }
-                at += 1;
+        let negated = self.pattern.get(p + 1) == Some(&b'^');
+        let first = p + 1 + usize::from(negated);
+        let mut at = first;
+        loop {
+            self.pace.step().map_err(PatternError::Interrupted)?;
+            match self.pattern.get(at) {
+                None => return Err(PatternError::Malformed("malformed pattern (missing ']')")),
+                Some(b']') if at > first => break,
+                Some(b'%') => at += 2,
+                Some(_) => at += 1,
             }
         }
-        negated
+        let set = ByteSet::written(&self.pattern[first..at]);
+        let read = ReadSet { from: p, end: at + 1, set: if negated { set.complement() } else { set } };
+        self.sets[p % SETS_KEPT] = read;
+        Ok(read)
     }
 }
 
@@ -295,22 +291,4 @@ enum Next {
     Done(Option<usize>),
     /// Go on with this place of the subject and this one of the pattern.
     On(usize, usize),
-}
-
-/// `%a` and its like, in the C locale; an upper-case letter is the complement.
-fn is_of_class(byte: u8, class: u8) -> bool {
-    let found = match class.to_ascii_lowercase() {
-        b'a' => byte.is_ascii_alphabetic(),
-        b'c' => byte.is_ascii_control(),
-        b'd' => byte.is_ascii_digit(),
-        b'l' => byte.is_ascii_lowercase(),
-        b'p' => byte.is_ascii_punctuation(),
-        b's' => byte.is_ascii_whitespace() || byte == 0x0b,
-        b'u' => byte.is_ascii_uppercase(),
-        b'w' => byte.is_ascii_alphanumeric(),
-        b'x' => byte.is_ascii_hexdigit(),
-        b'z' => byte == 0,
-        _ => return class == byte,
-    };
-    found != class.is_ascii_uppercase()
 }

@@ -77,7 +77,7 @@ pub(crate) fn build<'scope, 'env>(
     api::install(lua, scope, host, &globals)?;
     strings::install(lua, host, &globals)?;
     globals.raw_set("bit", bit::library(lua)?)?;
-    globals.raw_set("struct", structs::library(lua)?)?;
+    globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
     let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =

@@ -80,7 +80,7 @@ pub enum Outcome {
 pub enum Answer<'a> {
     /// Start, or go on.
     Go,
-    /// The reply of the command.
+    /// The reply of the command. Of one of more than [`Limits::reply_bytes_max`] the script reads an error.
     Reply(&'a [u8]),
     /// End the script; nothing in it can catch that.
     Abort,

@@ -76,7 +76,7 @@ fn position(subject: &[u8], needle: &[u8], lua: &Lua) -> mlua::Result<Option<usi
     let mut pace = Pace::new(lua);
     let mut at = 0;
     while let Some(offset) = subject[at..].iter().position(|byte| byte == first) {
-        pace.steps(1 + offset.min(rest.len() + 1024) as u32 / 64 + rest.len().min(1 << 20) as u32 / 64)?;
+        pace.bytes(offset.saturating_add(rest.len()))?;
         at += offset;
         if subject[at + 1..].starts_with(rest) {
             return Ok(Some(at));
@@ -134,61 +134,78 @@ fn pattern_expand(
 ) -> mlua::Result<(mlua::String, f64)> {
     let (subject, pattern, with) = (subject.as_bytes(), pattern.as_bytes(), with.as_bytes());
     let anchored = pattern.first() == Some(&b'^');
-    let (mut out, mut at, mut count) = (Vec::new(), 0, 0.0);
+    let (mut at, mut count) = (0, 0.0);
     let mut pace = Pace::new(lua);
+    let mut made = Made { lua, out: Vec::new(), bytes_max: shared.limits.reply_bytes_max, pace: Pace::new(lua) };
     while count < max && at <= subject.len() {
         let mut matcher = Matcher::new(&subject, &pattern, &mut pace);
         let Some((start, end)) = matcher.find(at).map_err(|error| raised(lua, error))? else { break };
         count += 1.0;
-        out.extend_from_slice(&subject[at..start]);
-        expand(lua, &mut out, &with, &subject, &matcher, (start, end))?;
-        if out.len() > shared.limits.reply_bytes_max {
-            return Err(at_caller(lua, "resulting string too large"));
-        }
+        made.push(&subject[at..start])?;
+        made.expand(&with, &subject, &matcher, (start, end))?;
         at = end;
         if start == end {
-            out.extend(subject.get(end));
+            made.push(subject.get(end..end + 1).unwrap_or_default())?;
             at += 1;
         }
         if anchored {
             break;
         }
     }
-    out.extend_from_slice(subject.get(at..).unwrap_or_default());
-    Ok((lua.create_string(out)?, count))
+    made.push(subject.get(at..).unwrap_or_default())?;
+    Ok((lua.create_string(made.out)?, count))
 }
 
-fn expand(
-    lua: &Lua,
-    out: &mut Vec<u8>,
-    with: &[u8],
-    subject: &[u8],
-    matcher: &Matcher<'_, '_, '_>,
-    (start, end): (usize, usize),
-) -> mlua::Result<()> {
-    let mut letters = with.iter();
-    while let Some(&letter) = letters.next() {
-        if letter != b'%' {
-            out.push(letter);
-            continue;
+/// A string that is made in pieces: bounded, and giving way.
+struct Made<'a> {
+    lua: &'a Lua,
+    out: Vec<u8>,
+    bytes_max: usize,
+    pace: Pace<'a>,
+}
+
+impl Made<'_> {
+    fn push(&mut self, bytes: &[u8]) -> mlua::Result<()> {
+        if bytes.len() > self.bytes_max - self.out.len() {
+            return Err(at_caller(self.lua, "resulting string too large"));
         }
-        // A lone `%` at the end stands for the zero byte after the string, as in C.
-        let digit = letters.next().copied().unwrap_or(0);
-        if !digit.is_ascii_digit() {
-            out.push(digit);
-            continue;
-        }
-        let index = usize::from(digit - b'0');
-        match matcher.captures().get(index.wrapping_sub(1)) {
-            _ if index == 0 => out.extend_from_slice(&subject[start..end]),
-            None if index == 1 && matcher.captures().is_empty() => out.extend_from_slice(&subject[start..end]),
-            None => return Err(at_caller(lua, "invalid capture index")),
-            Some(Capture::Closed(from, to)) => out.extend_from_slice(&subject[*from..*to]),
-            Some(Capture::Position(at)) => out.extend_from_slice((at + 1).to_string().as_bytes()),
-            Some(Capture::Open(_)) => return Err(at_caller(lua, "unfinished capture")),
-        }
+        self.pace.bytes(bytes.len())?;
+        self.out.extend_from_slice(bytes);
+        Ok(())
     }
-    Ok(())
+
+    /// What replaces a match: `with`, in which `%1` and the like stand for captures.
+    fn expand(
+        &mut self,
+        with: &[u8],
+        subject: &[u8],
+        matcher: &Matcher<'_, '_, '_>,
+        (start, end): (usize, usize),
+    ) -> mlua::Result<()> {
+        let mut letters = with.iter();
+        while let Some(&letter) = letters.next() {
+            if letter != b'%' {
+                self.push(&[letter])?;
+                continue;
+            }
+            // A lone `%` at the end stands for the zero byte after the string, as in C.
+            let digit = letters.next().copied().unwrap_or(0);
+            if !digit.is_ascii_digit() {
+                self.push(&[digit])?;
+                continue;
+            }
+            let index = usize::from(digit - b'0');
+            match matcher.captures().get(index.wrapping_sub(1)) {
+                _ if index == 0 => self.push(&subject[start..end])?,
+                None if index == 1 && matcher.captures().is_empty() => self.push(&subject[start..end])?,
+                None => return Err(at_caller(self.lua, "invalid capture index")),
+                Some(Capture::Closed(from, to)) => self.push(&subject[*from..*to])?,
+                Some(Capture::Position(at)) => self.push((at + 1).to_string().as_bytes())?,
+                Some(Capture::Open(_)) => return Err(at_caller(self.lua, "unfinished capture")),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A string so many times. What would not fit is refused before it is made.

@@ -2,7 +2,10 @@
 
 use crate::arguments::{Arguments, to_int};
 use crate::fault::{at_caller, bad_argument};
+use crate::host::Pace;
+use crate::shared::Shared;
 use mlua::{Lua, MultiValue, Table, Value};
+use std::rc::Rc;
 
 /// Widest integer of a format, in bytes.
 const INTEGER_MAX: usize = 32;
@@ -12,9 +15,10 @@ const ALIGN_DEFAULT: usize = 8;
 const RESULTS_MAX: usize = 4000;
 
 /// The table of the library.
-pub(crate) fn library(lua: &Lua) -> mlua::Result<Table> {
+pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    table.raw_set("pack", lua.create_function(pack)?)?;
+    let bytes_max = shared.limits.reply_bytes_max;
+    table.raw_set("pack", lua.create_function(move |lua, values| pack(lua, bytes_max, values))?)?;
     table.raw_set("unpack", lua.create_function(unpack)?)?;
     table.raw_set("size", lua.create_function(size)?)?;
     Ok(table)
@@ -27,18 +31,20 @@ struct Format<'a> {
     at: usize,
     little: bool,
     align: usize,
+    pace: Pace<'a>,
 }
 
 impl<'a> Format<'a> {
     fn new(lua: &'a Lua, text: &'a [u8]) -> Self {
         // A format is a C string.
         let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-        Format { lua, text: &text[..end], at: 0, little: true, align: 1 }
+        Format { lua, text: &text[..end], at: 0, little: true, align: 1, pace: Pace::new(lua) }
     }
 
     /// The next option and its size; control options have none.
     fn next(&mut self) -> mlua::Result<Option<(u8, usize)>> {
         let Some(&option) = self.text.get(self.at) else { return Ok(None) };
+        self.pace.step()?;
         self.at += 1;
         let size = match option {
             b'B' | b'b' | b'x' => 1,
@@ -67,6 +73,7 @@ impl<'a> Format<'a> {
         while let Some(digit) = self.text.get(self.at).filter(|byte| byte.is_ascii_digit()) {
             let next = value.checked_mul(10).and_then(|value| value.checked_add(i32::from(digit - b'0')));
             value = next.ok_or_else(|| at_caller(self.lua, "integral size overflow"))?;
+            self.pace.step()?;
             self.at += 1;
         }
         Ok(value as usize)
@@ -110,13 +117,19 @@ impl<'a> Format<'a> {
     }
 }
 
-fn pack(lua: &Lua, values: MultiValue) -> mlua::Result<mlua::String> {
+fn pack(lua: &Lua, bytes_max: usize, values: MultiValue) -> mlua::Result<mlua::String> {
     let args = Arguments::new(lua, values);
     let text = args.text(0)?;
     let text = text.as_bytes();
     let mut format = Format::new(lua, &text);
     let (mut out, mut arg) = (Vec::new(), 1);
+    let fits = |out: &[u8], len: usize| match len <= bytes_max.saturating_sub(out.len()) {
+        true => Ok(()),
+        false => Err(at_caller(lua, "packed data too large")),
+    };
     while let Some((option, size)) = format.next()? {
+        // What no string is part of takes two numbers' room at most, its padding included.
+        fits(&out, 2 * INTEGER_MAX)?;
         let padding = format.padding(option, size, out.len());
         out.resize(out.len() + padding, 0);
         match option {
@@ -141,6 +154,8 @@ fn pack(lua: &Lua, values: MultiValue) -> mlua::Result<mlua::String> {
                 if bytes.len() < len {
                     return Err(args.bad(arg + 1, "string too short"));
                 }
+                fits(&out, len)?;
+                format.pace.bytes(len)?;
                 out.extend_from_slice(&bytes[..len]);
                 if option == b's' {
                     out.push(0);
@@ -230,6 +245,7 @@ fn unpack(lua: &Lua, (format, data, place): (Value, Value, Value)) -> mlua::Resu
                 let Some(end) = data[place..].iter().position(|byte| *byte == 0) else {
                     return Err(at_caller(lua, "unfinished string in data"));
                 };
+                format.pace.bytes(end)?;
                 values.push(Value::String(lua.create_string(&data[place..place + end])?));
                 size = end + 1;
             }

@@ -18,88 +18,91 @@ fn call(fake: &mut Fake, name: &str, keys: &[&str], args: &[&str]) -> String {
     String::from_utf8_lossy(&reply).into_owned()
 }
 
+const NAMES: &str =
+    "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+const FUNCTION_NAMES: &str = "ERR Error registering functions: ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+
+/// Libraries that are refused for their header or their syntax.
+const WRONG_SOURCES: &[(&str, &str)] = &[
+    ("return 1", "ERR Missing library metadata"),
+    ("#!lua", "ERR Invalid library metadata"),
+    ("#!lua\nreturn 1", "ERR Library name was not given"),
+    ("#!lua name=a-b\nreturn 1", NAMES),
+    ("#!foo name=a\nreturn 1", "ERR Engine 'foo' not found"),
+    ("#!lua name=a name=b\nreturn 1", "ERR Invalid metadata value, name argument was given multiple times"),
+    ("#!lua foo=a\nreturn 1", "ERR Invalid metadata value given: foo=a"),
+    ("#!lua name=\nreturn 1", NAMES),
+    ("#!lua name=a\nreturn 1", "ERR No functions registered"),
+    ("#!lua name=a\nif", "ERR Error compiling function: user_function:2: unexpected symbol near '<eof>'"),
+];
+
+/// Libraries whose body is refused.
+const WRONG_BODIES: &[(&str, &str)] = &[
+    (
+        "#!lua name=a\nredis.call('get','x')",
+        "ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'call'",
+    ),
+    (
+        "#!lua name=a\nredis.register_function('f')",
+        "ERR Error registering functions: ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).",
+    ),
+    (
+        "#!lua name=a\nredis.register_function()",
+        "ERR Error registering functions: ERR wrong number of arguments to redis.register_function",
+    ),
+    (
+        "#!lua name=a\nredis.register_function(1,2)",
+        "ERR Error registering functions: ERR second argument to redis.register_function must be a function",
+    ),
+    (
+        "#!lua name=a\nredis.register_function({},2)",
+        "ERR Error registering functions: ERR first argument to redis.register_function must be a string",
+    ),
+    ("#!lua name=a\nredis.register_function('f-x',function() end)", FUNCTION_NAMES),
+    (
+        "#!lua name=a\nredis.register_function('f',function() end) redis.register_function('f',function() end)",
+        "ERR Error registering functions: ERR Function already exists in the library",
+    ),
+    (
+        "#!lua name=a\nredis.register_function{callback=function() end}",
+        "ERR Error registering functions: ERR redis.register_function must get a function name argument",
+    ),
+    (
+        "#!lua name=a\nredis.register_function{function_name='x'}",
+        "ERR Error registering functions: ERR redis.register_function must get a callback argument",
+    ),
+    (
+        "#!lua name=a\nredis.register_function{function_name='x',callback=function() end,foo=1}",
+        "ERR Error registering functions: ERR unknown argument given to redis.register_function",
+    ),
+    (
+        "#!lua name=a\nredis.register_function{function_name='x',callback=function() end,flags=1}",
+        "ERR Error registering functions: ERR flags argument to redis.register_function must be a table representing function flags",
+    ),
+    (
+        "#!lua name=a\nredis.register_function{function_name='x',callback=function() end,flags={'bad'}}",
+        "ERR Error registering functions: ERR unknown flag given",
+    ),
+    (
+        "#!lua name=a\nredis.register_function('f','g','h')",
+        "ERR Error registering functions: ERR wrong number of arguments to redis.register_function",
+    ),
+    ("#!lua name=a\nx=1", "ERR Error registering functions: ERR user_function:2: Attempt to modify a readonly table"),
+    (
+        "#!lua name=a\nreturn x",
+        "ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'x'",
+    ),
+    (
+        "#!lua name=a\nreturn KEYS[1]",
+        "ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'KEYS'",
+    ),
+];
+
 #[test]
 fn wrong_libraries_are_refused_in_redis_s_words() {
-    const NAMES: &str =
-        "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
-    let names = format!("ERR {NAMES}");
-    let function_names = format!("ERR Error registering functions: ERR {NAMES}");
-    let rows: &[(&str, &str)] = &[
-        ("return 1", "ERR Missing library metadata"),
-        ("#!lua", "ERR Invalid library metadata"),
-        ("#!lua\nreturn 1", "ERR Library name was not given"),
-        ("#!lua name=a-b\nreturn 1", &names),
-        ("#!foo name=a\nreturn 1", "ERR Engine 'foo' not found"),
-        ("#!lua name=a name=b\nreturn 1", "ERR Invalid metadata value, name argument was given multiple times"),
-        ("#!lua foo=a\nreturn 1", "ERR Invalid metadata value given: foo=a"),
-        ("#!lua name=\nreturn 1", &names),
-        ("#!lua name=a\nreturn 1", "ERR No functions registered"),
-        ("#!lua name=a\nif", "ERR Error compiling function: user_function:2: unexpected symbol near '<eof>'"),
-        (
-            "#!lua name=a\nredis.call('get','x')",
-            "ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'call'",
-        ),
-        (
-            "#!lua name=a\nredis.register_function('f')",
-            "ERR Error registering functions: ERR calling redis.register_function with a single argument is only applicable to Lua table (representing named arguments).",
-        ),
-        (
-            "#!lua name=a\nredis.register_function()",
-            "ERR Error registering functions: ERR wrong number of arguments to redis.register_function",
-        ),
-        (
-            "#!lua name=a\nredis.register_function(1,2)",
-            "ERR Error registering functions: ERR second argument to redis.register_function must be a function",
-        ),
-        (
-            "#!lua name=a\nredis.register_function({},2)",
-            "ERR Error registering functions: ERR first argument to redis.register_function must be a string",
-        ),
-        ("#!lua name=a\nredis.register_function('f-x',function() end)", &function_names),
-        (
-            "#!lua name=a\nredis.register_function('f',function() end) redis.register_function('f',function() end)",
-            "ERR Error registering functions: ERR Function already exists in the library",
-        ),
-        (
-            "#!lua name=a\nredis.register_function{callback=function() end}",
-            "ERR Error registering functions: ERR redis.register_function must get a function name argument",
-        ),
-        (
-            "#!lua name=a\nredis.register_function{function_name='x'}",
-            "ERR Error registering functions: ERR redis.register_function must get a callback argument",
-        ),
-        (
-            "#!lua name=a\nredis.register_function{function_name='x',callback=function() end,foo=1}",
-            "ERR Error registering functions: ERR unknown argument given to redis.register_function",
-        ),
-        (
-            "#!lua name=a\nredis.register_function{function_name='x',callback=function() end,flags=1}",
-            "ERR Error registering functions: ERR flags argument to redis.register_function must be a table representing function flags",
-        ),
-        (
-            "#!lua name=a\nredis.register_function{function_name='x',callback=function() end,flags={'bad'}}",
-            "ERR Error registering functions: ERR unknown flag given",
-        ),
-        (
-            "#!lua name=a\nredis.register_function('f','g','h')",
-            "ERR Error registering functions: ERR wrong number of arguments to redis.register_function",
-        ),
-        (
-            "#!lua name=a\nx=1",
-            "ERR Error registering functions: ERR user_function:2: Attempt to modify a readonly table",
-        ),
-        (
-            "#!lua name=a\nreturn x",
-            "ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'x'",
-        ),
-        (
-            "#!lua name=a\nreturn KEYS[1]",
-            "ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global variable 'KEYS'",
-        ),
-    ];
     let mut fake = Fake::new();
     fake.eval("return KEYS[1]", &["secret"], &[]);
-    for (code, text) in rows {
+    for (code, text) in WRONG_SOURCES.iter().chain(WRONG_BODIES) {
         assert_eq!(load(&mut fake, code, Replace::No), Err(text.to_string()), "{code}");
     }
     assert_eq!(fake.engine.libraries().count(), 0);
@@ -165,11 +168,51 @@ fn a_library_stays_when_its_successor_is_refused() {
     assert!(fake.engine.function(b"f").is_none());
     assert_eq!(call(&mut fake, "g", &[], &[]), ":2\r\n");
     fake.rests_max = 5;
-    assert!(load(&mut fake, "#!lua name=a\nwhile true do end", Replace::Yes).is_err());
+    let endless = load(&mut fake, "#!lua name=a\nwhile true do end", Replace::Yes);
+    assert_eq!(endless, Err("ERR FUNCTION LOAD timeout".to_string()));
     assert_eq!(call(&mut fake, "g", &[], &[]), ":2\r\n");
     assert!(fake.engine.delete_library(b"a"));
     assert!(!fake.engine.delete_library(b"a"));
     assert!(fake.engine.function(b"g").is_none());
+}
+
+#[test]
+fn a_change_of_several_libraries_stays_or_was_not() {
+    let mut fake = Fake::new();
+    let counter = "#!lua name=a\nlocal n = 0\nredis.register_function('f', function() n = n + 1 return n end)";
+    let other = "#!lua name=a\nredis.register_function('g', function() return 'g' end)";
+    assert_eq!(load(&mut fake, counter, Replace::No), Ok("a".to_string()));
+    assert_eq!(call(&mut fake, "f", &[], &[]), ":1\r\n");
+    for round in 0..3 {
+        fake.engine.keep_libraries();
+        if round == 1 {
+            fake.engine.forget_libraries();
+        }
+        assert_eq!(load(&mut fake, other, Replace::Yes), Ok("a".to_string()));
+        assert_eq!(load(&mut fake, other, Replace::Yes), Ok("a".to_string()));
+        assert!(fake.engine.function(b"f").is_none());
+        fake.engine.restore_libraries();
+        assert!(fake.engine.function(b"g").is_none());
+        assert_eq!(call(&mut fake, "f", &[], &[]), format!(":{}\r\n", round + 2));
+    }
+    fake.engine.keep_libraries();
+    assert_eq!(load(&mut fake, other, Replace::Yes), Ok("a".to_string()));
+    fake.engine.commit_libraries();
+    assert_eq!(call(&mut fake, "g", &[], &[]), "$1\r\ng\r\n");
+    assert_eq!(fake.engine.libraries().count(), 1);
+}
+
+#[test]
+fn every_engine_loads_a_library_with_the_same_numbers() {
+    let code = "#!lua name=a\nlocal n = math.random(1, 2^30)\nredis.register_function('f', function() return n end)";
+    let mut replies = Vec::new();
+    for draws in [0, 1, 7] {
+        let mut fake = Fake::new();
+        fake.eval(&format!("for i = 1, {draws} do math.random() end"), &[], &[]);
+        assert_eq!(load(&mut fake, code, Replace::No), Ok("a".to_string()));
+        replies.push(call(&mut fake, "f", &[], &[]));
+    }
+    assert!(replies.iter().all(|reply| *reply == replies[0]), "{replies:?}");
 }
 
 #[test]

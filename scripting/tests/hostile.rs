@@ -19,6 +19,8 @@ const ROWS: &[(&str, &str)] = &[
     ),
     ("local s = string.rep('a', 10000) return #s:gsub('a', s)", "too large"),
     ("local s = string.rep('a', 10000) return #s:gsub('a', function() return s end)", "not enough memory"),
+    ("return string.gsub(string.rep('a', 1e6), '^.*$', string.rep('%0', 1e6))", "too large"),
+    ("return string.gsub(string.rep('a', 1e6), '^(.*)$', string.rep('%1', 1e6))", "too large"),
     (
         "local t = {} while true do t[#t + 1] = pcall(string.rep, 'x', 1e6) and string.rep(tostring(#t), 1e6) end",
         "not enough memory",
@@ -66,6 +68,13 @@ const ROWS: &[(&str, &str)] = &[
     ("return struct.unpack('Lc0', string.rep('\\255', 8))", "too short"),
     ("return struct.pack('>I2c0', 5, string.rep('a', 10))", "aaaaaaaaaa"),
     ("local t = {} for i = 1, 1e5 do t = {t} end return t", "reached lua stack limit"),
+    (
+        "local s = string.rep('a', 2e6) local t = {} for i = 1, 90 do t[i] = s end return #struct.pack(string.rep('s', 90), unpack(t))",
+        "packed data too large",
+    ),
+    ("local s = string.rep('x', 5e6) return #(struct.pack('s', s) .. struct.pack('s', s))", ":10000002"),
+    ("return #cjson.encode(string.rep('\\1', 6e6))", "too many bytes"),
+    ("return #cjson.encode({[string.rep('\\1', 6e6)] = 1})", "too many bytes"),
     // More arguments than the engine may refer to.
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return bit.band(unpack(t))", "too many arguments"),
     ("local t = {} for i = 1, 7990 do t[i] = 'k' .. i end return #redis.call('mget', unpack(t))", ":7990"),
@@ -91,6 +100,16 @@ const ROWS: &[(&str, &str)] = &[
         "local s = string.rep('x', 1e7) local t = {} for i = 1, 60 do t[i] = s end return redis.call('mget', unpack(t))",
         "too many bytes",
     ),
+    // Replies: too large, and small ones that become much.
+    (
+        "redis.call('set', 'k', string.rep('x', 1e6)) local t = {} for i = 1, 40 do t[i] = 'k' end return redis.call('mget', unpack(t))",
+        "too large for a script",
+    ),
+    ("local t = {} for i = 1, 20 do t[i] = 'k' end return #redis.call('mget', unpack(t))", ":20"),
+    ("return #redis.call('debug', 'protocol', 'many')", "not enough memory"),
+    ("local ok, e = pcall(redis.call, 'debug', 'protocol', 'many') return tostring(e)", "not enough memory"),
+    ("local e = redis.pcall('debug', 'protocol', 'many') return tostring(e)", "not enough memory"),
+    ("local t = {} for i = 1, 1e5 do t[i] = {i} end return #redis.call('mget', 'k', 'none')", ":2"),
     // Loops inside C.
     ("table.insert({}, -2147483648, 1)", "out of bounds"),
     ("table.insert({}, 0/0, 1)", "out of bounds"),
@@ -181,6 +200,49 @@ fn no_reply_line_holds_a_line_end() {
             assert_eq!(lines, expected, "{source}: {}", String::from_utf8_lossy(&reply));
             assert!(!reply.starts_with(b"+INJ"));
         }
+    }
+}
+
+/// Work that is long in few instructions of Lua, and into how many slices it falls at least.
+const LONG: &[(&str, usize)] = &[
+    ("return #string.match(string.rep('a', 1e6), '[' .. string.rep('b', 1e6) .. 'a]*')", 9),
+    ("return tostring(string.find(string.rep('a', 3e6), '^(a+)%1b'))", 200),
+    ("return tostring(string.find(string.rep('a', 2e6), string.rep('a', 1e5) .. 'b', 1, true))", 2000),
+    ("return #cjson.encode(string.rep('a', 8e6))", 4),
+    ("return #string.gsub('a', 'a', string.rep('%0', 1e6))", 9),
+];
+
+#[test]
+fn long_work_gives_way() {
+    for (source, slices) in LONG {
+        let mut fake = Fake::new();
+        let started = std::time::Instant::now();
+        fake.rests_max = *slices;
+        fake.eval(source, &[], &[]);
+        assert!(fake.rests >= *slices, "{source}: {} slices", fake.rests);
+        // Few slices take little time; the bound is wide for a crowded machine.
+        assert!(started.elapsed().as_secs() < 10, "{source}");
+    }
+}
+
+#[test]
+fn many_large_replies_leave_room_for_the_next() {
+    let limits = Limits { memory_bytes_max: 32 << 20, ..Limits::default() };
+    let mut fake = Fake::with(limits);
+    let source = "redis.call('set', 'k', string.rep('x', 3000000)) local n = 0 for i = 1, 200 do n = n + #redis.call('get', 'k') end return n";
+    assert_eq!(fake.eval(source, &[], &[]), ":600000000\r\n");
+}
+
+#[test]
+fn lines_of_the_log_are_short_and_lines() {
+    let mut fake = Fake::new();
+    fake.eval(r"redis.log(3, 'a\r\n\27[2J', 'b', 1.5, {}, '\0\194\155')", &[], &[]);
+    fake.eval("local s = string.rep('x', 1e7) redis.log(2, s, s, s, s, s, s, s, s, s, s)", &[], &[]);
+    let long = [b'x'; 1024];
+    let expected: [(u8, &[u8]); 2] = [(3, br"a\r\n\u{1b}[2J b 1.5 \u{0}\u{9b}"), (2, &long)];
+    assert_eq!(fake.log.len(), expected.len());
+    for ((level, line), (expected_level, expected)) in fake.log.iter().zip(expected) {
+        assert_eq!((*level, &**line), (expected_level, expected), "{}", String::from_utf8_lossy(line));
     }
 }
 

@@ -8,6 +8,9 @@ use crate::host::Pace;
 use crate::shared::Shared;
 use mlua::{Lua, Table, Value};
 
+/// Bytes of a string between two looks at the limit.
+const PIECE_BYTES: usize = 4096;
+
 /// Carries out `cjson.encode`.
 pub(super) fn encode(lua: &Lua, shared: &Shared, (value, more): (Value, Value)) -> mlua::Result<mlua::String> {
     if !more.is_nil() {
@@ -35,11 +38,9 @@ impl Encoder<'_> {
 
     fn value(&mut self, value: &Value, depth: usize) -> mlua::Result<()> {
         self.pace.step()?;
-        if self.out.len() > self.bytes_max {
-            return Err(at_caller(self.lua, "Cannot serialise, too many bytes"));
-        }
+        self.limit()?;
         match value {
-            Value::String(text) => self.string(&text.as_bytes()),
+            Value::String(text) => self.string(&text.as_bytes())?,
             Value::Integer(value) => self.number(*value as f64, "number")?,
             Value::Number(value) => self.number(*value, "number")?,
             Value::Boolean(true) => self.out.extend_from_slice(b"true"),
@@ -52,8 +53,26 @@ impl Encoder<'_> {
         Ok(())
     }
 
-    fn string(&mut self, text: &[u8]) {
+    fn limit(&self) -> mlua::Result<()> {
+        match self.out.len() <= self.bytes_max {
+            true => Ok(()),
+            false => Err(at_caller(self.lua, "Cannot serialise, too many bytes")),
+        }
+    }
+
+    fn string(&mut self, text: &[u8]) -> mlua::Result<()> {
         self.out.push(b'"');
+        for piece in text.chunks(PIECE_BYTES) {
+            self.pace.steps(piece.len() as u32 / 16)?;
+            self.limit()?;
+            self.piece(piece);
+        }
+        self.out.push(b'"');
+        Ok(())
+    }
+
+    /// A piece of a string, with what JSON or its readers take for something else written out.
+    fn piece(&mut self, text: &[u8]) {
         for &byte in text {
             let escape: &[u8] = match byte {
                 b'"' => b"\\\"",
@@ -75,7 +94,6 @@ impl Encoder<'_> {
             };
             self.out.extend_from_slice(escape);
         }
-        self.out.push(b'"');
     }
 
     fn number(&mut self, value: f64, what: &str) -> mlua::Result<()> {
@@ -152,7 +170,7 @@ impl Encoder<'_> {
                 self.out.push(b',');
             }
             match &key {
-                Value::String(text) => self.string(&text.as_bytes()),
+                Value::String(text) => self.string(&text.as_bytes())?,
                 Value::Integer(_) | Value::Number(_) => {
                     self.out.push(b'"');
                     self.number(key.as_number().or(key.as_integer().map(|key| key as f64)).unwrap_or(0.0), "number")?;

@@ -150,6 +150,10 @@ fn protocol(args: Args<'_>, reply: &mut Reply<'_>) {
             });
         }
         b"verbatim" => reply.verbatim(*b"txt", b"This is a verbatim\nstring"),
+        b"many" => {
+            reply.array(1_000_000);
+            (0..1_000_000).for_each(|_| reply.array(0));
+        }
         b"true" => reply.boolean(true),
         _ => reply.boolean(false),
     }
