@@ -292,8 +292,11 @@ impl CommandSpec {
             (Flags::BLOCKING, Categories::BLOCKING),
             (Flags::FAST, Categories::FAST),
         ];
+        // A script reads what it is told to, so its command is of no category for that, as its kin that write are not.
+        let categories = self.categories;
+        let implies = |flag: Flags| flag != Flags::READONLY || !categories.has(Categories::SCRIPTING);
         let slow = if self.flags.has(Flags::FAST) { Categories(0) } else { Categories::SLOW };
-        let implied = IMPLIED.iter().filter(|(flag, _)| self.flags.has(*flag));
+        let implied = IMPLIED.iter().filter(|(flag, _)| self.flags.has(*flag) && implies(*flag));
         implied.fold(self.categories.and(slow), |all, (_, categories)| all.and(*categories))
     }
 

@@ -1,6 +1,7 @@
 //! A connection: received bytes, its session, and the replies on their way out.
 
 use keyspace::args::OwnedArgs;
+use keyspace::refusal::Refusal;
 
 use crate::flight::Flight;
 use crate::mesh::loans::PARKED_WORK_MAX;
@@ -46,6 +47,10 @@ pub struct Blocked {
     pub deadline_us: u64,
     /// Whether its reply is dropped.
     pub muted: bool,
+    /// Its command, to be checked again when what its user may do changes.
+    pub args: OwnedArgs,
+    /// What it reads when the waiting ends instead of what a time-out gives: its user may no longer do this.
+    pub denied: Option<Refusal>,
 }
 
 /// How a connection ends.

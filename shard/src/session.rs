@@ -9,6 +9,7 @@ use crate::acl::{DEFAULT_USER, User, Users};
 use crate::command::CommandId;
 use crate::commands::client_line::{ConnFacts, line};
 use crate::hop::Context;
+use crate::pubsub::Kind;
 use crate::pubsub::subscriptions::Subscriptions;
 use crate::resp::Auth;
 use crate::settings::PubsubDefault;
@@ -157,6 +158,20 @@ impl Session {
             self.user = user.clone();
         }
         user.is_some()
+    }
+
+    /// Makes it somebody's who may nothing: its user is gone, and what it has begun goes on without it.
+    pub fn disown(&mut self) {
+        self.sign_in(NOBODY.clone());
+    }
+
+    /// True if its user may have all that it has subscribed to.
+    pub fn may_listen(&self) -> bool {
+        let Some(subscriptions) = self.subscriptions.as_ref().filter(|_| self.guarded) else { return true };
+        subscriptions.all().iter().all(|topic| match topic.kind {
+            Kind::Pattern => self.user.admits_channel_pattern(&topic.name),
+            Kind::Channel | Kind::Shard => self.user.admits_channel(&topic.name),
+        })
     }
 
     /// True if a command that its keys route may not go on its way at once.

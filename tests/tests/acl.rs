@@ -305,3 +305,56 @@ fn whoever_guesses_must_wait() {
     inside.ok("CONFIG SET auth-failures-max 0");
     server.client().ok("AUTH right");
 }
+
+#[test]
+fn who_loses_a_channel_is_cut_if_it_listens_to_it() {
+    for kind in [Kind::Redis, Kind::Ashlar { cores: 1 }, FOUR] {
+        let server = Server::start(kind, &[]);
+        let mut admin = server.client();
+        admin.ok("ACL SETUSER u on nopass +@all ~* &a* &p* &s");
+        let mut clients: Vec<Client> = (0..12).map(|_| server.client()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.ok("AUTH u x");
+            client.ask(["SUBSCRIBE a1", "PSUBSCRIBE p*", "SSUBSCRIBE s", "PING"][number % 4]);
+        }
+        admin.ok("ACL SETUSER u resetchannels &a*");
+        for (number, client) in clients.iter_mut().enumerate() {
+            match number % 4 {
+                0 | 3 => assert!(!client.ask("PING").is_error(), "{kind:?}: {number}"),
+                _ => assert!(client.read_to_end().1, "{kind:?}: {number}"),
+            }
+        }
+        admin.ok("ACL SETUSER u allchannels");
+        assert_eq!(admin.ask("PUBLISH a1 x"), Frame::Int(3));
+        admin.ok("ACL SETUSER u resetchannels");
+        assert_eq!(admin.ask("PUBLISH a1 x"), Frame::Int(0));
+    }
+}
+
+#[test]
+fn who_waits_for_what_it_may_not_have_any_more_is_told() {
+    if ashlar_is_redis() {
+        return;
+    }
+    for cores in [1, 4] {
+        let server = Server::start(Kind::Ashlar { cores }, &[]);
+        let mut admin = server.client();
+        admin.ok("ACL SETUSER u on nopass +@all ~*");
+        let mut clients: Vec<Client> = (0..8).map(|_| server.client()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.ok("AUTH u x");
+            client.send(&["BLPOP", if number % 2 == 0 { "a" } else { "b" }, "0"]).expect("it is sent");
+        }
+        let all_wait = (0..10_000).any(|_| text(&admin.ask("INFO clients")).contains("blocked_clients:8"));
+        assert!(all_wait, "{cores} cores");
+        admin.ok("ACL SETUSER u resetkeys ~b*");
+        assert_eq!(admin.ask("LPUSH a 1"), Frame::Int(1));
+        assert_eq!(admin.ask("LPUSH b 1 2 3 4"), Frame::Int(4));
+        for (number, client) in clients.iter_mut().enumerate() {
+            let denied = client.read().expect("a reply").frame.is_error();
+            assert_eq!(denied, number % 2 == 0, "{cores} cores: {number}");
+            assert_eq!(text(&client.ask("PING")), "PONG");
+        }
+        assert_eq!(admin.ask("LLEN a"), Frame::Int(1));
+    }
+}

@@ -64,7 +64,8 @@ fn spread(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, _: &mut Reply) 
     Ok(())
 }
 
-/// All cores have them. The client itself is not spared if its user is gone: it has its answer, and that is all.
+/// All cores have them. The client itself is not spared if its user is gone or has lost what it listens to: it has its answer, and
+/// that is all.
 fn finish(exec: &mut SessionExec, args: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
     match one(answers) {
         Answer::Count(deleted) if args.is(1, "deluser") => reply.int(deleted as i64),
@@ -72,6 +73,9 @@ fn finish(exec: &mut SessionExec, args: Args, answers: Vec<Answer>, reply: &mut 
     }
     if !exec.session.is_of(&exec.facts.acl.users) {
         exec.session.sign_out(&exec.facts.acl.users);
+        exec.close();
+    }
+    if !exec.session.may_listen() {
         exec.close();
     }
     Ok(())

@@ -108,26 +108,40 @@ impl<R: Ring> Inner<R> {
         Arc::new(users)
     }
 
-    /// Takes users on, unless newer ones are in force, and ends the connections of those that are gone; but for one client, who
-    /// asked for it and is still to be answered.
+    /// Takes users on, unless newer ones are in force, and ends the connections of those that are gone or listen to what they may no
+    /// longer; but for one client, who asked for it and is still to be answered. Who waits for an element that its user may not
+    /// have any more waits in vain.
     pub(super) fn take_users(&mut self, users: Arc<Users>, spared: Option<u64>) {
         if users.version() <= self.guard.users.version() {
             return;
         }
         self.guard.users = users.clone();
         for id in self.conns.ids() {
-            let conn = self.conns.get_mut(id).expect("it was just there");
-            let spares = spared == Some(conn.session.id);
-            if !conn.session.renew(&users) && !spares {
-                self.evict_client(id);
+            let session = &mut self.conns.get_mut(id).expect("it was just there").session;
+            let old = session.user.clone();
+            let spares = spared == Some(session.id);
+            let stays = session.renew(&users) && (!acl::channels_lost(&old, &session.user) || session.may_listen());
+            let changed = !Arc::ptr_eq(&old, &session.user);
+            match stays || spares {
+                true if changed => self.check_blocked(id),
+                true => {}
+                false => self.evict_client(id),
+            }
+        }
+        for ghost in self.ghosts.values_mut() {
+            if !ghost.session.renew(&users) {
+                ghost.session.disown();
             }
         }
     }
 
-    /// Ends the connection of a user that is gone.
+    /// Ends the connection of a user that is gone or has lost channels.
     fn evict_client(&mut self, id: ConnId) {
         let mut conn = self.conns.take(id).expect("it was just there");
-        tracing::debug!(client = conn.session.id, "closed: its user was deleted");
+        tracing::debug!(client = conn.session.id, "closed: its user was deleted, or may not listen to its channels");
+        if !conn.session.is_of(&self.guard.users) {
+            conn.session.disown();
+        }
         conn.closing = Closing::Now;
         self.settle(conn);
     }

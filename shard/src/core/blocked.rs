@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use keyspace::args::OwnedArgs;
+use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
+use keyspace::signals::Wait;
 
 use crate::ask::Ending;
 use crate::conn::{Blocked, Conn, Waiting};
@@ -41,6 +44,13 @@ impl BlockedClients {
         self.deadlines.len()
     }
 
+    /// Has a client's time be up at once.
+    fn hurry(&mut self, id: ConnId, blocked: &mut Blocked) {
+        self.deadlines.remove(&(blocked.deadline_us, id));
+        blocked.deadline_us = 0;
+        self.deadlines.insert((0, id));
+    }
+
     fn leave(&mut self, id: ConnId, blocked: &Blocked) {
         self.count -= 1;
         self.deadlines.remove(&(blocked.deadline_us, id));
@@ -49,13 +59,13 @@ impl BlockedClients {
 
 impl<R: Ring> Inner<R> {
     /// A connection's command waits from now on.
-    pub(super) fn blocked(&mut self, conn: &mut Conn, ticket: Ticket, timeout_ms: u64, muted: bool) {
-        let deadline_us = match timeout_ms {
+    pub(super) fn blocked(&mut self, conn: &mut Conn, ticket: Ticket, wait: &Wait, (args, muted): (OwnedArgs, bool)) {
+        let deadline_us = match wait.timeout_ms {
             0 => u64::MAX,
             ms => self.now.monotonic_us.saturating_add(ms.saturating_mul(1000)),
         };
         conn.waiting = Waiting::Blocked;
-        conn.blocked = Some(Box::new(Blocked { ticket, deadline_us, muted }));
+        conn.blocked = Some(Box::new(Blocked { ticket, deadline_us, muted, args, denied: None }));
         self.blocked_clients.count += 1;
         if deadline_us != u64::MAX {
             self.blocked_clients.deadlines.insert((deadline_us, conn.id));
@@ -127,9 +137,10 @@ impl<R: Ring> Inner<R> {
         if ended {
             let mut text = Vec::new();
             let mut reply = Reply::new(&mut text, conn.session.resp);
-            match ending {
-                Ending::TimeOut => reply.null_array(),
-                Ending::Error => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+            match (conn.blocked.as_ref().and_then(|blocked| blocked.denied.as_ref()), ending) {
+                (Some(refusal), _) => reply.error(refusal.text()),
+                (None, Ending::TimeOut) => reply.null_array(),
+                (None, Ending::Error) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             }
             if conn.out.capacity() == 0 {
                 conn.out = self.buffer();
@@ -140,6 +151,22 @@ impl<R: Ring> Inner<R> {
             self.conns.put_back(conn);
         }
         ended
+    }
+
+    /// Checks the command of a client that may be blocked after its user changed. If it is not allowed any more, its waiting ends; if
+    /// somebody is about to serve it, once that was in vain.
+    pub(super) fn check_blocked(&mut self, id: ConnId) {
+        let Some(denied) = self.conns.get(id).and_then(|conn| self.denied_by_now(conn)) else { return };
+        let conn = self.conns.get_mut(id).expect("it was just there");
+        let blocked = conn.blocked.as_mut().expect("it was just blocked");
+        blocked.denied = Some(denied);
+        self.blocked_clients.hurry(id, blocked);
+    }
+
+    fn denied_by_now(&self, conn: &Conn) -> Option<Refusal> {
+        let args = conn.blocked.as_ref()?.args.args();
+        let command = self.table.resolve(args).expect("it was found by these words");
+        self.may(&conn.session, command, args).err()
     }
 
     /// CLIENT UNBLOCK of one of this core's clients, by its number.

@@ -43,7 +43,7 @@ impl<R: Ring> Inner<R> {
     }
 
     fn run_command(&mut self, unit: &mut Unit, conn: &mut Conn) {
-        let Job::Command { command, args, context } = &unit.job else { unreachable!("the caller looked") };
+        let Job::Command { command, args, context } = &mut unit.job else { unreachable!("the caller looked") };
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         stage.enter(&mut unit.aside);
         stage.execute(command, context, args.args(), &mut conn.out);
@@ -52,7 +52,7 @@ impl<R: Ring> Inner<R> {
         stage.serve_ready();
         stage.leave(&mut unit.aside);
         if let (Some(wait), Some(ticket)) = (wait, ticket) {
-            self.blocked(conn, ticket, wait.timeout_ms, unit.muted);
+            self.blocked(conn, ticket, &wait, (std::mem::take(args), unit.muted));
         }
     }
 
