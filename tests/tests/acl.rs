@@ -289,7 +289,7 @@ fn whoever_guesses_must_wait() {
     for _ in 0..2 {
         assert_eq!(text(&client.ask("AUTH wrong")), wrong);
     }
-    // A right one clears the address.
+    // A right one clears what the address failed with that user.
     server.client().ok("AUTH right");
     for _ in 0..3 {
         assert_eq!(text(&client.ask("AUTH wrong")), wrong);
@@ -300,6 +300,10 @@ fn whoever_guesses_must_wait() {
             assert!(refused.starts_with("WRONGPASS too many wrong passwords"), "{refused}");
         }
     }
+    // Who comes from there as another user may, which helps nobody to guess on.
+    inside.ok("ACL SETUSER free on nopass +ping");
+    server.client().ok("AUTH free x");
+    assert!(text(&server.client().ask("AUTH right")).starts_with("WRONGPASS too many"));
     // Who is inside goes on, and may lift the limit.
     inside.ok("SET k v");
     inside.ok("CONFIG SET auth-failures-max 0");

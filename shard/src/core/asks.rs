@@ -157,7 +157,7 @@ impl<R: Ring> Inner<R> {
             Ask::FindClient(client) => Answer::Client(self.find_client(client)),
             Ask::Track(tracker, prefixes) => {
                 self.track_prefixes(tracker, &prefixes);
-                Answer::Done
+                Answer::Tracked(tracker)
             }
             Ask::Untrack(tracker) => {
                 self.untrack_prefixes(tracker);
@@ -305,7 +305,7 @@ impl<R: Ring> Inner<R> {
         // A transaction is carried out to its end even if its client is gone.
         let Some(mut ghost) = self.ghosts.remove(&id) else {
             self.abandoned -= 1;
-            return;
+            return self.untrack_gone(&gathering.answers);
         };
         self.finish(mesh, &mut ghost, gathering);
         self.keep_ghost(ghost);
