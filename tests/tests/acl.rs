@@ -362,3 +362,25 @@ fn who_waits_for_what_it_may_not_have_any_more_is_told() {
         assert_eq!(admin.ask("LLEN a"), Frame::Int(1));
     }
 }
+
+#[test]
+fn changes_of_keys_are_told_to_those_who_may_know_of_them() {
+    if ashlar_is_redis() {
+        return;
+    }
+    let server = Server::start(FOUR, &[]);
+    let mut admin = server.client();
+    admin.ok("ACL SETUSER u on nopass +@all ~a*");
+    let mut client = server.client();
+    client.ok("AUTH u x");
+    client.ask("HELLO 3");
+    client.ok("CLIENT TRACKING ON BCAST");
+    for key in ["b", "a", "b", "a"] {
+        admin.ok(&format!("SET {key} 1"));
+    }
+    for _ in 0..2 {
+        let told = client.read().expect("a push").raw;
+        assert!(told.ends_with(b"*1\r\n$1\r\na\r\n"), "{}", String::from_utf8_lossy(&told));
+    }
+    assert_eq!(text(&client.ask("PING")), "PONG");
+}
