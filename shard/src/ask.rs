@@ -104,6 +104,8 @@ pub enum Ask {
 pub enum Answer {
     /// It is done.
     Done,
+    /// This client is told of keys by their prefixes from now on.
+    Tracked(Tracker),
     /// What was decided about the libraries, or the text of the refusal.
     Functions(Result<(Vec<u8>, FunctionSet), String>),
     /// Libraries by name.

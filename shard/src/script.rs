@@ -21,6 +21,7 @@ use scripting::Sha;
 use crate::command::Command;
 use crate::conn::Conn;
 use crate::effects::Effect;
+use crate::tracking::Tracker;
 
 /// The largest entry that is copied before a script changes it, in bytes.
 const COPIED_BYTES_MAX: usize = 16 << 10;
@@ -68,6 +69,8 @@ pub struct Script {
     pub source: Option<Arc<[u8]>>,
     /// The client as which it runs commands.
     pub client: Box<Conn>,
+    /// The client that ran it, if the keys that it reads are to be noted.
+    pub tracker: Option<Tracker>,
     /// Protocol version of the client that gets the reply.
     pub resp: Resp,
     /// It may not write.
@@ -113,6 +116,7 @@ impl Script {
             keys,
             source: None,
             client,
+            tracker: None,
             resp,
             read_only: false,
             by_reader: false,

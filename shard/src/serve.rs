@@ -7,6 +7,7 @@ use keyspace::exec::Caller;
 use keyspace::reply::Reply;
 use keyspace::signals::{Change, Changed, Upheaval, Wait};
 use keyspace::slot::Slot;
+use keyspace::spec::Flags;
 use keyspace::store::Keyspace;
 use smallvec::SmallVec;
 
@@ -229,6 +230,14 @@ impl Shard {
             self.stats.failed(command.id, &text);
             Reply::new(out, waiter.context.resp).error(&text);
         }
-        self.keyspace.signals.wait.take().is_some()
+        let waits = self.keyspace.signals.wait.take().is_some();
+        if let Some(tracker) = waiter.context.tracker
+            && command.is(Flags::READONLY)
+            && !waits
+        {
+            // What it had noted is told, and with that forgotten.
+            self.track(command, waiter.args.args(), tracker);
+        }
+        waits
     }
 }

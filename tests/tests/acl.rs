@@ -289,7 +289,7 @@ fn whoever_guesses_must_wait() {
     for _ in 0..2 {
         assert_eq!(text(&client.ask("AUTH wrong")), wrong);
     }
-    // A right one clears the address.
+    // A right one clears what the address failed with that user.
     server.client().ok("AUTH right");
     for _ in 0..3 {
         assert_eq!(text(&client.ask("AUTH wrong")), wrong);
@@ -300,6 +300,10 @@ fn whoever_guesses_must_wait() {
             assert!(refused.starts_with("WRONGPASS too many wrong passwords"), "{refused}");
         }
     }
+    // Who comes from there as another user may, which helps nobody to guess on.
+    inside.ok("ACL SETUSER free on nopass +ping");
+    server.client().ok("AUTH free x");
+    assert!(text(&server.client().ask("AUTH right")).starts_with("WRONGPASS too many"));
     // Who is inside goes on, and may lift the limit.
     inside.ok("SET k v");
     inside.ok("CONFIG SET auth-failures-max 0");
@@ -357,4 +361,26 @@ fn who_waits_for_what_it_may_not_have_any_more_is_told() {
         }
         assert_eq!(admin.ask("LLEN a"), Frame::Int(1));
     }
+}
+
+#[test]
+fn changes_of_keys_are_told_to_those_who_may_know_of_them() {
+    if ashlar_is_redis() {
+        return;
+    }
+    let server = Server::start(FOUR, &[]);
+    let mut admin = server.client();
+    admin.ok("ACL SETUSER u on nopass +@all ~a*");
+    let mut client = server.client();
+    client.ok("AUTH u x");
+    client.ask("HELLO 3");
+    client.ok("CLIENT TRACKING ON BCAST");
+    for key in ["b", "a", "b", "a"] {
+        admin.ok(&format!("SET {key} 1"));
+    }
+    for _ in 0..2 {
+        let told = client.read().expect("a push").raw;
+        assert!(told.ends_with(b"*1\r\n$1\r\na\r\n"), "{}", String::from_utf8_lossy(&told));
+    }
+    assert_eq!(text(&client.ask("PING")), "PONG");
 }

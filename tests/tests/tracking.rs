@@ -118,3 +118,51 @@ fn prefixes_are_told_to_those_who_wait_for_them() {
          a CLIENT TRACKINGINFO",
     );
 }
+
+#[test]
+fn scripts_read_for_who_runs_them_and_exchanged_databases_are_not_told() {
+    check(
+        &[],
+        "a HELLO 3
+         a CLIENT TRACKING ON
+         a EVAL return(redis.call('get',KEYS[1])) 1 k
+         w SET k 1 | w=1 a=1
+         a EVAL_RO return(redis.call('get',KEYS[1])) 1 k
+         w SET k 2 | w=1 a=1
+         a MULTI
+         a EVAL_RO return(redis.call('get',KEYS[1])) 1 k
+         a EXEC
+         w SET k 3 | w=1 a=1
+         a GET k
+         w SWAPDB 0 1
+         w SET k 4 | w=1 a=1",
+    );
+}
+
+#[test]
+fn what_is_told_of_the_next_command_ends_with_a_refused_exec() {
+    check(
+        &[],
+        "a HELLO 3
+         a CLIENT TRACKING ON OPTIN
+         a MULTI
+         a CLIENT CACHING YES
+         a NOSUCH
+         a EXEC
+         a GET k
+         w SET k 1
+         a CLIENT CACHING YES
+         a MULTI
+         a NOSUCH
+         a EXEC
+         a GET k
+         w SET k 2
+         a CLIENT CACHING YES
+         a MULTI
+         a GET k
+         a EXEC
+         w SET k 3 | w=1 a=1
+         a GET k
+         w SET k 4",
+    );
+}

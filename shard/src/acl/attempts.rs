@@ -1,12 +1,16 @@
-//! A limit on guessing: an address whose passwords were wrong too often must wait before it may try again.
+//! A limit on guessing: an address that gave wrong passwords for a user too often must wait before it may try that user again.
 //!
-//! After `failures_max` wrong passwords without a right one between them, the next attempts of the address are refused unread: for a
-//! second at first, and for twice as long with every further wrong password, up to a minute. A right password clears the
-//! address. Nothing is delayed, so nobody else waits, and nothing is shared: every core has a table of its own, of bounded size,
-//! and counts what its own connections try. With N cores an address has at most N times the attempts.
+//! After `failures_max` wrong passwords without a right one between them, the next attempts are refused unread: for a second at
+//! first, and for twice as long with every further wrong password, up to a minute. A right password clears the failures of that
+//! address with that user alone: who has a user of its own cannot try for others without end, and who shares an address with
+//! somebody who guesses can still come in as another user. Nothing is delayed, so nobody else waits, and nothing is shared: every
+//! core has a table of its own, of bounded size, and counts what its own connections try. With N cores an address has at most N
+//! times the attempts.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
+
+use super::password::hash;
 
 /// Where attempts come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,8 +32,23 @@ impl Address {
     }
 }
 
-/// Addresses that a table holds: 16 K of them are less than a mebibyte. Above, those that failed longest ago are forgotten first.
-const ADDRESSES_MAX: usize = 16_384;
+/// Who tries: an address, for a user. Of the name there is only a hash, for it may be long and need not be anybody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    address: Address,
+    name: [u8; 16],
+}
+
+impl Claim {
+    /// An address that says it is this user.
+    pub fn new(address: Address, name: &[u8]) -> Claim {
+        Claim { address, name: hash(name).half() }
+    }
+}
+
+/// Claims that a table holds: 16 K of them are about a mebibyte. Above, those that failed least often are forgotten first, then
+/// those that failed longest ago: who makes up names cannot have its failures with a real one forgotten.
+const CLAIMS_MAX: usize = 16_384;
 
 /// The first wait, in milliseconds.
 const WAIT_MS: u64 = 1_000;
@@ -37,63 +56,70 @@ const WAIT_MS: u64 = 1_000;
 /// The longest wait, in milliseconds.
 const WAIT_MS_MAX: u64 = 60_000;
 
-/// After this time without a failure an address is as good as new.
+/// After this time without a failure a claim is as good as new.
 const FORGOTTEN_MS: u64 = 10 * WAIT_MS_MAX;
 
-/// What is known of an address.
+/// What is known of a claim.
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u64,
     last_ms: u64,
 }
 
+impl Failures {
+    /// What is kept longer has a higher one.
+    fn rank(&self) -> (u64, u64) {
+        (self.count, self.last_ms)
+    }
+}
+
 /// The failures of one core's clients.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    failures: HashMap<Address, Failures>,
+    failures: HashMap<Claim, Failures>,
 }
 
 impl Attempts {
-    /// For how long an address may not try, in milliseconds; 0 if it may. `failures_max` 0 is no limit.
-    pub fn wait_ms(&self, address: Address, now_ms: u64, failures_max: u64) -> u64 {
-        let Some(failures) = self.failures.get(&address).filter(|_| failures_max > 0) else { return 0 };
+    /// For how long nobody may try this, in milliseconds; 0 if they may. `failures_max` 0 is no limit.
+    pub fn wait_ms(&self, claim: Claim, now_ms: u64, failures_max: u64) -> u64 {
+        let Some(failures) = self.failures.get(&claim).filter(|_| failures_max > 0) else { return 0 };
         let Some(above) = failures.count.checked_sub(failures_max) else { return 0 };
         let wait = WAIT_MS.checked_shl(above.min(16) as u32).unwrap_or(WAIT_MS_MAX).min(WAIT_MS_MAX);
         (failures.last_ms + wait).saturating_sub(now_ms)
     }
 
     /// Notes a wrong password.
-    pub fn failed(&mut self, address: Address, now_ms: u64) {
-        if self.failures.len() >= ADDRESSES_MAX && !self.failures.contains_key(&address) {
+    pub fn failed(&mut self, claim: Claim, now_ms: u64) {
+        if self.failures.len() >= CLAIMS_MAX && !self.failures.contains_key(&claim) {
             self.make_room(now_ms);
         }
-        let failures = self.failures.entry(address).or_insert(Failures { count: 0, last_ms: now_ms });
+        let failures = self.failures.entry(claim).or_insert(Failures { count: 0, last_ms: now_ms });
         if now_ms.saturating_sub(failures.last_ms) > FORGOTTEN_MS {
             failures.count = 0;
         }
         *failures = Failures { count: failures.count.saturating_add(1), last_ms: now_ms };
     }
 
-    /// Number of addresses in the table.
+    /// Number of claims in the table.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.failures.len()
     }
 
     /// Notes a right password.
-    pub fn succeeded(&mut self, address: Address) {
-        self.failures.remove(&address);
+    pub fn succeeded(&mut self, claim: Claim) {
+        self.failures.remove(&claim);
     }
 
-    /// Forgets the older half, so that this is rare however many addresses there are.
+    /// Forgets the lesser half, so that this is rare however many there are.
     fn make_room(&mut self, now_ms: u64) {
         self.failures.retain(|_, failures| now_ms.saturating_sub(failures.last_ms) <= FORGOTTEN_MS);
-        if self.failures.len() < ADDRESSES_MAX {
+        if self.failures.len() < CLAIMS_MAX {
             return;
         }
-        let mut times: Vec<u64> = self.failures.values().map(|failures| failures.last_ms).collect();
-        let (_, middle, _) = times.select_nth_unstable(ADDRESSES_MAX / 2);
+        let mut ranks: Vec<_> = self.failures.values().map(Failures::rank).collect();
+        let (_, middle, _) = ranks.select_nth_unstable(CLAIMS_MAX / 2);
         let middle = *middle;
-        self.failures.retain(|_, failures| failures.last_ms > middle);
+        self.failures.retain(|_, failures| failures.rank() > middle);
     }
 }

@@ -10,7 +10,7 @@ use crate::ring::Now;
 use crate::session::Session;
 use crate::settings::Settings;
 
-use super::attempts::Address;
+use super::attempts::{Address, Claim};
 use super::book::Book;
 use super::check::Denied;
 use super::denial_log::{Context, Denial, Reason};
@@ -39,7 +39,7 @@ pub struct Note<'a> {
 pub enum NotAdmitted {
     /// Name and password do not belong together, or the user is off.
     Wrong,
-    /// The address must wait; for so many seconds.
+    /// The address must wait before it tries this user; for so many seconds.
     TooManyAttempts(u64),
 }
 
@@ -80,18 +80,18 @@ impl Guard {
         (name, password): (&[u8], &[u8]),
     ) -> Result<Arc<User>, NotAdmitted> {
         let now_ms = note.now.monotonic_us / 1000;
-        let address = Address::of(&session.peer);
+        let claim = Claim::new(Address::of(&session.peer), name);
         let failures_max = note.settings.auth_failures_max;
-        let wait_ms = self.book.borrow().attempts.wait_ms(address, now_ms, failures_max);
+        let wait_ms = self.book.borrow().attempts.wait_ms(claim, now_ms, failures_max);
         if wait_ms > 0 {
             self.book.borrow_mut().counters.auth += 1;
             return Err(NotAdmitted::TooManyAttempts(wait_ms.div_ceil(1000)));
         }
         if let Some(user) = self.users.authenticate(name, password) {
-            self.book.borrow_mut().attempts.succeeded(address);
+            self.book.borrow_mut().attempts.succeeded(claim);
             return Ok(user.clone());
         }
-        self.book.borrow_mut().attempts.failed(address, now_ms);
+        self.book.borrow_mut().attempts.failed(claim, now_ms);
         let client = session.client_info(command, note.now.monotonic_us);
         let denial = note.denial(Reason::Auth, Context::TopLevel, args.at(0).to_vec(), name.to_vec());
         self.enter(note, Denial { client, ..denial });

@@ -20,7 +20,7 @@ mod selector;
 mod user;
 mod users;
 
-pub use attempts::{Address, Attempts};
+pub use attempts::{Address, Attempts, Claim};
 pub use book::{AccessCounters, Book};
 pub use check::{Denied, SortDenied, check, check_sort, keys_with_access};
 pub use command_set::{CommandSet, Sign, listed};

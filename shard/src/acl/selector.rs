@@ -155,7 +155,7 @@ impl Selector {
         if command.spec.name.contains('|') {
             return Err(RuleError::FirstArgOfSubcommand);
         }
-        if arg.is_empty() {
+        if arg.is_empty() || has_space(arg) {
             return Err(RuleError::Syntax);
         }
         // A container that hides its subcommands is a command like others.

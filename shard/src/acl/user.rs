@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::settings::PubsubDefault;
 
 use super::password::{Hash, hash};
+use super::patterns::Access;
 use super::rules::RuleError;
 use super::selector::Selector;
 
@@ -74,6 +75,11 @@ impl User {
         &self.selectors
     }
 
+    /// True if it may do anything with a key.
+    pub fn admits_key(&self, key: &[u8]) -> bool {
+        self.selectors.iter().any(|selector| selector.admits_key(key, Access::default()))
+    }
+
     /// True if it may subscribe to a channel, or publish to it.
     pub fn admits_channel(&self, channel: &[u8]) -> bool {
         self.selectors.iter().any(|selector| selector.admits_channel(channel))
@@ -117,7 +123,13 @@ impl User {
             [b'!', text @ ..] => self.remove_password(Hash::parse(text).ok_or(RuleError::BadHash)?)?,
             [b'(', inner @ .., b')'] => {
                 let mut selector = Selector::new(channels);
-                inner.split(u8::is_ascii_whitespace).try_for_each(|rule| selector.apply(rule))?;
+                for rule in inner.split(u8::is_ascii_whitespace) {
+                    // In a line of rules this word would end the selector.
+                    if rule.last() == Some(&b')') {
+                        return Err(RuleError::Syntax);
+                    }
+                    selector.apply(rule)?;
+                }
                 self.selectors.push(selector);
             }
             _ => self.selectors[0].apply(rule)?,

@@ -17,7 +17,7 @@ use crate::mesh::CoreId;
 use crate::script::{Request, Wanted};
 
 use super::scripts::{KEYS, KEYS_READ, NOTE, NOTE_READ, READS, RUNS, killed};
-use super::{SessionExec, SessionFn, SessionRow, Then, done, help_row, write_help};
+use super::{SessionExec, SessionFn, SessionRow, Then, done, scripts_help_row, write_help};
 
 /// The core that decides what libraries there are.
 const DECIDER: CoreId = CoreId(0);
@@ -141,7 +141,7 @@ pub static ROWS: &[SessionRow] = &[
         },
         kill,
     ),
-    help_row("function|help", "7.0.0", help),
+    scripts_help_row("function|help", "7.0.0", help),
 ];
 
 const fn row(spec: CommandSpec, run: SessionFn) -> SessionRow {

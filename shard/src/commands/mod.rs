@@ -52,7 +52,7 @@ use std::sync::Arc;
 use keyspace::args::Args;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
-use keyspace::spec::{CommandSpec, Flags};
+use keyspace::spec::{Categories, CommandSpec, Flags};
 
 use crate::acl::Guard;
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
@@ -104,6 +104,13 @@ const fn help_row(name: &'static str, since: &'static str, run: SessionFn) -> Se
         ..CommandSpec::NONE
     };
     SessionRow { spec, run: Run::Session(run) }
+}
+
+/// The same of a container of scripts, whose help belongs to their category.
+const fn scripts_help_row(name: &'static str, since: &'static str, run: SessionFn) -> SessionRow {
+    let mut row = help_row(name, since, run);
+    row.spec.categories = Categories::SCRIPTING;
+    row
 }
 
 /// Writes the reply of a HELP subcommand.

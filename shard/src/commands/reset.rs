@@ -33,7 +33,6 @@ pub static ROWS: &[SessionRow] = &[SessionRow {
 fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     let session = &mut *exec.session;
     session.db = 0;
-    session.resp = Resp::V2;
     session.name = Vec::new();
     session.no_touch = false;
     session.sign_out(&exec.facts.acl.users);
@@ -61,7 +60,9 @@ fn unsubscribe(exec: &mut SessionExec, args: Args, _: Vec<Answer>, reply: &mut R
     Ok(())
 }
 
+/// Nobody tells the client anything any more: until here it may have been told in the form that it asked for.
 fn done(exec: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    exec.session.resp = Resp::V2;
     if exec.session.monitors {
         *exec.then = Then::StopMonitor;
     }

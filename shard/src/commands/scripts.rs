@@ -13,7 +13,7 @@ use crate::ask::{Answer, Ask, Audience, KillTarget, ScriptsAsk};
 use crate::command::{Run, misused_subcommand};
 use crate::script::{Request, Wanted, sha_named};
 
-use super::{SessionExec, SessionFn, SessionRow, Then, done, help_row, write_help};
+use super::{SessionExec, SessionFn, SessionRow, Then, done, scripts_help_row, write_help};
 
 /// What the rows of this family share.
 const ROW: CommandSpec = CommandSpec {
@@ -125,7 +125,7 @@ pub static ROWS: &[SessionRow] = &[
         kill,
     ),
     script_row("script|debug", 3, Flags::NOSCRIPT, "Sets the debug mode of scripts.", "mode=<YES | SYNC | NO>", debug),
-    help_row("script|help", "5.0.0", help),
+    scripts_help_row("script|help", "5.0.0", help),
 ];
 
 /// What COMMAND says of the keys of a script.

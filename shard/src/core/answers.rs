@@ -51,7 +51,7 @@ impl<R: Ring> Inner<R> {
             Ask::FindClient(client) => Answer::Client(self.find_client(client)),
             Ask::Track(tracker, prefixes) => {
                 self.track_prefixes(tracker, &prefixes);
-                Answer::Done
+                Answer::Tracked(tracker)
             }
             Ask::Untrack(tracker) => {
                 self.untrack_prefixes(tracker);

@@ -210,7 +210,7 @@ impl<R: Ring> Inner<R> {
         // A transaction is carried out to its end even if its client is gone.
         let Some(mut ghost) = self.ghosts.remove(&id) else {
             self.abandoned -= 1;
-            return;
+            return self.untrack_gone(&gathering.answers);
         };
         self.finish(mesh, &mut ghost, gathering);
         self.keep_ghost(ghost);

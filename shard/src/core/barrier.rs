@@ -12,7 +12,6 @@ use crate::mesh::Mesh;
 use crate::resp::{Auth, is_cross_protocol};
 use crate::ring::Ring;
 use crate::ring::clock::ticks;
-use crate::session::Session;
 use crate::settings::DebugAccess;
 use crate::shard::Shard;
 use crate::unit::{self, Job};
@@ -57,9 +56,11 @@ const LISTENERS: [&str; 9] =
     ["subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe", "ping", "quit", "reset"];
 
 /// What CLIENT CACHING told holds for one command, or for one transaction.
-fn end_caching(session: &mut Session, command: &str) {
-    let goes_on = session.transaction.is_some() || command == EXEC || command.starts_with("client|");
-    if let Some(tracking) = session.tracking.as_mut().filter(|_| !goes_on) {
+fn end_caching(conn: &mut Conn, command: &str) {
+    let executes = conn.executing.is_some() || (command == EXEC && conn.waiting != Waiting::No);
+    let begun = conn.session.transaction.is_some() || executes;
+    let goes_on = begun || conn.waiting == Waiting::Pause || command.starts_with("client|");
+    if let Some(tracking) = conn.session.tracking.as_mut().filter(|_| !goes_on) {
         tracking.caching = false;
     }
 }
@@ -83,7 +84,7 @@ impl<R: Ring> Inner<R> {
         self.carry_out_alone(mesh, conn, args);
         if told {
             let command = conn.session.last_command.map_or("", |id| self.table.get(id).spec.name);
-            end_caching(&mut conn.session, command);
+            end_caching(conn, command);
         }
     }
 

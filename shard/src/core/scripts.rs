@@ -108,6 +108,7 @@ impl<R: Ring> Inner<R> {
         let args = OwnedArgs::copy(args);
         let mut script = Box::new(Script::new(program, args, keys, client, self.now.monotonic_us));
         script.source = source;
+        script.tracker = conn.session.context(false).tracker;
         script.read_only = request.read_only;
         script.by_reader = request.read_only;
         if conn.executing.is_some() {
@@ -284,6 +285,7 @@ impl<R: Ring> Inner<R> {
         }
         let mut context = session.context(false);
         context.caller.impatient = true;
+        context.tracker = script.tracker;
         let shard = self.owner.shard();
         let reaches = script.everything
             || (shard.effects.len() <= EFFECTS_MAX
@@ -507,9 +509,14 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Keeps the connection of a client that is gone as long as its transaction waits for something.
-    pub(super) fn keep_ghost(&mut self, ghost: Box<Conn>) {
+    pub(super) fn keep_ghost(&mut self, mut ghost: Box<Conn>) {
         match ghost.waiting {
-            Waiting::No => self.abandoned -= 1,
+            Waiting::No => {
+                self.abandoned -= 1;
+                // What its transaction began since its client went.
+                self.forget_subscriptions(&mut ghost);
+                self.forget_tracking(&mut ghost);
+            }
             _ => drop(self.ghosts.insert(ghost.id, ghost)),
         }
     }

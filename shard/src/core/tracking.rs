@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keyspace::reply::Resp;
 
+use crate::ask::Answer;
 use crate::conn::Conn;
 use crate::mesh::CoreId;
 use crate::mesh::mailbox::Address;
@@ -45,6 +46,13 @@ impl<R: Ring> Inner<R> {
         if let Invalid::Key(_, by) = invalid
             && tracking.noloop
             && *by == conn.session.id
+        {
+            return;
+        }
+        // Prefixes may be of keys that are not the client's to know of, and its user may have changed since it read.
+        if let Invalid::Key(key, _) = invalid
+            && conn.session.guarded
+            && !conn.session.user.admits_key(key)
         {
             return;
         }
@@ -113,9 +121,21 @@ impl<R: Ring> Inner<R> {
         if let Some(tracking) = conn.session.tracking.take()
             && tracking.mode == Mode::Broadcast
         {
-            for core in (0..self.map.cores()).map(CoreId) {
-                self.tell(core.into(), Notice::Untracked(tracking.me));
-            }
+            self.untrack_everywhere(tracking.me);
+        }
+    }
+
+    /// A client that is gone has the answers to its last question. If that was to track by prefixes, a core may have heard that it is
+    /// gone before it heard of the prefixes.
+    pub(super) fn untrack_gone(&mut self, answers: &[Option<Answer>]) {
+        if let Some(Some(Answer::Tracked(tracker))) = answers.first() {
+            self.untrack_everywhere(*tracker);
+        }
+    }
+
+    fn untrack_everywhere(&mut self, tracker: Tracker) {
+        for core in (0..self.map.cores()).map(CoreId) {
+            self.tell(core.into(), Notice::Untracked(tracker));
         }
     }
 }

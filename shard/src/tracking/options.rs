@@ -9,6 +9,9 @@ use keyspace::refusal::Refusal;
 
 use super::session::{Mode, Tracking};
 
+/// Prefixes of one client.
+const PREFIXES_MAX: usize = 4096;
+
 /// What CLIENT TRACKING asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -101,22 +104,24 @@ impl Options {
         self.check_prefixes(tracking.map_or(&none, |tracking| &tracking.prefixes))
     }
 
-    /// No prefix of a client may begin another: it would be told twice.
+    /// No prefix of a client may begin another: it would be told twice. In order, a prefix stands directly before one that it begins,
+    /// or before others that it begins as well.
     fn check_prefixes(&self, known: &BTreeSet<Arc<[u8]>>) -> Result<(), Refusal> {
-        for (index, prefix) in self.prefixes.iter().enumerate() {
-            if let Some(other) = known.iter().find(|known| overlap(prefix, known)) {
-                return Err(overlapping(prefix, "an existing", other));
-            }
-            if let Some(other) = self.prefixes[index + 1..].iter().find(|other| overlap(prefix, other)) {
-                return Err(overlapping(prefix, "another provided", other));
-            }
+        if known.len().saturating_add(self.prefixes.len()) > PREFIXES_MAX {
+            return Err(Refusal::owned(format!("ERR A client can have at most {PREFIXES_MAX} prefixes")));
         }
-        Ok(())
+        // What is known has no index, and stands after what was given, as texts about both have it.
+        let given = self.prefixes.iter().enumerate().map(|(index, prefix)| (&**prefix, index));
+        let mut all: Vec<(&[u8], usize)> = given.chain(known.iter().map(|prefix| (&**prefix, usize::MAX))).collect();
+        all.sort_unstable();
+        let pairs = all.windows(2).filter(|pair| pair[1].0.starts_with(pair[0].0));
+        let first = pairs.map(|pair| if pair[0].1 <= pair[1].1 { (pair[0], pair[1]) } else { (pair[1], pair[0]) });
+        match first.min_by_key(|((_, index), _)| *index) {
+            None => Ok(()),
+            Some(((prefix, _), (other, usize::MAX))) => Err(overlapping(prefix, "an existing", other)),
+            Some(((prefix, _), (other, _))) => Err(overlapping(prefix, "another provided", other)),
+        }
     }
-}
-
-fn overlap(a: &[u8], b: &[u8]) -> bool {
-    a.starts_with(b) || b.starts_with(a)
 }
 
 fn overlapping(prefix: &[u8], which: &str, other: &[u8]) -> Refusal {
@@ -168,5 +173,13 @@ mod tests {
             let text = refusal(words, mode);
             assert!(text.starts_with(begins) && text.is_empty() == begins.is_empty(), "{words}: {text}");
         }
+    }
+    #[test]
+    fn prefixes_are_limited_and_checked_in_time() {
+        let words = |count: usize| -> String { (0..count).map(|number| format!(" PREFIX {number:05}")).collect() };
+        assert_eq!(refusal(&format!("ON BCAST{}", words(PREFIXES_MAX)), None), "");
+        assert!(refusal(&format!("ON BCAST{}", words(PREFIXES_MAX + 1)), None).starts_with("ERR A client can have"));
+        assert!(refusal("ON BCAST PREFIX b PREFIX a PREFIX bc", None).starts_with("ERR Prefix 'b' overlaps"));
+        assert!(refusal("ON BCAST PREFIX a PREFIX a", None).starts_with("ERR Prefix 'a' overlaps"));
     }
 }

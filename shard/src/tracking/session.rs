@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ring::ConnId;
-
 use super::Tracker;
 
 /// Which keys a client is told of.
@@ -63,10 +61,5 @@ impl Tracking {
             Mode::Broadcast => false,
         };
         notes.then_some(self.me)
-    }
-
-    /// True if a client that is gone, with this connection, was to be told instead.
-    pub fn redirects_to(&self, conn: ConnId) -> bool {
-        self.redirect.is_some_and(|redirect| redirect.to.conn == conn)
     }
 }

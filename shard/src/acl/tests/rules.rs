@@ -183,3 +183,25 @@ fn only_who_may_do_everything_is_not_checked() {
         assert_eq!(user(rules).is_unrestricted(), expected, "{rules}");
     }
 }
+
+#[test]
+fn what_is_printed_makes_the_same_user() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let parts = [
+        "(", ")", " ", "\t", "\n", "\0", "~a", "%R~", "&c", "+get", "+select|", "0", "-@all", "+@read", "|", "allkeys",
+    ];
+    for round in 0..20_000 {
+        let word = |random: &mut fastrand::Rng| -> String {
+            (0..random.usize(1..5)).map(|_| parts[random.usize(0..parts.len())]).collect()
+        };
+        let words: Vec<String> = (0..random.usize(1..4)).map(|_| word(&mut random)).collect();
+        let mut users = Users::new(b"", PubsubDefault::Resetchannels);
+        if users.set(b"u", words.iter().map(String::as_bytes)).is_err() {
+            continue;
+        }
+        let printed = users.get(b"u").expect("it was made").print();
+        users.set(b"again", printed.split(|byte| *byte == b' ')).unwrap_or_else(|error| panic!("{words:?}: {error:?}"));
+        let again = users.get(b"again").expect("it was made").print();
+        assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&printed), "{round}: {words:?}");
+    }
+}

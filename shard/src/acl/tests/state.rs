@@ -84,8 +84,9 @@ fn what_happens_again_soon_is_one_entry() {
 
 #[test]
 fn an_address_waits_longer_with_every_failure() {
-    let (mut attempts, address) = (Attempts::default(), Address::of("1.2.3.4:5"));
-    let other = Address::of("1.2.3.5:5");
+    let claim = |peer, name: &str| Claim::new(Address::of(peer), name.as_bytes());
+    let (mut attempts, address) = (Attempts::default(), claim("1.2.3.4:5", "u"));
+    let other = claim("1.2.3.5:5", "u");
     for _ in 0..4 {
         assert_eq!(attempts.wait_ms(address, 0, 5), 0);
         attempts.failed(address, 0);
@@ -96,6 +97,9 @@ fn an_address_waits_longer_with_every_failure() {
         assert_eq!((attempts.wait_ms(address, expected, 5), attempts.wait_ms(address, 0, 0)), (0, 0));
     }
     assert_eq!(attempts.wait_ms(other, 0, 5), 0);
+    assert_eq!(attempts.wait_ms(claim("1.2.3.4:6", "v"), 0, 5), 0);
+    attempts.succeeded(claim("1.2.3.4:6", "v"));
+    assert!(attempts.wait_ms(address, 0, 5) > 0, "another user's password clears nothing");
     attempts.succeeded(address);
     assert_eq!(attempts.wait_ms(address, 0, 5), 0);
     for seconds in 0..6 {
@@ -107,11 +111,15 @@ fn an_address_waits_longer_with_every_failure() {
 #[test]
 fn addresses_without_end_take_no_more_room() {
     let mut attempts = Attempts::default();
+    let guessed = Claim::new(Address::Local, b"default");
+    (0..5).for_each(|_| attempts.failed(guessed, 0));
     for number in 0..100_000u32 {
-        attempts.failed(Address::Machine(core::net::IpAddr::V4(number.into())), number.into());
+        let address = Address::Machine(core::net::IpAddr::V4(number.into()));
+        attempts.failed(Claim::new(address, b"u"), number.into());
         assert!(attempts.len() <= 16_384);
     }
     assert!(attempts.len() > 4_000);
+    assert!(attempts.wait_ms(guessed, 0, 5) > 0, "who fails often is remembered");
 }
 
 #[test]
