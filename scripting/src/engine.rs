@@ -70,8 +70,14 @@ impl Engine {
     /// Loads a script into the cache, if it is not there. `kept` ones (SCRIPT LOAD) are never evicted.
     pub fn load(&mut self, source: &[u8], kept: bool) -> Result<Loaded, ScriptError> {
         let sha = sha_of(source);
-        if let Some(script) = self.scripts.get(&sha) {
-            let flags = script.flags;
+        let known = self.scripts.get(&sha).map(|script| (script.flags, script.kept));
+        let stays = known.is_some_and(|(_, kept)| kept);
+        let (count_max, bytes_max) =
+            (self.shared.limits.cached_scripts_max, self.shared.limits.cached_source_bytes_max);
+        if kept && !stays && self.scripts.kept_bytes().saturating_add(source.len()) > bytes_max {
+            return Err("ERR too many bytes of scripts are loaded; SCRIPT FLUSH makes room".to_owned());
+        }
+        if let Some((flags, _)) = known {
             if kept {
                 self.scripts.keep(&sha);
             }
@@ -88,8 +94,8 @@ impl Engine {
             self.free.push(slot);
             return Err(refused(&text));
         }
-        let script = Script { slot, flags, kept };
-        if let Some(evicted) = self.scripts.insert(sha, script, self.shared.limits.cached_scripts_max) {
+        let script = Script { slot, flags, bytes: source.len(), kept };
+        for evicted in self.scripts.insert(sha, script, count_max, bytes_max) {
             self.release(evicted);
         }
         Ok(Loaded { sha, flags })
@@ -103,6 +109,11 @@ impl Engine {
     /// Scripts in the cache.
     pub fn script_count(&self) -> usize {
         self.scripts.len()
+    }
+
+    /// Bytes of the sources of the scripts in the cache. The engine itself does not hold them.
+    pub fn source_bytes(&self) -> usize {
+        self.scripts.bytes()
     }
 
     /// SCRIPT FLUSH.
