@@ -5,7 +5,10 @@
 //! a range of which the end is `]` takes it as an ordinary byte.
 //!
 //! The loop keeps only the last `*` to return to. Returning to an earlier one cannot help, because the last `*` can take whatever
-//! the earlier one would; so many stars cost no more than one (CVE-2022-36021). No recursion, no allocation.
+//! the earlier one would; so many stars cost no more than one (CVE-2022-36021). No recursion, no allocation. A pattern that has the
+//! loop return too often is left to `stretches`, whose cost is bounded whatever the pattern.
+
+mod stretches;
 
 /// Whether letters must agree in case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,8 @@ pub fn is_everything(pattern: &[u8]) -> bool {
 
 /// Whether all of `text` matches `pattern`. An empty text matches only the empty pattern, not even `*`: so it is in Redis.
 ///
-/// Cost: O(pattern + text) as a rule; at worst O(text × longest stretch of the pattern without a star).
+/// Cost: O(pattern + text), with a small factor as a rule and one below 100 at worst. What would cost more does not match: that
+/// takes more than 64 elements between two stars, with `?` or a class among them, most of which match at most places of the text.
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
         return pattern.is_empty();
@@ -32,6 +36,7 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     let (mut p, mut t) = (0, 0);
     // Where to go on after a mismatch: the pattern behind the last star, and the text that the star does not yet cover.
     let mut retry: Option<(usize, usize)> = None;
+    let mut repeated = 0;
     while t < text.len() {
         if pattern.get(p) == Some(&b'*') {
             p += 1;
@@ -41,7 +46,8 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
             retry = Some((p, t));
             continue;
         }
-        if let Some(next) = one(pattern, p, text[t], case) {
+        let (found, next) = one(pattern, p, text[t], case);
+        if found {
             p = next;
             t += 1;
             continue;
@@ -49,49 +55,59 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
         let Some((star, covered)) = retry else {
             return false;
         };
+        repeated += next - star;
+        if repeated > REPEATED_PER_BYTE * (text.len() + REPEATED_FREE) {
+            return stretches::matches(pattern, star, &text[covered + 1..], case);
+        }
         (p, t) = (star, covered + 1);
         retry = Some((p, t));
     }
     pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
-/// If the element of `pattern` at `p` matches `byte`, where the next element starts. `None` too at the pattern's end.
-fn one(pattern: &[u8], p: usize, byte: u8, case: Case) -> Option<usize> {
-    match *pattern.get(p)? {
-        b'?' => Some(p + 1),
-        b'[' => class(pattern, p + 1, byte, case),
-        b'\\' if p + 1 < pattern.len() => same(pattern[p + 1], byte, case).then_some(p + 2),
-        literal => same(literal, byte, case).then_some(p + 1),
+/// Bytes of the pattern that are read again per byte of the text, before it is matched in the other way.
+const REPEATED_PER_BYTE: usize = 8;
+
+/// Bytes of text that are added to each, so that short ones are never matched in the other way for little.
+const REPEATED_FREE: usize = 128;
+
+/// Whether the element of `pattern` at `p` matches `byte`, and where the next element starts. Nothing matches at the pattern's end.
+fn one(pattern: &[u8], p: usize, byte: u8, case: Case) -> (bool, usize) {
+    match pattern.get(p) {
+        None => (false, p),
+        Some(b'?') => (true, p + 1),
+        Some(b'[') => {
+            let mut found = false;
+            let (negated, next) = class(pattern, p + 1, |low, high| found |= between(low, high, byte, case));
+            (found != negated, next)
+        }
+        Some(b'\\') if p + 1 < pattern.len() => (same(pattern[p + 1], byte, case), p + 2),
+        Some(literal) => (same(*literal, byte, case), p + 1),
     }
 }
 
-/// The same for a class, whose `[` stands before `p`.
-fn class(pattern: &[u8], mut p: usize, byte: u8, case: Case) -> Option<usize> {
+/// Reads a class, whose `[` stands before `p`, range by range. Whether it is negated, and where the next element starts.
+fn class(pattern: &[u8], mut p: usize, mut range: impl FnMut(u8, u8)) -> (bool, usize) {
     let negated = pattern.get(p) == Some(&b'^');
     p += usize::from(negated);
-    let mut found = false;
     loop {
         match pattern[p.min(pattern.len())..] {
-            [] => break,
+            [] => return (negated, pattern.len()),
             [b'\\', escaped, ..] => {
-                found |= same(escaped, byte, case);
+                range(escaped, escaped);
                 p += 2;
             }
-            [b']', ..] => {
-                p += 1;
-                break;
-            }
+            [b']', ..] => return (negated, p + 1),
             [low, b'-', high, ..] => {
-                found |= between(low, high, byte, case);
+                range(low, high);
                 p += 3;
             }
             [literal, ..] => {
-                found |= same(literal, byte, case);
+                range(literal, literal);
                 p += 1;
             }
         }
     }
-    (found != negated).then_some(p)
 }
 
 fn same(a: u8, b: u8, case: Case) -> bool {
@@ -209,6 +225,35 @@ mod tests {
         assert!(!matches(&pattern, &text, Case::Exact));
         // It takes about a millisecond; the bound is wide for a crowded machine.
         assert!(start.elapsed() < Duration::from_millis(500));
+    }
+
+    /// What would take hours if a stretch between stars were tried at each place from its beginning.
+    #[test]
+    fn long_stretches_cost_no_more_than_their_length() {
+        let many = |unit: &str| unit.repeat(1_000_000 / unit.len());
+        let text = many("a").repeat(2);
+        let almost = format!("{}b", many("a"));
+        let rows = [
+            (format!("*{almost}"), &text, false),
+            (format!("*{almost}*"), &text, false),
+            (format!("*{almost}*"), &format!("{text}b{text}"), true),
+            (format!("*x*{almost}"), &format!("x{text}b"), true),
+            (format!("*{}b", many("?")), &text, false),
+            (format!("*{}b*", many("?")), &text, false),
+            (format!("*{}b*", many("a?")), &text, false),
+            (format!("*{}b*", many("[a]")), &text, false),
+            (format!("*[{}]*", many("b")), &text, false),
+            (format!("*[{}]*", many("b")), &format!("{text}b"), true),
+            (format!("*{}b*", many("\\a")), &text, false),
+            (format!("*{}b", many("a*")), &text, false),
+        ];
+        for (pattern, text, expected) in rows {
+            let start = Instant::now();
+            let found = matches(pattern.as_bytes(), text.as_bytes(), Case::Exact);
+            let head = &pattern[..10];
+            assert_eq!(found, expected, "{head}");
+            assert!(start.elapsed() < Duration::from_secs(2), "{head} took {:?}", start.elapsed());
+        }
     }
 
     /// The meaning of a pattern without classes and escapes, by trying everything.

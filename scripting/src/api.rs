@@ -40,7 +40,7 @@ pub(crate) fn install<'scope, 'env>(
         redis.raw_set(name, scope.create_function(move |lua, values: MultiValue| call(lua, host, values, errors))?)?;
     }
     redis.raw_set("log", scope.create_function(|lua, values: MultiValue| log(lua, host, values))?)?;
-    redis.raw_set("acl_check_cmd", scope.create_function(|_, values: MultiValue| acl_check(host, values))?)?;
+    redis.raw_set("acl_check_cmd", scope.create_function(|lua, values: MultiValue| acl_check(lua, host, values))?)?;
     redis.raw_set("register_function", crate::sandbox::register_function(lua, host)?)?;
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     redis.raw_set("error_reply", lua.create_function(error_reply)?)?;
@@ -77,7 +77,7 @@ fn call(lua: &Lua, host: &Host<'_>, values: MultiValue, errors: Errors) -> mlua:
     if let Err(text) = asked {
         return answer_error(lua, text.as_bytes(), false, errors);
     }
-    let left = host.want(Step::Call(shared.resp.get()));
+    let left = host.want(lua, Step::Call(shared.resp.get()));
     shared.args.borrow_mut().clear();
     left?;
     // The buffer goes back when the reply is read, unless it is large: no borrow lasts while Lua allocates.
@@ -182,7 +182,7 @@ fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {
     drop(args);
     line.truncate(LOG_BYTES_MAX);
     host.shared.text.replace(printable(&line));
-    Ok(host.want(Step::Log(level as u8))?)
+    Ok(host.want(lua, Step::Log(level as u8))?)
 }
 
 /// A line with its control characters written out: they would end the line, or speak to whoever's terminal shows it.
@@ -197,9 +197,9 @@ fn printable(line: &[u8]) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn acl_check(host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {
+fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Value> {
     gather(&host.shared, values).map_err(fault::reply)?;
-    let left = host.want(Step::AclCheck);
+    let left = host.want(lua, Step::AclCheck);
     host.shared.args.borrow_mut().clear();
     left?;
     let reply = host.shared.answer.take();

@@ -37,6 +37,7 @@ pub struct Engine {
     args: OwnedArgs,
     text: Vec<u8>,
     reply: Vec<u8>,
+    place: (Vec<u8>, i64),
     loaded: Result<Vec<u8>, LibraryError>,
     /// What the first resumption begins.
     first: Option<Work>,
@@ -58,6 +59,7 @@ impl Engine {
             args: OwnedArgs::default(),
             text: Vec::new(),
             reply: Vec::new(),
+            place: (Vec::new(), 0),
             loaded: Ok(Vec::new()),
             first: None,
         };
@@ -68,8 +70,14 @@ impl Engine {
     /// Loads a script into the cache, if it is not there. `kept` ones (SCRIPT LOAD) are never evicted.
     pub fn load(&mut self, source: &[u8], kept: bool) -> Result<Loaded, ScriptError> {
         let sha = sha_of(source);
-        if let Some(script) = self.scripts.get(&sha) {
-            let flags = script.flags;
+        let known = self.scripts.get(&sha).map(|script| (script.flags, script.kept));
+        let stays = known.is_some_and(|(_, kept)| kept);
+        let (count_max, bytes_max) =
+            (self.shared.limits.cached_scripts_max, self.shared.limits.cached_source_bytes_max);
+        if kept && !stays && self.scripts.kept_bytes().saturating_add(source.len()) > bytes_max {
+            return Err("ERR too many bytes of scripts are loaded; SCRIPT FLUSH makes room".to_owned());
+        }
+        if let Some((flags, _)) = known {
             if kept {
                 self.scripts.keep(&sha);
             }
@@ -86,8 +94,8 @@ impl Engine {
             self.free.push(slot);
             return Err(refused(&text));
         }
-        let script = Script { slot, flags, kept };
-        if let Some(evicted) = self.scripts.insert(sha, script, self.shared.limits.cached_scripts_max) {
+        let script = Script { slot, flags, bytes: source.len(), kept };
+        for evicted in self.scripts.insert(sha, script, count_max, bytes_max) {
             self.release(evicted);
         }
         Ok(Loaded { sha, flags })
@@ -101,6 +109,11 @@ impl Engine {
     /// Scripts in the cache.
     pub fn script_count(&self) -> usize {
         self.scripts.len()
+    }
+
+    /// Bytes of the sources of the scripts in the cache. The engine itself does not hold them.
+    pub fn source_bytes(&self) -> usize {
+        self.scripts.bytes()
     }
 
     /// SCRIPT FLUSH.
@@ -232,6 +245,12 @@ impl Engine {
         &self.reply
     }
 
+    /// Where the run that ended last failed or was aborted: the chunk (`@user_script`) and its line, from 1. Error replies of runs that
+    /// failed have it at their end; who aborts a run writes it behind `, on `.
+    pub fn place(&self) -> (&[u8], i64) {
+        (&self.place.0, self.place.1)
+    }
+
     /// Goes on with what is under way until it wants something.
     pub fn resume(&mut self, answer: Answer<'_>) -> Step {
         assert!(self.job.is_some(), "something is under way");
@@ -282,21 +301,23 @@ impl Engine {
         Step::Done(outcome)
     }
 
-    /// The error reply of a run that failed, and where it failed.
+    /// Where a run failed or was aborted, and the error reply of one that failed.
     fn describe(&mut self, outcome: Outcome, name: &[u8], chunk: &str) {
         if outcome == Outcome::Returned {
             return;
         }
         self.reply.clear();
-        let failure = self.shared.failure.borrow_mut().take();
-        let Some(failure) = failure.filter(|_| outcome == Outcome::Failed) else { return };
+        let failure = self.shared.failure.borrow_mut().take().unwrap_or_default();
+        self.place = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 1));
+        if outcome == Outcome::Aborted {
+            return;
+        }
         let mut text = failure.text;
-        let (source, line) = failure.place.unwrap_or_else(|| (chunk.as_bytes().to_vec(), 1));
         text.extend_from_slice(b" script: ");
         text.extend_from_slice(name);
         text.extend_from_slice(b", on ");
-        text.extend_from_slice(&source);
-        text.extend_from_slice(format!(":{line}.").as_bytes());
+        text.extend_from_slice(&self.place.0);
+        text.extend_from_slice(format!(":{}.", self.place.1).as_bytes());
         Reply::new(&mut self.reply, Resp::V2).error(text);
     }
 
@@ -304,7 +325,7 @@ impl Engine {
     fn enlist(&mut self, outcome: Outcome, name: Vec<u8>, code: Vec<u8>) -> Result<Vec<u8>, LibraryError> {
         if outcome != Outcome::Returned {
             let failure = self.shared.failure.borrow_mut().take();
-            return Err(load_error(failure));
+            return Err(load_error(failure.filter(|_| outcome == Outcome::Failed)));
         }
         let registered = std::mem::take(&mut *self.shared.registered.borrow_mut());
         if registered.is_empty() {

@@ -164,6 +164,11 @@ pub(crate) fn record(lua: &Lua, shared: &Shared, value: Value) {
     *shared.failure.borrow_mut() = Some(Failure { text, place: place(lua), compiling: false });
 }
 
+/// Notes where an abort reached a run.
+pub(crate) fn record_abort(lua: &Lua, shared: &Shared) {
+    *shared.failure.borrow_mut() = Some(Failure { text: Vec::new(), place: place(lua), compiling: false });
+}
+
 /// Notes an error that ended a run before or after its script ran.
 pub(crate) fn record_error(shared: &Shared, error: &mlua::Error) {
     let text = match fault_of(error) {

@@ -77,9 +77,9 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
     lua.scope(|scope| {
         let world = sandbox::build(&lua, scope, &host)?;
         // Between runs the prelude works for the engine, which waits for it: nobody is there to rest for.
-        let rest = scope.create_function(|_, ()| match host.shared.phase.get() {
+        let rest = scope.create_function(|lua, ()| match host.shared.phase.get() {
             Phase::Idle => Ok(()),
-            _ => Ok(host.want(Step::Rest)?),
+            _ => Ok(host.want(lua, Step::Rest)?),
         })?;
         lua.set_named_registry_value(REST, rest)?;
         let watched = shared.clone();
@@ -253,7 +253,9 @@ impl Worker<'_> {
     }
 
     fn failed(&self, error: &mlua::Error) -> Outcome {
-        fault::record_error(self.shared, error);
+        if !self.shared.aborting.get() {
+            fault::record_error(self.shared, error);
+        }
         Outcome::Failed
     }
 

@@ -1,6 +1,6 @@
 //! The script's way out: leaves the fiber with a step and comes back with the driver's answer.
 
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::fiber::{Input, Output};
 use crate::names::Names;
 use crate::shared::Shared;
@@ -24,7 +24,7 @@ pub(crate) struct Host<'y> {
 
 impl Host<'_> {
     /// Leaves with `step`. Fails when the answer is the end of the script.
-    pub(crate) fn want(&self, step: Step) -> Result<(), Fault> {
+    pub(crate) fn want(&self, lua: &Lua, step: Step) -> Result<(), Fault> {
         if self.shared.aborting.get() {
             return Err(Fault::Abort);
         }
@@ -32,6 +32,7 @@ impl Host<'_> {
             Input::Go => Ok(()),
             Input::Abort => {
                 self.shared.aborting.set(true);
+                fault::record_abort(lua, &self.shared);
                 Err(Fault::Abort)
             }
             Input::Work(_) => unreachable!("the engine begins nothing while a script runs"),

@@ -24,15 +24,19 @@ pub type ScriptError = String;
 pub(crate) struct Script {
     pub(crate) slot: Slot,
     pub(crate) flags: Flags,
+    /// Length of its source.
+    pub(crate) bytes: usize,
     /// From SCRIPT LOAD: never evicted.
     pub(crate) kept: bool,
 }
 
-/// All scripts of an engine. Those of EVAL are at most so many; the one loaded first goes first.
+/// All scripts of an engine. Those of EVAL are at most so many, of so many bytes; the one loaded first goes first.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
     by_sha: HashMap<Sha, Script>,
     evictable: VecDeque<Sha>,
+    evictable_bytes: usize,
+    kept_bytes: usize,
 }
 
 impl Scripts {
@@ -44,17 +48,33 @@ impl Scripts {
         self.by_sha.len()
     }
 
-    /// Adds a script. Returns the slots of scripts that had to go.
-    pub(crate) fn insert(&mut self, sha: Sha, script: Script, evictable_max: usize) -> Option<Slot> {
-        if !script.kept {
+    /// Bytes of all sources.
+    pub(crate) fn bytes(&self) -> usize {
+        self.evictable_bytes + self.kept_bytes
+    }
+
+    /// Bytes of the sources that stay.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    /// Adds a script. Returns the slots of scripts that had to go: never that of the new one.
+    pub(crate) fn insert(&mut self, sha: Sha, script: Script, count_max: usize, bytes_max: usize) -> Vec<Slot> {
+        if script.kept {
+            self.kept_bytes += script.bytes;
+        } else {
             self.evictable.push_back(sha);
+            self.evictable_bytes += script.bytes;
         }
         self.by_sha.insert(sha, script);
-        if self.evictable.len() <= evictable_max {
-            return None;
+        let mut gone = Vec::new();
+        while self.evictable.len() > count_max || (self.evictable_bytes > bytes_max && self.evictable.len() > 1) {
+            let oldest = self.evictable.pop_front().expect("there are several");
+            let script = self.by_sha.remove(&oldest).expect("what can be evicted is there");
+            self.evictable_bytes -= script.bytes;
+            gone.push(script.slot);
         }
-        let oldest = self.evictable.pop_front()?;
-        self.by_sha.remove(&oldest).map(|script| script.slot)
+        gone
     }
 
     /// SCRIPT LOAD of a script that EVAL had loaded.
@@ -63,6 +83,8 @@ impl Scripts {
             && !script.kept
         {
             script.kept = true;
+            self.evictable_bytes -= script.bytes;
+            self.kept_bytes += script.bytes;
             self.evictable.retain(|other| other != sha);
         }
     }
@@ -70,6 +92,7 @@ impl Scripts {
     /// Forgets all; returns their slots.
     pub(crate) fn clear(&mut self) -> Vec<Slot> {
         self.evictable.clear();
+        (self.evictable_bytes, self.kept_bytes) = (0, 0);
         self.by_sha.drain().map(|(_, script)| script.slot).collect()
     }
 }

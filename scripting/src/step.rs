@@ -17,6 +17,8 @@ pub struct Limits {
     pub stack_bytes: usize,
     /// Most scripts of EVAL in the cache; those of SCRIPT LOAD do not count.
     pub cached_scripts_max: usize,
+    /// Most bytes of their sources, and as many of those of SCRIPT LOAD. Of the former the oldest go; of the latter no more are taken.
+    pub cached_source_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -28,6 +30,7 @@ impl Default for Limits {
             instructions_per_slice: 20_000,
             stack_bytes: 4 << 20,
             cached_scripts_max: 500,
+            cached_source_bytes_max: 64 << 20,
         }
     }
 }

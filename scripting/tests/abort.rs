@@ -48,6 +48,33 @@ fn no_script_survives_an_abort() {
     }
 }
 
+#[test]
+fn an_abort_tells_the_line_that_it_reached() {
+    let rows = [
+        ("local x = 1\nwhile true do end", 2),
+        ("local x = 1\n\nlocal function f()\n  while true do end\nend\npcall(f)", 4),
+        ("\ncoroutine.wrap(function()\n  while true do end\nend)()", 3),
+        ("\n\nstring.find(string.rep('a', 100000), '.-.-.-.-.-b')", 3),
+    ];
+    let mut fake = Fake::new();
+    fake.rests_max = 5;
+    for (source, line) in rows {
+        fake.eval(source, &[], &[]);
+        assert_eq!(
+            (fake.last, fake.engine.place()),
+            (Some(Outcome::Aborted), (b"@user_script".as_slice(), line)),
+            "{source}"
+        );
+    }
+    aborted_at_a_call(&mut fake, "\nwhile true do\n redis.call('get', 'x') end");
+    assert_eq!(fake.engine.place(), (b"@user_script".as_slice(), 3));
+    let loaded = fake.engine.load(b"return 1", false).expect("the script compiles");
+    let env = Env { resp: keyspace::reply::Resp::V2 };
+    fake.engine.start(Target::Script(&loaded.sha), [].into_iter(), [].into_iter(), env);
+    fake.engine.abort();
+    assert_eq!(fake.engine.place(), (b"@user_script".as_slice(), 1));
+}
+
 /// Runs until the hundredth command, which is answered with an abort.
 fn aborted_at_a_call(fake: &mut Fake, source: &str) -> String {
     let loaded = fake.engine.load(source.as_bytes(), false).expect("the script compiles");

@@ -4,6 +4,7 @@
 mod fake;
 
 use fake::Fake;
+use scripting::Limits;
 
 #[test]
 fn scripts_return_and_call() {
@@ -53,4 +54,28 @@ fn lines_for_the_log_and_questions_about_access_reach_the_driver() {
     assert_eq!(fake.eval("return tostring(redis.acl_check_cmd('get', 'k'))", &[], &[]), "$4\r\ntrue\r\n");
     let reply = fake.eval("return redis.acl_check_cmd('nosuch')", &[], &[]);
     assert!(reply.starts_with("-ERR Invalid command passed to redis.acl_check_cmd()"), "{reply}");
+}
+
+#[test]
+fn the_sources_of_cached_scripts_are_bounded_in_bytes() {
+    let limits = Limits { cached_source_bytes_max: 10_000, ..Limits::default() };
+    let mut fake = Fake::with(limits);
+    let source = |number: usize, bytes: usize| format!("return {number} --{}", "x".repeat(bytes));
+    for number in 0..100 {
+        fake.engine.load(source(number, 3000).as_bytes(), false).expect("it compiles");
+        assert!(fake.engine.source_bytes() <= 10_000);
+    }
+    assert_eq!(fake.engine.script_count(), 3);
+    let large = source(1, 20_000);
+    assert_eq!(fake.eval(&large, &[], &[]), ":1\r\n");
+    assert_eq!(fake.engine.script_count(), 1);
+    assert!(fake.engine.load(large.as_bytes(), true).is_err());
+    for number in 0..100 {
+        let loaded = fake.engine.load(source(number, 3000).as_bytes(), true);
+        assert_eq!(loaded.is_ok(), number < 3, "{number}");
+    }
+    fake.engine.load(source(0, 3000).as_bytes(), true).expect("it is there already");
+    fake.engine.forget_scripts();
+    assert_eq!(fake.engine.source_bytes(), 0);
+    fake.engine.load(source(0, 3000).as_bytes(), true).expect("there is room again");
 }

@@ -16,6 +16,9 @@ const GREEDY_MAX: usize = 4096;
 /// Sources that are kept of scripts which the engine has forgotten, before those are looked for.
 const FORGOTTEN_MAX: usize = 64;
 
+/// Bytes of such sources, before those are looked for.
+const FORGOTTEN_BYTES_MAX: usize = 16 << 20;
+
 /// What a client reads whose script nobody knows.
 pub(super) const NOSCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
@@ -31,6 +34,8 @@ pub(super) struct Scripts {
     greedy: HashSet<Sha>,
     /// The sources of the scripts that the engine has loaded, for other cores.
     pub(super) sources: HashMap<Sha, Arc<[u8]>>,
+    /// Their bytes.
+    source_bytes: usize,
     /// The number of the decision about libraries that is in force.
     pub(super) functions_version: u64,
     /// That decision, until the engine has taken it on.
@@ -157,9 +162,13 @@ impl Scripts {
 
     /// Keeps a loaded script's source, and drops those of scripts that the engine has forgotten.
     fn remember(&mut self, engine: &Engine, sha: Sha, source: Arc<[u8]>) {
-        self.sources.insert(sha, source);
-        if self.sources.len() > engine.script_count() + FORGOTTEN_MAX {
+        self.source_bytes += source.len();
+        self.source_bytes -= self.sources.insert(sha, source).map_or(0, |same| same.len());
+        if self.sources.len() > engine.script_count() + FORGOTTEN_MAX
+            || self.source_bytes > engine.source_bytes() + FORGOTTEN_BYTES_MAX
+        {
             self.sources.retain(|sha, _| engine.find(sha).is_some());
+            self.source_bytes = self.sources.values().map(|source| source.len()).sum();
         }
     }
 
@@ -179,6 +188,7 @@ impl Scripts {
             return ask::Answer::Busy;
         }
         self.sources.clear();
+        self.source_bytes = 0;
         self.greedy.clear();
         if let Some(engine) = &mut self.engine {
             engine.forget_scripts();

@@ -64,10 +64,10 @@ impl Scripts {
             engine.delete_library(&name);
         }
         for code in set.codes.iter() {
-            if !engine.libraries().any(|library| *library.code == **code) {
-                if let Err(text) = load(&mut engine, code, Replace::No, REPEAT_NS_MAX) {
-                    tracing::error!("a core is without a library of functions that another core could load: {text}");
-                }
+            if !engine.libraries().any(|library| *library.code == **code)
+                && let Err(text) = load(&mut engine, code, Replace::No, REPEAT_NS_MAX)
+            {
+                tracing::error!("a core is without a library of functions that another core could load: {text}");
             }
         }
         self.put_engine(engine);

@@ -462,21 +462,23 @@ impl<R: Ring> Inner<R> {
             return Reply::new(out, script.resp).error(text);
         }
         let reply = self.scripts.engine().reply();
-        let shard = self.owner.shard();
         match outcome {
             Outcome::Returned => out.extend_from_slice(reply),
             Outcome::Failed => {
+                let shard = self.owner.shard();
                 shard.stats.failed(command.id, reply.get(1..).unwrap_or_default());
                 out.extend_from_slice(reply);
             }
             Outcome::Aborted => {
-                let text = script.killed_text();
+                let (chunk, line) = self.scripts.engine().place();
+                let text = format!("{}, on {}:{line}.", script.killed_text(), String::from_utf8_lossy(chunk));
+                let shard = self.owner.shard();
                 shard.stats.failed(command.id, text.as_bytes());
                 Reply::new(out, Resp::V2).error(text);
             }
         }
         let ns = self.now.monotonic_us.saturating_sub(script.began_us).saturating_mul(1000);
-        shard.account(command, args, ns);
+        self.owner.shard().account(command, args, ns);
     }
 
     /// Gives the scripts of this core their slices.
