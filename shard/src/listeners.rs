@@ -117,8 +117,6 @@ impl SlotListeners {
     fn count(&mut self) {
         if self.entries >= 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
             self.sweep();
-            // The one that comes is not entered yet.
-            self.entries += 1;
         }
         self.entries += 1;
     }
