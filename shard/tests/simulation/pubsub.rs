@@ -397,18 +397,18 @@ fn counts(world: &mut World, play: &mut Play) -> Result<(), String> {
     let open: Vec<Topic> =
         play.subscribers.iter().flat_map(|subscriber| subscriber.open.iter().map(|period| period.topic)).collect();
     for shard in [false, true] {
-        for channel in 0..CHANNELS.len() {
+        for (channel, name) in CHANNELS.iter().enumerate() {
             let publication = Publication { shard, channel, sent: play.now, answered: None };
             let listening = open.iter().filter(|topic| topic.hears(&publication)).count();
             let publisher = &mut play.publishers[0];
-            publisher.client.send(&[if shard { "SPUBLISH" } else { "PUBLISH" }, CHANNELS[channel], "0"]);
+            publisher.client.send(&[if shard { "SPUBLISH" } else { "PUBLISH" }, name, "0"]);
             let mut replies = Vec::new();
             while replies.is_empty() {
                 world.step();
                 replies.extend(publisher.client.read()?);
             }
             if replies != [Value::Int(listening as i64)] {
-                return Err(format!("{replies:?} receivers in {} of {listening}", CHANNELS[channel]));
+                return Err(format!("{replies:?} receivers in {name} of {listening}"));
             }
         }
     }
