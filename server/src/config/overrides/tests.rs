@@ -16,8 +16,8 @@ struct Scene {
 
 impl Scene {
     fn new(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("a.toml"), config).unwrap();
+        let folder = tempfile::tempdir().expect("what the test wrote is right");
+        fs::write(folder.path().join("a.toml"), config).expect("what the test wrote is right");
         Self { folder }
     }
 
@@ -36,13 +36,13 @@ impl Scene {
 
     /// The settings in the overrides file, without comments and empty lines.
     fn lines(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.overrides()).unwrap();
+        let text = fs::read_to_string(self.overrides()).expect("what the test wrote is right");
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
     }
 }
 
 fn set(settings: &Settings, name: &str, value: &[u8]) -> Settings {
-    config_set(settings, &[(name.as_bytes(), value)]).unwrap()
+    config_set(settings, &[(name.as_bytes(), value)]).expect("what the test wrote is right")
 }
 
 /// The users that nobody declared, under no password.
@@ -63,23 +63,23 @@ fn the_file_stands_beside_the_configuration() {
 fn users_are_written_if_they_are_not_those_of_the_file() {
     let scene = Scene::new("[[users]]\nname = \"a\"\nrules = \"on >pw ~x* (+get %R~y)\"\n");
     let (settings, origin) = scene.start(&[]);
-    let users = crate::users::at_start(&settings, &origin.users).unwrap();
-    rewrite(&origin, &settings, &users).unwrap();
+    let users = crate::users::at_start(&settings, &origin.users).expect("what the test wrote is right");
+    rewrite(&origin, &settings, &users).expect("what the test wrote is right");
     assert_eq!(scene.lines(), Vec::<String>::new());
     for (name, rules) in [("b", &["on", "+@all", "&q\"\\"][..]), ("default", &["resetpass", ">x"])] {
         let mut changed = users.clone();
-        changed.set(name.as_bytes(), rules.iter().map(|rule| rule.as_bytes())).unwrap();
-        rewrite(&origin, &settings, &changed).unwrap();
+        changed.set(name.as_bytes(), rules.iter().map(|rule| rule.as_bytes())).expect("what the test wrote is right");
+        rewrite(&origin, &settings, &changed).expect("what the test wrote is right");
         let (settings, again) = scene.start(&[]);
-        let again = crate::users::at_start(&settings, &again.users).unwrap();
+        let again = crate::users::at_start(&settings, &again.users).expect("what the test wrote is right");
         let print = |users: &Users| users.iter().map(|user| (user.name.clone(), user.print())).collect::<Vec<_>>();
         assert_eq!(print(&again), print(&changed));
     }
     let mut none = users.clone();
-    none.delete([&b"a"[..]].into_iter()).unwrap();
-    rewrite(&origin, &settings, &none).unwrap();
+    none.delete([&b"a"[..]].into_iter()).expect("what the test wrote is right");
+    rewrite(&origin, &settings, &none).expect("what the test wrote is right");
     assert_eq!(scene.lines(), ["users = []"]);
-    none.set(b"\xff", std::iter::empty()).unwrap();
+    none.set(b"\xff", std::iter::empty()).expect("what the test wrote is right");
     assert!(rewrite(&origin, &settings, &none).is_err());
 }
 
@@ -95,20 +95,31 @@ fn changes_survive_a_restart_and_the_configuration_is_not_touched() {
     let scene = Scene::new("# mine\n[network]\ntimeout = 5\n");
     let (settings, origin) = scene.start(&[]);
     let changed = set(&set(&settings, "maxclients", b"77"), "timeout", b"9");
-    rewrite(&origin, &changed, &nobody()).unwrap();
+    rewrite(&origin, &changed, &nobody()).expect("what the test wrote is right");
     assert_eq!(scene.lines(), ["[network]", "timeout = 9", "[clients]", "maxclients = 77"]);
-    assert_eq!(fs::read_to_string(scene.folder.path().join("a.toml")).unwrap(), "# mine\n[network]\ntimeout = 5\n");
+    assert_eq!(
+        fs::read_to_string(scene.folder.path().join("a.toml")).expect("what the test wrote is right"),
+        "# mine\n[network]\ntimeout = 5\n"
+    );
     assert_eq!(*scene.start(&[]).0, changed);
-    assert_eq!(fs::metadata(scene.overrides()).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::read_dir(scene.folder.path()).unwrap().count(), 2, "no temporary file stays");
+    assert_eq!(
+        fs::metadata(scene.overrides()).expect("what the test wrote is right").permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        fs::read_dir(scene.folder.path()).expect("what the test wrote is right").count(),
+        2,
+        "no temporary file stays"
+    );
 }
 
 #[test]
 fn earlier_overrides_stay_until_changed() {
     let scene = Scene::new("");
-    fs::write(scene.overrides(), "[network]\ntimeout = 5\n[cores]\nhz = 20\n").unwrap();
+    fs::write(scene.overrides(), "[network]\ntimeout = 5\n[cores]\nhz = 20\n").expect("what the test wrote is right");
     let (settings, origin) = scene.start(&[]);
-    rewrite(&origin, &set(&set(&settings, "maxclients", b"77"), "timeout", b"0"), &nobody()).unwrap();
+    rewrite(&origin, &set(&set(&settings, "maxclients", b"77"), "timeout", b"0"), &nobody())
+        .expect("what the test wrote is right");
     assert_eq!(scene.lines(), ["[cores]", "hz = 20", "[clients]", "maxclients = 77"]);
 }
 
@@ -116,17 +127,17 @@ fn earlier_overrides_stay_until_changed() {
 fn a_change_taken_back_is_not_written() {
     let scene = Scene::new("");
     let (settings, origin) = scene.start(&[]);
-    rewrite(&origin, &set(&settings, "hz", b"20"), &nobody()).unwrap();
-    rewrite(&origin, &settings, &nobody()).unwrap();
+    rewrite(&origin, &set(&settings, "hz", b"20"), &nobody()).expect("what the test wrote is right");
+    rewrite(&origin, &settings, &nobody()).expect("what the test wrote is right");
     assert_eq!(scene.lines(), [""; 0]);
 }
 
 #[test]
 fn flags_are_not_written_but_changes_over_them_are() {
     let scene = Scene::new("");
-    fs::write(scene.overrides(), "[cores]\nhz = 20\n").unwrap();
+    fs::write(scene.overrides(), "[cores]\nhz = 20\n").expect("what the test wrote is right");
     let (settings, origin) = scene.start(&["--port", "7000", "--timeout", "3", "--hz", "30"]);
-    rewrite(&origin, &set(&settings, "timeout", b"4"), &nobody()).unwrap();
+    rewrite(&origin, &set(&settings, "timeout", b"4"), &nobody()).expect("what the test wrote is right");
     assert_eq!(scene.lines(), ["[network]", "timeout = 4", "[cores]", "hz = 20"]);
 }
 
@@ -134,10 +145,14 @@ fn flags_are_not_written_but_changes_over_them_are() {
 fn a_failure_leaves_the_old_file() {
     let scene = Scene::new("");
     let (settings, origin) = scene.start(&[]);
-    fs::create_dir(scene.overrides()).unwrap();
+    fs::create_dir(scene.overrides()).expect("what the test wrote is right");
     let error = rewrite(&origin, &settings, &nobody()).unwrap_err();
     assert!(error.to_string().starts_with("ERR Rewriting config file: Is a directory"), "{error}");
-    assert_eq!(fs::read_dir(scene.folder.path()).unwrap().count(), 2, "no temporary file stays");
+    assert_eq!(
+        fs::read_dir(scene.folder.path()).expect("what the test wrote is right").count(),
+        2,
+        "no temporary file stays"
+    );
 }
 
 /// What is read back after `settings` were written over the defaults.
@@ -151,7 +166,7 @@ fn read_back(settings: &Settings) -> Settings {
         overridden: base.clone(),
         start: Arc::new(base.clone()),
     };
-    let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).unwrap();
+    let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).expect("what the test wrote is right");
     let (mut again, mut problems) = (base, Vec::new());
     super::super::file::apply(Path::new("o"), &text, &mut again, &mut Vec::new(), &mut problems);
     assert!(problems.is_empty(), "{problems:?}\n{text}");
@@ -180,7 +195,7 @@ proptest::proptest! {
             (ROWS[index].name, &number.to_string().into_bytes()),
         ];
         for (name, value) in tries {
-            let _ = find(name.as_bytes()).unwrap().set(&mut settings, value);
+            let _ = find(name.as_bytes()).expect("what the test wrote is right").set(&mut settings, value);
         }
         proptest::prop_assert_eq!(read_back(&settings), settings);
     }
