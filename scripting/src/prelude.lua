@@ -39,33 +39,6 @@ local kind = type
 
 -- Where errors are caught.
 
-local function after_pcall(ok, ...)
-    if ok then
-        return true, ...
-    end
-    local e = ...
-    if aborting() then
-        error(e, 0)
-    end
-    if type(e) == "userdata" then
-        e = explain(e)
-    end
-    if type(e) == "table" then
-        local text = raw_rawget(e, "err")
-        if type(text) == "string" then
-            e = text
-        end
-    end
-    return false, e
-end
-
-function G.pcall(...)
-    if select("#", ...) == 0 then
-        return false
-    end
-    return after_pcall(raw_pcall(...))
-end
-
 local function after_catch(ok, ...)
     if ok then
         return true, ...
@@ -78,6 +51,25 @@ local function after_catch(ok, ...)
         e = explain(e)
     end
     return false, e
+end
+
+-- Of an error that is a table with a text, `pcall` returns the text.
+local function text_of_error(ok, ...)
+    local e = ...
+    if not ok and type(e) == "table" then
+        local text = raw_rawget(e, "err")
+        if type(text) == "string" then
+            return false, text
+        end
+    end
+    return ok, ...
+end
+
+function G.pcall(...)
+    if select("#", ...) == 0 then
+        return false
+    end
+    return text_of_error(after_catch(raw_pcall(...)))
 end
 
 function G.xpcall(f, handler)
@@ -492,6 +484,24 @@ for _, name in raw_next, { "band", "bor", "bxor" } do
 end
 bounded(G.struct, "pack")
 bounded(G.redis, "log")
+
+-- JSON is made of one argument, and nothing is not nil: that only Lua can tell. A table from `cjson.new` is the same again.
+local function of_one(t)
+    for _, name in raw_next, { "encode", "decode" } do
+        local f = t[name]
+        t[name] = function(...)
+            if select("#", ...) ~= 1 then
+                error("bad argument #1 to '" .. name .. "' (expected 1 argument)", 2)
+            end
+            return f((...))
+        end
+    end
+    return t
+end
+local new = of_one(G.cjson).new
+function G.cjson.new()
+    return of_one(new())
+end
 
 -- Commands have as many arguments as they like: those that are too many go ahead in portions.
 local stash = host.stash

@@ -71,9 +71,6 @@ pub(crate) fn build<'scope, 'env>(
     for name in GLOBALS {
         globals.raw_set(*name, stock.raw_get::<Value>(*name)?)?;
     }
-    let os = lua.create_table()?;
-    os.raw_set("clock", stock.raw_get::<Table>("os")?.raw_get::<Value>("clock")?)?;
-    globals.raw_set("os", os)?;
     api::install(lua, scope, host, &globals)?;
     strings::install(lua, host, &globals)?;
     globals.raw_set("bit", bit::library(lua)?)?;

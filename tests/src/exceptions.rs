@@ -34,6 +34,10 @@ pub const EXCEPTIONS: &[Exception] = &[
         name: "query-buffer",
         reason: "all arguments of a command count towards client-query-buffer-limit; 7.0.15 counts the one that it reads",
     },
+    Exception {
+        name: "busy-slots",
+        reason: "a long script keeps its slots only: what needs none of them is done, and what MULTI queues needs none until EXEC",
+    },
 ];
 
 /// Fields of INFO that 7.0.15 prints and Ashlar does not, each for a reason.

@@ -63,12 +63,12 @@ pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let own = shared.clone();
     table.raw_set(
         "encode",
-        lua.create_function(move |lua, values: (Value, Value)| encode::encode(lua, &own, values))?,
+        lua.create_function(move |lua, value: Value| encode::encode(lua, &own, &value))?,
     )?;
     let own = shared.clone();
     table.raw_set(
         "decode",
-        lua.create_function(move |lua, values: (Value, Value)| decode::decode(lua, &own, values))?,
+        lua.create_function(move |lua, text: Value| decode::decode(lua, &own, text))?,
     )?;
     let settings: [(&str, Change); 7] = [
         ("encode_sparse_array", sparse_array),
