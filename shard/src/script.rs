@@ -18,6 +18,7 @@ use keyspace::spec::Flags;
 use keyspace::store::Keyspace;
 use scripting::Sha;
 
+use crate::busy::Busy;
 use crate::command::Command;
 use crate::conn::Conn;
 use crate::effects::Effect;
@@ -55,6 +56,16 @@ pub enum Program {
     Script(Sha),
     /// A function, by its name.
     Function(Box<[u8]>),
+}
+
+impl Program {
+    /// What it is to those who need its slots.
+    pub fn busy(&self) -> Busy {
+        match self {
+            Program::Script(_) => Busy::Script,
+            Program::Function(_) => Busy::Function,
+        }
+    }
 }
 
 /// A script under way.

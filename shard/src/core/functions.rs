@@ -22,18 +22,19 @@ const LOAD_NS_MAX: u64 = 500_000_000;
 const REPEAT_NS_MAX: u64 = 10 * LOAD_NS_MAX;
 
 impl Scripts {
-    /// Decides about a change, on the deciding core: the name of a library that was loaded, and all libraries from then on.
+    /// Decides about a change, on the deciding core: all libraries from then on. It is asked once no script is under way, or of a busy one
+    /// (`defers`).
     pub(super) fn decide_functions(&mut self, change: &FunctionChange) -> Answer {
-        if self.running().is_some() {
-            return Answer::Busy;
+        if let Some(busy) = self.busy {
+            return Answer::Busy(busy);
         }
         let mut engine = self.take_engine();
         let outcome = apply(&mut engine, change);
         let set = FunctionSet { version: self.functions_version + 1, codes: codes(&engine) };
         self.put_engine(engine);
-        Answer::Functions(outcome.map(|name| {
+        Answer::Functions(outcome.map(|()| {
             self.functions_version = set.version;
-            (name, set)
+            set
         }))
     }
 
@@ -102,23 +103,23 @@ fn codes(engine: &Engine) -> Arc<[Arc<[u8]>]> {
 }
 
 /// Carries a change out, or changes nothing.
-fn apply(engine: &mut Engine, change: &FunctionChange) -> Result<Vec<u8>, String> {
+fn apply(engine: &mut Engine, change: &FunctionChange) -> Result<(), String> {
     match change {
         FunctionChange::Load(code, replace) => load(engine, code, *replace, LOAD_NS_MAX),
         FunctionChange::Delete(name) => match engine.delete_library(name) {
-            true => Ok(Vec::new()),
+            true => Ok(()),
             false => Err("ERR Library not found".to_owned()),
         },
         FunctionChange::Flush => {
             engine.forget_libraries();
-            Ok(Vec::new())
+            Ok(())
         }
         FunctionChange::Restore(libraries, conflict) => restore(engine, libraries, *conflict),
     }
 }
 
 /// Loads all libraries of a payload, or none.
-fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Result<Vec<u8>, String> {
+fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Result<(), String> {
     engine.keep_libraries();
     if conflict == Conflict::Flush {
         engine.forget_libraries();
@@ -127,23 +128,23 @@ fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Re
     // FUNCTION RESTORE names what is in its way without quotes.
     let unquoted = |text: String| text.replace('\'', "");
     let mut loads = libraries.iter().map(|code| load(engine, code, replace, LOAD_NS_MAX));
-    let outcome = loads.try_for_each(|loaded| loaded.map(drop).map_err(unquoted));
+    let outcome = loads.try_for_each(|loaded| loaded.map_err(unquoted));
     match &outcome {
         Ok(()) => engine.commit_libraries(),
         Err(_) => engine.restore_libraries(),
     }
-    outcome.map(|()| Vec::new())
+    outcome
 }
 
 /// Loads one library: runs its body, which may not call commands, for at most so many nanoseconds.
-fn load(engine: &mut Engine, code: &[u8], replace: Replace, ns_max: u64) -> Result<Vec<u8>, String> {
+fn load(engine: &mut Engine, code: &[u8], replace: Replace, ns_max: u64) -> Result<(), String> {
     engine.start_load(code, replace)?;
     let started = ticks();
     loop {
         let late = ticks_to_ns(ticks().wrapping_sub(started)) > ns_max;
         match engine.resume(if late { Said::Abort } else { Said::Go }) {
             Step::Done(_) if late => return Err("ERR FUNCTION LOAD timeout".to_owned()),
-            Step::Done(_) => return engine.loaded().clone(),
+            Step::Done(_) => return engine.loaded().clone().map(drop),
             Step::Log(level) => super::scripts::log(level, engine.text()),
             Step::Rest => {}
             Step::Call(_) | Step::AclCheck => unreachable!("the engine refuses commands while a library is loaded"),

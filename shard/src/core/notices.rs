@@ -56,7 +56,7 @@ impl<R: Ring> Inner<R> {
             Notice::Served(served) => self.served(mesh, *served),
             Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Again(key) => self.again.push(key),
-            Notice::Busy(unit) => self.refuse_for(mesh, unit),
+            Notice::Busy(unit, busy) => self.refuse_for(mesh, unit, busy),
             Notice::Monitored(lines) => self.monitors.receive(lines),
             Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keyspace::signals::Changed;
 
+use crate::busy::Busy;
 use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
@@ -50,7 +51,7 @@ pub enum Notice {
     /// Clients may wait on this key of the target beside something for them.
     Again(Changed),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
-    Busy(UnitId),
+    Busy(UnitId, Busy),
     /// What clients of the sender did, for the monitors of the target.
     Monitored(Lines),
     /// The sender has one monitor fewer.
