@@ -199,21 +199,19 @@ impl Worker<'_> {
         self.world.run.call((slot, keys, argv))
     }
 
-    /// Shows what belongs to a phase. Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
+    /// Shows what belongs to a phase.
     fn set_scene(&mut self, phase: Phase) -> mlua::Result<()> {
         if self.scene == phase {
             return Ok(());
         }
-        let [script, function, body] = &self.world.redis;
-        let redis = match phase {
-            Phase::Function => function,
-            Phase::Loading => body,
-            Phase::Script | Phase::Idle => script,
+        let scene = match phase {
+            Phase::Function => "function",
+            Phase::Loading => "loading",
+            Phase::Script | Phase::Idle => "script",
         };
-        self.world.globals.raw_set("redis", redis)?;
+        self.world.set_scene.call::<()>(scene)?;
         self.scene = phase;
-        self.world.globals.raw_set("KEYS", Value::Nil)?;
-        self.world.globals.raw_set("ARGV", Value::Nil)
+        Ok(())
     }
 
     fn strings(&self, args: &OwnedArgs) -> mlua::Result<Table> {

@@ -51,10 +51,10 @@ pub(crate) struct World {
     pub(crate) keep: Function,
     /// Takes in compiled code. Only what the engine itself compiled may reach it.
     pub(crate) undump: Function,
+    /// Shows what belongs to a "script", to a "function" or to "loading" a library.
+    pub(crate) set_scene: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
-    /// `redis` in scripts, in functions, and in the body of a library.
-    pub(crate) redis: [Table; 3],
 }
 
 /// Builds the world and makes it the globals of the state.
@@ -77,10 +77,12 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =
-        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((host_table(lua, scope, host)?, &globals))?;
+    let table = host_table(lua, scope, host)?;
+    lua.load(include_str!("patterns.lua")).set_name(PRELUDE).call::<()>((&table, &globals))?;
+    let (run, keep, undump, set_scene, world): (Function, Function, Function, Function, Table) =
+        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((&table, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, undump, globals, redis: [script, function, body] })
+    Ok(World { run, keep, undump, set_scene, globals })
 }
 
 /// What the prelude needs of the engine.

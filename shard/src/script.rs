@@ -173,11 +173,11 @@ impl Script {
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
     pub fn killed_text(&self) -> String {
-        let (command, name) = match &self.program {
-            Program::Script(sha) => ("SCRIPT", String::from_utf8_lossy(sha)),
-            Program::Function(name) => ("FUNCTION", String::from_utf8_lossy(name)),
+        let name = match &self.program {
+            Program::Script(sha) => String::from_utf8_lossy(sha),
+            Program::Function(name) => String::from_utf8_lossy(name),
         };
-        format!("ERR Script killed by user with {command} KILL... script: {name}")
+        format!("ERR Script killed by user with SCRIPT KILL... script: {name}")
     }
 
     /// Copies what a command is going to change. False if it cannot be taken back.

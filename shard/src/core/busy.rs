@@ -84,8 +84,8 @@ impl<R: Ring> Inner<R> {
         let Some(script) = unit.and_then(script_of) else { return Answer::Done };
         let is_function = matches!(script.program, Program::Function(_));
         let outcome = match target {
-            KillTarget::Script if is_function => Err("BUSY Redis is busy running a function."),
-            KillTarget::Function if !is_function => Err("BUSY Redis is busy running a script."),
+            KillTarget::Script if is_function => Err(Busy::Function.text()),
+            KillTarget::Function if !is_function => Err(Busy::Script.text()),
             _ if script.wrote => Err(
                 "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the \
                  script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",

@@ -111,7 +111,9 @@ impl Scripts {
     /// True if the core owes a script a slice.
     pub(super) fn is_due(&self) -> bool {
         let free = self.running.is_none();
-        self.rests || (free && !self.waiting.is_empty()) || ((free || self.busy.is_some()) && !self.questions.is_empty())
+        self.rests
+            || (free && !self.waiting.is_empty())
+            || ((free || self.busy.is_some()) && !self.questions.is_empty())
     }
 
     /// True if the engine is free for a unit's script; otherwise that waits for its turn.
