@@ -11,7 +11,7 @@ use keyspace::signals::{Changed, Event};
 use crate::mesh::CoreId;
 use crate::pubsub::Publication;
 use crate::ring::ConnId;
-use crate::tracking::{Invalid, Tracker};
+use crate::tracking::{ChangedKey, Invalid, Tracker};
 use crate::unit::Turn;
 
 /// One thing to do.
@@ -25,6 +25,8 @@ pub enum Effect {
     Push(Push),
     /// Tell these clients that track that they cannot rely on what they know; all of them if everything has changed.
     Invalid(Invalid, Vec<Tracker>),
+    /// Tell those who track by prefixes of this key, which begins with one.
+    Broadcast(ChangedKey),
     /// A blocked client was served: give it its reply.
     Served(Box<Served>),
     /// Somebody else is about to serve a client that waits on a key: that is looked at again.

@@ -12,6 +12,7 @@ use crate::pubsub::{Publication, events};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
 use crate::shard::Shard;
+use crate::tracking::batch::Batch;
 
 use super::Inner;
 use super::drive::is_over_limit;
@@ -74,6 +75,7 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let classes = self.settings.notify_keyspace_events;
+        let mut batch = Batch::default();
         for effect in std::mem::take(&mut self.owner.shard().effects) {
             match effect {
                 Effect::Event(event) => {
@@ -84,8 +86,12 @@ impl<R: Ring> Inner<R> {
                 Effect::Again(key) => self.tell(self.map.owner(key.slot).into(), Notice::Again(key)),
                 Effect::Turn(turn) => self.tell(turn.waiter.home.into(), Notice::Turn(turn)),
                 Effect::Invalid(invalid, trackers) => self.invalidate(invalid, &trackers),
+                Effect::Broadcast(changed) => batch.add(changed.key, changed.by),
                 Effect::Push(Push { home, conn, bytes }) => self.tell(home.into(), Notice::Push(conn, bytes)),
             }
+        }
+        for (invalid, trackers) in batch.told(&self.owner.shard().prefixes) {
+            self.invalidate(invalid, &trackers);
         }
     }
 

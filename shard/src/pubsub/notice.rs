@@ -77,7 +77,7 @@ impl Notice {
                 Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
                 Notice::Push(_, bytes) => bytes.len(),
                 Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
-                Notice::Invalid(_, Invalid::Key(key, _)) | Notice::Redirected(_, Invalid::Key(key, _), _) => key.len(),
+                Notice::Invalid(_, invalid) | Notice::Redirected(_, invalid, _) => invalid.bytes(),
                 _ => 0,
             }
     }
