@@ -3,10 +3,12 @@
 //! It is one coroutine for all runs. Between runs it waits for work; within a run it leaves with what the script wants. So the state is
 //! never entered from another stack, and nothing else can enter it while a script is suspended.
 
+use crate::bytecode;
 use crate::fault;
 use crate::host::{self, Encoded, Host, REST};
 use crate::names::Names;
 use crate::outward;
+use crate::plain::is_plain;
 use crate::registration::Registration;
 use crate::sandbox::{self, World};
 use crate::shared::{Phase, Shared};
@@ -14,9 +16,12 @@ use crate::step::{Outcome, Step};
 use crate::tails;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
-use keyspace::args::OwnedArgs;
+use keyspace::args::Args;
 use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
 use std::rc::Rc;
+
+/// KEYS or ARGV of a plain script up to this many take the place of those before them.
+const SHOWN_IN_PLACE_MAX: usize = 64;
 
 /// Where a compiled chunk stands.
 pub(crate) type Slot = u32;
@@ -98,6 +103,8 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
             names: &host.names,
             scene: Phase::Script,
             world,
+            plain: Vec::new(),
+            shown: [0; 2],
             collect_above: shared.limits.memory_bytes_max / 4,
             body: None,
         }
@@ -116,6 +123,10 @@ struct Worker<'a> {
     /// The phase whose globals are there.
     scene: Phase,
     world: World,
+    /// By slot, whether what is in it is a plain script.
+    plain: Vec<bool>,
+    /// How many KEYS and ARGV the plain script before had.
+    shown: [usize; 2],
     /// Used memory, in bytes, above which garbage is collected after a run.
     collect_above: usize,
     /// What the library that was loaded last registered.
@@ -132,7 +143,10 @@ impl Worker<'_> {
                 Work::Run { slot, phase } => Output::Finished(self.run(slot, phase)),
                 Work::Load { source } => Output::Finished(self.load(&source)),
                 Work::Keep { slot, index } => Output::Ready(self.keep(slot, index)),
-                Work::Release(slot) => Output::Ready(text(self.world.keep.call((slot, Value::Nil)))),
+                Work::Release(slot) => {
+                    self.set_plain(slot, false);
+                    Output::Ready(text(self.world.keep.call((slot, Value::Nil))))
+                }
                 Work::Collect => Output::Ready(text(self.lua.gc_collect())),
                 Work::Quit => return,
             };
@@ -141,8 +155,9 @@ impl Worker<'_> {
         }
     }
 
-    /// The parser of Lua 5.1 holds strings that nothing refers to: the collector stands still while it works.
-    fn parse(&self, source: &[u8], chunk: &str) -> mlua::Result<Function> {
+    /// The function of a chunk, and whether it is plain. The parser of Lua 5.1 holds strings that nothing refers to: the collector stands
+    /// still while it works.
+    fn parse(&self, source: &[u8], chunk: &str) -> mlua::Result<(Function, bool)> {
         // A first byte of compiled code is a letter like others: nothing verifies such code.
         let mut padded = Vec::with_capacity(source.len() + 1);
         if source.first() == Some(&crate::source::BYTECODE) {
@@ -151,17 +166,38 @@ impl Worker<'_> {
         padded.extend_from_slice(source);
         self.lua.gc_stop();
         let function = self.lua.load(padded).set_name(chunk).set_mode(ChunkMode::Text).into_function();
-        let function = function.and_then(|function| match tails::kept(&function.dump(false)) {
-            Some(code) => self.world.undump.call(self.lua.create_string(code)?),
-            None => Ok(function),
+        let parsed = function.and_then(|function| {
+            let code = function.dump(false);
+            let functions = bytecode::functions(&code).unwrap_or_default();
+            let plain = !functions.is_empty() && is_plain(&functions);
+            match tails::kept(&code, &functions) {
+                Some(changed) => Ok((self.world.undump.call(self.lua.create_string(changed)?)?, plain)),
+                None => Ok((function, plain)),
+            }
         });
         self.lua.gc_restart();
-        function
+        parsed
     }
 
     fn compile(&mut self, slot: Slot, source: &[u8], chunk: &str) -> Result<(), String> {
-        let function = text(self.parse(source, chunk))?;
+        let (function, plain) = text(self.parse(source, chunk))?;
+        if plain {
+            text(function.set_environment(self.world.plain.clone()))?;
+        }
+        self.set_plain(slot, plain);
         text(self.world.keep.call((slot, function)))
+    }
+
+    fn set_plain(&mut self, slot: Slot, plain: bool) {
+        let place = slot as usize;
+        if self.plain.len() <= place {
+            self.plain.resize(place + 1, false);
+        }
+        self.plain[place] = plain;
+    }
+
+    fn is_plain(&self, slot: Slot) -> bool {
+        self.plain.get(slot as usize).copied().unwrap_or(false)
     }
 
     fn keep(&mut self, slot: Slot, index: usize) -> Result<(), String> {
@@ -178,15 +214,27 @@ impl Worker<'_> {
     }
 
     fn call(&mut self, slot: Slot, phase: Phase) -> mlua::Result<(bool, Value)> {
-        self.set_scene(phase)?;
         let encoded = {
             let (keys, argv) = (self.shared.keys.borrow(), self.shared.argv.borrow());
             let (keys, argv) = (keys.args(), argv.args());
             Encoded { bytes: keys.bytes() + argv.bytes(), values: keys.len() + argv.len() }
         };
+        if self.is_plain(slot) {
+            let before = self.shown;
+            let shown = [self.shared.keys.borrow().args().len(), self.shared.argv.borrow().args().len()];
+            // Should memory end in between, both may be there.
+            self.shown = [before[0].max(shown[0]), before[1].max(shown[1])];
+            host::built(self.lua, self.shared, encoded, || {
+                self.show_strings(&self.names.keys, before[0], self.shared.keys.borrow().args())?;
+                self.show_strings(&self.names.argv, before[1], self.shared.argv.borrow().args())
+            })?;
+            self.shown = shown;
+            return self.world.run.call(slot);
+        }
+        self.set_scene(phase)?;
         let (keys, argv) = host::built(self.lua, self.shared, encoded, || {
-            let keys = self.strings(&self.shared.keys.borrow())?;
-            let argv = self.strings(&self.shared.argv.borrow())?;
+            let keys = self.strings(self.shared.keys.borrow().args())?;
+            let argv = self.strings(self.shared.argv.borrow().args())?;
             if phase == Phase::Script {
                 self.world.globals.raw_set(&self.names.keys, &keys)?;
                 self.world.globals.raw_set(&self.names.argv, &argv)?;
@@ -197,6 +245,20 @@ impl Worker<'_> {
             return self.world.run.call(slot);
         }
         self.world.run.call((slot, keys, argv))
+    }
+
+    /// Puts strings into the place of those that a table of the plain globals has; a large table gives way to a new one.
+    fn show_strings(&self, name: &mlua::String, shown: usize, args: Args<'_>) -> mlua::Result<()> {
+        let Value::Table(table) = self.world.plain.raw_get(name)? else {
+            return self.world.plain.raw_set(name, self.strings(args)?);
+        };
+        if shown.max(args.len()) > SHOWN_IN_PLACE_MAX {
+            return self.world.plain.raw_set(name, self.strings(args)?);
+        }
+        for (index, arg) in args.iter().enumerate() {
+            table.raw_set(index + 1, self.lua.create_string(arg)?)?;
+        }
+        (args.len()..shown).try_for_each(|index| table.raw_set(index + 1, Value::Nil))
     }
 
     /// Shows what belongs to a phase. Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
@@ -216,8 +278,7 @@ impl Worker<'_> {
         self.world.globals.raw_set("ARGV", Value::Nil)
     }
 
-    fn strings(&self, args: &OwnedArgs) -> mlua::Result<Table> {
-        let args = args.args();
+    fn strings(&self, args: Args<'_>) -> mlua::Result<Table> {
         let table = self.lua.create_table_with_capacity(args.len(), 0)?;
         for (index, arg) in args.iter().enumerate() {
             table.raw_set(index + 1, self.lua.create_string(arg)?)?;
@@ -266,7 +327,7 @@ impl Worker<'_> {
         self.body = None;
         let result = (|| {
             self.set_scene(Phase::Loading)?;
-            let function = self.parse(source, "@user_function")?;
+            let (function, _) = self.parse(source, "@user_function")?;
             self.world.keep.call::<()>((sandbox::BODY_SLOT, function))?;
             self.world.run.call::<(bool, Value)>(sandbox::BODY_SLOT)
         })();

@@ -12,9 +12,11 @@ mod step;
 
 // What runs on the fiber.
 mod arguments;
+mod bytecode;
 mod fault;
 mod fiber;
 mod host;
+mod plain;
 mod registration;
 mod sandbox;
 mod source;

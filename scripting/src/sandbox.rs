@@ -53,9 +53,14 @@ pub(crate) struct World {
     pub(crate) undump: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
+    /// Those of plain scripts, which hold them themselves.
+    pub(crate) plain: Table,
     /// `redis` in scripts, in functions, and in the body of a library.
     pub(crate) redis: [Table; 3],
 }
+
+/// What the prelude returns.
+type Made = (Function, Function, Function, Table, Table, Table, Table, Table);
 
 /// Builds the world and makes it the globals of the state.
 pub(crate) fn build<'scope, 'env>(
@@ -80,10 +85,11 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =
-        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((host_table(lua, scope, host)?, &globals))?;
+    let prelude = lua.load(include_str!("prelude.lua")).set_name(PRELUDE);
+    let (run, keep, undump, world, plain, script, function, body): Made =
+        prelude.call((host_table(lua, scope, host)?, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, undump, globals, redis: [script, function, body] })
+    Ok(World { run, keep, undump, globals, plain, redis: [script, function, body] })
 }
 
 /// What the prelude needs of the engine.
