@@ -12,16 +12,13 @@ use crate::plain::is_plain;
 use crate::registration::Registration;
 use crate::sandbox::{self, World};
 use crate::shared::{Phase, Shared};
+use crate::shown::{Shown, strings};
 use crate::step::{Outcome, Step};
 use crate::tails;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
-use keyspace::args::Args;
-use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, StdLib, Value, VmState};
 use std::rc::Rc;
-
-/// KEYS or ARGV of a plain script up to this many take the place of those before them.
-const SHOWN_IN_PLACE_MAX: usize = 64;
 
 /// Where a compiled chunk stands.
 pub(crate) type Slot = u32;
@@ -97,6 +94,7 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
         })?;
         lua.gc_collect()?;
         lua.set_memory_limit(lua.used_memory() + shared.limits.memory_bytes_max)?;
+        let shown = [Shown::new(&lua, &world.plain, &host.names.keys)?, Shown::new(&lua, &world.plain, &host.names.argv)?];
         Worker {
             lua: &lua,
             shared: &shared,
@@ -104,7 +102,7 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
             scene: Phase::Script,
             world,
             plain: Vec::new(),
-            shown: [0; 2],
+            shown,
             collect_above: shared.limits.memory_bytes_max / 4,
             body: None,
         }
@@ -125,8 +123,8 @@ struct Worker<'a> {
     world: World,
     /// By slot, whether what is in it is a plain script.
     plain: Vec<bool>,
-    /// How many KEYS and ARGV the plain script before had.
-    shown: [usize; 2],
+    /// KEYS and ARGV of plain scripts.
+    shown: [Shown; 2],
     /// Used memory, in bytes, above which garbage is collected after a run.
     collect_above: usize,
     /// What the library that was loaded last registered.
@@ -220,21 +218,17 @@ impl Worker<'_> {
             Encoded { bytes: keys.bytes() + argv.bytes(), values: keys.len() + argv.len() }
         };
         if self.is_plain(slot) {
-            let before = self.shown;
-            let shown = [self.shared.keys.borrow().args().len(), self.shared.argv.borrow().args().len()];
-            // Should memory end in between, both may be there.
-            self.shown = [before[0].max(shown[0]), before[1].max(shown[1])];
-            host::built(self.lua, self.shared, encoded, || {
-                self.show_strings(&self.names.keys, before[0], self.shared.keys.borrow().args())?;
-                self.show_strings(&self.names.argv, before[1], self.shared.argv.borrow().args())
+            let (lua, plain, [keys, argv]) = (self.lua, &self.world.plain, &mut self.shown);
+            host::built(lua, self.shared, encoded, || {
+                keys.show(lua, plain, &self.names.keys, self.shared.keys.borrow().args())?;
+                argv.show(lua, plain, &self.names.argv, self.shared.argv.borrow().args())
             })?;
-            self.shown = shown;
             return self.world.run.call(slot);
         }
         self.set_scene(phase)?;
         let (keys, argv) = host::built(self.lua, self.shared, encoded, || {
-            let keys = self.strings(self.shared.keys.borrow().args())?;
-            let argv = self.strings(self.shared.argv.borrow().args())?;
+            let keys = strings(self.lua, self.shared.keys.borrow().args())?;
+            let argv = strings(self.lua, self.shared.argv.borrow().args())?;
             if phase == Phase::Script {
                 self.world.globals.raw_set(&self.names.keys, &keys)?;
                 self.world.globals.raw_set(&self.names.argv, &argv)?;
@@ -245,20 +239,6 @@ impl Worker<'_> {
             return self.world.run.call(slot);
         }
         self.world.run.call((slot, keys, argv))
-    }
-
-    /// Puts strings into the place of those that a table of the plain globals has; a large table gives way to a new one.
-    fn show_strings(&self, name: &mlua::String, shown: usize, args: Args<'_>) -> mlua::Result<()> {
-        let Value::Table(table) = self.world.plain.raw_get(name)? else {
-            return self.world.plain.raw_set(name, self.strings(args)?);
-        };
-        if shown.max(args.len()) > SHOWN_IN_PLACE_MAX {
-            return self.world.plain.raw_set(name, self.strings(args)?);
-        }
-        for (index, arg) in args.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(arg)?)?;
-        }
-        (args.len()..shown).try_for_each(|index| table.raw_set(index + 1, Value::Nil))
     }
 
     /// Shows what belongs to a phase. Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
@@ -276,14 +256,6 @@ impl Worker<'_> {
         self.scene = phase;
         self.world.globals.raw_set("KEYS", Value::Nil)?;
         self.world.globals.raw_set("ARGV", Value::Nil)
-    }
-
-    fn strings(&self, args: Args<'_>) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(args.len(), 0)?;
-        for (index, arg) in args.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(arg)?)?;
-        }
-        Ok(table)
     }
 
     /// Writes the reply, and frees what a large run left.

@@ -19,6 +19,7 @@ mod host;
 mod plain;
 mod registration;
 mod sandbox;
+mod shown;
 mod source;
 mod strings;
 mod tails;
