@@ -12,11 +12,14 @@ mod step;
 
 // What runs on the fiber.
 mod arguments;
+mod bytecode;
 mod fault;
 mod fiber;
 mod host;
+mod plain;
 mod registration;
 mod sandbox;
+mod shown;
 mod source;
 mod strings;
 mod tails;

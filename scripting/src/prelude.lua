@@ -397,8 +397,10 @@ end
 
 -- Commands have as many arguments as they like: those that are too many go ahead in portions.
 local stash = host.stash
+local in_one_go = {}
 local function portioned(t, name)
     local f = t[name]
+    in_one_go[name] = f
     t[name] = function(...)
         local n = select("#", ...)
         if n <= ARGUMENTS_MAX then
@@ -453,6 +455,10 @@ for name, value in raw_next, G.redis do
     end
 end
 raw_setmetatable(in_body, { __index = missing })
+local in_plain = {}
+for name, value in raw_next, in_script do
+    in_plain[name] = in_one_go[name] or value
+end
 in_script, in_function, in_body = shield(in_script), shield(in_function), shield(in_body)
 -- While a library is loaded nothing else is there.
 local while_loading = raw_setmetatable({ redis = in_body }, { __index = missing })
@@ -467,6 +473,15 @@ G.redis = in_script
 local world, world_meta = shield(G)
 G._G = world
 raw_setmetatable(G, { __index = missing })
+
+-- The globals of plain scripts, whose code shows that they change none and pass few arguments: these have no guard before them.
+local plain = {}
+for name, value in raw_next, G do
+    plain[name] = value
+end
+plain.redis = shield(in_plain)
+raw_setmetatable(plain, { __index = missing })
+
 globals_meta = shield({ __index = missing })
 local string_meta = raw_getmetatable("")
 string_meta.__index = G.string
@@ -508,4 +523,4 @@ local function keep(slot, f)
     chunks[slot] = f
 end
 
-return run, keep, raw_loadstring, set_scene, world
+return run, keep, raw_loadstring, set_scene, plain, world

@@ -55,7 +55,12 @@ pub(crate) struct World {
     pub(crate) set_scene: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
+    /// Those of plain scripts, which hold them themselves.
+    pub(crate) plain: Table,
 }
+
+/// What the prelude returns.
+type Made = (Function, Function, Function, Function, Table, Table);
 
 /// Builds the world and makes it the globals of the state.
 pub(crate) fn build<'scope, 'env>(
@@ -79,10 +84,10 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
     let table = host_table(lua, scope, host)?;
     lua.load(include_str!("patterns.lua")).set_name(PRELUDE).call::<()>((&table, &globals))?;
-    let (run, keep, undump, set_scene, world): (Function, Function, Function, Function, Table) =
+    let (run, keep, undump, set_scene, plain, world): Made =
         lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((&table, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, undump, set_scene, globals })
+    Ok(World { run, keep, undump, set_scene, globals, plain })
 }
 
 /// What the prelude needs of the engine.
