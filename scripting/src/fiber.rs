@@ -145,7 +145,7 @@ impl Worker<'_> {
                     self.set_plain(slot, false);
                     Output::Ready(text(self.world.keep.call((slot, Value::Nil))))
                 }
-                Work::Collect => Output::Ready(text(self.lua.gc_collect())),
+                Work::Collect => Output::Ready(text(self.collect())),
                 Work::Quit => return,
             };
             self.shared.memory.set(self.lua.used_memory());
@@ -275,12 +275,19 @@ impl Worker<'_> {
             outcome = Outcome::Aborted;
         }
         self.shared.aborting.set(false);
-        if self.lua.used_memory() > self.collect_above {
-            // A collection that fails for want of memory has freed nothing; the next run tries again.
-            let _ = self.lua.gc_collect();
+        // After a collection that fails the next run tries again.
+        if self.lua.used_memory() > self.collect_above && self.collect().is_ok() {
             self.collect_above = self.lua.used_memory() + self.shared.limits.memory_bytes_max / 4;
         }
         outcome
+    }
+
+    /// Frees what nothing refers to. The bound of memory is off meanwhile: even the call takes some, and the heap may be full.
+    fn collect(&self) -> mlua::Result<()> {
+        let bound = self.lua.set_memory_limit(0)?;
+        let collected = self.lua.gc_collect();
+        self.lua.set_memory_limit(bound)?;
+        collected
     }
 
     fn failed(&self, error: &mlua::Error) -> Outcome {
