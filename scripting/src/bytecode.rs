@@ -75,9 +75,7 @@ impl<'a> Function<'a> {
     /// What the call at `index` calls, as the last instruction before it that writes its register tells.
     pub(crate) fn callee(&self, index: usize) -> Callee<'a> {
         let register = self.code[index].a();
-        let writes = |earlier: &&Instruction| {
-            earlier.a() == register && !WRITE_NOTHING.contains(&earlier.operation())
-        };
+        let writes = |earlier: &&Instruction| earlier.a() == register && !WRITE_NOTHING.contains(&earlier.operation());
         let Some(&loaded) = self.code[..index].iter().rev().find(writes) else { return Callee::Other };
         if let Some(name) = self.global_read(loaded) {
             return Callee::Global(name);

@@ -94,7 +94,8 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
         })?;
         lua.gc_collect()?;
         lua.set_memory_limit(lua.used_memory() + shared.limits.memory_bytes_max)?;
-        let shown = [Shown::new(&lua, &world.plain, &host.names.keys)?, Shown::new(&lua, &world.plain, &host.names.argv)?];
+        let shown =
+            [Shown::new(&lua, &world.plain, &host.names.keys)?, Shown::new(&lua, &world.plain, &host.names.argv)?];
         Worker {
             lua: &lua,
             shared: &shared,

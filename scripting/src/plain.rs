@@ -8,7 +8,8 @@ use crate::bytecode::{CALL, Callee, Function, GETTABLE, LEN, SETGLOBAL, TAILCALL
 const HIDDEN_WAYS: &[&[u8]] = &[b"_G", b"load", b"loadstring"];
 
 /// Functions that call none of their arguments, however many: `tonumber(redis.call(...))` is plain.
-const CALL_NOTHING: &[&[u8]] = &[b"assert", b"error", b"ipairs", b"next", b"pairs", b"select", b"tonumber", b"tostring", b"type"];
+const CALL_NOTHING: &[&[u8]] =
+    &[b"assert", b"error", b"ipairs", b"next", b"pairs", b"select", b"tonumber", b"tostring", b"type"];
 
 /// True if a chunk of these functions is plain. When in doubt it is not.
 pub(crate) fn is_plain(functions: &[Function<'_>]) -> bool {

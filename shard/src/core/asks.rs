@@ -284,7 +284,7 @@ impl<R: Ring> Inner<R> {
         match then {
             Then::Close => conn.closing = Closing::AfterReplies,
             Then::Exec => self.start_exec(mesh, conn, args, muted),
-            Then::Script(request) => self.start_script(mesh, conn, args, muted, request),
+            Then::Script(request) => self.start_script(mesh, conn, command.id, args, muted, request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
             Then::Monitor => self.monitors.add(conn.id),
             Then::StopMonitor => self.stop_monitoring(conn),

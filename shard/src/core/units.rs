@@ -10,21 +10,14 @@ use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::{ConnId, Ring};
 use crate::shard::{Shard, Work};
-use crate::unit::{Aside, Grant, Job, LeaseAsk, Loan, Unit};
+use crate::unit::{Aside, Grant, Grants, Job, LeaseAsk, Loan, Plan, Unit};
 
 use super::Inner;
 use super::visits::leave;
 
 impl<R: Ring> Inner<R> {
     /// Begins a unit for a connection. It may be done at once; otherwise the connection waits for it.
-    pub(super) fn start_unit(
-        &mut self,
-        mesh: &Mesh<Shard>,
-        conn: &mut Conn,
-        job: Job,
-        muted: bool,
-        plan: Vec<(CoreId, NeedOwned)>,
-    ) {
+    pub(super) fn start_unit(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, job: Job, muted: bool, plan: Plan) {
         let mut unit = self.unit(conn.id, job, muted, plan);
         if self.gather(mesh, &mut unit) {
             return self.run(mesh, unit, conn);
@@ -38,10 +31,10 @@ impl<R: Ring> Inner<R> {
     }
 
     /// A unit that has nothing yet.
-    pub(super) fn unit(&mut self, conn: ConnId, job: Job, muted: bool, plan: Vec<(CoreId, NeedOwned)>) -> Unit {
+    pub(super) fn unit(&mut self, conn: ConnId, job: Job, muted: bool, plan: Plan) -> Unit {
         self.next_unit += 1;
         let id = UnitId { core: self.id.0, seq: self.next_unit };
-        Unit { id, conn, job, muted, plan, grants: Vec::new(), aside: Aside::default() }
+        Unit { id, conn, job, muted, plan, grants: Grants::new(), aside: Aside::default() }
     }
 
     /// Asks for what the unit lacks, owner by owner. True once it has everything; false while it waits for one.
@@ -144,7 +137,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Gives everything back that a unit has.
-    pub(super) fn give_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grants: Vec<Grant>) {
+    pub(super) fn give_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grants: Grants) {
         let now = self.owner.shard().now;
         for grant in grants {
             self.send_back(mesh, unit, grant, now);
