@@ -129,8 +129,8 @@ impl<R: Ring> Inner<R> {
     }
 }
 
-/// What of it a client is told, if anything. Its own changes are not, if it wants so; and prefixes may be of keys that are not the client's
-/// to know of, and its user may have changed since it read.
+/// What of it a client is told, if anything: not its own changes, if it wants so, and not keys that are not its to know of. Prefixes may
+/// be of such, and its user may have changed since it read.
 fn for_client(session: &Session, tracking: &Tracking, invalid: &Invalid) -> Option<Invalid> {
     let Invalid::Keys(keys) = invalid else { return Some(Invalid::Everything) };
     let is_told = |changed: &ChangedKey| {

@@ -43,11 +43,6 @@ impl Prefixes {
         self.lengths.keys().filter_map(|&len| self.by_prefix.get_key_value(key.get(..len)?))
     }
 
-    /// The clients that have a prefix.
-    pub fn of<'a>(&'a self, prefix: &[u8]) -> impl Iterator<Item = Tracker> + 'a {
-        self.by_prefix.get(prefix).into_iter().flatten().copied()
-    }
-
     /// True if nobody tracks by prefixes.
     #[inline]
     pub fn is_empty(&self) -> bool {
