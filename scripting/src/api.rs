@@ -3,7 +3,7 @@
 use crate::arguments::{Arguments, to_int};
 use crate::decimal::push_general;
 use crate::fault::{self, Fault, bad_argument};
-use crate::host::{Encoded, Host, built};
+use crate::host::{Encoded, Host, Pace, built};
 use crate::inward;
 use crate::random::Random;
 use crate::scripts;
@@ -223,6 +223,9 @@ fn acl_check(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<Val
     value
 }
 
+/// How many bytes are copied while one is summed.
+const SUMMED_BYTE: usize = 16;
+
 fn sha1hex(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<mlua::String> {
     let args = Arguments::new(lua, MultiValue::from_vec(vec![text.clone()]));
     if text.is_nil() || !more.is_nil() {
@@ -230,7 +233,11 @@ fn sha1hex(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<mlua::String
     }
     // Only strings and numbers have bytes; of anything else Redis sums the empty string.
     let sha = match args.get(0) {
-        Some(Value::String(_) | Value::Integer(_) | Value::Number(_)) => scripts::sha_of(&args.text(0)?.as_bytes()),
+        Some(Value::String(_) | Value::Integer(_) | Value::Number(_)) => {
+            let text = args.text(0)?;
+            Pace::new(lua).bytes(text.as_bytes().len().saturating_mul(SUMMED_BYTE))?;
+            scripts::sha_of(&text.as_bytes())
+        }
         _ => scripts::sha_of(b""),
     };
     lua.create_string(sha)

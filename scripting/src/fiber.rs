@@ -75,6 +75,7 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
     let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
     let lua = Lua::new_with(libraries, LuaOptions::default()).expect("the libraries are the safe ones");
     let names = Names::new(&lua).expect("an empty state has room");
+    host::count_steps(&lua);
     let host = Host { yielder, shared: shared.clone(), names };
     lua.scope(|scope| {
         let world = sandbox::build(&lua, scope, &host)?;

@@ -1,6 +1,6 @@
 //! The world of scripts: which functions there are, and the prelude that makes it safe and closes it.
 
-use crate::host::Host;
+use crate::host::{Host, Pace};
 use crate::{api, bit, cmsgpack, fault, json, registration, source, strings, structs};
 use mlua::{Function, Lua, MultiValue, Scope, Table, Value};
 
@@ -82,6 +82,9 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
+    let pace = lua.create_function(|lua, ()| Pace::new(lua).coroutine())?;
+    let coroutine: Table = globals.raw_get("coroutine")?;
+    lua.load(include_str!("coroutines.lua")).set_name(PRELUDE).call::<()>((pace, coroutine))?;
     let table = host_table(lua, scope, host)?;
     lua.load(include_str!("patterns.lua")).set_name(PRELUDE).call::<()>((&table, &globals))?;
     let (run, keep, undump, set_scene, plain, world): Made =
@@ -115,6 +118,9 @@ fn host_table<'scope, 'env>(
     Ok(table)
 }
 
+/// How many bytes are copied while one is parsed.
+const PARSED_BYTE: usize = 64;
+
 /// What a source compiled by a script must be: itself, its name, and why it is refused, if it is.
 fn vet(
     lua: &Lua,
@@ -122,6 +128,7 @@ fn vet(
     code: mlua::String,
     name: mlua::String,
 ) -> mlua::Result<(mlua::String, mlua::String, Option<&'static str>)> {
+    Pace::new(lua).bytes(code.as_bytes().len().saturating_mul(PARSED_BYTE))?;
     let refused = source::fault(&code.as_bytes(), shared.limits.source_bytes_max);
     if code.as_bytes().first() == Some(&source::BYTECODE) {
         let padded = lua.create_string([b" ".as_slice(), &code.as_bytes()].concat())?;

@@ -104,6 +104,17 @@ pub enum Job {
     Serve(Box<Turn>),
 }
 
+impl Job {
+    /// The script that it runs, as itself or in a transaction.
+    pub fn script_mut(&mut self) -> Option<&mut Script> {
+        match self {
+            Job::Script(script) => Some(script),
+            Job::Exec(exec) => exec.script.as_deref_mut(),
+            Job::Command { .. } | Job::Watch(_) | Job::Serve(_) => None,
+        }
+    }
+}
+
 /// The turn of a blocked client.
 #[derive(Clone, Debug)]
 pub struct Turn {

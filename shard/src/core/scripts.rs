@@ -28,6 +28,7 @@ use crate::stage::Stage;
 use crate::unit::{Grant, Job, Unit, UnitSeq, plan_for_all, plan_for_keys};
 
 use super::Inner;
+use super::access::Origin;
 use super::engine::NO_FUNCTION;
 
 /// How long a script keeps the core in one turn, in nanoseconds.
@@ -345,7 +346,7 @@ impl<R: Ring> Inner<R> {
         if command.is(Flags::NOSCRIPT) {
             return Err(Refusal::Text("ERR This Redis command is not allowed from script"));
         }
-        self.script_is_allowed(&script.client.session, command, args)?;
+        self.may(&script.client.session, command, args, Origin::Script)?;
         if command.may_wait(args) && command.spec.group == "stream" {
             let name = command.spec.name.to_ascii_uppercase();
             return Err(Refusal::owned(format!("ERR {name} command is not allowed with BLOCK option from scripts")));
@@ -534,11 +535,7 @@ impl<R: Ring> Inner<R> {
         finish: impl FnOnce(&mut Self, &mut Conn),
     ) {
         let mut unit = self.units.remove(&seq).expect("a script that asks is among the units");
-        let script = match &mut unit.job {
-            Job::Script(script) => script,
-            Job::Exec(exec) => exec.script.as_mut().expect("the transaction runs a script"),
-            _ => unreachable!("only scripts ask as clients of their own"),
-        };
+        let script = unit.job.script_mut().expect("only scripts ask as clients of their own");
         finish(self, &mut script.client);
         if script.client.waiting == Waiting::No {
             script.answer = Some(std::mem::take(&mut script.client.out));

@@ -8,13 +8,11 @@
 mod conserve;
 mod pops;
 
-use std::sync::Barrier;
-use std::thread;
 use std::time::Instant;
 use tests::client::Client;
 use tests::frame::Frame;
 use tests::history::clients::{Call, Declared, OneThread};
-use tests::history::{Operation, explain};
+use tests::history::{Operation, explain, record};
 use tests::server::{Kind, Server};
 
 /// Four core loops, whatever this machine has.
@@ -107,26 +105,6 @@ fn perform(client: &mut Client, call: &Call) -> Frame {
     replies.pop().expect("a call has a command")
 }
 
-/// Lets every client make its calls at once.
-fn record(clients: &mut [Client], calls: Vec<Vec<Call>>, start: Instant) -> Vec<Operation<OneThread>> {
-    let barrier = Barrier::new(clients.len());
-    let nanos = || u64::try_from(start.elapsed().as_nanos()).expect("a test is short");
-    let run = |client: &mut Client, calls: Vec<Call>| -> Vec<Operation<OneThread>> {
-        barrier.wait();
-        let one = |call: Call| {
-            let sent = nanos();
-            let answer = perform(client, &call);
-            Operation { call, answer, sent, ended: nanos() }
-        };
-        calls.into_iter().map(one).collect()
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> =
-            clients.iter_mut().zip(calls).map(|(client, calls)| scope.spawn(|| run(client, calls))).collect();
-        running.into_iter().flat_map(|thread| thread.join().expect("a client ends")).collect()
-    })
-}
-
 fn check_histories(test: &str, clients: usize, length: usize, scripts: bool) {
     let seed = seed(test);
     let server = Server::start(FOUR, &[]);
@@ -144,8 +122,8 @@ fn check_histories(test: &str, clients: usize, length: usize, scripts: bool) {
             let mut author = Author { client, random, value: 1000 * client as i64, scripts };
             (0..length).map(|_| author.call()).collect()
         };
-        let mut history = record(&mut connections, (0..clients).map(write).collect(), start);
-        history.sort_by_key(|operation| operation.sent);
+        let calls = (0..clients).map(write).collect();
+        let history = record::<OneThread, _>(&mut connections, calls, start, perform);
         aborted += history.iter().filter(|operation| operation.answer == Frame::NullArray).count();
         if explain(&history).is_none() {
             let lines = history.iter().map(|operation| {
