@@ -124,7 +124,7 @@ impl Engine {
         for slot in self.scripts.clear() {
             self.release(slot);
         }
-        // Only what a full heap has no room to mark stays, for the next collection.
+        // What is left by a collection that fails goes with the next one.
         let _ = self.work(Work::Collect);
     }
 
@@ -221,7 +221,7 @@ impl Engine {
         for name in self.libraries.names() {
             self.delete_library(&name);
         }
-        // Only what a full heap has no room to mark stays, for the next collection.
+        // What is left by a collection that fails goes with the next one.
         let _ = self.work(Work::Collect);
     }
 

@@ -147,7 +147,7 @@ impl Worker<'_> {
                     self.set_plain(slot, false);
                     Output::Ready(text(self.world.keep.call((slot, Value::Nil))))
                 }
-                Work::Collect => Output::Ready(text(self.lua.gc_collect())),
+                Work::Collect => Output::Ready(text(self.collect())),
                 Work::Quit => return,
             };
             self.shared.memory.set(self.lua.used_memory());
@@ -243,21 +243,19 @@ impl Worker<'_> {
         self.world.run.call((slot, keys, argv))
     }
 
-    /// Shows what belongs to a phase. Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
+    /// Shows what belongs to a phase.
     fn set_scene(&mut self, phase: Phase) -> mlua::Result<()> {
         if self.scene == phase {
             return Ok(());
         }
-        let [script, function, body] = &self.world.redis;
-        let redis = match phase {
-            Phase::Function => function,
-            Phase::Loading => body,
-            Phase::Script | Phase::Idle => script,
+        let scene = match phase {
+            Phase::Function => "function",
+            Phase::Loading => "loading",
+            Phase::Script | Phase::Idle => "script",
         };
-        self.world.globals.raw_set("redis", redis)?;
+        self.world.set_scene.call::<()>(scene)?;
         self.scene = phase;
-        self.world.globals.raw_set("KEYS", Value::Nil)?;
-        self.world.globals.raw_set("ARGV", Value::Nil)
+        Ok(())
     }
 
     /// Writes the reply, and frees what a large run left.
@@ -279,12 +277,19 @@ impl Worker<'_> {
             outcome = Outcome::Aborted;
         }
         self.shared.aborting.set(false);
-        if self.lua.used_memory() > self.collect_above {
-            // A collection that fails for want of memory has freed nothing; the next run tries again.
-            let _ = self.lua.gc_collect();
+        // After a collection that fails the next run tries again.
+        if self.lua.used_memory() > self.collect_above && self.collect().is_ok() {
             self.collect_above = self.lua.used_memory() + self.shared.limits.memory_bytes_max / 4;
         }
         outcome
+    }
+
+    /// Frees what nothing refers to. The bound of memory is off meanwhile: even the call takes some, and the heap may be full.
+    fn collect(&self) -> mlua::Result<()> {
+        let bound = self.lua.set_memory_limit(0)?;
+        let collected = self.lua.gc_collect();
+        self.lua.set_memory_limit(bound)?;
+        collected
     }
 
     fn failed(&self, error: &mlua::Error) -> Outcome {

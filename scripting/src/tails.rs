@@ -24,6 +24,8 @@ const FIELDS: &[&[u8]] = &[
     b"gmatch",
     b"foreach",
     b"resume",
+    b"encode",
+    b"decode",
 ];
 
 /// Functions that are called by their global name.

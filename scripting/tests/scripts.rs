@@ -79,6 +79,19 @@ fn lines_for_the_log_and_questions_about_access_reach_the_driver() {
 }
 
 #[test]
+fn a_seed_holds_for_one_run() {
+    let draw = "return math.random(1000000)";
+    let drawn = |between: &[&str]| {
+        let mut fake = Fake::new();
+        between.iter().for_each(|source| drop(fake.eval(source, &[], &[])));
+        fake.eval(draw, &[], &[])
+    };
+    let seeded = format!("math.randomseed(42) {draw}");
+    assert_eq!(drawn(&[]), drawn(&[&seeded]), "what a script draws is not for another to choose");
+    assert_ne!(drawn(&[]), drawn(&[draw]), "the engine's own sequence goes on");
+}
+
+#[test]
 fn the_sources_of_cached_scripts_are_bounded_in_bytes() {
     let limits = Limits { cached_source_bytes_max: 10_000, ..Limits::default() };
     let mut fake = Fake::with(limits);

@@ -18,6 +18,7 @@ use keyspace::spec::Flags;
 use keyspace::store::Keyspace;
 use scripting::Sha;
 
+use crate::busy::Busy;
 use crate::command::{Command, CommandId};
 use crate::conn::Conn;
 use crate::effects::Effect;
@@ -55,6 +56,16 @@ pub enum Program {
     Script(Sha),
     /// A function, by its name.
     Function(Box<[u8]>),
+}
+
+impl Program {
+    /// What it is to those who need its slots.
+    pub fn busy(&self) -> Busy {
+        match self {
+            Program::Script(_) => Busy::Script,
+            Program::Function(_) => Busy::Function,
+        }
+    }
 }
 
 /// A script under way.
@@ -172,11 +183,11 @@ impl Script {
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
     pub fn killed_text(&self) -> String {
-        let (command, name) = match &self.program {
-            Program::Script(sha) => ("SCRIPT", String::from_utf8_lossy(sha)),
-            Program::Function(name) => ("FUNCTION", String::from_utf8_lossy(name)),
+        let name = match &self.program {
+            Program::Script(sha) => String::from_utf8_lossy(sha),
+            Program::Function(name) => String::from_utf8_lossy(name),
         };
-        format!("ERR Script killed by user with {command} KILL... script: {name}")
+        format!("ERR Script killed by user with SCRIPT KILL... script: {name}")
     }
 
     /// Copies what a command is going to change. False if it cannot be taken back.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use scripting::{Engine, Env, Limits, Sha, Target};
 
 use crate::ask::{self, FunctionSet, ScriptsAsk};
+use crate::busy::Busy;
 use crate::mesh::mailbox::Address;
 use crate::script::{Program, ROOM_BYTES_MAX, Room, Script};
 use crate::unit::UnitSeq;
@@ -45,7 +46,7 @@ pub(super) struct Scripts {
     /// That script only waits for its next slice.
     rests: bool,
     /// That script takes long: nobody waits for it.
-    pub(super) busy: bool,
+    pub(super) busy: Option<Busy>,
     /// Questions that wait for the engine, by address and number.
     pub(super) questions: Vec<(Address, u64, ScriptsAsk)>,
     /// Units that have what they need but the engine.
@@ -77,7 +78,7 @@ impl Scripts {
     /// The script that had it is over.
     pub(super) fn end(&mut self) {
         self.running = None;
-        self.busy = false;
+        self.busy = None;
     }
 
     /// The unit that goes on next, if one is due.
@@ -100,12 +101,12 @@ impl Scripts {
             | ScriptsAsk::RunningFunction
             | ScriptsAsk::Kill(_) => false,
         };
-        changes && self.running.is_some() && !self.busy
+        changes && self.running.is_some() && self.busy.is_none()
     }
 
     /// Questions that need not wait any longer.
     pub(super) fn questions_due(&mut self) -> Vec<(Address, u64, ScriptsAsk)> {
-        match self.running.is_none() || self.busy {
+        match self.running.is_none() || self.busy.is_some() {
             true => std::mem::take(&mut self.questions),
             false => Vec::new(),
         }
@@ -114,7 +115,9 @@ impl Scripts {
     /// True if the core owes a script a slice.
     pub(super) fn is_due(&self) -> bool {
         let free = self.running.is_none();
-        self.rests || (free && !self.waiting.is_empty()) || ((free || self.busy) && !self.questions.is_empty())
+        self.rests
+            || (free && !self.waiting.is_empty())
+            || ((free || self.busy.is_some()) && !self.questions.is_empty())
     }
 
     /// True if the engine is free for a unit's script; otherwise that waits for its turn.
@@ -170,8 +173,8 @@ impl Scripts {
 
     /// Loads a script to stay.
     pub(super) fn load(&mut self, source: &Arc<[u8]>) -> ask::Answer {
-        if self.running.is_some() {
-            return ask::Answer::Busy;
+        if let Some(busy) = self.busy {
+            return ask::Answer::Busy(busy);
         }
         let mut engine = self.take_engine();
         let loaded = engine.load(source, true);
@@ -215,8 +218,8 @@ impl Scripts {
 
     /// Forgets all scripts.
     pub(super) fn flush(&mut self) -> ask::Answer {
-        if self.running.is_some() {
-            return ask::Answer::Busy;
+        if let Some(busy) = self.busy {
+            return ask::Answer::Busy(busy);
         }
         self.sources.clear();
         self.source_bytes = 0;

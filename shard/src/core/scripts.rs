@@ -137,9 +137,9 @@ impl<R: Ring> Inner<R> {
         if !self.scripts.admits(seq) {
             set_waiting(conn, seq);
             self.owner.shard().hold(&mut unit.grants);
-            if self.scripts.busy {
+            if let Some(busy) = self.scripts.busy {
                 self.scripts.waiting.retain(|waiting| *waiting != seq);
-                self.own_refusals.push(unit.id);
+                self.own_refusals.push((unit.id, busy));
             }
             self.units.insert(seq, unit);
             return;
@@ -377,21 +377,22 @@ impl<R: Ring> Inner<R> {
             return;
         }
         script.busy = true;
-        self.scripts.busy = true;
+        let busy = script.program.busy();
+        self.scripts.busy = Some(busy);
         tracing::warn!("a script runs for longer than busy-reply-threshold; SCRIPT KILL and FUNCTION KILL end it");
         for grant in grants {
-            self.tell(grant.core.into(), Notice::Busy(unit));
+            self.tell(grant.core.into(), Notice::Busy(unit, busy));
         }
         // Who waits for the engine has slots, too. A transaction that has begun keeps them; a script that has not gives them back.
         for seq in std::mem::take(&mut self.scripts.waiting) {
             let waiting = self.units.get(&seq).expect("a script that waits is among the units");
             let (id, cores): (UnitId, Vec<_>) = (waiting.id, waiting.grants.iter().map(|grant| grant.core).collect());
             if let Job::Script(_) = waiting.job {
-                self.own_refusals.push(id);
+                self.own_refusals.push((id, busy));
                 continue;
             }
             self.scripts.waiting.push_back(seq);
-            cores.into_iter().for_each(|core| self.tell(core.into(), Notice::Busy(id)));
+            cores.into_iter().for_each(|core| self.tell(core.into(), Notice::Busy(id, busy)));
         }
     }
 

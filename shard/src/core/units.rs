@@ -2,6 +2,7 @@
 
 use evict::time::UnixMillis;
 
+use crate::busy::Busy;
 use crate::conn::{Conn, Waiting};
 use crate::mail::{Mail, Return};
 use crate::mesh::baton::Errand;
@@ -48,8 +49,8 @@ impl<R: Ring> Inner<R> {
             match self.obtain(mesh, unit.id, core, &need) {
                 Obtained::Granted(grant) => unit.grants.push(grant),
                 Obtained::Later => return false,
-                Obtained::Refused => {
-                    self.own_refusals.push(unit.id);
+                Obtained::Refused(busy) => {
+                    self.own_refusals.push((unit.id, busy));
                     return false;
                 }
             }
@@ -67,7 +68,7 @@ impl<R: Ring> Inner<R> {
             if let Some(mut visit) = mesh.baton(core).try_visit() {
                 let obtained = lend_or_park(&mut visit, unit, need.as_need(), ask);
                 leave(&mut self.ring, visit, core, Errand::None);
-                if let Obtained::Refused = obtained {
+                if let Obtained::Refused(_) = obtained {
                     self.outboxes.answered(core.into(), 1);
                 }
                 return obtained;
@@ -90,7 +91,7 @@ impl<R: Ring> Inner<R> {
         match obtained {
             Obtained::Granted(grant) => self.grant(mesh, grant),
             Obtained::Later => {}
-            Obtained::Refused => self.refuse_lease(mesh, unit),
+            Obtained::Refused(busy) => self.refuse_lease(mesh, unit, busy),
         }
     }
 
@@ -178,8 +179,8 @@ enum Obtained {
     Granted(Grant),
     /// They will be granted.
     Later,
-    /// A busy script has them.
-    Refused,
+    /// This has them for long.
+    Refused(Busy),
 }
 
 /// Lends an owner's slots to another core's unit, or parks the request until they are free.
@@ -199,8 +200,8 @@ fn lend_own(shard: &mut Shard, unit: UnitId, need: Need, ask: impl Fn() -> Box<L
 }
 
 fn park(shard: &mut Shard, need: Need, ask: Box<LeaseAsk>) -> Obtained {
-    if shard.refuses(need) {
-        return Obtained::Refused;
+    if let Some(busy) = shard.busy_with(need) {
+        return Obtained::Refused(busy);
     }
     let parked = shard.loans.park(need, Work::Lease(ask));
     assert!(parked.is_ok(), "requests for leases are bounded by credits and connections");
