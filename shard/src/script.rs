@@ -21,6 +21,7 @@ use scripting::Sha;
 use crate::command::Command;
 use crate::conn::Conn;
 use crate::effects::Effect;
+use crate::listeners::Doubt;
 use crate::tracking::Tracker;
 
 /// The largest entry that is copied before a script changes it, in bytes.
@@ -95,6 +96,8 @@ pub struct Script {
     pub busy: bool,
     /// What it left to do while it may have to be taken back: done once it is over.
     pub effects: Vec<Effect>,
+    /// Likewise, who watches what it changed.
+    pub doubt: Doubt,
     /// Changes that it counted.
     pub changes: u64,
     /// The database in which it begins.
@@ -129,6 +132,7 @@ impl Script {
             began_us: now_us,
             busy: false,
             effects: Vec::new(),
+            doubt: Doubt::default(),
             changes: 0,
             db,
             answer: None,

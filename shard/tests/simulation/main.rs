@@ -10,6 +10,7 @@
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod client;
 mod endings;
 mod exact;
@@ -19,9 +20,11 @@ mod model;
 mod program;
 mod pubsub;
 mod resp;
+mod scripts;
 mod seeds;
 mod serial;
 mod splits;
 mod stalls;
 mod storm;
+mod transactions;
 mod world;

@@ -197,6 +197,26 @@ impl World {
         Ok(())
     }
 
+    /// What is wrong with a world that is at rest and whose clients are gone: tickets that are open, work that is under way.
+    pub(crate) fn check_over(&self) -> Result<(), String> {
+        for core in 0..self.mesh.cores() {
+            let Some(visit) = self.mesh.baton(CoreId(core as u16)).try_visit() else {
+                return Err(format!("core {core} does not rest"));
+            };
+            let left = (visit.listeners.open_tickets(), visit.ready.len(), visit.effects.len(), visit.busy.len());
+            // Nobody waits for this visit.
+            let _ = visit.leave(Errand::None);
+            if left != (0, 0, 0, 0) {
+                return Err(format!("core {core} has left {left:?} tickets, ready keys, effects, busy units"));
+            }
+            let under_way = self.places[core].core.under_way();
+            if under_way > 0 {
+                return Err(format!("core {core} has {under_way} pieces of work under way for nobody"));
+            }
+        }
+        Ok(())
+    }
+
     /// True if a core knows of a client that listens to something.
     pub(crate) fn has_listeners(&self) -> bool {
         self.places.iter().any(|place| place.core.has_listeners())
