@@ -23,6 +23,10 @@ use crate::tracking::Tracker;
 /// Entries of a slot below which nothing is swept.
 const SWEPT_ENTRIES_MIN: usize = 8;
 
+/// So many of those who wait on a key are looked at for one that is about to be served. It is the first of those who wait for a value
+/// of the key's type.
+const FRONT: usize = 16;
+
 /// A client that waits on a key.
 #[derive(Clone, Debug)]
 pub struct Waiter {
@@ -322,6 +326,15 @@ impl Listeners {
             self.slots.remove(&slot.number());
             keyspace.listen(slot, false);
         }
+    }
+
+    /// Those of some keys whose next element is about to go to a client that waits for it already.
+    pub fn promised<'a>(&self, db: u16, keys: impl Iterator<Item = &'a [u8]>) -> Vec<Box<[u8]>> {
+        let waiters = |key: &[u8]| self.slots.get(&Slot::of(key).number())?.waiters.get(&name(db, key));
+        let is_promised = |key: &&[u8]| {
+            waiters(key).is_some_and(|waiters| waiters.iter().take(FRONT).any(|waiter| waiter.ticket.is_claimed()))
+        };
+        keys.filter(is_promised).map(Box::from).collect()
     }
 
     /// Takes out those who wait on a key, to serve them.
