@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod blocking;
 mod client;
 mod endings;
 mod exact;
