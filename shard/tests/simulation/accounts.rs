@@ -84,6 +84,8 @@ pub(super) fn transaction(commands: impl IntoIterator<Item = Command>) -> Vec<Co
 /// What the last reply to a pipeline must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
+    /// Whatever it is.
+    Any,
     /// Not an error.
     Fine,
     /// This many replies of a transaction, of which those of commands that fail are errors: so many.
@@ -119,21 +121,53 @@ enum Doing {
 /// One pipeline, and what its last reply must be.
 pub(super) type Pipeline = (Vec<Command>, Last);
 
-/// A run.
-pub(super) struct Play {
+/// How long scripts take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scripts {
+    /// Nobody hears of them.
+    Short,
+    /// Others are refused, and some are killed.
+    Long,
+}
+
+/// What is played.
+pub(super) struct Game {
+    /// What a calm world becomes.
+    pub(super) options: SimOptions,
+    /// What one client sends before the others come.
+    pub(super) first: Vec<Command>,
     /// Makes pipelines that need no answer before they are complete.
-    alone: fn(&mut fastrand::Rng) -> Pipeline,
-    /// Pipelines that are to be sent.
-    left: usize,
+    pub(super) alone: fn(&mut fastrand::Rng) -> Pipeline,
+    /// Pipelines that are sent.
+    pub(super) pipelines: usize,
+    /// The scripts among them.
+    pub(super) scripts: Scripts,
+}
+
+/// What happened to clients.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fates {
+    /// EXEC of watchers that were carried out.
+    pub(super) done: usize,
+    /// EXEC of watchers that failed.
+    pub(super) failed: usize,
+    /// Pipelines that were refused for a script that takes long.
+    pub(super) refused: usize,
+    /// Scripts that were killed.
+    pub(super) killed: usize,
+}
+
+/// A run.
+struct Play {
+    game: Game,
     doing: Vec<Doing>,
-    /// EXEC of watchers: those that were carried out, and those that failed.
-    pub(super) tries: [usize; 2],
+    fates: Fates,
 }
 
 impl Play {
     fn next(&mut self, index: usize, world: &mut World, client: &mut Client) {
         let random = &mut world.random;
-        self.left = self.left.saturating_sub(1);
+        self.game.pipelines = self.game.pipelines.saturating_sub(1);
         let (commands, doing) = match random.u8(..8) {
             0..3 => {
                 let transfer = Transfer::any(random);
@@ -150,7 +184,7 @@ impl Play {
                 }
             },
             _ => {
-                let (commands, last) = (self.alone)(random);
+                let (commands, last) = (self.game.alone)(random);
                 (commands, Doing::Alone(last))
             }
         };
@@ -161,6 +195,17 @@ impl Play {
     /// Judges the replies to a pipeline. Says what the client sends next, if that follows from them.
     fn heard(&mut self, index: usize, replies: Vec<Value>, random: &mut fastrand::Rng) -> Result<Vec<Command>, String> {
         let last = replies.last().ok_or("no replies")?;
+        if self.game.scripts == Scripts::Long && replies.iter().any(is_refused) {
+            // Perhaps it watches only some of its keys.
+            self.fates.refused += 1;
+            self.doing[index] = Doing::Alone(Last::Fine);
+            return Ok(vec![command(["UNWATCH"])]);
+        }
+        if self.game.scripts == Scripts::Long && replies.iter().any(is_killed) {
+            self.fates.killed += 1;
+            self.doing[index] = Doing::Nothing;
+            return Ok(Vec::new());
+        }
         match std::mem::replace(&mut self.doing[index], Doing::Nothing) {
             Doing::Nothing => return Err(format!("{replies:?} for nothing")),
             Doing::Alone(expected) => judge(expected, last).map_err(|error| format!("{error} after {replies:?}"))?,
@@ -175,11 +220,11 @@ impl Play {
                 return Ok(commands);
             }
             Doing::Tries { transfer, before, watched } => match last {
-                Value::Array(done) if done[0] == watched => self.tries[0] += 1,
+                Value::Array(done) if done[0] == watched => self.fates.done += 1,
                 // UNWATCH came before.
                 Value::Array(_) if replies.len() == 4 => {}
                 Value::Nil => {
-                    self.tries[1] += 1;
+                    self.fates.failed += 1;
                     self.doing[index] = Doing::Explains(before);
                     return Ok(vec![transfer.versions()]);
                 }
@@ -219,10 +264,25 @@ impl Play {
     }
 }
 
+/// True of the reply to a command that a script keeps from its slots.
+fn is_refused(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if text.contains("BUSY Redis is busy running a script"))
+}
+
+/// True of the reply to a script that was killed, or a transaction with one.
+fn is_killed(reply: &Value) -> bool {
+    match reply {
+        Value::Error(text) => text.contains("killed by user"),
+        Value::Array(replies) => replies.iter().any(is_killed),
+        _ => false,
+    }
+}
+
 fn judge(expected: Last, last: &Value) -> Result<(), String> {
     let total = AMOUNT * ACCOUNTS as i64;
     let is_error = |value: &Value| matches!(value, Value::Error(_));
     let right = match (expected, last) {
+        (Last::Any, _) => true,
         (Last::Fine, last) => !is_error(last),
         (Last::Replies { errors }, Value::Array(replies)) => {
             replies.iter().filter(|reply| is_error(reply)).count() == errors
@@ -238,7 +298,7 @@ fn judge(expected: Last, last: &Value) -> Result<(), String> {
 
 /// Lets clients send one pipeline after the other, over new connections where one broke or was broken off.
 fn load(world: &mut World, clients: &mut [Client], play: &mut Play) -> Result<(), String> {
-    while play.left > 0 {
+    while play.game.pipelines > 0 {
         for (index, client) in clients.iter_mut().enumerate() {
             if client.is_ended() {
                 *client = Client::connect(world);
@@ -259,7 +319,7 @@ fn load(world: &mut World, clients: &mut [Client], play: &mut Play) -> Result<()
             match play.heard(index, replies, &mut world.random) {
                 Err(error) => wrong = Err(format!("client {index}: {error}")),
                 Ok(commands) if !commands.is_empty() => client.send(&commands),
-                Ok(_) if play.left > 0 => play.next(index, world, client),
+                Ok(_) if play.game.pipelines > 0 => play.next(index, world, client),
                 Ok(_) => {}
             }
         })?;
@@ -268,27 +328,21 @@ fn load(world: &mut World, clients: &mut [Client], play: &mut Play) -> Result<()
     Ok(())
 }
 
-/// Plays in a calm world that then becomes as `options` say, after these commands of a first client. Returns how often watchers came through and how often not.
-pub(super) fn play(
-    mut world: World,
-    options: SimOptions,
-    first: &[Command],
-    alone: fn(&mut fastrand::Rng) -> Pipeline,
-    pipelines: usize,
-) -> Result<[usize; 2], String> {
+/// Plays.
+pub(super) fn play(mut world: World, game: Game) -> Result<Fates, String> {
     const CLIENTS: usize = 8;
     let mut one = [Client::connect(&mut world)];
     let amounts = (0..ACCOUNTS).flat_map(|index| [account(index), AMOUNT.to_string()]);
     one[0].send(&[command(std::iter::once("MSET".to_owned()).chain(amounts))]);
-    one[0].send(first);
+    one[0].send(&game.first);
     settle(&mut world, &mut one, |_, _, _, _| {})?;
     if let Some(Value::Error(text)) = one[0].replies.back() {
         return Err(text.clone());
     }
-    world.net.set_options(options);
+    world.net.set_options(game.options.clone());
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::connect(&mut world)).collect();
     let doing = (0..CLIENTS).map(|_| Doing::Nothing).collect();
-    let mut play = Play { alone, left: pipelines, doing, tries: [0; 2] };
+    let mut play = Play { game, doing, fates: Fates::default() };
     load(&mut world, &mut clients, &mut play)?;
     world.net.set_options(SimOptions::calm());
     drop(clients);
@@ -305,5 +359,5 @@ pub(super) fn play(
     drop(one);
     rest(&mut world, &mut [])?;
     world.check_over()?;
-    Ok(play.tries)
+    Ok(play.fates)
 }

@@ -2,10 +2,15 @@
 //!
 //! A function wants more each time; of a script that did so the core remembers it, so most have a name of their own.
 
-use super::accounts::{self, Last, Pipeline, Transfer, transaction};
+use super::accounts::{self, Fates, Game, Last, Pipeline, Scripts, Transfer, transaction};
+use shard::ring::sim::SimOptions;
+use shard::settings::Settings;
+
 use super::client::{Command, command};
+use super::exact::settings;
 use super::seeds;
 use super::transactions;
+use super::world::World;
 
 /// What scripts and functions do with `k`, both accounts, both versions and the number of raised versions, and the amount `n`.
 const BODIES: [(&str, &str); 5] = [
@@ -94,12 +99,59 @@ fn alone(random: &mut fastrand::Rng) -> Pipeline {
 }
 
 fn run(seed: u64) -> Result<(), String> {
-    let first = [command(["FUNCTION", "LOAD", &library()])];
+    let first = vec![command(["FUNCTION", "LOAD", &library()])];
     let (world, options) = transactions::world(seed);
-    accounts::play(world, options, &first, alone, 250).map(drop)
+    let game = Game { options, first, alone, pipelines: 250, scripts: Scripts::Short };
+    accounts::play(world, game).map(drop)
+}
+
+/// A script that first takes long, or the end of one.
+fn alone_and_long(random: &mut fastrand::Rng) -> Pipeline {
+    match random.u8(..16) {
+        0 => {
+            let transfer = Transfer::any(random);
+            let (_, body) = BODIES[0];
+            let turns = random.usize(1..4) * 1_100_000;
+            let source = format!("local K, A = KEYS, ARGV {KEYS} for i = 1, {turns} do end {body}");
+            let keys = transfer.keys();
+            let declared = random.usize(..=keys.len());
+            let mut made = command(["EVAL", &source, &declared.to_string()]);
+            made.extend(command(&keys[..declared]));
+            made.extend(command([transfer.amount.to_string()]));
+            made.extend(command(&keys[declared..]));
+            match random.bool() {
+                true => (vec![made], Last::Fine),
+                false => (transaction([made]), Last::Replies { errors: 0 }),
+            }
+        }
+        1 | 2 => (vec![command([["SCRIPT", "FUNCTION"][random.usize(..2)], "KILL"])], Last::Any),
+        _ => alone(random),
+    }
+}
+
+/// Time passes between turns, so that a script soon takes long.
+fn long(seed: u64) -> Result<Fates, String> {
+    let first = vec![command(["FUNCTION", "LOAD", &library()])];
+    let (cores, settings) = ([2, 4, 3, 1][seed as usize % 4], settings(seed));
+    let settings = Settings { busy_reply_threshold: 1, ..settings };
+    let world = World::new(seed, cores, SimOptions::calm(), settings);
+    let options = SimOptions { turn_us_max: 1000, reset: 1000 * (seed as u32 % 2), ..SimOptions::calm() };
+    let game = Game { options, first, alone: alone_and_long, pipelines: 250, scripts: Scripts::Long };
+    accounts::play(world, game)
 }
 
 #[test]
 fn scripts_that_want_more_are_taken_back_unseen() {
     seeds::each("scripts_that_want_more_are_taken_back_unseen", 100, run);
+}
+
+#[test]
+fn who_meets_a_long_script_is_refused_or_waits() {
+    let fates = std::cell::RefCell::new(Vec::new());
+    seeds::each("who_meets_a_long_script_is_refused_or_waits", 40, |seed| {
+        long(seed).map(|fate| fates.borrow_mut().push(fate))
+    });
+    let all = |count: fn(&Fates) -> usize| fates.borrow().iter().map(count).sum::<usize>();
+    let (refused, killed) = (all(|fates| fates.refused), all(|fates| fates.killed));
+    assert!(refused > 0 && killed > 0 || fates.borrow().len() == 1, "{refused} were refused, {killed} killed");
 }

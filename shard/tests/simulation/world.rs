@@ -18,6 +18,7 @@ use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
+use shard::ring::clock;
 use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
 use shard::route::SlotMap;
 use shard::settings::Settings;
@@ -71,6 +72,7 @@ impl World {
 
     /// Likewise, with a seed of its own for what the data depend on.
     pub(crate) fn with_hasher(seed: u64, data_seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
+        clock::simulate();
         let net = SimNet::new(seed, cores, 1, options);
         let settings = Arc::new(settings);
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
