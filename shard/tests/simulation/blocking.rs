@@ -512,7 +512,7 @@ fn finish(world: &mut World, play: &Play) -> Result<(), String> {
     Ok(())
 }
 
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     const ROUNDS: usize = 20;
     const STEPS: usize = 400;
     let cores = [2, 4, 3, 1][seed as usize % 4];

@@ -98,7 +98,7 @@ fn alone(random: &mut fastrand::Rng) -> Pipeline {
     }
 }
 
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     let first = vec![command(["FUNCTION", "LOAD", &library()])];
     let (world, options) = transactions::world(seed);
     let game = Game { options, first, alone, pipelines: 250, scripts: Scripts::Short };
@@ -130,7 +130,7 @@ fn alone_and_long(random: &mut fastrand::Rng) -> Pipeline {
 }
 
 /// Time passes between turns, so that a script soon takes long.
-fn long(seed: u64) -> Result<Fates, String> {
+pub(super) fn long(seed: u64) -> Result<Fates, String> {
     let first = vec![command(["FUNCTION", "LOAD", &library()])];
     let (cores, settings) = ([2, 4, 3, 1][seed as usize % 4], settings(seed));
     let settings = Settings { busy_reply_threshold: 1, ..settings };

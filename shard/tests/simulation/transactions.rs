@@ -65,7 +65,7 @@ pub(super) fn world(seed: u64) -> (World, SimOptions) {
     (World::new(seed, cores, SimOptions::calm(), settings(seed)), options)
 }
 
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     let (world, options) = world(seed);
     let game = Game { options, first: Vec::new(), alone, pipelines: 250, scripts: Scripts::Short };
     let fates = accounts::play(world, game)?;

@@ -4,6 +4,7 @@
 //! stepped again only when its ring has something for it or its wait is over: a core that nobody wakes stays asleep, so a
 //! wake-up that was owed and not sent shows as a stall.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -23,6 +24,11 @@ use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
 use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
+
+thread_local! {
+    /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
+    pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
+}
 
 /// What a core does next.
 enum State {
@@ -154,6 +160,7 @@ impl World {
     }
 
     fn step_core(&mut self, index: usize, now: u64) {
+        TRACE.set(TRACE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) ^ (now << 8 | index as u64));
         let Place { core, state } = &mut self.places[index];
         let park = match *state {
             State::Tired(park @ Park::Until(time)) if core.rest(park) => {
