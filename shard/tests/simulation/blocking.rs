@@ -240,6 +240,11 @@ impl Play {
         let (number, (name, kind)) = (self.next.to_string(), KEYS[key]);
         let element = format!("e:{number}");
         Some(match kind {
+            Kind::List if random.bool() => {
+                self.next += 1;
+                pushes.push((key, self.next));
+                command(["RPUSH", name, &element, &format!("e:{}", self.next)])
+            }
             Kind::List => command(["RPUSH", name, &element]),
             Kind::SortedSet => command(["ZADD", name, &number, &element]),
             Kind::Stream => command(["XADD", name, &number, "field", &element]),

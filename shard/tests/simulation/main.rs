@@ -5,7 +5,8 @@
 //! (longer load, connections that break, what must hold all the same), `stalls` (a lost wake-up is noticed), `splits` (how a
 //! stream arrives does not matter), `fuzz` (any command with any argument answers once), `loans` (slots on loan and what meets
 //! them), `endings` (clients that stop sending), `pubsub` (who hears which messages), `transactions` and `scripts` (amounts that
-//! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores).
+//! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores),
+//! `readers` (clients that wait for entries of streams).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ mod loans;
 mod model;
 mod program;
 mod pubsub;
+mod readers;
 mod resp;
 mod scripts;
 mod seeds;

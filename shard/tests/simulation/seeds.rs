@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::world::TRACE;
-use super::{blocking, endings, pubsub, scripts, serial, storm, transactions};
+use super::{blocking, endings, pubsub, readers, scripts, serial, storm, transactions};
 
 /// A seed that takes longer is in an endless loop, which no test could report by itself: the process ends with a word.
 const SEED_TIME_MAX: Duration = Duration::from_secs(60);
@@ -61,10 +61,11 @@ fn guarded<T>(name: &str, seed: u64, test: impl FnOnce() -> T) -> T {
 
 #[test]
 fn a_seed_replays_exactly() {
-    let plays: [fn(u64) -> Result<(), String>; 8] = [
+    let plays: [fn(u64) -> Result<(), String>; 9] = [
         blocking::run,
         endings::run,
         pubsub::run,
+        readers::run,
         scripts::run,
         |seed| scripts::long(seed).map(drop),
         serial::run,
