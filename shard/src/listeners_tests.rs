@@ -53,6 +53,41 @@ fn the_removal_of_what_had_expired_is_no_change() {
 }
 
 #[test]
+fn what_may_be_taken_back_is_told_when_it_is_certain() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let [there, expired, other] = [Ticket::new(), Ticket::new(), Ticket::new()];
+    listeners.watch(&mut keyspace, &key("a"), &there, Was::There);
+    listeners.watch(&mut keyspace, &key("a"), &expired, Was::Expired);
+    listeners.watch(&mut keyspace, &key("b"), &other, Was::Missing);
+    // Taken back.
+    listeners.changed(&mut keyspace, &key("a"), Some(&mut Doubt::default()));
+    assert!(!there.has_ended() && !expired.has_ended());
+    let mut doubt = Doubt::default();
+    listeners.changed(&mut keyspace, &key("a"), Some(&mut doubt));
+    doubt.settle();
+    assert!(there.has_ended() && !expired.has_ended(), "that an expired key is gone is no change");
+    let mut doubt = Doubt::default();
+    store(&mut keyspace, "a");
+    listeners.changed(&mut keyspace, &key("a"), Some(&mut doubt));
+    doubt.settle();
+    assert!(expired.has_ended() && !other.has_ended());
+    assert_eq!(listeners.open_tickets(), 1);
+}
+
+#[test]
+fn a_key_is_promised_while_somebody_is_about_to_be_served() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let ticket = Ticket::new();
+    listeners.wait(&mut keyspace, &key("k"), waiter(&ticket, false));
+    let promised = |listeners: &Listeners| listeners.promised(0, [&b"j"[..], b"k"].into_iter()).len();
+    assert_eq!(promised(&listeners), 0);
+    assert!(ticket.claim());
+    assert_eq!(promised(&listeners), 1);
+    ticket.serve();
+    assert_eq!(promised(&listeners), 0);
+}
+
+#[test]
 fn an_emptied_database_changes_only_what_was_in_it() {
     let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
     let (there, missing) = (Ticket::new(), Ticket::new());
