@@ -4,15 +4,27 @@
 //! through small traits that its owner implements. `C01` to `C16` are the rows of the contract in `spec/expire-evict.md` §1.
 #![forbid(unsafe_code)]
 
-// Expiry.
-pub mod access;
+pub mod time;
+
+// Expiry: on access, by command, by the cycle.
 pub mod budget;
 pub mod cycle;
 pub mod deadline;
 pub mod fields;
 pub mod gate;
 pub mod options;
-pub mod time;
 pub mod ttl;
 
+// Eviction: which key.
+pub mod access;
+mod fifo;
+mod ghosts;
+pub mod policy;
+pub mod pool;
+pub mod s3fifo;
+pub mod victim;
+pub mod weights;
+
 mod faults;
+#[cfg(test)]
+mod model;
