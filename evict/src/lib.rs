@@ -25,6 +25,10 @@ pub mod s3fifo;
 pub mod victim;
 pub mod weights;
 
+// Eviction: how much, when, and who.
+pub mod pressure;
+pub mod quota;
+
 mod faults;
 #[cfg(test)]
 mod model;
