@@ -26,8 +26,12 @@ pub mod victim;
 pub mod weights;
 
 // Eviction: how much, when, and who.
+pub mod barren;
+pub mod decision;
 pub mod pressure;
 pub mod quota;
+pub mod safety;
+pub mod tenacity;
 
 mod faults;
 #[cfg(test)]
