@@ -13,8 +13,10 @@ use crate::safety::Hindrances;
 /// What is to be done before a command that may need memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing.
+    /// Nothing: memory is fine.
     Proceed,
+    /// Nothing, though the limit is passed: something stands against it.
+    Hindered,
     /// Evict keys of this class.
     Evict(Class),
     /// The policy has no candidate on this core.
@@ -79,8 +81,11 @@ pub struct Question {
 
 /// The plain decision.
 pub fn decide(policy: Policy, question: Question) -> Decision {
-    if question.pressure != PressureBucket::Over || !question.hindrances.is_none() {
+    if question.pressure != PressureBucket::Over {
         return Decision::Proceed;
+    }
+    if !question.hindrances.is_none() {
+        return Decision::Hindered;
     }
     match (policy.class(), question.ttl) {
         (None, _) => Decision::Refuse,
@@ -141,9 +146,8 @@ pub(crate) mod tests {
                 for hindrances in HINDRANCES {
                     let answers = TTLS.map(|ttl| decide(policy, Question { pressure, hindrances, ttl }));
                     let expected = match policy.class() {
-                        _ if pressure != PressureBucket::Over || hindrances != Hindrances::NONE => {
-                            [Decision::Proceed; 3]
-                        }
+                        _ if pressure != PressureBucket::Over => [Decision::Proceed; 3],
+                        _ if hindrances != Hindrances::NONE => [Decision::Hindered; 3],
                         None => [Decision::Refuse; 3],
                         Some(Class::All) => {
                             [Decision::Barren, Decision::Evict(Class::All), Decision::Evict(Class::All)]

@@ -27,11 +27,17 @@ pub mod weights;
 
 // Eviction: how much, when, and who.
 pub mod barren;
+pub mod clients;
 pub mod decision;
+pub mod evictions;
 pub mod pressure;
 pub mod quota;
 pub mod safety;
 pub mod tenacity;
+
+// Where in the turn.
+pub mod hooks;
+pub mod oom;
 
 mod faults;
 #[cfg(test)]
