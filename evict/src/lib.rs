@@ -39,6 +39,11 @@ pub mod tenacity;
 pub mod hooks;
 pub mod oom;
 
+// Modes, and what a broken row is called.
+pub mod loss;
+pub mod mode;
+pub mod reason;
+
 mod faults;
 #[cfg(test)]
 mod model;
