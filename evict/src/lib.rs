@@ -39,6 +39,10 @@ pub mod tenacity;
 pub mod hooks;
 pub mod oom;
 
+// What others are told of it.
+pub mod order;
+pub mod record;
+
 // Modes, and what a broken row is called.
 pub mod loss;
 pub mod mode;
