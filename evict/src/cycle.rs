@@ -87,7 +87,7 @@ impl Standing {
     pub fn may_expire(&self) -> bool {
         self.role == Role::Master
             && self.data_set == DataSet::Ready
-            && self.expiry == Expiry::Running
+            && (self.expiry == Expiry::Running || planted(Fault::CycleIgnoresPause))
             && self.switch == Switch::On
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Fault {
     QuotaOvershoots,
     /// T06: what a core gives back is lost.
     QuotaLost,
+    /// T06: a core does not ask the others for what it lacks.
+    QuotaNotWanted,
     /// T07: the pool keeps the worst candidates.
     PoolKeepsWorst,
     /// T07: a candidate of another class is taken.
@@ -43,6 +45,8 @@ pub(crate) enum Fault {
     DecayWraps,
     /// T07: random policies evict from one database.
     RandomStaysInDatabase,
+    /// T07: the best candidate is taken for the worst.
+    ScoreReversed,
     /// T07: the small queue of S3-FIFO promotes what nobody used.
     SmallPromotesUnused,
     /// T08: the loop does not look at the clock.
@@ -53,6 +57,8 @@ pub(crate) enum Fault {
     MemoNotInvalidated,
     /// T09: evicts on behalf of the master's stream.
     MasterLinkEvicts,
+    /// T09: the cycle goes on in a pause.
+    CycleIgnoresPause,
     /// T10: EXEC is not asked for its queued commands.
     ExecNotAsked,
     /// T10: a record may follow one of a later sequence.
@@ -67,6 +73,45 @@ pub(crate) enum Fault {
     UnsafeGoesOn,
 }
 
+#[cfg(test)]
+impl Fault {
+    /// All of them.
+    pub(crate) const ALL: &[Fault] = &[
+        Fault::CycleStarvesDatabases,
+        Fault::CycleIgnoresLimit,
+        Fault::CycleCapNotCounted,
+        Fault::FieldQuotaIgnored,
+        Fault::OptionConflictAccepted,
+        Fault::GreaterAcceptsEqual,
+        Fault::PastBorderOff,
+        Fault::ExpireTimeWraps,
+        Fault::AccessBorderOff,
+        Fault::ReplicaDeletes,
+        Fault::PauseIgnoredByGate,
+        Fault::BuffersCounted,
+        Fault::QuotaOvershoots,
+        Fault::QuotaLost,
+        Fault::QuotaNotWanted,
+        Fault::PoolKeepsWorst,
+        Fault::ClassIgnored,
+        Fault::DecayWraps,
+        Fault::RandomStaysInDatabase,
+        Fault::ScoreReversed,
+        Fault::SmallPromotesUnused,
+        Fault::LoopIgnoresLimit,
+        Fault::LonelyFailure,
+        Fault::MemoNotInvalidated,
+        Fault::MasterLinkEvicts,
+        Fault::CycleIgnoresPause,
+        Fault::ExecNotAsked,
+        Fault::OrderNotChecked,
+        Fault::BudgetNeverSpent,
+        Fault::AllowListIgnored,
+        Fault::DriftIgnored,
+        Fault::UnsafeGoesOn,
+    ];
+}
+
 /// Whether this fault is to be made.
 #[cfg(not(test))]
 #[inline(always)]
@@ -75,7 +120,7 @@ pub(crate) const fn planted(_fault: Fault) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) use switches::{planted, with};
+pub(crate) use switches::{notices, planted};
 
 #[cfg(test)]
 mod switches {
@@ -91,9 +136,9 @@ mod switches {
         PLANTED.get() == Some(fault)
     }
 
-    /// Runs `check` with the fault planted; whether it noticed, which a check does by panicking.
-    pub(crate) fn with(fault: Fault, check: fn()) -> bool {
-        PLANTED.set(Some(fault));
+    /// Runs `check` with the fault planted, or with none; whether it noticed, which a check does by panicking.
+    pub(crate) fn notices(check: fn(), fault: Option<Fault>) -> bool {
+        PLANTED.set(fault);
         let noticed = std::panic::catch_unwind(check).is_err();
         PLANTED.set(None);
         noticed

@@ -48,6 +48,8 @@ pub mod loss;
 pub mod mode;
 pub mod reason;
 
+#[cfg(test)]
+mod adversarial_tests;
 mod faults;
 #[cfg(test)]
 mod model;

@@ -252,7 +252,7 @@ pub(crate) mod tests {
             assert_eq!(hardening.end_window(&good), Mode::Hardened, "a budget that is just spent is no breach");
         }
         for mode in [Mode::Hardened, Mode::Strict] {
-            (0..2).for_each(|_| drop(clamp(&mut hardening)));
+            let _spent = [clamp(&mut hardening), clamp(&mut hardening)];
             assert_eq!(hardening.end_window(&good), mode);
         }
         assert_eq!(clamp(&mut hardening), Err(Rejection::Strict));

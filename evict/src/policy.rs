@@ -3,6 +3,7 @@
 //! C11, `spec/expire-evict.md` §11.1 to §11.3.
 
 use crate::access::{AccessBits, LfuSettings};
+use crate::faults::{Fault, planted};
 use crate::gate::Role;
 use crate::s3fifo::QueueBits;
 use crate::time::UnixMillis;
@@ -165,13 +166,14 @@ impl Policy {
 
 /// How much a key deserves to be evicted: the highest goes first. Chance and queues need no score.
 pub fn score(ranking: Ranking, bits: AccessBits, when: Option<UnixMillis>, now: UnixMillis, lfu: LfuSettings) -> u64 {
-    match ranking {
+    let score = match ranking {
         Ranking::Idle => u64::from(bits.idle_seconds(now)) * 1_000,
         Ranking::Frequency => 255 - u64::from(bits.lfu_counter(now, lfu)),
         // Signed deadlines keep their order when moved to the unsigned range.
         Ranking::Deadline => when.map_or(0, |when| u64::MAX - (when.0 as u64 ^ 1 << 63)),
         Ranking::Random | Ranking::Queues => 0,
-    }
+    };
+    if planted(Fault::ScoreReversed) { !score } else { score }
 }
 
 /// Whether a command's use of a key may note it in the key's access bits (§5): not while a child process shares the memory, nor

@@ -151,7 +151,9 @@ impl Quota {
     /// Asks the others for their share of bytes that are missing. It stays asked for when the core has evicted for itself: else a
     /// core that began late would turn over its few keys for ever.
     pub fn want(&mut self, missing: u64, own_share: u64) {
-        self.wanted = self.wanted.max(missing.saturating_sub(own_share));
+        if !planted(Fault::QuotaNotWanted) {
+            self.wanted = self.wanted.max(missing.saturating_sub(own_share));
+        }
     }
 
     /// Gives what the core holds and does not use to those who want it: up to `wanted`. Returns what is wanted still, of which the
