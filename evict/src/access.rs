@@ -75,10 +75,7 @@ impl AccessBits {
     pub fn lfu_counter(self, now: UnixMillis, settings: LfuSettings) -> u8 {
         let counter = self.0 as u8;
         let idle = elapsed(minutes(now), self.0 >> 8, LFU_MASK);
-        let periods = match idle.checked_div(settings.decay_minutes) {
-            Some(periods) => periods,
-            None => 0,
-        };
+        let periods = idle.checked_div(settings.decay_minutes).unwrap_or(0);
         if periods > counter as u32 && !planted(Fault::DecayWraps) { 0 } else { counter.wrapping_sub(periods as u8) }
     }
 

@@ -286,8 +286,7 @@ fn FR_P2C_008_U002_loops_that_find_little_are_checked_too() {
         data = data.with_keys(db, 1, 1);
     }
     data.micros_per_loop = 300;
-    let mut cycle = Cycle::default();
-    cycle.hit_limit = true;
+    let mut cycle = Cycle { hit_limit: true, ..Cycle::default() };
     cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
     let clock = data.clock();
     assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);

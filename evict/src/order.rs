@@ -137,7 +137,9 @@ pub(crate) mod tests {
     #[test]
     fn FR_P2C_008_U012_units_are_whole() {
         use Place::{Alone, First, Last, Middle};
-        let rows: [(&[(u64, Place)], Option<OrderFault>, bool); 11] = [
+        /// Units and places of records, the fault of the last, and whether the log may end there.
+        type Row = (&'static [(u64, Place)], Option<OrderFault>, bool);
+        let rows: [Row; 11] = [
             (&[(0, Alone), (5, First), (5, Middle), (5, Last), (0, Alone)], None, true),
             (&[(5, First), (5, Last), (6, First), (6, Last)], None, true),
             (&[(5, First), (5, Middle)], None, false),

@@ -251,10 +251,10 @@ impl<H: Copy> S3Fifo<H> {
         } else {
             (&mut self.main, Queue::Main)
         };
-        if let Some(handle) = queue.pop() {
-            if data.bits(handle).is_some_and(|bits| bits.queue() == name) {
-                queue.push(handle);
-            }
+        if let Some(handle) = queue.pop()
+            && data.bits(handle).is_some_and(|bits| bits.queue() == name)
+        {
+            queue.push(handle);
         }
     }
 }

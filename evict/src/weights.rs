@@ -48,7 +48,7 @@ impl Weights {
 
     /// A place whose count is not 0, drawn by `random`, which is uniform over all `u64`.
     pub fn draw(&self, random: u64) -> Option<usize> {
-        let mut rank = (u128::from(random) * u128::from(self.total) >> 64) as u64;
+        let mut rank = ((u128::from(random) * u128::from(self.total)) >> 64) as u64;
         let group = self.groups.iter().position(|&sum| passes(&mut rank, sum))?;
         let first = group * GROUP;
         let last = (first + GROUP).min(self.counts.len());
