@@ -130,7 +130,7 @@ fn efforts() -> impl Iterator<Item = Effort> {
 }
 
 #[test]
-fn FR_P2C_008_U002_golden_trace_of_one_call() {
+pub(crate) fn FR_P2C_008_U002_golden_trace_of_one_call() {
     let mut data = Data::new(4).with_keys(0, 500, 50).with_keys(2, 1_000, 5).with_fields(2, 900, 30);
     let mut data = {
         data.databases[3].keys.insert(1_001, 7);
@@ -156,7 +156,7 @@ fn FR_P2C_008_U002_golden_trace_of_one_call() {
 }
 
 #[test]
-fn FR_P2C_008_U002_golden_trace_of_all_efforts() {
+pub(crate) fn FR_P2C_008_U002_golden_trace_of_all_efforts() {
     for effort in efforts() {
         let per_loop = effort.keys_per_loop();
         let mut data = Data::new(1).with_keys(0, 1, 200);
@@ -256,7 +256,7 @@ fn FR_P2C_008_U002_nothing_due_costs_a_look_per_database() {
 }
 
 #[test]
-fn FR_P2C_008_U002_clock_jumps() {
+pub(crate) fn FR_P2C_008_U002_clock_jumps() {
     let mut data = Data::new(1).with_keys(0, 1_000, 10);
     let mut cycle = Cycle::default();
     for (now, left) in [(i64::MIN, 10), (-5, 10), (999, 10), (1_000, 0), (0, 0)] {
@@ -296,7 +296,7 @@ fn FR_P2C_008_U002_loops_that_find_little_are_checked_too() {
 }
 
 #[test]
-fn FR_P2C_008_U002_when_a_fast_call_begins() {
+pub(crate) fn FR_P2C_008_U002_when_a_fast_call_begins() {
     let begins = |stale, hit_limit, last: Option<u64>, effort, standing: &Standing| {
         let last_fast = last.map(Monotonic);
         let mut cycle = Cycle { stale, hit_limit, last_fast, ..Cycle::default() };
@@ -342,7 +342,7 @@ fn forbidding() -> [Standing; 4] {
 }
 
 #[test]
-fn FR_P2C_008_U002_fast_calls_have_their_own_limit() {
+pub(crate) fn FR_P2C_008_U002_fast_calls_have_their_own_limit() {
     for effort in efforts() {
         let mut data = Data::new(1).with_keys(0, 1, 1_000_000);
         let mut cycle = Cycle::default();
@@ -411,7 +411,7 @@ pub(crate) fn FR_P2C_008_U003_fields_have_a_quota_and_take_turns_with_keys() {
 }
 
 #[test]
-fn FR_P2C_008_U001_fields_and_keys_that_expire_together_go_once() {
+pub(crate) fn FR_P2C_008_U001_fields_and_keys_that_expire_together_go_once() {
     let mut data = Data::new(3);
     for db in 0..3 {
         data = data.with_keys(db, 1_000, 500).with_fields(db, 1_000, 500).with_keys(db, 1_001, 40);

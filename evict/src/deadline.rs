@@ -149,7 +149,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U005_deadlines_of_fields() {
+    pub(crate) fn FR_P2C_008_U005_deadlines_of_fields() {
         let last = FIELD_DEADLINE_MAX.0;
         let rows = [
             (-1, Millis, Base::Epoch, Err(TimeFault::Negative)),
@@ -187,7 +187,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U006_rounding() {
+    pub(crate) fn FR_P2C_008_U006_rounding() {
         for (millis, nearest, full) in
             [(0, 0, 0), (1, 0, 1), (499, 0, 1), (500, 1, 1), (501, 1, 1), (999, 1, 1), (1_000, 1, 1), (1_001, 1, 2)]
         {

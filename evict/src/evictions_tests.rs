@@ -107,7 +107,7 @@ fn perform_as(evictions: &mut Evictions, rules: &Rules, data: &mut Data) -> Repo
 }
 
 #[test]
-fn FR_P2C_008_U012_results() {
+pub(crate) fn FR_P2C_008_U012_results() {
     use Outcome::{Fail, Ok, Running};
     let barren = Rules { decision: Decision::Barren, ..RULES };
     let others = Rules { elsewhere: Elsewhere::Candidates, ..RULES };
@@ -169,7 +169,7 @@ fn FR_P2C_008_U012_lazy_freeing() {
 }
 
 #[test]
-fn FR_P2C_008_U012_freeing_that_never_ends() {
+pub(crate) fn FR_P2C_008_U012_freeing_that_never_ends() {
     for micros_per_key in [0, 1] {
         let mut data = Data { freeing: Freeing::Later, keys_per_piece: 0, micros_per_key, ..data(50, 10) };
         let report = perform(&LATER, &mut data);

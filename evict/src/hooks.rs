@@ -178,7 +178,7 @@ pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn FR_P2C_008_U014_lists_are_orders() {
+    pub(crate) fn FR_P2C_008_U014_lists_are_orders() {
         for list in [COMMAND, BEFORE_SLEEP, CRON] {
             assert_eq!(check(list, list, list), Ok(()), "each hook stands once");
             for (first, second) in (0..list.len()).zip(1..list.len()) {
@@ -198,7 +198,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U014_what_the_contract_hangs_on() {
+    pub(crate) fn FR_P2C_008_U014_what_the_contract_hangs_on() {
         let before = |list: &[Hook], first, second| {
             let place = |hook| list.iter().position(|&listed| listed == hook);
             place(first).is_some() && place(first) < place(second)

@@ -44,6 +44,7 @@ pub mod order;
 pub mod record;
 
 // Modes, and what a broken row is called.
+pub mod audit;
 pub mod loss;
 pub mod mode;
 pub mod reason;
@@ -53,3 +54,5 @@ mod adversarial_tests;
 mod faults;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod packet_tests;

@@ -116,7 +116,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U004_unknown_words_come_first() {
+    pub(crate) fn FR_P2C_008_U004_unknown_words_come_first() {
         for unknown in ["", "n", "nxx", "xx ", "100", "\0", "keepttl"] {
             let words = [b"nx".to_vec(), b"gt".to_vec(), unknown.as_bytes().to_vec(), b"lt".to_vec()];
             assert_eq!(parse(&words), Err(OptionFault::Unknown(unknown.as_bytes())), "{unknown:?}");

@@ -64,7 +64,7 @@ pub(crate) fn FR_P2C_008_U009_valid_in_any_case_while_loading_or_live() {
 }
 
 #[test]
-fn FR_P2C_008_U009_borders_differ_at_the_deadline_only() {
+pub(crate) fn FR_P2C_008_U009_borders_differ_at_the_deadline_only() {
     let rows = [
         (UnixMillis(999), [false, false, false]),
         (WHEN, [false, true, true]),
