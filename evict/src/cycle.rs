@@ -38,11 +38,12 @@ pub trait Deadlines {
     /// Hashes with a field that has a deadline in `db`. O(1).
     fn hashes(&self, db: u16) -> u64;
 
-    /// Keys with a deadline, of all databases, that are known to be due at `now` and still there.
-    fn due(&self, now: UnixMillis) -> u64;
+    /// Keys with a deadline, of all databases, that are known to be due at `now` and still there; asked once at the end of a
+    /// call. 0 says that none is. An index that does not count them may tell what a fair sample of the keys comes to.
+    fn due(&mut self, now: UnixMillis) -> u64;
 
-    /// Removes up to `max` keys of `db` that are due at `now`, from the next slot on that has some. A key is due as
-    /// [`crate::gate::due_in_cycle`] says.
+    /// Removes up to `max` keys of `db` that are due at `now`, from the next slot on that has some; slots take turns. A key is due as
+    /// [`crate::gate::due_in_cycle`] says. It may take none and say that there are more: the index had to look.
     fn take_due(&mut self, db: u16, now: UnixMillis, max: u32) -> Taken;
 
     /// Removes up to `max` hash fields of `db` that are due at `now`, and the hashes that this empties.
@@ -190,7 +191,14 @@ struct Visit {
 
 impl Cycle {
     /// Opens a slow call, as the cron does `hz` times per second. One that is still under way has run out of time.
-    pub fn begin_slow(&mut self, standing: &Standing, effort: Effort, hz: u32, data: &impl Deadlines, now: UnixMillis) {
+    pub fn begin_slow(
+        &mut self,
+        standing: &Standing,
+        effort: Effort,
+        hz: u32,
+        data: &mut impl Deadlines,
+        now: UnixMillis,
+    ) {
         if let Some(call) = self.call.take() {
             self.close(call, End::TimedOut, data, now);
         }
@@ -306,7 +314,7 @@ impl Cycle {
         });
     }
 
-    fn close(&mut self, mut call: Call, end: End, data: &impl Deadlines, now: UnixMillis) -> Report {
+    fn close(&mut self, mut call: Call, end: End, data: &mut impl Deadlines, now: UnixMillis) -> Report {
         if let Some(visit) = call.visit.take() {
             self.leave(&call, &visit);
         }

@@ -89,7 +89,7 @@ impl Deadlines for Data {
         self.databases[usize::from(db)].fields.len() as u64
     }
 
-    fn due(&self, now: UnixMillis) -> u64 {
+    fn due(&mut self, now: UnixMillis) -> u64 {
         self.databases.iter().flat_map(|db| db.keys.range(..=now.0)).map(|(_, count)| count).sum()
     }
 
@@ -265,13 +265,13 @@ pub(crate) fn FR_P2C_008_U002_clock_jumps() {
     }
     // The monotonic clock stands still, or is read in the wrong order: the work is done all the same.
     let mut data = data.with_keys(0, 1_000, 100_000);
-    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
+    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let mut readings = (0..u64::MAX).rev();
     let clock = || Monotonic(readings.next().expect("there are enough"));
     assert!(matches!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Ended(Report { keys: 100_000, .. })));
     // It leaps: the slice and the call are over.
     let mut data = data.with_keys(0, 1_000, 100_000);
-    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
+    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let mut readings = [0, u64::MAX].into_iter();
     let clock = || Monotonic(readings.next().expect("it ends at the second reading"));
     let progress = cycle.slice(&MASTER, &mut data, NOW, clock);
@@ -287,7 +287,7 @@ fn FR_P2C_008_U002_loops_that_find_little_are_checked_too() {
     }
     data.micros_per_loop = 300;
     let mut cycle = Cycle { hit_limit: true, ..Cycle::default() };
-    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
+    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let clock = data.clock();
     assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);
     assert_eq!(data.trace.len(), 16);
@@ -361,14 +361,14 @@ pub(crate) fn FR_P2C_008_U013_a_pause_between_slices_ends_the_call() {
     for standing in forbidding() {
         let mut data = Data::new(1).with_keys(0, 1, 5_000);
         let mut cycle = Cycle::default();
-        cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
+        cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
         let clock = data.clock();
         assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);
         let (left, clock) = (data.left(), data.clock());
         let progress = cycle.slice(&standing, &mut data, NOW, clock);
         assert!(matches!(progress, Progress::Ended(Report { end: End::Suspended, .. })), "{progress:?}");
         assert_eq!(data.left(), left, "nothing went after the pause: {standing:?}");
-        cycle.begin_slow(&standing, Effort::LEAST, 10, &data, NOW);
+        cycle.begin_slow(&standing, Effort::LEAST, 10, &mut data, NOW);
         assert!(!cycle.under_way(), "{standing:?}");
         assert_eq!(cycle.stats().time_cap_reached, 0);
     }
@@ -378,10 +378,10 @@ pub(crate) fn FR_P2C_008_U013_a_pause_between_slices_ends_the_call() {
 fn FR_P2C_008_U002_a_call_that_is_late_makes_room_for_the_next() {
     let mut data = Data::new(3).with_keys(0, 1, 100_000).with_keys(1, 1, 10);
     let mut cycle = Cycle::default();
-    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
+    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let clock = data.clock();
     assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);
-    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &data, NOW);
+    cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     assert_eq!((cycle.stats().time_cap_reached, cycle.stats().calls), (1, 2));
     let (report, _) = finish(&mut cycle, &mut data, NOW);
     assert_eq!(data.volatile(1), 0, "it begins at the next database");

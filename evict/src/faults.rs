@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     QuotaLost,
     /// T06: a core does not ask the others for what it lacks.
     QuotaNotWanted,
+    /// T06: what one core wants is evicted in every turn of the others until it has taken it.
+    WantMetTwice,
     /// T07: the pool keeps the worst candidates.
     PoolKeepsWorst,
     /// T07: a candidate of another class is taken.
@@ -92,6 +94,7 @@ impl Fault {
         Fault::QuotaOvershoots,
         Fault::QuotaLost,
         Fault::QuotaNotWanted,
+        Fault::WantMetTwice,
         Fault::PoolKeepsWorst,
         Fault::ClassIgnored,
         Fault::DecayWraps,

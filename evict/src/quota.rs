@@ -9,10 +9,17 @@
 //! they do not use, and then evict their share of what is wanted: so quota flows to where it is needed. A core that has nothing to
 //! evict may overdraw by a small part, and beyond it waits for what the others give.
 //!
+//! Before a command that needs memory: [`Quota::pressure`], and the eviction loop for what it says is missing. At the end of a turn:
+//! the same, then [`Quota::give`] with what [`Balance::unmet`] says of the others' wants; the core's
+//! [`fair_share`](crate::pressure::fair_share) of what remains is evicted, and given in its turn.
+//!
 //! `held` of all cores and the reserve's balance add up to the budget at any moment. `used` of a core is at most what it holds, its
 //! overdraft, and the growth of one command.
 
+use std::num::NonZeroU64;
+
 use crate::faults::{Fault, planted};
+use crate::pressure::Pressure;
 
 /// Part of the budget that all cores together may hold without using it, or use without holding it: one in so many.
 const TOLERANCE: u64 = 100;
@@ -90,6 +97,15 @@ impl Balance {
     pub fn debt(self) -> u64 {
         self.0.min(0).unsigned_abs()
     }
+
+    /// What others have still to give of what cores want, and of the debt. What lies in the reserve already is not asked for again:
+    /// who wants it takes it at its own next turn, before which others may have many.
+    pub fn unmet(self, wanted: u64) -> u64 {
+        if planted(Fault::WantMetTwice) {
+            return wanted;
+        }
+        wanted.saturating_sub(self.0.max(0).unsigned_abs()).saturating_add(self.debt())
+    }
 }
 
 /// No machine has memory for the upper half of the range.
@@ -146,6 +162,16 @@ impl Quota {
             self.wanted = self.wanted.saturating_sub(taken);
         }
         used.saturating_sub(self.held)
+    }
+
+    /// The pressure on a core that uses so many bytes of what counts, by the terms of the budget, if there is one.
+    #[inline]
+    pub fn pressure(&mut self, used: u64, terms: Option<&Terms>, reserve: &impl Reserve) -> Pressure {
+        match terms {
+            None => Pressure::Unlimited,
+            Some(_) if self.fits(used) => Pressure::Within,
+            Some(terms) => NonZeroU64::new(self.settle(used, terms, reserve)).map_or(Pressure::Within, Pressure::Over),
+        }
     }
 
     /// Asks the others for their share of bytes that are missing. It stays asked for when the core has evicted for itself: else a

@@ -81,8 +81,8 @@ impl Machine {
         let evictable = self.evictable();
         let used = self.cores[at].used();
         let terms = self.terms;
-        if !self.cores[at].quota.fits(used) {
-            let missing = self.cores[at].quota.settle(used, &terms, &self.pot);
+        let missing = self.cores[at].quota.pressure(used, Some(&terms), &self.pot).excess();
+        if missing > 0 {
             let share = fair_share(missing, self.cores[at].evictable, evictable);
             self.cores[at].quota.want(missing, share);
             self.evict(at, missing);
@@ -108,11 +108,9 @@ impl Machine {
         let used = self.cores[at].used();
         let missing = self.cores[at].quota.settle(used, &terms, &self.pot);
         self.evict(at, missing);
-        let mut wanted = self.pot.0.get().debt();
-        wanted += (0..self.cores.len())
-            .filter(|&other| other != at)
-            .map(|other| self.cores[other].quota.wanted())
-            .sum::<u64>();
+        let wanted =
+            (0..self.cores.len()).filter(|&other| other != at).map(|other| self.cores[other].quota.wanted()).sum();
+        let wanted = self.pot.0.get().unmet(wanted);
         let used = self.cores[at].used();
         let wanted = self.cores[at].quota.give(used, wanted, &self.pot);
         let owed = fair_share(wanted, self.cores[at].evictable, self.evictable());
@@ -195,6 +193,35 @@ pub(crate) fn FR_P2C_008_U012_a_core_with_nothing_to_evict_is_given_quota() {
     let core = &machine.cores[3];
     assert_eq!(core.refused, 0, "there was something to evict elsewhere");
     assert!(core.served > core.waited && core.quota.held() > 1_000_000, "{:?} {}", core.quota, core.served);
+}
+
+#[test]
+pub(crate) fn FR_P2C_008_U012_what_is_wanted_is_evicted_once() {
+    let mut machine = Machine::new(4, 10_000_000, 1_000);
+    (0..40_000).for_each(|round| machine.command(round % 3, 1_000, false));
+    (0..4).for_each(|at| machine.turn(at));
+    let before = machine.evictable();
+    // One core wants a little, and the others have a thousand turns before its next.
+    machine.command(3, 1_000, true);
+    machine.command(3, 1_000, true);
+    let wanted = machine.cores[3].quota.wanted();
+    assert!(wanted > 0 && wanted <= 2_000, "{wanted}");
+    (0..3_000).for_each(|round| machine.turn(round % 3));
+    let evicted = before - machine.evictable();
+    assert!(evicted >= wanted / 2 && evicted <= wanted + 3, "{evicted} for {wanted}");
+    machine.turn(3);
+    assert_eq!(machine.cores[3].quota.wanted(), 0);
+}
+
+#[test]
+fn FR_P2C_008_U010_pressure_on_a_core() {
+    let pot = Pot(Cell::new(Balance::new(10_000_000)));
+    let terms = Terms::new(10_000_000, 1);
+    let mut quota = Quota::default();
+    assert_eq!(quota.pressure(u64::MAX, None, &pot), Pressure::Unlimited);
+    assert_eq!(quota.pressure(9_000_000, Some(&terms), &pot), Pressure::Within);
+    assert_eq!(quota.pressure(10_000_000, Some(&terms), &pot), Pressure::Within);
+    assert_eq!(quota.pressure(10_000_007, Some(&terms), &pot).excess(), 7);
 }
 
 #[test]
