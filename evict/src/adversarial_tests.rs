@@ -2,7 +2,7 @@
 //!
 //! Each row says which threat of `expire-evict.md` §2 the fault serves, which check has to notice, what kind of sign that is, and what
 //! state the contract is in. From the same rows comes the calibration of the expected-loss decision (`packets.md`): with the
-//! fault planted the sign is there if the check notices; without it there is none.
+//! fault there is the sign, as the check noticed; without it there is none.
 #![allow(non_snake_case)]
 
 use crate::cycle::tests as cycle;
@@ -14,6 +14,7 @@ use crate::fields::tests as fields;
 use crate::gate::tests as gate;
 use crate::loss::tests as loss;
 use crate::loss::{Beliefs, Calibration, Listed, Sign, State, choose};
+use crate::machine_tests as machine;
 use crate::mode::tests as mode;
 use crate::oom::tests as oom;
 use crate::options::tests as options;
@@ -160,14 +161,29 @@ const ROWS: &[Row] = &[
     ("T11", Fault::AllowListIgnored, mode::FR_P2C_008_HARDENED_U013_only_the_list, Sign::Order, State::Unsafe),
     ("T11", Fault::DriftIgnored, mode::FR_P2C_008_HARDENED_U013_drift_on_a_critical_row, Sign::Order, State::Unsafe),
     ("T11", Fault::UnsafeGoesOn, loss::FR_P2C_008_U013_the_rule, Sign::Order, State::Unsafe),
+    ("T01", Fault::CycleIgnoresPause, machine::FR_P2C_008_U012_a_machine_of_several_cores, Sign::Gate, State::Unsafe),
+    (
+        "T06",
+        Fault::QuotaOvershoots,
+        machine::FR_P2C_008_U012_a_machine_of_several_cores,
+        Sign::Accounting,
+        State::Unsafe,
+    ),
 ];
 
 #[test]
 fn FR_P2C_008_adversarial_every_fault_is_noticed() {
-    for &(threat, fault, check, ..) in ROWS {
+    let mut calibration = Calibration::default();
+    for &(threat, fault, check, sign, truth) in ROWS {
         assert!(!notices(check, None), "{threat} {fault:?}: the check fails without the fault");
         assert!(notices(check, Some(fault)), "{threat} {fault:?} goes unnoticed");
+        for (signs, truth) in [(&[sign][..], truth), (&[], State::Preserved)] {
+            let beliefs = Beliefs::after(signs);
+            calibration.add(&beliefs, choose(&beliefs, Listed::Yes), truth);
+        }
     }
+    let (brier, missed) = (calibration.brier(), calibration.missed());
+    assert!(calibration.holds(), "Brier {brier}, missed {missed}");
 }
 
 #[test]
@@ -181,19 +197,4 @@ fn FR_P2C_008_adversarial_all_faults_and_threats_have_a_row() {
         let name = format!("T{threat:02}");
         assert!(ROWS.iter().any(|row| row.0 == name), "no fault for {name}");
     }
-}
-
-#[test]
-fn FR_P2C_008_adversarial_the_decision_is_calibrated() {
-    let mut calibration = Calibration::default();
-    for &(_, fault, check, sign, truth) in ROWS {
-        for (planted, truth) in [(Some(fault), truth), (None, State::Preserved)] {
-            let signs: &[Sign] = if notices(check, planted) { &[sign] } else { &[] };
-            let beliefs = Beliefs::after(signs);
-            calibration.add(&beliefs, choose(&beliefs, Listed::Yes), truth);
-        }
-    }
-    assert_eq!(calibration.cases() as usize, 2 * ROWS.len());
-    let (brier, missed) = (calibration.brier(), calibration.missed());
-    assert!(calibration.holds(), "Brier {brier}, missed {missed}");
 }

@@ -53,6 +53,8 @@ pub mod reason;
 mod adversarial_tests;
 mod faults;
 #[cfg(test)]
+mod machine_tests;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod packet_tests;
