@@ -28,22 +28,23 @@ pub enum OptionFault<'a> {
 }
 
 impl OptionFault<'_> {
-    /// What the client is told, without the error code; an unknown word follows its text.
+    /// What the client is told, the code first; an unknown word follows its text.
     pub const fn text(&self) -> &'static str {
         match self {
-            OptionFault::Unknown(_) => "Unsupported option ",
-            OptionFault::NxWithOthers => "NX and XX, GT or LT options at the same time are not compatible",
-            OptionFault::GtWithLt => "GT and LT options at the same time are not compatible",
+            OptionFault::Unknown(_) => "ERR Unsupported option ",
+            OptionFault::NxWithOthers => "ERR NX and XX, GT or LT options at the same time are not compatible",
+            OptionFault::GtWithLt => "ERR GT and LT options at the same time are not compatible",
         }
     }
 }
 
 impl Conditions {
-    /// Reads words in any case, each any number of times.
+    /// Reads words in any case, each any number of times. A word ends at its first zero byte, as redis-server reads it.
     pub fn parse<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, OptionFault<'a>> {
         let mut found = 0;
         for word in words {
-            let Some((_, flag)) = WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)) else {
+            let letters = word.split(|&byte| byte == 0).next().unwrap_or_default();
+            let Some((_, flag)) = WORDS.iter().find(|(name, _)| letters.eq_ignore_ascii_case(name)) else {
                 return Err(OptionFault::Unknown(word));
             };
             found |= flag;
@@ -122,7 +123,9 @@ pub(crate) mod tests {
             assert_eq!(parse(&words), Err(OptionFault::Unknown(unknown.as_bytes())), "{unknown:?}");
         }
         let texts = [OptionFault::Unknown(b"a"), OptionFault::NxWithOthers, OptionFault::GtWithLt].map(|f| f.text());
-        assert!(texts[0].ends_with("option ") && texts[1].starts_with("NX and") && texts[2].starts_with("GT and"));
+        assert!(texts[0].ends_with("option ") && texts[1].contains("NX and XX,") && texts[2].contains("GT and LT"));
+        let ended = Conditions::parse([b"nx\0gt".as_slice()]);
+        assert_eq!(ended, Conditions::parse([b"NX".as_slice()]), "a zero byte ends a word");
     }
 
     #[test]
