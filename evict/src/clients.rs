@@ -1,8 +1,8 @@
 //! Which clients are closed because all clients together use too much memory: `maxmemory-clients`.
 //!
 //! `spec/expire-evict.md` §13. Clients are kept by size in buckets of powers of two, so that one that is among the largest is found
-//! without a list in order. Each core counts its own clients; the sums of all cores are published, and every core closes what it
-//! has in the largest bucket that anybody has.
+//! without a list in order. Each core counts its own clients; the sums of all cores are published, and the core that has most in the
+//! largest bucket closes one of its clients there. So cores that look at the same numbers do not close one each.
 
 /// Number of buckets: below 32 KiB, then one for each doubling, and 4 GiB and more.
 pub const BUCKETS: usize = 19;
@@ -132,6 +132,12 @@ impl ClientMemory {
     }
 }
 
+/// Which core closes a client from `bucket`: the one with most bytes in it, the first of several.
+pub fn closing_core(cores: &[ClientMemory], bucket: usize) -> Option<usize> {
+    let most = cores.iter().map(|core| core.bytes[bucket]).max()?;
+    cores.iter().position(|core| core.bytes[bucket] == most && core.clients[bucket] > 0)
+}
+
 #[cfg(test)]
 #[allow(non_snake_case)]
 mod tests {
@@ -204,6 +210,8 @@ mod tests {
             all.add(&there);
             while let Some(from) = all.close_from(Some(limit)) {
                 prop_assert!(all.total() > limit);
+                prop_assert_eq!(closing_core(&[all, ClientMemory::default(), all], from), Some(0));
+                prop_assert_eq!(closing_core(&[ClientMemory::default(), all], from), Some(1));
                 prop_assert_eq!(from, sizes.iter().map(|&size| bucket(size)).max().expect("a client is left"));
                 let index = sizes.iter().position(|&size| bucket(size) == from).expect("one is in the bucket");
                 all.gone(sizes.swap_remove(index));

@@ -7,7 +7,8 @@
 //! A call runs in slices, so that no turn is longer by more than [`SLICE_MICROS`]: `begin_slow` or `begin_fast` opens it, `slice`
 //! works on it until the slice is over, and its place is kept between slices. Within a database, fields and keys take turns
 //! (§16.8): neither can use up what the other needs. A slow call that is still under way when the next is due ends as one that
-//! ran out of time, so that the cycle's share of the core stays what the effort allows.
+//! ran out of time, so that the cycle's share of the core stays what the effort allows. Fast calls come out of the same share (§16.1):
+//! they may take what the slow call of the period has left.
 //!
 //! The deletions are the data's (`Deadlines`): it removes, counts, notifies and logs each key in the same step (§6).
 
@@ -151,6 +152,8 @@ pub struct Cycle {
     /// Keys past their deadline, and keys with one, at the end of the last call.
     stale: (u64, u64),
     last_fast: Option<Monotonic>,
+    /// Microseconds of all calls since the last slow one was due, itself included.
+    period_spent: u64,
     call: Option<Call>,
     quotas: FieldQuotas,
     means: Vec<MeanTtl>,
@@ -202,23 +205,25 @@ impl Cycle {
         if let Some(call) = self.call.take() {
             self.close(call, End::TimedOut, data, now);
         }
+        self.period_spent = 0;
         if standing.may_expire() {
             self.open(Kind::Slow, effort, hz, effort.slow_micros(hz), data);
         }
     }
 
     /// Opens a fast call before the core sleeps, if one is needed: the last call ran out of time, or too much is stale; and no
-    /// other call is under way, and the last fast one began long enough ago.
+    /// other call is under way, the last fast one began long enough ago, and the period's share is not used up.
     pub fn begin_fast(&mut self, standing: &Standing, effort: Effort, hz: u32, data: &impl Deadlines, now: Monotonic) {
         let (due, volatile) = self.stale;
         let acceptable =
             due.saturating_mul(100) < u64::from(effort.stale_percent()).saturating_mul(volatile) || due == 0;
         let soon = self.last_fast.is_some_and(|last| now.micros_since(last) < 2 * effort.fast_micros());
-        if self.call.is_some() || !standing.may_expire() || (!self.hit_limit && acceptable) || soon {
+        let limit = effort.fast_micros().min(effort.slow_micros(hz).saturating_sub(self.period_spent));
+        if self.call.is_some() || !standing.may_expire() || (!self.hit_limit && acceptable) || soon || limit == 0 {
             return;
         }
         self.last_fast = Some(now);
-        self.open(Kind::Fast, effort, hz, effort.fast_micros(), data);
+        self.open(Kind::Fast, effort, hz, limit, data);
     }
 
     /// Whether a call waits for its next slice. The core does not sleep while one does.
@@ -325,6 +330,7 @@ impl Cycle {
         let volatile = (0..data.databases()).map(|db| data.volatile(db)).sum();
         self.stale = (data.due(now).min(volatile), volatile);
         self.stats.micros = self.stats.micros.saturating_add(call.spent);
+        self.period_spent = self.period_spent.saturating_add(call.spent);
         Report { kind: call.kind, end, micros: call.spent, keys: call.keys, fields: call.fields }
     }
 

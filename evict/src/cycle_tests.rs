@@ -342,17 +342,30 @@ fn forbidding() -> [Standing; 4] {
 }
 
 #[test]
-pub(crate) fn FR_P2C_008_U002_fast_calls_have_their_own_limit() {
+pub(crate) fn FR_P2C_008_U002_fast_calls_have_their_own_limit_and_keep_to_the_share() {
     for effort in efforts() {
         let mut data = Data::new(1).with_keys(0, 1, 1_000_000);
-        let mut cycle = Cycle::default();
+        let mut cycle = Cycle { hit_limit: true, ..Cycle::default() };
+        let period = u64::from(CHECK_KEYS + effort.keys_per_loop());
+        let (share, fast) = (effort.slow_micros(10), effort.fast_micros());
+        let mut spent = 0;
+        for _ in 0..1_000 {
+            cycle.begin_fast(&MASTER, effort, 10, &data, Monotonic(data.clock.get()));
+            if cycle.under_way() {
+                let limit = fast.min(share - spent);
+                let (report, longest) = finish(&mut cycle, &mut data, NOW);
+                assert_eq!((report.kind, report.end), (Kind::Fast, End::TimedOut));
+                assert!((limit..=limit + period).contains(&report.micros), "{report:?}");
+                assert!(longest <= SLICE_MICROS + period);
+                spent += report.micros;
+            }
+            data.clock.set(data.clock.get() + 2 * fast);
+        }
+        assert!((share..=share + period).contains(&spent), "{effort:?}: {spent} of {share} µs");
+        // A slow call begins a new period, and uses all of it.
         slow_call(&mut cycle, &mut data, effort, NOW);
         cycle.begin_fast(&MASTER, effort, 10, &data, Monotonic(data.clock.get()));
-        let (report, longest) = finish(&mut cycle, &mut data, NOW);
-        let period = u64::from(CHECK_KEYS + effort.keys_per_loop());
-        assert_eq!((report.kind, report.end), (Kind::Fast, End::TimedOut));
-        assert!((effort.fast_micros()..=effort.fast_micros() + period).contains(&report.micros), "{report:?}");
-        assert!(longest <= SLICE_MICROS + period);
+        assert!(!cycle.under_way(), "{effort:?}");
     }
 }
 

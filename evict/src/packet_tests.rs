@@ -140,7 +140,7 @@ rows! {
         cycle::tests::FR_P2C_008_U002_a_database_without_end_starves_no_other,
         cycle::tests::FR_P2C_008_U002_clock_jumps,
         cycle::tests::FR_P2C_008_U002_when_a_fast_call_begins,
-        cycle::tests::FR_P2C_008_U002_fast_calls_have_their_own_limit,
+        cycle::tests::FR_P2C_008_U002_fast_calls_have_their_own_limit_and_keep_to_the_share,
     ]
     FR_P2C_008_STRICT_U003 FR_P2C_008_HARDENED_U003 "U003" SubexpiryCycleViolation [
         cycle::tests::FR_P2C_008_U003_fields_have_a_quota_and_take_turns_with_keys,
