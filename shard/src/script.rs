@@ -22,6 +22,7 @@ use crate::busy::Busy;
 use crate::command::{Command, CommandId};
 use crate::conn::Conn;
 use crate::effects::Effect;
+use crate::listeners::Doubt;
 use crate::tracking::Tracker;
 
 /// The largest entry that is copied before a script changes it, in bytes.
@@ -110,6 +111,8 @@ pub struct Script {
     pub busy: bool,
     /// What it left to do while it may have to be taken back: done once it is over.
     pub effects: Vec<Effect>,
+    /// Likewise, who watches what it changed.
+    pub doubt: Doubt,
     /// Changes that it counted.
     pub changes: u64,
     /// The database in which it begins.
@@ -144,6 +147,7 @@ impl Script {
             began_us: now_us,
             busy: false,
             effects: Vec::new(),
+            doubt: Doubt::default(),
             changes: 0,
             db,
             answer: None,

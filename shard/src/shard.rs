@@ -24,7 +24,7 @@ use crate::commands::hello::{REDACTED, is_secret};
 use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
-use crate::listeners::Listeners;
+use crate::listeners::{Doubt, Listeners};
 use crate::mail::Question;
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Loans, Need, UnitId};
@@ -88,6 +88,8 @@ pub struct Shard {
     pub listeners: Listeners,
     /// Changed keys on which clients wait: to be served once the command, transaction or script is over.
     pub ready: VecDeque<Changed>,
+    /// Who watches what a script has changed that may be taken back; only while such a script runs.
+    pub doubt: Option<Doubt>,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Who tracks keys by prefixes: the same on every core.
@@ -154,6 +156,7 @@ impl Shard {
             loans: Loans::new(),
             listeners: Listeners::default(),
             ready: VecDeque::new(),
+            doubt: None,
             now: UnixMillis(0),
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),

@@ -196,35 +196,6 @@ fn a_subscriber_that_does_not_read_is_cut_and_nobody_else_waits() {
     }
 }
 
-#[test]
-fn a_subscriber_above_the_soft_limit_is_cut_when_its_time_is_over() {
-    for cores in [1, 4] {
-        let kind = Kind::Ashlar { cores };
-        let server = Server::start(kind, &["--client-output-buffer-limit", "pubsub 0 1mb 3600"]);
-        let [mut slow, mut quick] = [subscribers(&server), subscribers(&server)];
-        let mut publisher = server.client();
-        publish_much(&mut publisher, &mut quick);
-        let all = (slow.len() + quick.len()) as i64;
-        assert_eq!(publisher.ask("PUBLISH news all"), Frame::Int(all), "{kind:?}: nobody is cut before the time");
-        let set = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 1mb 1"];
-        assert_eq!(publisher.call(&set).expect("a reply").raw, b"+OK\r\n");
-        let end = Instant::now() + WAIT;
-        while publisher.ask("PUBSUB NUMSUB news").items().and_then(|pair| pair.get(1)?.int())
-            != Some(quick.len() as i64)
-        {
-            assert!(Instant::now() < end, "{kind:?}: slow subscribers stay");
-        }
-        for client in &mut slow {
-            let (_, closed) = client.read_to_end();
-            assert!(closed, "{kind:?}: a slow subscriber stays");
-        }
-        for client in &mut quick {
-            let reply = client.read().expect("the last message comes").raw;
-            assert!(reply.ends_with(b"$3\r\nall\r\n"), "{kind:?}");
-        }
-    }
-}
-
 /// Bytes of a key, which is in every event of it.
 const LARGE_KEY: usize = 1 << 20;
 
@@ -259,4 +230,33 @@ fn who_misses_an_event_is_cut_on_every_core() {
     }
     let Frame::Bulk(info) = writer.ask("INFO stats") else { panic!("INFO is text") };
     assert!(String::from_utf8_lossy(&info).contains("client_output_buffer_limit_disconnections:8"));
+}
+
+#[test]
+fn a_subscriber_above_the_soft_limit_is_cut_when_its_time_is_over() {
+    for cores in [1, 4] {
+        let kind = Kind::Ashlar { cores };
+        let server = Server::start(kind, &["--client-output-buffer-limit", "pubsub 0 1mb 3600"]);
+        let [mut slow, mut quick] = [subscribers(&server), subscribers(&server)];
+        let mut publisher = server.client();
+        publish_much(&mut publisher, &mut quick);
+        let all = (slow.len() + quick.len()) as i64;
+        assert_eq!(publisher.ask("PUBLISH news all"), Frame::Int(all), "{kind:?}: nobody is cut before the time");
+        let set = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 1mb 1"];
+        assert_eq!(publisher.call(&set).expect("a reply").raw, b"+OK\r\n");
+        let end = Instant::now() + WAIT;
+        while publisher.ask("PUBSUB NUMSUB news").items().and_then(|pair| pair.get(1)?.int())
+            != Some(quick.len() as i64)
+        {
+            assert!(Instant::now() < end, "{kind:?}: slow subscribers stay");
+        }
+        for client in &mut slow {
+            let (_, closed) = client.read_to_end();
+            assert!(closed, "{kind:?}: a slow subscriber stays");
+        }
+        for client in &mut quick {
+            let reply = client.read().expect("the last message comes").raw;
+            assert!(reply.ends_with(b"$3\r\nall\r\n"), "{kind:?}");
+        }
+    }
 }

@@ -319,6 +319,14 @@ impl<R: Ring> Core<R> {
         !self.inner.directory.is_empty() || !self.inner.audience.is_empty()
     }
 
+    /// Units, transactions of clients that are gone, questions, scripts and blocked clients of the core: for a simulation to look at.
+    pub fn under_way(&self) -> usize {
+        let Inner { units, ghosts, gatherings, scripts, blocked_clients, again, .. } = &self.inner;
+        let scripts = usize::from(scripts.running().is_some()) + scripts.waiting.len();
+        let blocked = blocked_clients.count() + blocked_clients.timed();
+        units.len() + ghosts.len() + gatherings.len() + scripts + blocked + again.len()
+    }
+
     /// The core's ring, for a simulation to drive.
     pub fn ring_mut(&mut self) -> &mut R {
         &mut self.inner.ring

@@ -190,11 +190,15 @@ impl<R: Ring> Inner<R> {
         // What may be taken back is told to nobody before it is certain.
         let certain = script.everything;
         if !certain {
-            std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+            let shard = self.owner.shard();
+            std::mem::swap(&mut shard.effects, &mut script.effects);
+            shard.doubt = Some(std::mem::take(&mut script.doubt));
         }
         let left = self.drive_script(mesh, &mut engine, grants, script);
         if !certain {
-            std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+            let shard = self.owner.shard();
+            std::mem::swap(&mut shard.effects, &mut script.effects);
+            script.doubt = shard.doubt.take().expect("it was noted before");
         }
         self.scripts.put_engine(engine);
         self.collect_slow(&script.client.session);
@@ -207,6 +211,10 @@ impl<R: Ring> Inner<R> {
             Left::Done(_) | Left::WantsAll => {
                 self.scripts.end();
                 self.owner.shard().effects.append(&mut script.effects);
+                let doubt = std::mem::take(&mut script.doubt);
+                if left != Left::WantsAll {
+                    doubt.settle();
+                }
             }
         }
         left

@@ -146,6 +146,7 @@ impl Stream {
 mod tests {
     use super::super::Kind;
     use super::*;
+    use crate::tracking::ChangedKey;
 
     /// What is left of these, and then of more messages than may wait.
     fn filled(first: Vec<Notice>, mut message: impl FnMut() -> Notice) -> Vec<Notice> {
@@ -197,14 +198,15 @@ mod tests {
 
     #[test]
     fn clients_that_track_distrust_everything_instead() {
-        let invalid = Invalid::key(&large(), 1);
+        let keys: Arc<[ChangedKey]> = [ChangedKey { key: large().into(), by: 1 }].into();
         let mut index = 0;
         let left = filled(Vec::new(), || {
             index = (index + 1) % 4;
+            let invalid = Invalid::Keys(keys.clone());
             if index < 2 {
-                Notice::Invalid(conn(index), invalid.clone())
+                Notice::Invalid(conn(index), invalid)
             } else {
-                Notice::Redirected(conn(9), invalid.clone(), conn(index))
+                Notice::Redirected(conn(9), invalid, conn(index))
             }
         });
         let everything = |notice: &Notice| match notice {
