@@ -22,10 +22,12 @@ pub(crate) enum Action {
     Idle,
     /// What clients wait beside others that ask for much.
     Fairness,
+    /// What many blocked clients cost, and their wake-ups.
+    Blocked,
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 7] = [
+const ACTIONS: [(&str, Action, &str); 8] = [
     (
         "compare",
         Action::Compare,
@@ -45,10 +47,11 @@ const ACTIONS: [(&str, Action, &str); 7] = [
         Action::Fairness,
         "how long GETs wait beside clients that ask for much, and beside the same on redis-server",
     ),
+    ("blocked", Action::Blocked, "memory and wake-ups of many clients that wait, and of few, beside redis-server"),
 ];
 
 /// Options with their argument (empty: none), the commands that take them and what they do.
-const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
+const OPTIONS: [(&str, &str, &[Action], &str); 15] = [
     ("--quick", "", &[Action::Compare, Action::Hop], "small data set, a tenth of the requests, 3 rounds"),
     ("--targets", "", &[Action::Compare], "only the cells that the goals name"),
     (
@@ -73,10 +76,11 @@ const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
     ("--runs", "N", &[Action::Soak], "number of short runs (default 1000)"),
     ("--deadline", "SECONDS", &[Action::Soak], "when a run counts as stalled (default 30)"),
     ("--seconds", "N", &[Action::Idle, Action::Fairness], "how long to look (default 10)"),
+    ("--clients", "N", &[Action::Blocked], "how many wait (default 100000; needs as many descriptors)"),
     (
         "--redis",
         "PATH",
-        &[Action::Fairness, Action::Compare, Action::Types, Action::Clients, Action::Idle],
+        &[Action::Blocked, Action::Fairness, Action::Compare, Action::Types, Action::Clients, Action::Idle],
         "redis-server (default: the one on the path)",
     ),
     ("--ashlar", "PATH", &ALL, "ashlar (default: built now)"),
@@ -85,8 +89,16 @@ const OPTIONS: [(&str, &str, &[Action], &str); 14] = [
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 7] =
-    [Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Idle, Action::Fairness];
+const ALL: [Action; 8] = [
+    Action::Compare,
+    Action::Hop,
+    Action::Types,
+    Action::Clients,
+    Action::Soak,
+    Action::Idle,
+    Action::Fairness,
+    Action::Blocked,
+];
 
 /// What was asked for; `None` and `false` where nothing was said.
 #[derive(Debug, Default, PartialEq)]
@@ -101,6 +113,7 @@ pub(crate) struct Options {
     pub(crate) runs: Option<u64>,
     pub(crate) deadline: Option<u64>,
     pub(crate) seconds: Option<u64>,
+    pub(crate) clients: Option<u64>,
     pub(crate) redis: Option<PathBuf>,
     pub(crate) ashlar: Option<PathBuf>,
     pub(crate) floor: Option<PathBuf>,
@@ -160,6 +173,7 @@ impl Options {
             "--runs" => self.runs = Some(positive(flag, value)?),
             "--deadline" => self.deadline = Some(positive(flag, value)?),
             "--seconds" => self.seconds = Some(positive(flag, value)?),
+            "--clients" => self.clients = Some(positive(flag, value)?),
             "--redis" => self.redis = Some(value.into()),
             "--ashlar" => self.ashlar = Some(value.into()),
             "--floor" => self.floor = Some(value.into()),

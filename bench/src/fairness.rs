@@ -18,9 +18,10 @@ use crate::server::Server;
 
 const SECONDS: u64 = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Time between two probes: they are not a load.
+/// Time between two probes, or two looks whether clients are blocked: they are to be no load of their own.
 const PROBE_EVERY: Duration = Duration::from_millis(1);
-/// Time in which a load gets going before the first probe.
+/// Time in which a load gets going before the first probe. Nothing relies on it: a load that is slower has a few probes without it
+/// at the beginning, which are among the quickest.
 const SETTLE: Duration = Duration::from_millis(300);
 /// Bytes of one write of an endless pipeline.
 const PIPELINE_BYTES: usize = 64 << 10;
@@ -167,11 +168,16 @@ fn blocked(port: u16, stop: &AtomicBool) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// Waits until all clients are blocked.
+/// Waits until all clients are blocked, which only the server can tell, and only who asks.
 fn await_blocked(port: u16) -> Result<(), BenchError> {
     let mut client = Client::connect(port, PATIENCE)?;
     let field = format!("blocked_clients:{BLOCKED}\r");
+    let deadline = Instant::now() + PATIENCE;
     while !client.ask(&["INFO", "clients"])?.contains(&field) {
+        if Instant::now() > deadline {
+            let why = format!("{BLOCKED} clients are not blocked after {PATIENCE:?}");
+            return Err(BenchError::Server { server: format!("port {port}"), why });
+        }
         thread::sleep(PROBE_EVERY);
     }
     Ok(())

@@ -6,6 +6,7 @@
 
 mod args;
 // What is run.
+mod blocked;
 mod clients;
 mod compare;
 mod fairness;
@@ -81,6 +82,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
         Action::Types => types::run(&options).map(|()| true)?,
         Action::Clients => clients::run(&options).map(|()| true)?,
         Action::Fairness => fairness::run(&options).map(|()| true)?,
+        Action::Blocked => blocked::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

@@ -7,10 +7,14 @@ use crate::shared::Shared;
 use crate::step::Step;
 use corosensei::Yielder;
 use mlua::Lua;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Matching, encoding and sorting count their steps; so many are about as long as a slice of instructions.
 const STEPS_PER_SLICE: u32 = 100_000;
+
+/// Steps of a new coroutine: what it may run before its instructions are noticed is at most a slice of them.
+const COROUTINE_STEPS: u32 = STEPS_PER_SLICE / 4;
 
 /// Bytes that are compared, searched or copied in the time of a step.
 const BYTES_PER_STEP: usize = 64;
@@ -73,15 +77,24 @@ const GROWTH_MAX: usize = 64;
 /// Most bytes that a string takes besides its own, its place in a table and in the table of all strings included.
 const VALUE_BYTES_MAX: usize = 128;
 
+/// Steps of the run that are left until the script gives way. All calls count on: many short ones are as long as a long one.
+struct StepsLeft(Rc<Cell<u32>>);
+
+/// Begins to count the steps of a state.
+pub(crate) fn count_steps(lua: &Lua) {
+    lua.set_app_data(StepsLeft(Rc::new(Cell::new(STEPS_PER_SLICE))));
+}
+
 /// Work in Rust that may be long: gives way from time to time.
 pub(crate) struct Pace<'a> {
     lua: &'a Lua,
-    left: u32,
+    left: Rc<Cell<u32>>,
 }
 
 impl<'a> Pace<'a> {
     pub(crate) fn new(lua: &'a Lua) -> Self {
-        Pace { lua, left: STEPS_PER_SLICE }
+        let left = lua.app_data_ref::<StepsLeft>().expect("the fiber began to count").0.clone();
+        Pace { lua, left }
     }
 
     /// Counts one step.
@@ -93,12 +106,18 @@ impl<'a> Pace<'a> {
     /// Counts several steps.
     #[inline]
     pub(crate) fn steps(&mut self, steps: u32) -> mlua::Result<()> {
-        if self.left > steps {
-            self.left -= steps;
+        let left = self.left.get();
+        if left > steps {
+            self.left.set(left - steps);
             return Ok(());
         }
-        self.left = STEPS_PER_SLICE;
+        self.left.set(STEPS_PER_SLICE);
         rest(self.lua)
+    }
+
+    /// Counts a new coroutine.
+    pub(crate) fn coroutine(&mut self) -> mlua::Result<()> {
+        self.steps(COROUTINE_STEPS)
     }
 
     /// Counts a step that compares, searches or copies so many bytes: each so many of them are a step more.

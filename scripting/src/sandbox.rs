@@ -1,6 +1,6 @@
 //! The world of scripts: which functions there are, and the prelude that makes it safe and closes it.
 
-use crate::host::Host;
+use crate::host::{Host, Pace};
 use crate::{api, bit, cmsgpack, fault, json, registration, source, strings, structs};
 use mlua::{Function, Lua, MultiValue, Scope, Table, Value};
 
@@ -51,11 +51,16 @@ pub(crate) struct World {
     pub(crate) keep: Function,
     /// Takes in compiled code. Only what the engine itself compiled may reach it.
     pub(crate) undump: Function,
+    /// Shows what belongs to a "script", to a "function" or to "loading" a library.
+    pub(crate) set_scene: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
-    /// `redis` in scripts, in functions, and in the body of a library.
-    pub(crate) redis: [Table; 3],
+    /// Those of plain scripts, which hold them themselves.
+    pub(crate) plain: Table,
 }
+
+/// What the prelude returns.
+type Made = (Function, Function, Function, Function, Table, Table);
 
 /// Builds the world and makes it the globals of the state.
 pub(crate) fn build<'scope, 'env>(
@@ -71,19 +76,21 @@ pub(crate) fn build<'scope, 'env>(
     for name in GLOBALS {
         globals.raw_set(*name, stock.raw_get::<Value>(*name)?)?;
     }
-    let os = lua.create_table()?;
-    os.raw_set("clock", stock.raw_get::<Table>("os")?.raw_get::<Value>("clock")?)?;
-    globals.raw_set("os", os)?;
     api::install(lua, scope, host, &globals)?;
     strings::install(lua, host, &globals)?;
     globals.raw_set("bit", bit::library(lua)?)?;
     globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =
-        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((host_table(lua, scope, host)?, &globals))?;
+    let pace = lua.create_function(|lua, ()| Pace::new(lua).coroutine())?;
+    let coroutine: Table = globals.raw_get("coroutine")?;
+    lua.load(include_str!("coroutines.lua")).set_name(PRELUDE).call::<()>((pace, coroutine))?;
+    let table = host_table(lua, scope, host)?;
+    lua.load(include_str!("patterns.lua")).set_name(PRELUDE).call::<()>((&table, &globals))?;
+    let (run, keep, undump, set_scene, plain, world): Made =
+        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((&table, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, undump, globals, redis: [script, function, body] })
+    Ok(World { run, keep, undump, set_scene, globals, plain })
 }
 
 /// What the prelude needs of the engine.
@@ -111,6 +118,9 @@ fn host_table<'scope, 'env>(
     Ok(table)
 }
 
+/// How many bytes are copied while one is parsed.
+const PARSED_BYTE: usize = 64;
+
 /// What a source compiled by a script must be: itself, its name, and why it is refused, if it is.
 fn vet(
     lua: &Lua,
@@ -118,6 +128,7 @@ fn vet(
     code: mlua::String,
     name: mlua::String,
 ) -> mlua::Result<(mlua::String, mlua::String, Option<&'static str>)> {
+    Pace::new(lua).bytes(code.as_bytes().len().saturating_mul(PARSED_BYTE))?;
     let refused = source::fault(&code.as_bytes(), shared.limits.source_bytes_max);
     if code.as_bytes().first() == Some(&source::BYTECODE) {
         let padded = lua.create_string([b" ".as_slice(), &code.as_bytes()].concat())?;

@@ -1,4 +1,4 @@
-//! `string.find`, `match`, `rep`, and what the prelude's `gmatch` and `gsub` are made of.
+//! `string.find`, `match`, `rep`, those that change every byte, and what the prelude's `gmatch` and `gsub` are made of.
 
 use crate::arguments::{Arguments, to_int};
 use crate::fault::at_caller;
@@ -22,6 +22,14 @@ pub(crate) fn install(lua: &Lua, host: &Host<'_>, globals: &Table) -> mlua::Resu
         "match",
         lua.create_function(|lua, args: (Value, Value, Value, Value)| search(lua, args, Want::Captures))?,
     )?;
+    let changed: [(&str, Change); 3] = [
+        ("lower", |bytes| bytes.make_ascii_lowercase()),
+        ("reverse", |bytes| bytes.reverse()),
+        ("upper", |bytes| bytes.make_ascii_uppercase()),
+    ];
+    for (name, change) in changed {
+        string.raw_set(name, lua.create_function(move |lua, args| change_all(lua, args, change))?)?;
+    }
     let shared = host.shared.clone();
     string.raw_set("rep", lua.create_function(move |lua, args: (Value, Value)| rep(lua, &shared, args))?)
 }
@@ -31,6 +39,17 @@ pub(crate) fn install_matching(lua: &Lua, shared: &Rc<Shared>, table: &Table) ->
     table.raw_set("pattern_find", lua.create_function(pattern_find)?)?;
     let shared = shared.clone();
     table.raw_set("pattern_expand", lua.create_function(move |lua, args| pattern_expand(lua, &shared, args))?)
+}
+
+/// What is done to every byte of a string.
+type Change = fn(&mut [u8]);
+
+fn change_all(lua: &Lua, args: MultiValue, change: Change) -> mlua::Result<mlua::String> {
+    let text = Arguments::new(lua, args).text(0)?;
+    let mut bytes = text.as_bytes().to_vec();
+    Pace::new(lua).bytes(bytes.len())?;
+    change(&mut bytes);
+    lua.create_string(bytes)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -217,5 +236,6 @@ fn rep(lua: &Lua, shared: &Shared, (text, count): (Value, Value)) -> mlua::Resul
     if text.len().saturating_mul(count) > shared.limits.memory_bytes_max / 2 {
         return Err(crate::fault::Fault::Text(b"not enough memory".to_vec()).into());
     }
+    Pace::new(lua).bytes(text.len().saturating_mul(count))?;
     lua.create_string(text.repeat(count))
 }

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use keyspace::hash::{KeyHasher, Random};
@@ -111,12 +110,11 @@ pub(crate) fn start(
         hasher,
         settings: settings.clone(),
         users: Arc::new(users),
-        secrets: Mutex::new(secrets),
         server: server.clone(),
         client_ids: Arc::new(AtomicU64::new(1)),
         wake_service,
     };
-    let threads = start.spawn(owners, ends, listeners)?;
+    let threads = start.spawn(owners, ends, listeners, secrets)?;
     let service = services.into_iter().next().expect("one service was asked for");
     Ok((Running { mesh, service, ends: service_ends, wakers, server, settings }, threads))
 }
@@ -152,20 +150,19 @@ struct CoreStart {
     hasher: KeyHasher,
     settings: Arc<Settings>,
     users: Arc<Users>,
-    /// Gives every core a seed of its own, once.
-    secrets: Mutex<Secrets>,
     server: Arc<ServerInfo>,
     client_ids: Arc<AtomicU64>,
     wake_service: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl CoreStart {
-    /// Starts one pinned thread per core, and waits until each has its ring and listens.
+    /// Starts one pinned thread per core, each with a seed of its own, and waits until each has its ring and listens.
     fn spawn(
         self,
         owners: Vec<Owner<Shard>>,
         ends: Vec<Ends<Mail<Socket>>>,
         listeners: Listeners,
+        mut secrets: Secrets,
     ) -> Result<Vec<JoinHandle<()>>, BootError> {
         let cpus = core_affinity::get_core_ids().unwrap_or_default();
         let shared = Arc::new(self);
@@ -173,12 +170,12 @@ impl CoreStart {
         let mut threads = Vec::new();
         for (core, ((owner, ends), listeners)) in owners.into_iter().zip(ends).zip(listeners).enumerate() {
             let cpu = cpus.get(core % cpus.len().max(1)).copied();
-            let (shared, tell) = (shared.clone(), tell.clone());
+            let (shared, tell, seed) = (shared.clone(), tell.clone(), secrets.seed());
             let body = move || {
                 if let Some(cpu) = cpu {
                     core_affinity::set_for_current(cpu);
                 }
-                shared.run(core as u16, owner, ends, listeners, tell);
+                shared.run(core as u16, owner, ends, listeners, seed, tell);
             };
             let thread = std::thread::Builder::new().name(format!("core-{core}")).spawn(body);
             threads.push(thread.map_err(|error| BootError::System { what: "starting a core's thread", error })?);
@@ -196,6 +193,7 @@ impl CoreStart {
         owner: Owner<Shard>,
         ends: Ends<Mail<Socket>>,
         listeners: Vec<(std::os::fd::OwnedFd, ListenerKind)>,
+        seed: [u8; 32],
         tell: mpsc::Sender<Result<(), BootError>>,
     ) {
         let config = UringConfig {
@@ -220,7 +218,7 @@ impl CoreStart {
             hasher: self.hasher.clone(),
             settings: self.settings.clone(),
             users: self.users.clone(),
-            seed: self.secrets.lock().expect("nobody panics with it").seed(),
+            seed,
             server: self.server.clone(),
             client_ids: self.client_ids.clone(),
             wake_service: self.wake_service.clone(),

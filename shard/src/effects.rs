@@ -4,14 +4,11 @@
 //! connections. So it leaves what is to be done here, in order; the owner does it in its next turn (`cores.md` §3.3). A visitor
 //! that leaves effects behind wakes the owner.
 
-use std::sync::Arc;
-
 use keyspace::signals::{Changed, Event};
 
 use crate::mesh::CoreId;
-use crate::pubsub::Publication;
 use crate::ring::ConnId;
-use crate::tracking::{Invalid, Tracker};
+use crate::tracking::{ChangedKey, Invalid, Tracker};
 use crate::unit::Turn;
 
 /// One thing to do.
@@ -19,12 +16,10 @@ use crate::unit::Turn;
 pub enum Effect {
     /// Publish an event of a key to those who listen to such.
     Event(Event),
-    /// Publish a message; nobody waits for the number of its receivers.
-    Publish(Arc<Publication>),
-    /// Give a client bytes that it did not ask for.
-    Push(Push),
     /// Tell these clients that track that they cannot rely on what they know; all of them if everything has changed.
     Invalid(Invalid, Vec<Tracker>),
+    /// Tell those who track by prefixes of this key, which begins with one.
+    Broadcast(ChangedKey),
     /// A blocked client was served: give it its reply.
     Served(Box<Served>),
     /// Somebody else is about to serve a client that waits on a key: that is looked at again.
@@ -32,17 +27,6 @@ pub enum Effect {
     /// A blocked client may find what it waits for, but its command needs keys that are not all here: its home core carries it out.
     /// Its ticket is claimed.
     Turn(Box<Turn>),
-}
-
-/// Bytes for one client. They may be for a client that is gone.
-#[derive(Clone, Debug)]
-pub struct Push {
-    /// The core of the client's connection.
-    pub home: CoreId,
-    /// The connection. No other ever has this name.
-    pub conn: ConnId,
-    /// One or more whole pushes, in the protocol version of the client.
-    pub bytes: Arc<[u8]>,
 }
 
 /// The reply of a blocked client that was served.

@@ -21,7 +21,7 @@ use crate::mesh::ticket::Ticket;
 use crate::ring::ConnId;
 use crate::shard::Shard;
 use crate::tracking::prefixes::Prefixes;
-use crate::tracking::{Invalid, Tracker};
+use crate::tracking::{ChangedKey, Invalid, Tracker};
 use crate::unit::Turn;
 
 /// What became of a client that waits.
@@ -54,10 +54,12 @@ pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
     let Told { ready, effects, prefixes, by, mut doubt } = told;
     for changed in std::mem::take(&mut keyspace.signals.changed) {
         if changed.what == Change::Value {
-            let mut trackers: Vec<Tracker> = listeners.take_trackers(&changed).into_iter().collect();
-            trackers.extend(prefixes.matching(&changed.key));
+            let trackers: Vec<Tracker> = listeners.take_trackers(&changed).into_iter().collect();
             if !trackers.is_empty() {
-                effects.push(Effect::Invalid(Invalid::Key(changed.key[..].into(), by), trackers));
+                effects.push(Effect::Invalid(Invalid::key(&changed.key, by), trackers));
+            }
+            if prefixes.matching(&changed.key).next().is_some() {
+                effects.push(Effect::Broadcast(ChangedKey { key: changed.key[..].into(), by }));
             }
         }
         if listeners.changed(keyspace, &changed, doubt.as_deref_mut()) && !ready.contains(&changed) {
@@ -116,7 +118,7 @@ impl Shard {
         for key in command.spec.keys_of(args) {
             if let Some((key, trackers)) = self.listeners.track(&mut self.keyspace, key, tracker, self.tracked_max) {
                 let trackers = trackers.into_iter().collect();
-                self.effects.push(Effect::Invalid(Invalid::Key(key[..].into(), 0), trackers));
+                self.effects.push(Effect::Invalid(Invalid::key(&key, 0), trackers));
             }
         }
     }

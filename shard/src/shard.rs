@@ -18,6 +18,7 @@ use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
 
+use crate::busy::Busy;
 use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
 use crate::effects::Effect;
@@ -108,7 +109,7 @@ pub struct Shard {
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
     /// Units that have slots of this shard for long: what needs those is refused.
-    pub busy: Vec<UnitId>,
+    pub busy: Vec<(UnitId, Busy)>,
     /// Slots came back: what waited for them can go on.
     pub freed: bool,
     /// The settings in force.
@@ -414,8 +415,8 @@ impl Shard {
         }
         let call = hop.next().expect("a hop that is not done has a next command");
         let slot = call.slot;
-        if self.refuses(Need::One(slot.number())) {
-            return self.refuse_next(hop);
+        if let Some(busy) = self.busy_with(Need::One(slot.number())) {
+            return self.refuse_next(hop, busy);
         }
         match self.loans.park(Need::One(slot.number()), Work::Hop(hop)) {
             Ok(_) => Carried::Parked,

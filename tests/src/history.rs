@@ -10,6 +10,9 @@ pub mod clients;
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
 
 /// Most operations of one history: they are a bit set.
 pub const OPERATIONS_MAX: usize = 128;
@@ -37,6 +40,38 @@ pub struct Operation<M: Model> {
     pub sent: u64,
     /// When its reply had been read.
     pub ended: u64,
+}
+
+/// Lets every client make its calls, all at once, and gives what happened in the order in which it was sent. `start` is before any of
+/// it.
+pub fn record<M, C>(
+    clients: &mut [C],
+    calls: Vec<Vec<M::Call>>,
+    start: Instant,
+    perform: impl Fn(&mut C, &M::Call) -> M::Answer + Sync,
+) -> Vec<Operation<M>>
+where
+    M: Model<Call: Send, Answer: Send>,
+    C: Send,
+{
+    let barrier = Barrier::new(clients.len());
+    let nanos = || u64::try_from(start.elapsed().as_nanos()).expect("a test is short");
+    let run = |client: &mut C, calls: Vec<M::Call>| -> Vec<Operation<M>> {
+        barrier.wait();
+        let one = |call: M::Call| {
+            let sent = nanos();
+            let answer = perform(client, &call);
+            Operation { call, answer, sent, ended: nanos() }
+        };
+        calls.into_iter().map(one).collect()
+    };
+    let mut history: Vec<Operation<M>> = thread::scope(|scope| {
+        let running: Vec<_> =
+            clients.iter_mut().zip(calls).map(|(client, calls)| scope.spawn(|| run(client, calls))).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("a client ends")).collect()
+    });
+    history.sort_by_key(|operation| operation.sent);
+    history
 }
 
 /// Finds an order that explains the history: indexes into `history`, or `None` if there is no such order.

@@ -363,6 +363,49 @@ fn who_waits_for_what_it_may_not_have_any_more_is_told() {
     }
 }
 
+/// A script that reads its key until it is refused.
+const READER: &str = "#!lua
+    redis.log(redis.LOG_WARNING, 'the reader runs')
+    while true do
+        local reply = redis.pcall('get', KEYS[1])
+        if type(reply) == 'table' then return reply end
+    end";
+
+#[test]
+fn a_script_loses_what_its_user_loses() {
+    if ashlar_is_redis() {
+        return;
+    }
+    for (cores, change) in [(1, "SETUSER u -get"), (4, "SETUSER u resetkeys"), (1, "DELUSER u"), (4, "DELUSER u")] {
+        for begin in [&["EVAL"][..], &["MULTI", "EVAL", "EXEC"]] {
+            let mut server = Server::start(Kind::Ashlar { cores }, &[]);
+            let mut admin = server.client();
+            admin.ok("ACL SETUSER u on nopass +@all ~*");
+            let mut client = server.client();
+            client.ok("AUTH u x");
+            for name in begin {
+                let sent = match *name {
+                    "EVAL" => client.send(&["EVAL", READER, "1", "k"]),
+                    name => client.send(&[name]),
+                };
+                sent.expect("it is sent");
+            }
+            server.wait_line("the reader runs").expect("the script runs");
+            admin.ask(&format!("ACL {change}"));
+            // The script is over, or its key would not be to be had.
+            admin.ok("SET k v");
+            match change {
+                "DELUSER u" => assert!(client.read_to_end().1, "{cores} cores: a client of nobody"),
+                _ => {
+                    let replies: Vec<Frame> = begin.iter().map(|_| client.read().expect("a reply").frame).collect();
+                    let last = replies.last().expect("one for each command").to_string();
+                    assert!(last.contains("The user executing the script can"), "{cores} cores, {change}: {last}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn changes_of_keys_are_told_to_those_who_may_know_of_them() {
     if ashlar_is_redis() {

@@ -3,12 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Barrier};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 use tests::client::Client;
 use tests::frame::Frame;
-use tests::history::{Model, Operation, explain};
+use tests::history::{Model, Operation, explain, record};
 use tests::server::{Kind, Server};
 
 const FOUR: Kind = Kind::Ashlar { cores: 4 };
@@ -245,24 +245,8 @@ impl Model for Redis {
     }
 }
 
-/// Lets every client run its calls at once and returns what happened.
-fn record(clients: &mut [Client], calls: Vec<Vec<Call>>, start: Instant) -> Vec<Operation<Redis>> {
-    let barrier = Barrier::new(clients.len());
-    let nanos = || u64::try_from(start.elapsed().as_nanos()).expect("a test is short");
-    let run = |client: &mut Client, calls: Vec<Call>| -> Vec<Operation<Redis>> {
-        barrier.wait();
-        let one = |call: Call| {
-            let sent = nanos();
-            let answer = client.call(&call.words()).expect("a command is answered").frame;
-            Operation { call, answer, sent, ended: nanos() }
-        };
-        calls.into_iter().map(one).collect()
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> =
-            clients.iter_mut().zip(calls).map(|(client, calls)| scope.spawn(|| run(client, calls))).collect();
-        running.into_iter().flat_map(|thread| thread.join().expect("a client ends")).collect()
-    })
+fn perform(client: &mut Client, call: &Call) -> Frame {
+    client.call(&call.words()).expect("a command is answered").frame
 }
 
 fn check_histories(rounds: u64, clients: usize, length: usize) {
@@ -278,8 +262,7 @@ fn check_histories(rounds: u64, clients: usize, length: usize) {
             Call::random(&mut random, tag)
         };
         let calls = clients.iter().map(|_| (0..length).map(|_| next()).collect()).collect();
-        let mut history = record(&mut clients, calls, start);
-        history.sort_by_key(|operation| operation.sent);
+        let history = record::<Redis, _>(&mut clients, calls, start, perform);
         if explain(&history).is_none() {
             let lines = history.iter().map(|operation| {
                 let Operation { call, answer, sent, ended } = operation;

@@ -117,6 +117,7 @@ fn requests_of(
         }
         if let Some(pause) = pause {
             due += pause;
+            // The rate of the load, which waits for nobody: every reply has been read. Late is made up for.
             thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }

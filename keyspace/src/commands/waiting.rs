@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::args::OwnedArgs;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::Exec;
 use crate::long_double::LongDouble;
 use crate::number::parse_i64;
-use crate::refusal::Refusal;
+use crate::refusal::{Outcome, Refusal};
+use crate::reply::Reply;
 use crate::signals::Wait;
 use crate::store::Key;
 use crate::table::Place;
@@ -35,6 +36,30 @@ pub(super) fn find(exec: &mut Exec, key: &Key, kind: Kind) -> Result<Option<Plac
         Ok(_) if exec.keyspace.signals.promised.iter().any(|promised| **promised == *key.bytes) => Ok(None),
         found => found,
     }
+}
+
+/// Serves a command `NAME key [key ...] timeout` from the first key that has something of this kind, by `pop`, which writes the whole
+/// reply; waits if none has.
+pub(super) fn pop_first(
+    exec: &mut Exec,
+    args: Args,
+    reply: &mut Reply,
+    kind: Kind,
+    pop: impl FnOnce(&mut Exec, &Key, Place, &mut Reply),
+) -> Outcome {
+    let last = args.len() - 1;
+    let timeout = seconds(args.at(last))?;
+    let keys = args.from(1).iter().take(last - 1);
+    for bytes in keys.clone() {
+        let key = exec.key(bytes);
+        if let Some(place) = find(exec, &key, kind)? {
+            pop(exec, &key, place, reply);
+            return Ok(());
+        }
+    }
+    let keys = keys.map(|key| (key, command(&[args.at(0), key, b"0"])));
+    wait(exec, timeout, keys, || reply.null_array());
+    Ok(())
 }
 
 /// Lets the client wait for keys, each with the command that serves it from that key alone. A caller that cannot wait is answered

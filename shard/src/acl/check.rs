@@ -177,7 +177,8 @@ impl SortDenied {
 }
 
 /// Checks SORT and SORT_RO for options that read other keys than those they name: these need every key. Options that the command
-/// refuses come first.
+/// refuses come first. This is part of carrying the command out: as with Redis, neither queueing it nor ACL DRYRUN nor
+/// `redis.acl_check_cmd` looks at it.
 pub fn check_sort(user: &User, command: &Command, args: Args) -> Result<(), SortDenied> {
     if user.is_unrestricted() || !matches!(command.spec.name, "sort" | "sort_ro") {
         return Ok(());

@@ -15,45 +15,42 @@ use crate::settings::Settings;
 
 use super::Inner;
 
+/// Where a command comes from that is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A client sent it: to be carried out now, or queued.
+    Client,
+    /// EXEC carries it out. The user may have lost it since it was queued.
+    Transaction,
+    /// A script calls it.
+    Script,
+}
+
 impl<R: Ring> Inner<R> {
-    /// Checks a client's command, the number of whose arguments is right.
+    /// Checks a command, the number of whose arguments is right, against the user that its session holds.
     ///
     /// # Errors
     ///
-    /// What the client reads.
-    pub(super) fn may(&self, session: &Session, command: &Command, args: Args) -> Result<(), Refusal> {
+    /// What is read in the place of its reply.
+    pub(super) fn may(&self, session: &Session, command: &Command, args: Args, origin: Origin) -> Result<(), Refusal> {
         if !session.guarded {
             return Ok(());
         }
-        let context = if session.transaction.is_some() { Context::Multi } else { Context::TopLevel };
-        self.check(session, command, args, context).map_err(|denied| denied.refusal(command))?;
-        acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
-    }
-
-    /// Checks a queued command again when EXEC carries it out.
-    ///
-    /// # Errors
-    ///
-    /// What stands in the place of its reply.
-    pub(super) fn may_still(&self, session: &Session, command: &Command, args: Args) -> Result<(), Refusal> {
-        if !session.guarded {
-            return Ok(());
+        let is_queued = origin == Origin::Client && session.transaction.is_some();
+        let context = match origin {
+            Origin::Client if !is_queued => Context::TopLevel,
+            Origin::Client | Origin::Transaction => Context::Multi,
+            Origin::Script => Context::Lua,
+        };
+        self.check(session, command, args, context).map_err(|denied| match origin {
+            Origin::Client => denied.refusal(command),
+            Origin::Transaction => denied.in_transaction(),
+            Origin::Script => denied.in_script(),
+        })?;
+        match is_queued {
+            true => Ok(()),
+            false => acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal),
         }
-        self.check(session, command, args, Context::Multi).map_err(Denied::in_transaction)?;
-        acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
-    }
-
-    /// Checks a command that a script calls.
-    ///
-    /// # Errors
-    ///
-    /// What the script reads.
-    pub(super) fn script_is_allowed(&self, session: &Session, command: &Command, args: Args) -> Result<(), Refusal> {
-        if !session.guarded {
-            return Ok(());
-        }
-        self.check(session, command, args, Context::Lua).map_err(Denied::in_script)?;
-        acl::check_sort(&session.user, command, args).map_err(acl::SortDenied::refusal)
     }
 
     /// Checks a command for a session, wherever it comes from. What is denied is counted and logged.
@@ -128,9 +125,13 @@ impl<R: Ring> Inner<R> {
                 false => self.evict_client(id),
             }
         }
-        for ghost in self.ghosts.values_mut() {
-            if !ghost.session.renew(&users) {
-                ghost.session.disown();
+        // What goes on without its client, and scripts, which hold a session of their own: their next command is checked against what
+        // the user is now. In Redis nobody can see this, as users do not change while a script runs.
+        let ghosts = self.ghosts.values_mut().map(|ghost| &mut ghost.session);
+        let scripts = self.units.values_mut().filter_map(|unit| Some(&mut unit.job.script_mut()?.client.session));
+        for session in ghosts.chain(scripts) {
+            if !session.renew(&users) {
+                session.disown();
             }
         }
     }

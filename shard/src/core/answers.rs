@@ -94,6 +94,7 @@ impl<R: Ring> Inner<R> {
                 self.spare_hops = Vec::new();
                 Answer::Done
             }
+            // DEBUG SLEEP: to stop the core, and all who wait for it, is what it is for.
             Ask::Sleep(time) => {
                 std::thread::sleep(time);
                 self.clock();

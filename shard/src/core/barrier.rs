@@ -17,6 +17,7 @@ use crate::shard::Shard;
 use crate::unit::{self, Job};
 
 use super::Inner;
+use super::access::Origin;
 use super::asks::{Begun, Ended};
 use super::batch::Progress;
 
@@ -105,7 +106,7 @@ impl<R: Ring> Inner<R> {
         if conn.session.auth_under(&self.guard.users) == Auth::Needed && !command.is(Flags::NO_AUTH) {
             return self.reject(conn, Some(command.id), &NOAUTH);
         }
-        if let Err(refusal) = self.may(&conn.session, command, args) {
+        if let Err(refusal) = self.may(&conn.session, command, args, Origin::Client) {
             return self.reject(conn, Some(command.id), &refusal);
         }
         if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {

@@ -16,6 +16,7 @@ use crate::ring::{ConnId, Ring};
 use crate::shard::Shard;
 
 use super::Inner;
+use super::access::Origin;
 
 /// After how long a client's time-out is looked at again that somebody was about to serve, in microseconds.
 const CLAIMED_RETRY_US: u64 = 1_000;
@@ -166,7 +167,7 @@ impl<R: Ring> Inner<R> {
     fn denied_by_now(&self, conn: &Conn) -> Option<Refusal> {
         let args = conn.blocked.as_ref()?.args.args();
         let command = self.table.resolve(args).expect("it was found by these words");
-        self.may(&conn.session, command, args).err()
+        self.may(&conn.session, command, args, Origin::Client).err()
     }
 
     /// CLIENT UNBLOCK of one of this core's clients, by its number.

@@ -19,6 +19,7 @@ use crate::transaction::{Execution, Watching};
 use crate::unit::{Grant, Job, Unit, plan_for_all, plan_for_keys};
 
 use super::Inner;
+use super::access::Origin;
 use super::scripts::Left;
 
 /// The command that walks over all slots though its row belongs to the session.
@@ -150,8 +151,7 @@ impl<R: Ring> Inner<R> {
             let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
             exec.next += 1;
             let command = self.table.get(id);
-            // The user may have lost it since it was queued.
-            if let Err(refusal) = self.may_still(&conn.session, command, args) {
+            if let Err(refusal) = self.may(&conn.session, command, args, Origin::Transaction) {
                 self.owner.shard().stats.rejected(Some(id), &refusal.text());
                 Reply::new(&mut conn.out, conn.session.resp).error(refusal.text());
                 continue;

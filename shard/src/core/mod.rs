@@ -45,6 +45,7 @@ use keyspace::hash::KeyHasher;
 use keyspace::signals::Changed;
 
 use crate::acl::{Guard, Users};
+use crate::busy::Busy;
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
 use crate::conn::{Conn, Conns};
@@ -169,7 +170,7 @@ struct Inner<R: Ring> {
     /// Keys of this core that are looked at again: somebody else was about to serve who waits on them.
     again: Vec<Changed>,
     /// Units of this core that a busy script keeps from slots: told at the end of the turn.
-    own_refusals: Vec<UnitId>,
+    own_refusals: Vec<(UnitId, Busy)>,
     /// The engine of Lua.
     scripts: Scripts,
     units: HashMap<UnitSeq, Unit>,

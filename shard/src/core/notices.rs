@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use crate::ask::Answer;
 use crate::conn::{Closing, Conn};
-use crate::effects::{Effect, Push};
+use crate::effects::Effect;
 use crate::mesh::mailbox::Address;
 use crate::mesh::{CoreId, Mesh};
-use crate::pubsub::notice::Notice;
+use crate::pubsub::notice::{Lost, Notice};
 use crate::pubsub::{Publication, events};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
 use crate::shard::Shard;
+use crate::tracking::batch::Batch;
 
 use super::Inner;
 use super::drive::is_over_limit;
@@ -40,7 +41,6 @@ impl<R: Ring> Inner<R> {
                 self.publish(publication);
             }
             Notice::Deliver(publication) => self.deliver(CoreId(from.0), &publication),
-            Notice::Push(conn, bytes) => self.push(conn, &bytes),
             Notice::Left(topics) => self.unsubscribe(from, &topics),
             Notice::Answer(reply) => {
                 if from != self.id.into() {
@@ -56,7 +56,7 @@ impl<R: Ring> Inner<R> {
             Notice::Served(served) => self.served(mesh, *served),
             Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Again(key) => self.again.push(key),
-            Notice::Busy(unit) => self.refuse_for(mesh, unit),
+            Notice::Busy(unit, busy) => self.refuse_for(mesh, unit, busy),
             Notice::Monitored(lines) => self.monitors.receive(lines),
             Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
@@ -64,7 +64,7 @@ impl<R: Ring> Inner<R> {
             Notice::Redirected(conn, invalid, source) => self.redirected(from, conn, &invalid, source),
             Notice::RedirectBroken(conn, gone) => self.redirect_broken(conn, gone),
             Notice::Untracked(tracker) => self.untrack_prefixes(tracker),
-            Notice::Cut => self.cut_listeners(),
+            Notice::Cut(lost) => self.cut(lost),
         }
     }
 
@@ -74,23 +74,26 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let classes = self.settings.notify_keyspace_events;
+        let mut batch = Batch::default();
         for effect in std::mem::take(&mut self.owner.shard().effects) {
             match effect {
                 Effect::Event(event) => {
                     events::publications(&event, classes).for_each(|told| self.publish_unasked(told))
                 }
-                Effect::Publish(publication) => self.publish_unasked(publication),
                 Effect::Served(served) => self.tell(served.home.into(), Notice::Served(served)),
                 Effect::Again(key) => self.tell(self.map.owner(key.slot).into(), Notice::Again(key)),
                 Effect::Turn(turn) => self.tell(turn.waiter.home.into(), Notice::Turn(turn)),
                 Effect::Invalid(invalid, trackers) => self.invalidate(invalid, &trackers),
-                Effect::Push(Push { home, conn, bytes }) => self.tell(home.into(), Notice::Push(conn, bytes)),
+                Effect::Broadcast(changed) => batch.add(changed.key, changed.by),
             }
+        }
+        for (invalid, trackers) in batch.told(&self.owner.shard().prefixes) {
+            self.invalidate(invalid, &trackers);
         }
     }
 
     /// Publishes a message from any core; nobody waits for the number of its receivers.
-    pub(super) fn publish_unasked(&mut self, publication: Arc<Publication>) {
+    fn publish_unasked(&mut self, publication: Arc<Publication>) {
         let core = publication.core(&self.map);
         match core == self.id {
             true => drop(self.publish(publication)),
@@ -136,11 +139,21 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// Ends every client of this core that listens or tracks: what they should have heard was dropped.
-    fn cut_listeners(&mut self) {
-        let listens = |session: &Session| session.is_subscribed() || session.monitors || session.tracking.is_some();
-        let listening = self.conns.iter().filter(|conn| listens(&conn.session));
-        let ids: Vec<ConnId> = listening.map(|conn| conn.id).collect();
+    /// Ends every client that misses what was dropped on its way here. What was to be published here may be for clients of any core.
+    fn cut(&mut self, lost: Lost) {
+        match lost {
+            Lost::Lines => self.cut_all(|session| session.monitors),
+            Lost::Delivered => self.cut_all(Session::is_subscribed),
+            Lost::Published => {
+                let cores = (0..self.map.cores()).map(CoreId);
+                cores.for_each(|core| self.tell(core.into(), Notice::Cut(Lost::Delivered)));
+            }
+        }
+    }
+
+    fn cut_all(&mut self, misses: impl Fn(&Session) -> bool) {
+        let cut = self.conns.iter().filter(|conn| misses(&conn.session));
+        let ids: Vec<ConnId> = cut.map(|conn| conn.id).collect();
         tracing::warn!(clients = ids.len(), "closed: messages for them were too many to be kept");
         self.cron.traffic.output_limit_closed += ids.len() as u64;
         for id in ids {

@@ -1,9 +1,11 @@
 //! What a core tells another unasked, in one stream per ordered pair of cores.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use keyspace::signals::Changed;
 
+use crate::busy::Busy;
 use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
@@ -14,8 +16,8 @@ use crate::unit::Turn;
 
 use super::{Publication, Topic};
 
-/// Bytes of messages that may wait for a core that does not take its mail. Above it they are dropped and the core's listening
-/// clients are cut, as each of them would be that does not read.
+/// Bytes of messages that may wait for a core that does not take its mail. Above it they are dropped, and who loses one is cut, as
+/// it would be if it did not read. Clients that track are told that they cannot rely on anything instead.
 pub const STREAM_BYTES_MAX: usize = 256 << 20;
 
 /// What a notice costs beside the bytes that it carries.
@@ -27,8 +29,6 @@ pub enum Notice {
     Publish(Arc<Publication>),
     /// From the channel's core: tell your clients.
     Deliver(Arc<Publication>),
-    /// Give a client these bytes.
-    Push(ConnId, Arc<[u8]>),
     /// Tell a client that tracks what it cannot rely on.
     Invalid(ConnId, Invalid),
     /// Tell every client that tracks that it cannot rely on anything.
@@ -50,35 +50,36 @@ pub enum Notice {
     /// Clients may wait on this key of the target beside something for them.
     Again(Changed),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
-    Busy(UnitId),
+    Busy(UnitId, Busy),
     /// What clients of the sender did, for the monitors of the target.
     Monitored(Lines),
     /// The sender has one monitor fewer.
     MonitorGone,
-    /// Messages were dropped here: end every client that listens or tracks, monitors among them.
-    Cut,
+    /// Such messages were dropped here: end who misses them.
+    Cut(Lost),
+}
+
+/// What was dropped, so who misses something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lost {
+    /// `Notice::Monitored`: the target's monitors.
+    Lines,
+    /// `Notice::Deliver`: the target's clients that listen. Which channels they were is not kept, as those have no bound either.
+    Delivered,
+    /// `Notice::Publish`: clients that listen, of every core.
+    Published,
 }
 
 impl Notice {
-    /// True if it is for clients, and goes when too much waits.
-    fn may_be_dropped(&self) -> bool {
-        let of_commands = matches!(self, Notice::Invalid(..) | Notice::Redirected(..) | Notice::Monitored(_));
-        of_commands || matches!(self, Notice::Publish(_) | Notice::Deliver(_) | Notice::Push(..))
-    }
-
     /// What it counts for: what is not dropped is bounded by its senders.
     fn bytes(&self) -> usize {
-        if !self.may_be_dropped() {
-            return 0;
-        }
-        NOTICE_BYTES
-            + match self {
-                Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
-                Notice::Push(_, bytes) => bytes.len(),
-                Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
-                Notice::Invalid(_, Invalid::Key(key, _)) | Notice::Redirected(_, Invalid::Key(key, _), _) => key.len(),
-                _ => 0,
-            }
+        let carried = match self {
+            Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
+            Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
+            Notice::Invalid(_, invalid) | Notice::Redirected(_, invalid, _) => invalid.bytes(),
+            _ => return 0,
+        };
+        NOTICE_BYTES + carried
     }
 }
 
@@ -95,10 +96,32 @@ impl Stream {
         self.bytes += notice.bytes();
         self.notices.push(notice);
         if self.bytes > STREAM_BYTES_MAX {
-            self.notices.retain(|notice| !notice.may_be_dropped());
-            self.notices.push(Notice::Cut);
-            self.bytes = 0;
+            self.drop_messages();
         }
+    }
+
+    /// Drops all messages, and has those ended who miss one. Keys that clients cannot rely on become, once for each client, all keys.
+    #[cold]
+    fn drop_messages(&mut self) {
+        let mut lost = BTreeSet::new();
+        let (mut distrust, mut redirected) = (BTreeSet::new(), BTreeSet::new());
+        for notice in std::mem::take(&mut self.notices) {
+            match notice {
+                Notice::Monitored(_) => drop(lost.insert(Lost::Lines)),
+                Notice::Deliver(_) => drop(lost.insert(Lost::Delivered)),
+                Notice::Publish(_) => drop(lost.insert(Lost::Published)),
+                Notice::Cut(before) => drop(lost.insert(before)),
+                Notice::Invalid(client, _) => drop(distrust.insert(client)),
+                Notice::Redirected(client, _, source) => drop(redirected.insert((client, source))),
+                other => self.notices.push(other),
+            }
+        }
+        self.notices.extend(lost.into_iter().map(Notice::Cut));
+        self.notices.extend(distrust.into_iter().map(|client| Notice::Invalid(client, Invalid::Everything)));
+        let redirected = redirected.into_iter();
+        self.notices.extend(redirected.map(|(client, source)| Notice::Redirected(client, Invalid::Everything, source)));
+        // At most one for each client of the target and of the sender, so far below the bound.
+        self.bytes = self.notices.iter().map(Notice::bytes).sum();
     }
 
     /// True if nothing waits.
@@ -123,20 +146,77 @@ impl Stream {
 mod tests {
     use super::super::Kind;
     use super::*;
+    use crate::tracking::ChangedKey;
+
+    /// What is left of these, and then of more messages than may wait.
+    fn filled(first: Vec<Notice>, mut message: impl FnMut() -> Notice) -> Vec<Notice> {
+        let mut stream = Stream::default();
+        first.into_iter().for_each(|notice| stream.push(notice));
+        for _ in 0..STREAM_BYTES_MAX / large().len() {
+            stream.push(message());
+            assert!(stream.bytes <= STREAM_BYTES_MAX);
+        }
+        stream.take()
+    }
+
+    fn large() -> Vec<u8> {
+        vec![b'x'; 16 << 20]
+    }
+
+    fn conn(index: u32) -> ConnId {
+        ConnId { index, generation: 0 }
+    }
 
     #[test]
     fn what_waits_is_bounded_and_answers_stay() {
-        const LARGE: usize = 16 << 20;
+        let message = Arc::new(Publication::new(Kind::Channel, b"c", &large()));
+        let left = filled(vec![Notice::Left(Vec::new())], || Notice::Deliver(message.clone()));
+        assert!(matches!(left[..], [Notice::Left(_), Notice::Cut(Lost::Delivered)]));
         let mut stream = Stream::default();
-        let message = Arc::new(Publication::new(Kind::Channel, b"c", &vec![b'x'; LARGE]));
-        stream.push(Notice::Left(Vec::new()));
-        for _ in 0..STREAM_BYTES_MAX / LARGE + 1 {
-            stream.push(Notice::Deliver(message.clone()));
-            assert!(stream.bytes <= STREAM_BYTES_MAX);
-        }
-        let left = stream.take();
-        assert!(matches!(left[..], [Notice::Left(_), Notice::Cut, ..]) && left.len() < 4);
         stream.put_back(left);
-        assert!(!stream.is_empty() && stream.bytes < LARGE * 2);
+        stream.push(Notice::Deliver(message.clone()));
+        assert!(stream.bytes == NOTICE_BYTES + message.bytes() && !stream.is_empty());
+    }
+
+    #[test]
+    fn it_is_said_who_misses_what_was_dropped() {
+        let message = Arc::new(Publication::new(Kind::Channel, b"c", &large()));
+        let left = filled(vec![Notice::Left(Vec::new())], || Notice::Publish(message.clone()));
+        assert!(matches!(left[..], [Notice::Left(_), Notice::Cut(Lost::Published)]));
+        let text: Option<Arc<[u8]>> = Some(large().into());
+        let left = filled(vec![Notice::Left(Vec::new())], || Notice::Monitored(Lines { at_us: 1, text: text.clone() }));
+        assert!(matches!(left[..], [Notice::Left(_), Notice::Cut(Lost::Lines)]));
+    }
+
+    #[test]
+    fn what_was_said_before_is_said_once() {
+        let message = Arc::new(Publication::new(Kind::Channel, b"c", &large()));
+        let before = vec![Notice::Cut(Lost::Published), Notice::Cut(Lost::Delivered)];
+        let left = filled(before, || Notice::Deliver(message.clone()));
+        assert!(matches!(left[..], [Notice::Cut(Lost::Delivered), Notice::Cut(Lost::Published)]));
+    }
+
+    #[test]
+    fn clients_that_track_distrust_everything_instead() {
+        let keys: Arc<[ChangedKey]> = [ChangedKey { key: large().into(), by: 1 }].into();
+        let mut index = 0;
+        let left = filled(Vec::new(), || {
+            index = (index + 1) % 4;
+            let invalid = Invalid::Keys(keys.clone());
+            if index < 2 {
+                Notice::Invalid(conn(index), invalid)
+            } else {
+                Notice::Redirected(conn(9), invalid, conn(index))
+            }
+        });
+        let everything = |notice: &Notice| match notice {
+            Notice::Invalid(client, Invalid::Everything) => Some((*client, None)),
+            Notice::Redirected(client, Invalid::Everything, source) => Some((*client, Some(*source))),
+            _ => None,
+        };
+        let told: Vec<_> = left.iter().filter_map(everything).collect();
+        let redirected = [(conn(9), Some(conn(2))), (conn(9), Some(conn(3)))];
+        assert_eq!(told, [vec![(conn(0), None), (conn(1), None)], redirected.to_vec()].concat());
+        assert_eq!(left.len(), told.len());
     }
 }

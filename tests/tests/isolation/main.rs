@@ -8,14 +8,11 @@
 mod conserve;
 mod pops;
 
-use std::sync::Barrier;
-use std::thread;
 use std::time::Instant;
-use tests::binaries;
 use tests::client::Client;
 use tests::frame::Frame;
 use tests::history::clients::{Call, Declared, OneThread};
-use tests::history::{Operation, explain};
+use tests::history::{Operation, explain, record};
 use tests::server::{Kind, Server};
 
 /// Four core loops, whatever this machine has.
@@ -24,26 +21,6 @@ const FOUR: Kind = Kind::Ashlar { cores: 4 };
 const OPERATIONS: u64 = 4_000;
 /// Keys of the histories: few, so that clients meet.
 const KEYS: usize = 4;
-
-/// What ashlar knows: what is false is only played where [`binaries::plays_unknown`] says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
-    Transactions,
-    Blocking,
-    Scripts,
-}
-
-impl Family {
-    /// Whether its tests are played.
-    fn is_played(self) -> bool {
-        let known = match self {
-            Family::Transactions => true,
-            Family::Blocking => true,
-            Family::Scripts => true,
-        };
-        known || binaries::plays_unknown()
-    }
-}
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -128,26 +105,6 @@ fn perform(client: &mut Client, call: &Call) -> Frame {
     replies.pop().expect("a call has a command")
 }
 
-/// Lets every client make its calls at once.
-fn record(clients: &mut [Client], calls: Vec<Vec<Call>>, start: Instant) -> Vec<Operation<OneThread>> {
-    let barrier = Barrier::new(clients.len());
-    let nanos = || u64::try_from(start.elapsed().as_nanos()).expect("a test is short");
-    let run = |client: &mut Client, calls: Vec<Call>| -> Vec<Operation<OneThread>> {
-        barrier.wait();
-        let one = |call: Call| {
-            let sent = nanos();
-            let answer = perform(client, &call);
-            Operation { call, answer, sent, ended: nanos() }
-        };
-        calls.into_iter().map(one).collect()
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> =
-            clients.iter_mut().zip(calls).map(|(client, calls)| scope.spawn(|| run(client, calls))).collect();
-        running.into_iter().flat_map(|thread| thread.join().expect("a client ends")).collect()
-    })
-}
-
 fn check_histories(test: &str, clients: usize, length: usize, scripts: bool) {
     let seed = seed(test);
     let server = Server::start(FOUR, &[]);
@@ -165,8 +122,8 @@ fn check_histories(test: &str, clients: usize, length: usize, scripts: bool) {
             let mut author = Author { client, random, value: 1000 * client as i64, scripts };
             (0..length).map(|_| author.call()).collect()
         };
-        let mut history = record(&mut connections, (0..clients).map(write).collect(), start);
-        history.sort_by_key(|operation| operation.sent);
+        let calls = (0..clients).map(write).collect();
+        let history = record::<OneThread, _>(&mut connections, calls, start, perform);
         aborted += history.iter().filter(|operation| operation.answer == Frame::NullArray).count();
         if explain(&history).is_none() {
             let lines = history.iter().map(|operation| {
@@ -182,21 +139,15 @@ fn check_histories(test: &str, clients: usize, length: usize, scripts: bool) {
 
 #[test]
 fn transactions_of_four_clients_have_a_serial_order() {
-    if Family::Transactions.is_played() {
-        check_histories("transactions of 4", 4, 7, false);
-    }
+    check_histories("transactions of 4", 4, 7, false);
 }
 
 #[test]
 fn transactions_of_eight_clients_have_a_serial_order() {
-    if Family::Transactions.is_played() {
-        check_histories("transactions of 8", 8, 4, false);
-    }
+    check_histories("transactions of 8", 8, 4, false);
 }
 
 #[test]
 fn transactions_and_scripts_have_a_serial_order() {
-    if Family::Transactions.is_played() && Family::Scripts.is_played() {
-        check_histories("transactions and scripts", 5, 5, true);
-    }
+    check_histories("transactions and scripts", 5, 5, true);
 }

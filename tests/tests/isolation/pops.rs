@@ -1,10 +1,8 @@
 //! Blocking pops: each element that is pushed is popped exactly once, in the order of each list, and nobody waits beside a list that
 //! has one; of clients that are killed at most the reply on its way is lost.
 
-use super::{FOUR, Family, generator, operations, seed};
+use super::{FOUR, generator, operations, seed};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 use tests::client::{Client, Outcome};
@@ -53,7 +51,7 @@ fn push(client: &mut Client, pusher: usize, count: usize, random: &mut fastrand:
             command
         };
         let first = command(&mut left);
-        if left > 0 && Family::Transactions.is_played() && left.is_multiple_of(4) {
+        if left > 0 && left.is_multiple_of(4) {
             let second = command(&mut left);
             client.ok("MULTI");
             drop(client.ask(&first));
@@ -92,8 +90,9 @@ fn elements(reply: &Frame) -> Option<(String, Vec<String>)> {
     Some((text(list), elements))
 }
 
-/// Pops until [`END`] has an element.
-fn pop(client: &mut Client, random: &mut fastrand::Rng, start: Instant, all: &Mutex<Vec<Popped>>) {
+/// Pops until [`END`] has an element; gives what it got.
+fn pop(client: &mut Client, random: &mut fastrand::Rng, start: Instant) -> Vec<Popped> {
+    let mut all = Vec::new();
     let nanos = || u64::try_from(start.elapsed().as_nanos()).expect("a test is short");
     loop {
         let command = pop_command(random);
@@ -104,9 +103,8 @@ fn pop(client: &mut Client, random: &mut fastrand::Rng, start: Instant, all: &Mu
         if list == END {
             // The others want it too.
             drop(client.ask(&format!("RPUSH {END} over")));
-            return;
+            return all;
         }
-        let mut all = all.lock().expect("nobody panics while holding it");
         all.extend(found.into_iter().map(|element| Popped { list: list.clone(), element, sent, ended }));
     }
 }
@@ -133,30 +131,29 @@ fn check_order(popped: &[Popped]) {
     }
 }
 
+/// Runs poppers beside pushers, each of whom pushes its share of all operations; once these are done, pushes to [`END`]. Gives what
+/// each popper gives.
+fn beside_pushes<T: Send>(server: &Server, seed: u64, pop: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let each = operations() / PUSHERS;
+    thread::scope(|scope| {
+        let pop = &pop;
+        let popping: Vec<_> = (0..POPPERS).map(|popper| scope.spawn(move || pop(popper))).collect();
+        let push = move |pusher: usize| push(&mut server.client(), pusher, each, &mut generator(seed, 100 + pusher));
+        let pushing: Vec<_> = (0..PUSHERS).map(|pusher| scope.spawn(move || push(pusher))).collect();
+        pushing.into_iter().for_each(|thread| thread.join().expect("a pusher ends"));
+        drop(server.client().ask(&format!("RPUSH {END} over")));
+        popping.into_iter().map(|thread| thread.join().expect("a popper ends")).collect()
+    })
+}
+
 #[test]
 fn each_element_is_popped_once_and_in_order() {
-    if !Family::Blocking.is_played() {
-        return;
-    }
     let seed = seed("blocking pops");
     let each = operations() / PUSHERS;
     let server = Server::start(FOUR, &[]);
-    let (start, all) = (Instant::now(), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for popper in 0..POPPERS {
-            let (server, all) = (&server, &all);
-            scope.spawn(move || pop(&mut server.client(), &mut generator(seed, popper), start, all));
-        }
-        let pushing: Vec<_> = (0..PUSHERS)
-            .map(|pusher| {
-                let server = &server;
-                scope.spawn(move || push(&mut server.client(), pusher, each, &mut generator(seed, 100 + pusher)))
-            })
-            .collect();
-        pushing.into_iter().for_each(|thread| thread.join().expect("a pusher ends"));
-        drop(server.client().ask(&format!("RPUSH {END} over")));
-    });
-    let mut popped = all.into_inner().expect("nobody panicked while holding it");
+    let start = Instant::now();
+    let got = beside_pushes(&server, seed, |popper| pop(&mut server.client(), &mut generator(seed, popper), start));
+    let mut popped: Vec<Popped> = got.into_iter().flatten().collect();
     // Poppers that saw the end first may have left some behind.
     popped.extend(leftovers(&server, start));
     let different: BTreeSet<&str> = popped.iter().map(|one| one.element.as_str()).collect();
@@ -178,9 +175,11 @@ fn leftovers(server: &Server, start: Instant) -> Vec<Popped> {
     left
 }
 
-/// Pops on connections that are closed or killed while they wait or are served; counts what was lost with them.
-fn pop_and_die(server: &Server, random: &mut fastrand::Rng, all: &Mutex<Vec<String>>, deaths: &AtomicUsize) {
+/// Pops on connections that are closed or killed while they wait or are served; gives what it got, and how many may
+/// have taken an element with them.
+fn pop_and_die(server: &Server, random: &mut fastrand::Rng) -> (Vec<String>, usize) {
     let mut killer = server.client();
+    let (mut all, mut deaths) = (Vec::new(), 0);
     loop {
         let mut client = server.client();
         let id = client.ask("CLIENT ID").int().expect("an id is a number");
@@ -190,9 +189,9 @@ fn pop_and_die(server: &Server, random: &mut fastrand::Rng, all: &Mutex<Vec<Stri
             let Some((list, found)) = elements(&reply) else { continue };
             if list == END {
                 drop(client.ask(&format!("RPUSH {END} over")));
-                return;
+                return (all, deaths);
             }
-            all.lock().expect("nobody panics while holding it").extend(found);
+            all.extend(found);
         }
         let lists: Vec<String> = (0..LISTS).map(list).collect();
         let _ = client.send(&words(&format!("BLPOP {} 0", lists.join(" "))));
@@ -202,42 +201,26 @@ fn pop_and_die(server: &Server, random: &mut fastrand::Rng, all: &Mutex<Vec<Stri
             if let Outcome::Reply(reply) = client.read()
                 && let Some((_, found)) = elements(&reply.frame)
             {
-                all.lock().expect("nobody panics while holding it").extend(found);
+                all.extend(found);
                 continue;
             }
         }
-        deaths.fetch_add(1, Ordering::Relaxed);
+        deaths += 1;
     }
 }
 
 #[test]
 fn clients_that_die_take_at_most_one_element_each() {
-    if !Family::Blocking.is_played() {
-        return;
-    }
     let seed = seed("pops by clients that die");
     let each = operations() / PUSHERS;
     let server = Server::start(FOUR, &[]);
-    let (all, deaths) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for popper in 0..POPPERS {
-            let (server, all, deaths) = (&server, &all, &deaths);
-            scope.spawn(move || pop_and_die(server, &mut generator(seed, popper), all, deaths));
-        }
-        let pushing: Vec<_> = (0..PUSHERS)
-            .map(|pusher| {
-                let server = &server;
-                scope.spawn(move || push(&mut server.client(), pusher, each, &mut generator(seed, 100 + pusher)))
-            })
-            .collect();
-        pushing.into_iter().for_each(|thread| thread.join().expect("a pusher ends"));
-        drop(server.client().ask(&format!("RPUSH {END} over")));
-    });
-    let mut seen = all.into_inner().expect("nobody panicked while holding it");
+    let got = beside_pushes(&server, seed, |popper| pop_and_die(&server, &mut generator(seed, popper)));
+    let (seen, deaths): (Vec<Vec<String>>, Vec<usize>) = got.into_iter().unzip();
+    let (mut seen, deaths): (Vec<String>, usize) = (seen.concat(), deaths.iter().sum());
     seen.extend(leftovers(&server, Instant::now()).into_iter().map(|one| one.element));
     let different: BTreeSet<&String> = seen.iter().collect();
     assert_eq!(different.len(), seen.len(), "an element was popped twice");
-    let (lost, deaths) = (each * PUSHERS - seen.len(), deaths.into_inner());
+    let lost = each * PUSHERS - seen.len();
     println!("{deaths} clients died, {lost} elements with them");
     assert!(lost <= deaths, "{lost} elements are lost, but only {deaths} clients died");
 }

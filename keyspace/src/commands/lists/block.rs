@@ -96,22 +96,12 @@ fn brpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, end: End) -> Outcome {
-    let last = args.len() - 1;
-    let timeout = waiting::seconds(args.at(last))?;
-    let keys = args.from(1).iter().take(last - 1);
-    for bytes in keys.clone() {
-        let key = exec.key(bytes);
-        if let Some(place) = waiting::find(exec, &key, Kind::List)? {
-            reply.array(2);
-            reply.bulk(bytes);
-            reply.element(List::of(exec.entry(&key, place)).end(end).expect("no stored list is empty"));
-            take(exec, &key, place, end, 1);
-            return Ok(());
-        }
-    }
-    let keys = keys.map(|key| (key, waiting::command(&[args.at(0), key, b"0"])));
-    waiting::wait(exec, timeout, keys, || reply.null_array());
-    Ok(())
+    waiting::pop_first(exec, args, reply, Kind::List, |exec, key, place, reply| {
+        reply.array(2);
+        reply.bulk(key.bytes);
+        reply.element(List::of(exec.entry(key, place)).end(end).expect("no stored list is empty"));
+        take(exec, key, place, end, 1);
+    })
 }
 
 fn blmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {

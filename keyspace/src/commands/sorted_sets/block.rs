@@ -65,27 +65,17 @@ fn bzpopmax(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, from: Direction) -> Outcome {
-    let last = args.len() - 1;
-    let timeout = waiting::seconds(args.at(last))?;
-    let keys = args.from(1).iter().take(last - 1);
-    for bytes in keys.clone() {
-        let key = exec.key(bytes);
-        if let Some(place) = waiting::find(exec, &key, Kind::SortedSet)? {
-            reply.array(3);
-            reply.bulk(bytes);
-            let set = Scored::of(exec.entry(&key, place));
-            let rank = if from == Direction::Ascending { 0 } else { set.len() - 1 };
-            set.walk(rank..rank + 1, from, |member, score| {
-                reply.element(member);
-                reply.double(score);
-            });
-            remove_ranks(exec, &key, place, rank..rank + 1, event(from));
-            return Ok(());
-        }
-    }
-    let keys = keys.map(|key| (key, waiting::command(&[args.at(0), key, b"0"])));
-    waiting::wait(exec, timeout, keys, || reply.null_array());
-    Ok(())
+    waiting::pop_first(exec, args, reply, Kind::SortedSet, |exec, key, place, reply| {
+        reply.array(3);
+        reply.bulk(key.bytes);
+        let set = Scored::of(exec.entry(key, place));
+        let rank = if from == Direction::Ascending { 0 } else { set.len() - 1 };
+        set.walk(rank..rank + 1, from, |member, score| {
+            reply.element(member);
+            reply.double(score);
+        });
+        remove_ranks(exec, key, place, rank..rank + 1, event(from));
+    })
 }
 
 fn bzmpop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
