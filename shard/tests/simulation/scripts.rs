@@ -84,10 +84,27 @@ fn call(random: &mut fastrand::Rng) -> (Command, Last) {
     (made, last)
 }
 
+/// A call by name of a script that few cores know, or none; or the end of what they know.
+fn by_name(random: &mut fastrand::Rng) -> Pipeline {
+    if random.u8(..4) == 0 {
+        return (vec![command(["SCRIPT", "FLUSH"])], Last::Any);
+    }
+    let (mut made, _) = call(random);
+    if made[0] == b"EVAL" {
+        made[0] = b"EVALSHA".to_vec();
+        made[1] = scripting::sha_of(&made[1]).to_vec();
+    }
+    match random.bool() {
+        true => (vec![made], Last::Any),
+        false => (transaction([made]), Last::Any),
+    }
+}
+
 /// A pipeline with scripts, alone or in a transaction, or one of transactions.
 fn alone(random: &mut fastrand::Rng) -> Pipeline {
-    match random.u8(..8) {
+    match random.u8(..9) {
         0 | 1 => transactions::alone(random),
+        8 => by_name(random),
         2 => {
             let calls: [(Command, Last); 2] = [call(random), call(random)];
             let errors = calls.iter().filter(|(_, last)| matches!(last, Last::Error(_))).count();
