@@ -23,6 +23,8 @@ impl<R: Ring> Inner<R> {
             return;
         }
         while let Some(work) = self.owner.shard().withdraw_blocked(unit) {
+            // What only stood behind it can go on.
+            self.owner.shard().freed = true;
             match work {
                 Work::Hop(hop) => {
                     let carried = self.owner.shard().refuse_next(hop, busy);

@@ -2,12 +2,14 @@
 //!
 //! A function wants more each time; of a script that did so the core remembers it, so most have a name of their own.
 
-use super::accounts::{self, Fates, Game, Last, Pipeline, Scripts, Transfer, transaction};
 use shard::ring::sim::SimOptions;
 use shard::settings::Settings;
 
-use super::client::{Command, command};
+use super::accounts::{self, Fates, Game, Last, Pipeline, Scripts, Transfer, transaction};
+use super::client::{Client, Command, command, rest, settle};
 use super::exact::settings;
+use super::loans::keys_of;
+use super::resp::Value;
 use super::seeds;
 use super::transactions;
 use super::world::World;
@@ -82,10 +84,27 @@ fn call(random: &mut fastrand::Rng) -> (Command, Last) {
     (made, last)
 }
 
+/// A call by name of a script that few cores know, or none; or the end of what they know.
+fn by_name(random: &mut fastrand::Rng) -> Pipeline {
+    if random.u8(..4) == 0 {
+        return (vec![command(["SCRIPT", "FLUSH"])], Last::Any);
+    }
+    let (mut made, _) = call(random);
+    if made[0] == b"EVAL" {
+        made[0] = b"EVALSHA".to_vec();
+        made[1] = scripting::sha_of(&made[1]).to_vec();
+    }
+    match random.bool() {
+        true => (vec![made], Last::Any),
+        false => (transaction([made]), Last::Any),
+    }
+}
+
 /// A pipeline with scripts, alone or in a transaction, or one of transactions.
 fn alone(random: &mut fastrand::Rng) -> Pipeline {
-    match random.u8(..8) {
+    match random.u8(..9) {
         0 | 1 => transactions::alone(random),
+        8 => by_name(random),
         2 => {
             let calls: [(Command, Last); 2] = [call(random), call(random)];
             let errors = calls.iter().filter(|(_, last)| matches!(last, Last::Error(_))).count();
@@ -154,4 +173,50 @@ fn who_meets_a_long_script_is_refused_or_waits() {
     let all = |count: fn(&Fates) -> usize| fates.borrow().iter().map(count).sum::<usize>();
     let (refused, killed) = (all(|fates| fates.refused), all(|fates| fates.killed));
     assert!(refused > 0 && killed > 0 || fates.borrow().len() == 1, "{refused} were refused, {killed} killed");
+}
+
+/// A script without end has a slot. Who needs that is refused, and so is who needs everything; whoever only stood behind those is served.
+fn behind_who_is_refused(seed: u64) -> Result<(), String> {
+    const STEPS: usize = 100;
+    let settings = Settings { busy_reply_threshold: 1, ..settings(seed) };
+    let mut world = World::new(seed, 2, SimOptions::calm(), settings);
+    let keys = keys_of(seed as u16 % 2, 2);
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(&mut world)).collect();
+    clients[0].send(&[command(["EVAL", "redis.call('get', KEYS[1]) while true do end", "1", &keys[0]])]);
+    let sent = [command(["DBSIZE"]), command(["GET", &keys[1]]), command(["GET", &keys[0]])];
+    for (client, command) in clients[1..].iter_mut().zip(&sent) {
+        for _ in 0..world.random.usize(..8) {
+            world.step();
+        }
+        client.send(std::slice::from_ref(command));
+    }
+    for _ in 0..STEPS {
+        world.step();
+        world.net.advance(100);
+    }
+    let mut replies = Vec::new();
+    for client in &mut clients[1..] {
+        client.poll()?;
+        replies.push(client.replies.pop_front());
+    }
+    let is_busy = |reply: &Option<Value>| matches!(reply, Some(Value::Error(text)) if text.starts_with("BUSY"));
+    // What came before the script had its slot is carried out.
+    let answered = replies.iter().all(Option::is_some);
+    if !answered || !(is_busy(&replies[1]) || replies[1] == Some(Value::Nil)) {
+        return Err(format!("{replies:?} beside a script without end"));
+    }
+    if seed % 4 == 3 {
+        // The cores end in the middle of it.
+        return Ok(());
+    }
+    clients[1].send(&[command(["SCRIPT", "KILL"])]);
+    settle(&mut world, &mut clients, |_, _, _, _| {})?;
+    drop(clients);
+    rest(&mut world, &mut [])?;
+    world.check_over()
+}
+
+#[test]
+fn who_stands_behind_the_refused_is_served() {
+    seeds::each("who_stands_behind_the_refused_is_served", 12, behind_who_is_refused);
 }
