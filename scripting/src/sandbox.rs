@@ -80,7 +80,11 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let pace = lua.create_function(|lua, ()| Pace::new(lua).worst())?;
+    let pace = |lua: &Lua, body: Value| match body {
+        Value::Function(body) if body.info().what != "C" => Pace::new(lua).worst(),
+        _ => Err(fault::bad_argument(lua, 1, "Lua function expected")),
+    };
+    let pace = lua.create_function(pace)?;
     let coroutine: Table = globals.raw_get("coroutine")?;
     lua.load(include_str!("coroutines.lua")).set_name(PRELUDE).call::<()>((pace, coroutine))?;
     let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =

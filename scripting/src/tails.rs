@@ -22,6 +22,8 @@ const FIELDS: &[&[u8]] = &[
     b"gmatch",
     b"foreach",
     b"resume",
+    b"create",
+    b"wrap",
 ];
 
 /// Functions that are called by their global name.

@@ -19,7 +19,7 @@ use keyspace::reply::Resp;
 use scripting::{Limits, Outcome};
 
 /// Scripts of a run that says nothing else: a few seconds.
-const CASES: u64 = 500;
+const CASES: u64 = 300;
 
 /// Bytes that the Lua state may hold beside what an engine begins with.
 const MEMORY_BYTES_MAX: usize = 16 << 20;
