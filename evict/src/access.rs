@@ -5,6 +5,7 @@
 //! what is stored; the values settle with use. Both clocks wrap, as in redis-server: a key that is left alone for longer
 //! than a clock's round looks younger than it is.
 
+use crate::faults::{Fault, planted};
 use crate::time::UnixMillis;
 
 /// The access bits of an entry: 24 bits, the rest zero.
@@ -71,19 +72,16 @@ impl AccessBits {
     }
 
     /// LFU: the counter as it stands at `now`, decayed since the last use.
-    pub const fn lfu_counter(self, now: UnixMillis, settings: LfuSettings) -> u8 {
+    pub fn lfu_counter(self, now: UnixMillis, settings: LfuSettings) -> u8 {
         let counter = self.0 as u8;
         let idle = elapsed(minutes(now), self.0 >> 8, LFU_MASK);
-        let periods = match idle.checked_div(settings.decay_minutes) {
-            Some(periods) => periods,
-            None => 0,
-        };
-        if periods > counter as u32 { 0 } else { counter - periods as u8 }
+        let periods = idle.checked_div(settings.decay_minutes).unwrap_or(0);
+        if periods > counter as u32 && !planted(Fault::DecayWraps) { 0 } else { counter.wrapping_sub(periods as u8) }
     }
 
     /// LFU: the key used at `now`. The counter decays, then grows by 1 with probability
     /// `1 / (max(counter - 5, 0) * log_factor + 1)`, up to 255. `random` is uniform over all `u32`.
-    pub const fn lfu_used(self, now: UnixMillis, settings: LfuSettings, random: u32) -> Self {
+    pub fn lfu_used(self, now: UnixMillis, settings: LfuSettings, random: u32) -> Self {
         let counter = self.lfu_counter(now, settings);
         let odds = counter.saturating_sub(LFU_INIT) as u64 * settings.log_factor as u64 + 1;
         let grows = (random as u64).saturating_mul(odds) < 1 << 32;

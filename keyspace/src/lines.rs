@@ -8,7 +8,10 @@
 //!
 //! A table has any number of lines, not only powers of two, so growing by a half keeps more of them in use.
 
+use evict::time::UnixMillis;
+
 use crate::directory::SEGMENT_VALUES_MAX;
+use crate::due::{Due, NEVER, Search};
 use crate::prefetch::prefetch;
 
 /// The lines of pointers to entries: seven in a line.
@@ -100,13 +103,20 @@ impl<V, const N: usize, const W: usize> Line<V, N, W> {
 /// Where a value stands; valid until the table changes.
 pub(crate) type Place = u32;
 
-/// What a table needs to know of its values when it moves them.
+/// What a table needs to know of its values when it takes them in and moves them.
 pub(crate) trait Hashes<V> {
     /// The hash of a value.
     fn hash_of(&self, value: &V) -> u64;
 
     /// Fetches what `hash_of` reads.
     fn prefetch(&self, value: &V);
+
+    /// When a value is due, if it has a deadline.
+    #[inline]
+    fn deadline_of(&self, value: &V) -> Option<UnixMillis> {
+        let _ = value;
+        None
+    }
 }
 
 /// A table of values, found by hash and by what they are. A vacant value is `V::default()`.
@@ -115,12 +125,14 @@ pub(crate) trait Hashes<V> {
 /// among tables takes the upper ones.
 pub(crate) struct Lines<V, const N: usize, const W: usize> {
     lines: Box<[Line<V, N, W>]>,
-    len: usize,
+    /// Which lines have something that is due.
+    due: Due,
+    len: u32,
 }
 
 impl<V, const N: usize, const W: usize> Default for Lines<V, N, W> {
     fn default() -> Self {
-        Lines { lines: Box::new([]), len: 0 }
+        Lines { lines: Box::new([]), due: Due::default(), len: 0 }
     }
 }
 
@@ -137,13 +149,13 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
     /// A table that grows only beyond so many values.
     pub(crate) fn with_capacity(values: usize) -> Self {
         let lines = if values <= N { values.min(1) } else { values.div_ceil(Self::LOAD) };
-        Lines { lines: (0..lines).map(|_| Line::default()).collect(), len: 0 }
+        Lines { lines: (0..lines).map(|_| Line::default()).collect(), ..Lines::default() }
     }
 
     /// Number of values.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// How many values there can be before it grows.
@@ -161,7 +173,7 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
     /// Bytes on the heap, without what values point to.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.lines)
+        size_of_val(&*self.lines) + self.due.heap_bytes()
     }
 
     #[inline]
@@ -240,10 +252,10 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
     /// Adds a value that is not here. At its capacity the table grows first, by a half: that moves all values.
     #[inline]
     pub(crate) fn insert(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) {
-        if self.len >= self.capacity() {
+        if self.len() >= self.capacity() {
             self.rebuild(self.grown() * Self::LOAD, hashes);
         }
-        self.place(hash, value);
+        self.place(hash, value, hashes);
     }
 
     /// How many lines it has when it grows: half as many again, but no more than a segment needs.
@@ -255,11 +267,14 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
 
     /// Puts a value in where there is room.
     #[inline]
-    fn place(&mut self, hash: u64, value: V) {
-        let mut at = self.home(hash);
+    fn place(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) {
+        let (mut at, lines) = (self.home(hash), self.lines.len());
         loop {
             let line = &mut self.lines[at];
             if let Some(slot) = line.vacant() {
+                if let Some(deadline) = hashes.deadline_of(&value) {
+                    self.due.lower(at, lines, deadline);
+                }
                 line.values[slot] = value;
                 line.set_tag(slot, tag_of(hash));
                 self.len += 1;
@@ -292,21 +307,21 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
     /// True if so few values are left that `shrink` gives memory back.
     #[inline]
     pub(crate) fn is_sparse(&self) -> bool {
-        self.lines.len() > 1 && self.len * 8 < self.capacity()
+        self.lines.len() > 1 && self.len() * 8 < self.capacity()
     }
 
     /// Leaves room for twice the values that there are.
     pub(crate) fn shrink(&mut self, hashes: &impl Hashes<V>) {
-        self.rebuild(self.len * 2, hashes);
+        self.rebuild(self.len() * 2, hashes);
     }
 
     /// Takes over the values of another table, of which none is here. Moves those that are here at most once.
     pub(crate) fn absorb(&mut self, other: Self, hashes: &impl Hashes<V>) {
-        if self.len + other.len > self.capacity() {
-            self.rebuild(self.len + other.len, hashes);
+        if self.len() + other.len() > self.capacity() {
+            self.rebuild(self.len() + other.len(), hashes);
         }
         other.iter().for_each(|value| hashes.prefetch(value));
-        other.into_iter().for_each(|value| self.place(hashes.hash_of(&value), value));
+        other.into_iter().for_each(|value| self.place(hashes.hash_of(&value), value, hashes));
     }
 
     #[cold]
@@ -314,9 +329,38 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
         self.iter().for_each(|value| hashes.prefetch(value));
         let mut rebuilt = Self::with_capacity(capacity);
         for value in std::mem::take(self) {
-            rebuilt.place(hashes.hash_of(&value), value);
+            rebuilt.place(hashes.hash_of(&value), value, hashes);
         }
         *self = rebuilt;
+    }
+
+    /// Nothing here is due earlier.
+    #[inline]
+    pub(crate) fn earliest(&self) -> UnixMillis {
+        self.due.earliest()
+    }
+
+    /// The value at a place got this deadline.
+    #[inline]
+    pub(crate) fn set_deadline(&mut self, place: Place, deadline: UnixMillis) {
+        self.due.lower((place >> SLOT_BITS) as usize, self.lines.len(), deadline);
+    }
+
+    /// Looks for a value that is due. Reads the values of one line.
+    pub(crate) fn next_due(&mut self, now: UnixMillis, hashes: &impl Hashes<V>) -> Search<Place> {
+        let Some(at) = self.due.first(now) else { return Search::Nothing };
+        let line = &self.lines[at];
+        line.used().for_each(|slot| hashes.prefetch(&line.values[slot]));
+        let mut earliest = NEVER;
+        for slot in line.used() {
+            let deadline = hashes.deadline_of(&line.values[slot]).unwrap_or(NEVER);
+            if deadline <= now && deadline != NEVER {
+                return Search::Found((at as u32) << SLOT_BITS | slot as u32);
+            }
+            earliest = earliest.min(deadline);
+        }
+        self.due.set(at, self.lines.len(), earliest);
+        Search::Raised
     }
 
     /// All values, in no order.
@@ -330,7 +374,7 @@ impl<V: Default, const N: usize, const W: usize> IntoIterator for Lines<V, N, W>
     type IntoIter = IntoIter<V, N, W>;
 
     fn into_iter(self) -> Self::IntoIter {
-        IntoIter { left: self.len, lines: self.lines.into_vec().into_iter(), line: None }
+        IntoIter { left: self.len as usize, lines: self.lines.into_vec().into_iter(), line: None }
     }
 }
 

@@ -132,6 +132,9 @@ pub struct Signals {
     pub wait: Option<Box<Wait>>,
     /// Something of the above is there.
     pub pending: bool,
+    /// Keys of the caller's database whose next element is about to go to a client that waited for it before: a blocking command finds
+    /// nothing in them. Only while such a command runs.
+    pub promised: Vec<Box<[u8]>>,
     /// The classes of events that are wanted; from the settings.
     pub classes: EventClasses,
     /// Every changed key is noted, whether somebody listens to its slot or not.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use evict::gate::expired_on_access;
 use evict::time::UnixMillis;
 
+use crate::due::{Due, NEVER};
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::limits::DataLimits;
@@ -16,6 +17,12 @@ use crate::signals::{Change, Changed, EventClasses, Signals, Upheaval};
 use crate::slot::{SLOTS, Slot};
 use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
 use crate::types::Object;
+
+mod expiry;
+mod tables;
+
+pub use expiry::Expiry;
+pub use tables::SlotTables;
 
 /// A database, by the place of its tables. `Keyspace::db` maps the number that clients select to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,59 +37,6 @@ pub struct Key<'a> {
     pub slot: Slot,
     /// Its keyed hash.
     pub hash: u64,
-}
-
-/// All entries of one slot: the value that a loan or a migration moves. In a cache line of its own, which every look-up begins with.
-#[derive(Default)]
-#[repr(align(64))]
-pub struct SlotTables {
-    first: Table,
-    others: Option<Box<[Table]>>,
-    /// Somebody wants to hear of changes here.
-    listened: bool,
-}
-
-const _: () = assert!(size_of::<SlotTables>() == 64, "a slot's tables begin in one cache line");
-
-impl SlotTables {
-    #[inline]
-    fn table(&self, db: Db) -> Option<&Table> {
-        match db.0 {
-            0 => Some(&self.first),
-            n => self.others.as_ref().map(|others| &others[n as usize - 1]),
-        }
-    }
-
-    #[inline]
-    fn table_mut(&mut self, db: Db, databases: usize) -> &mut Table {
-        match db.0 {
-            0 => &mut self.first,
-            n => {
-                let others = self.others.get_or_insert_with(|| (1..databases).map(|_| Table::default()).collect());
-                &mut others[n as usize - 1]
-            }
-        }
-    }
-
-    fn tables(&self) -> impl Iterator<Item = (Db, &Table)> {
-        let others = self.others.iter().flat_map(|others| others.iter());
-        std::iter::once(&self.first).chain(others).enumerate().map(|(n, table)| (Db(n as u16), table))
-    }
-
-    /// Bytes of its tables and entries. O(databases).
-    pub fn heap_bytes(&self) -> u64 {
-        self.tables().map(|(_, table)| table.heap_bytes()).sum()
-    }
-
-    /// Number of entries in all databases.
-    pub fn len(&self) -> usize {
-        self.tables().map(|(_, table)| table.len()).sum()
-    }
-
-    /// True without entries.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// What one database holds on this core.
@@ -146,6 +100,8 @@ pub struct Keyspace {
     databases: Vec<Db>,
     hasher: KeyHasher,
     totals: Vec<DbTotals>,
+    /// By database, which slots have something that is due.
+    due: Vec<Due>,
     bytes: u64,
     dropped: VecDeque<Dropped>,
     dropped_keys: u64,
@@ -168,6 +124,7 @@ impl Keyspace {
             databases: (0..databases).map(Db).collect(),
             hasher,
             totals: vec![DbTotals::default(); databases as usize],
+            due: no_deadlines(databases as usize),
             bytes: 0,
             dropped: VecDeque::new(),
             dropped_keys: 0,
@@ -187,6 +144,7 @@ impl Keyspace {
             databases: self.databases.clone(),
             hasher: self.hasher.clone(),
             totals: self.totals.clone(),
+            due: no_deadlines(self.databases.len()),
             bytes: self.bytes,
             dropped: VecDeque::new(),
             dropped_keys: 0,
@@ -233,13 +191,13 @@ impl Keyspace {
 
     /// Whether changes of a slot's keys are noted. The mark moves with the slot.
     pub fn listen(&mut self, slot: Slot, listened: bool) {
-        self.slots[slot.index()].listened = listened;
+        self.slots[slot.index()].first.marked = listened;
     }
 
     /// Tells whoever listens that a key was changed, created or deleted.
     #[inline]
     pub fn modified(&mut self, db: Db, key: &Key) {
-        if self.slots[key.slot.index()].listened || self.signals.every_change {
+        if self.slots[key.slot.index()].first.marked || self.signals.every_change {
             self.note(db, key, Change::Value);
         }
     }
@@ -252,7 +210,7 @@ impl Keyspace {
 
     /// `modified` for a stream that lost a group: its value is the same.
     pub fn ungrouped(&mut self, db: Db, key: &Key) {
-        if self.slots[key.slot.index()].listened {
+        if self.slots[key.slot.index()].first.marked {
             self.note(db, key, Change::Group);
         }
     }
@@ -275,15 +233,6 @@ impl Keyspace {
     fn publish(&mut self, db: Db, name: &'static str, key: &Key) {
         let number = self.number_of(db);
         self.signals.event(name, number, key.bytes);
-    }
-
-    /// Deletes the entry of a key because its deadline has passed.
-    #[cold]
-    pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        self.discard(db, key.slot, key.hash, place);
-        self.stats.expired_keys += 1;
-        self.modified(db, key);
-        self.notify(db, EventClasses::EXPIRED, "expired", key);
     }
 
     /// The number by which clients select a database. O(databases).
@@ -342,15 +291,20 @@ impl Keyspace {
         let tables = &mut self.slots[slot.index()];
         let table = tables.table_mut(db, databases);
         let entry = table.at_mut(place);
-        let before = (entry.heap_bytes() as u64, entry.deadline().is_some());
+        let before = (entry.heap_bytes() as u64, entry.deadline());
         let result = change(entry, &self.hasher);
-        let after = (entry.heap_bytes() as u64, entry.deadline().is_some());
+        let after = (entry.heap_bytes() as u64, entry.deadline());
         if before != after {
-            let delta = after.1 as i32 - before.1 as i32;
+            let delta = after.1.is_some() as i32 - before.1.is_some() as i32;
             table.correct(delta, after.0.wrapping_sub(before.0) as i64);
             self.bytes = self.bytes + after.0 - before.0;
             let totals = &mut self.totals[db.0 as usize];
             totals.volatile = totals.volatile.wrapping_add_signed(delta as i64);
+            if let Some(deadline) = after.1
+                && before.1 != after.1
+            {
+                self.set_deadline(db, slot, place, deadline);
+            }
         }
         result
     }
@@ -360,7 +314,10 @@ impl Keyspace {
         let databases = self.databases.len();
         let totals = &mut self.totals[db.0 as usize];
         totals.keys += 1;
-        totals.volatile += entry.deadline().is_some() as u64;
+        if let Some(deadline) = entry.deadline() {
+            totals.volatile += 1;
+            self.due[db.0 as usize].lower(slot.index(), SLOTS, deadline);
+        }
         let table = self.slots[slot.index()].table_mut(db, databases);
         let before = table.heap_bytes();
         table.insert(hash, entry, &self.hasher);
@@ -478,12 +435,13 @@ impl Keyspace {
         self.dropped_keys += keys;
         // Room at once: growing step by step would take as long as all the rest.
         self.dropped.reserve(SLOTS.min(keys as usize));
+        self.due[db.0 as usize] = Due::default();
         let databases = self.databases.len();
         for tables in self.slots.iter_mut() {
             if tables.table(db).is_none_or(Table::is_empty) {
                 continue;
             }
-            let table = std::mem::take(tables.table_mut(db, databases));
+            let table = tables.table_mut(db, databases).take();
             self.bytes -= table.heap_bytes();
             self.dropped.push_back(Dropped::Table(table));
         }
@@ -556,6 +514,7 @@ impl Keyspace {
         for (db, table) in tables.tables() {
             self.totals[db.0 as usize].keys -= table.len() as u64;
             self.totals[db.0 as usize].volatile -= table.volatile() as u64;
+            self.due[db.0 as usize].set(slot.index(), SLOTS, NEVER);
         }
         tables
     }
@@ -567,6 +526,7 @@ impl Keyspace {
         for (db, table) in tables.tables() {
             self.totals[db.0 as usize].keys += table.len() as u64;
             self.totals[db.0 as usize].volatile += table.volatile() as u64;
+            self.due[db.0 as usize].set(slot.index(), SLOTS, table.earliest());
         }
         self.slots[slot.index()] = tables;
     }
@@ -575,6 +535,10 @@ impl Keyspace {
     pub fn slot_len(&self, slot: Slot) -> usize {
         self.slots[slot.index()].len()
     }
+}
+
+fn no_deadlines(databases: usize) -> Vec<Due> {
+    (0..databases).map(|_| Due::default()).collect()
 }
 
 fn empty_slots() -> Box<[SlotTables]> {

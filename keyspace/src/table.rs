@@ -14,7 +14,10 @@
 //! - joining two segments moves at most 448 entries, shrinking one at most 224: well below a split.
 //! - entries that come in the order of their hashes may divide a segment a dozen times at once, but only one of these moves them.
 
+use evict::time::UnixMillis;
+
 use crate::directory::{self, Directory};
+use crate::due::Search;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::lines::{Hashes, PointerLines};
@@ -31,6 +34,8 @@ pub(crate) type Entries = PointerLines<Option<Entry>>;
 pub struct Table {
     root: Root,
     volatile: u32,
+    /// For whoever keeps the table: here it costs no room.
+    pub(crate) marked: bool,
     entry_bytes: u64,
 }
 
@@ -49,6 +54,11 @@ impl Hashes<Option<Entry>> for KeyHasher {
     fn prefetch(&self, entry: &Option<Entry>) {
         there(entry.as_ref()).prefetch();
     }
+
+    #[inline]
+    fn deadline_of(&self, entry: &Option<Entry>) -> Option<UnixMillis> {
+        there(entry.as_ref()).deadline()
+    }
 }
 
 /// The entry in a place that is in use.
@@ -59,7 +69,7 @@ fn there<E>(entry: Option<E>) -> E {
 
 impl Default for Table {
     fn default() -> Self {
-        Table { root: Root::One(Entries::default()), volatile: 0, entry_bytes: 0 }
+        Table { root: Root::One(Entries::default()), volatile: 0, marked: false, entry_bytes: 0 }
     }
 }
 
@@ -170,6 +180,43 @@ impl Table {
                 self.root = Root::Many(directory);
             }
             Root::Many(directory) => directory.insert(hash, Some(entry), hasher),
+        }
+    }
+
+    /// Takes all entries out. The mark stays.
+    pub(crate) fn take(&mut self) -> Table {
+        let taken = std::mem::take(self);
+        self.marked = taken.marked;
+        taken
+    }
+
+    /// Nothing here is due earlier.
+    #[inline]
+    pub(crate) fn earliest(&self) -> UnixMillis {
+        match &self.root {
+            Root::One(table) => table.earliest(),
+            Root::Many(directory) => directory.earliest(),
+        }
+    }
+
+    /// The entry at a place got this deadline.
+    #[inline]
+    pub(crate) fn set_deadline(&mut self, place: Place, deadline: UnixMillis) {
+        match &mut self.root {
+            Root::One(table) => table.set_deadline(place.line, deadline),
+            Root::Many(directory) => directory.set_deadline(place, deadline),
+        }
+    }
+
+    /// Looks for an entry that is due. Reads the entries of one line.
+    pub(crate) fn next_due(&mut self, now: UnixMillis, hasher: &KeyHasher) -> Search<Place> {
+        match &mut self.root {
+            Root::One(table) => match table.next_due(now, hasher) {
+                Search::Found(line) => Search::Found(Place { segment: 0, line }),
+                Search::Raised => Search::Raised,
+                Search::Nothing => Search::Nothing,
+            },
+            Root::Many(directory) => directory.next_due(now, hasher),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `redis.*`, and `math.random`.
 
 use crate::arguments::{Arguments, to_int};
-use crate::decimal::push_argument;
+use crate::decimal::push_general;
 use crate::fault::{self, Fault, bad_argument};
 use crate::host::{Encoded, Host, Pace, built};
 use crate::inward;
@@ -9,6 +9,7 @@ use crate::random::Random;
 use crate::scripts;
 use crate::shared::Shared;
 use crate::step::Step;
+use keyspace::args::OwnedArgs;
 use keyspace::reply::Resp;
 use mlua::{Lua, MultiValue, Scope, Table, Value};
 
@@ -17,6 +18,12 @@ const VERSION: (&str, u32) = ("7.2.4", 0x0007_0204);
 
 /// Most bytes of a line of `redis.log`, as in the server's own log in Redis. The rest is cut off.
 const LOG_BYTES_MAX: usize = 1024;
+
+/// Significant digits of a number that is an argument of a command.
+const ARGUMENT_DIGITS: usize = 17;
+
+/// Integers below this have no more digits than those.
+const PLAIN_INTEGERS: u64 = 10_u64.pow(ARGUMENT_DIGITS as u32);
 
 /// Most bytes of room that are kept for the next reply.
 const BUFFER_BYTES_KEPT: usize = 64 << 10;
@@ -138,12 +145,11 @@ fn push_all(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
                 }
                 args.push(&text);
             }
-            Value::Integer(value) => args.push(itoa::Buffer::new().format(*value).as_bytes()),
-            Value::Number(value) => {
-                digits.clear();
-                push_argument(&mut digits, *value);
-                args.push(&digits);
+            Value::Integer(value) if value.unsigned_abs() < PLAIN_INTEGERS => {
+                args.push(itoa::Buffer::new().format(*value).as_bytes());
             }
+            Value::Integer(value) => push_number(&mut args, &mut digits, *value as f64),
+            Value::Number(value) => push_number(&mut args, &mut digits, *value),
             _ => {
                 refused = Some("ERR Lua redis lib command arguments must be strings or integers");
                 break;
@@ -155,6 +161,12 @@ fn push_all(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
         return Err(text);
     }
     Ok(())
+}
+
+fn push_number(args: &mut OwnedArgs, digits: &mut Vec<u8>, value: f64) {
+    digits.clear();
+    push_general(digits, value, ARGUMENT_DIGITS);
+    args.push(digits);
 }
 
 fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {

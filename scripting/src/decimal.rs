@@ -30,16 +30,6 @@ pub(crate) fn push_lua(out: &mut Vec<u8>, value: f64) {
     push_general(out, value, 14);
 }
 
-/// Appends `value` as an argument of a command: an integer if it is one, otherwise with 17 digits.
-pub(crate) fn push_argument(out: &mut Vec<u8>, value: f64) {
-    let negative_zero = value == 0.0 && value.is_sign_negative();
-    if !negative_zero && value >= i64::MIN as f64 && value < i64::MAX as f64 && value.trunc() == value {
-        out.extend_from_slice(itoa::Buffer::new().format(value as i64).as_bytes());
-    } else {
-        push_general(out, value, 17);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

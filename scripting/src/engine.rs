@@ -17,8 +17,8 @@ const REPLY_TOO_LARGE: &[u8] = b"-ERR the reply of the command is too large for 
 /// What is being done between two steps.
 #[derive(Debug)]
 enum Job {
-    /// A script or a function, and its name in messages.
-    Run(Vec<u8>, &'static str),
+    /// A script or a function, whose name in messages is `name`, and its chunk.
+    Run(&'static str),
     /// FUNCTION LOAD.
     Load { name: Vec<u8>, code: Vec<u8> },
 }
@@ -31,6 +31,8 @@ pub struct Engine {
     libraries: Libraries,
     before: Option<Before>,
     job: Option<Job>,
+    /// What runs, for messages.
+    name: Vec<u8>,
     free: Vec<Slot>,
     next: Slot,
     /// The command of the last step: outside of what the fiber writes, so that it can be borrowed.
@@ -54,6 +56,7 @@ impl Engine {
             libraries: Libraries::default(),
             before: None,
             job: None,
+            name: Vec::new(),
             free: Vec::new(),
             next: crate::sandbox::BODY_SLOT + 1,
             args: OwnedArgs::default(),
@@ -121,7 +124,7 @@ impl Engine {
         for slot in self.scripts.clear() {
             self.release(slot);
         }
-        // Only what a full heap has no room to mark stays, for the next collection.
+        // What is left by a collection that fails goes with the next one.
         let _ = self.work(Work::Collect);
     }
 
@@ -137,14 +140,16 @@ impl Engine {
         let (slot, phase, name, chunk) = match target {
             Target::Script(sha) => {
                 let script = self.scripts.get(sha).expect("the driver runs what is loaded");
-                (script.slot, Phase::Script, sha.to_vec(), "@user_script")
+                (script.slot, Phase::Script, &sha[..], "@user_script")
             }
             Target::Function(name) => {
                 let function = self.libraries.function(name).expect("the driver calls what is loaded");
-                (function.slot, Phase::Function, name.to_vec(), "@user_function")
+                (function.slot, Phase::Function, name, "@user_function")
             }
         };
-        self.job = Some(Job::Run(name, chunk));
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        self.job = Some(Job::Run(chunk));
         self.shared.client.set(env.resp);
         fill(&mut self.shared.keys.borrow_mut(), keys);
         fill(&mut self.shared.argv.borrow_mut(), args);
@@ -216,7 +221,7 @@ impl Engine {
         for name in self.libraries.names() {
             self.delete_library(&name);
         }
-        // Only what a full heap has no room to mark stays, for the next collection.
+        // What is left by a collection that fails goes with the next one.
         let _ = self.work(Work::Collect);
     }
 
@@ -295,14 +300,14 @@ impl Engine {
         self.shared.phase.set(Phase::Idle);
         std::mem::swap(&mut self.reply, &mut self.shared.reply.borrow_mut());
         match job {
-            Job::Run(name, chunk) => self.describe(outcome, &name, chunk),
+            Job::Run(chunk) => self.describe(outcome, chunk),
             Job::Load { name, code } => self.loaded = self.enlist(outcome, name, code),
         }
         Step::Done(outcome)
     }
 
     /// Where a run failed or was aborted, and the error reply of one that failed.
-    fn describe(&mut self, outcome: Outcome, name: &[u8], chunk: &str) {
+    fn describe(&mut self, outcome: Outcome, chunk: &str) {
         if outcome == Outcome::Returned {
             return;
         }
@@ -314,7 +319,7 @@ impl Engine {
         }
         let mut text = failure.text;
         text.extend_from_slice(b" script: ");
-        text.extend_from_slice(name);
+        text.extend_from_slice(&self.name);
         text.extend_from_slice(b", on ");
         text.extend_from_slice(&self.place.0);
         text.extend_from_slice(format!(":{}.", self.place.1).as_bytes());

@@ -3,19 +3,21 @@
 //! It is one coroutine for all runs. Between runs it waits for work; within a run it leaves with what the script wants. So the state is
 //! never entered from another stack, and nothing else can enter it while a script is suspended.
 
+use crate::bytecode;
 use crate::fault;
 use crate::host::{self, Encoded, Host, REST};
 use crate::names::Names;
 use crate::outward;
+use crate::plain::is_plain;
 use crate::registration::Registration;
 use crate::sandbox::{self, World};
 use crate::shared::{Phase, Shared};
+use crate::shown::{Shown, strings};
 use crate::step::{Outcome, Step};
 use crate::tails;
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, Yielder};
-use keyspace::args::OwnedArgs;
-use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, StdLib, Table, Value, VmState};
+use mlua::{ChunkMode, Function, HookTriggers, Lua, LuaOptions, StdLib, Value, VmState};
 use std::rc::Rc;
 
 /// Where a compiled chunk stands.
@@ -93,12 +95,16 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
         })?;
         lua.gc_collect()?;
         lua.set_memory_limit(lua.used_memory() + shared.limits.memory_bytes_max)?;
+        let shown =
+            [Shown::new(&lua, &world.plain, &host.names.keys)?, Shown::new(&lua, &world.plain, &host.names.argv)?];
         Worker {
             lua: &lua,
             shared: &shared,
             names: &host.names,
             scene: Phase::Script,
             world,
+            plain: Vec::new(),
+            shown,
             collect_above: shared.limits.memory_bytes_max / 4,
             body: None,
         }
@@ -117,6 +123,10 @@ struct Worker<'a> {
     /// The phase whose globals are there.
     scene: Phase,
     world: World,
+    /// By slot, whether what is in it is a plain script.
+    plain: Vec<bool>,
+    /// KEYS and ARGV of plain scripts.
+    shown: [Shown; 2],
     /// Used memory, in bytes, above which garbage is collected after a run.
     collect_above: usize,
     /// What the library that was loaded last registered.
@@ -133,8 +143,11 @@ impl Worker<'_> {
                 Work::Run { slot, phase } => Output::Finished(self.run(slot, phase)),
                 Work::Load { source } => Output::Finished(self.load(&source)),
                 Work::Keep { slot, index } => Output::Ready(self.keep(slot, index)),
-                Work::Release(slot) => Output::Ready(text(self.world.keep.call((slot, Value::Nil)))),
-                Work::Collect => Output::Ready(text(self.lua.gc_collect())),
+                Work::Release(slot) => {
+                    self.set_plain(slot, false);
+                    Output::Ready(text(self.world.keep.call((slot, Value::Nil))))
+                }
+                Work::Collect => Output::Ready(text(self.collect())),
                 Work::Quit => return,
             };
             self.shared.memory.set(self.lua.used_memory());
@@ -142,8 +155,9 @@ impl Worker<'_> {
         }
     }
 
-    /// The parser of Lua 5.1 holds strings that nothing refers to: the collector stands still while it works.
-    fn parse(&self, source: &[u8], chunk: &str) -> mlua::Result<Function> {
+    /// The function of a chunk, and whether it is plain. The parser of Lua 5.1 holds strings that nothing refers to: the collector stands
+    /// still while it works.
+    fn parse(&self, source: &[u8], chunk: &str) -> mlua::Result<(Function, bool)> {
         // A first byte of compiled code is a letter like others: nothing verifies such code.
         let mut padded = Vec::with_capacity(source.len() + 1);
         if source.first() == Some(&crate::source::BYTECODE) {
@@ -152,17 +166,38 @@ impl Worker<'_> {
         padded.extend_from_slice(source);
         self.lua.gc_stop();
         let function = self.lua.load(padded).set_name(chunk).set_mode(ChunkMode::Text).into_function();
-        let function = function.and_then(|function| match tails::kept(&function.dump(false)) {
-            Some(code) => self.world.undump.call(self.lua.create_string(code)?),
-            None => Ok(function),
+        let parsed = function.and_then(|function| {
+            let code = function.dump(false);
+            let functions = bytecode::functions(&code).unwrap_or_default();
+            let plain = !functions.is_empty() && is_plain(&functions);
+            match tails::kept(&code, &functions) {
+                Some(changed) => Ok((self.world.undump.call(self.lua.create_string(changed)?)?, plain)),
+                None => Ok((function, plain)),
+            }
         });
         self.lua.gc_restart();
-        function
+        parsed
     }
 
     fn compile(&mut self, slot: Slot, source: &[u8], chunk: &str) -> Result<(), String> {
-        let function = text(self.parse(source, chunk))?;
+        let (function, plain) = text(self.parse(source, chunk))?;
+        if plain {
+            text(function.set_environment(self.world.plain.clone()))?;
+        }
+        self.set_plain(slot, plain);
         text(self.world.keep.call((slot, function)))
+    }
+
+    fn set_plain(&mut self, slot: Slot, plain: bool) {
+        let place = slot as usize;
+        if self.plain.len() <= place {
+            self.plain.resize(place + 1, false);
+        }
+        self.plain[place] = plain;
+    }
+
+    fn is_plain(&self, slot: Slot) -> bool {
+        self.plain.get(slot as usize).copied().unwrap_or(false)
     }
 
     fn keep(&mut self, slot: Slot, index: usize) -> Result<(), String> {
@@ -179,15 +214,23 @@ impl Worker<'_> {
     }
 
     fn call(&mut self, slot: Slot, phase: Phase) -> mlua::Result<(bool, Value)> {
-        self.set_scene(phase)?;
         let encoded = {
             let (keys, argv) = (self.shared.keys.borrow(), self.shared.argv.borrow());
             let (keys, argv) = (keys.args(), argv.args());
             Encoded { bytes: keys.bytes() + argv.bytes(), values: keys.len() + argv.len() }
         };
+        if self.is_plain(slot) {
+            let (lua, plain, [keys, argv]) = (self.lua, &self.world.plain, &mut self.shown);
+            host::built(lua, self.shared, encoded, || {
+                keys.show(lua, plain, &self.names.keys, self.shared.keys.borrow().args())?;
+                argv.show(lua, plain, &self.names.argv, self.shared.argv.borrow().args())
+            })?;
+            return self.world.run.call(slot);
+        }
+        self.set_scene(phase)?;
         let (keys, argv) = host::built(self.lua, self.shared, encoded, || {
-            let keys = self.strings(&self.shared.keys.borrow())?;
-            let argv = self.strings(&self.shared.argv.borrow())?;
+            let keys = strings(self.lua, self.shared.keys.borrow().args())?;
+            let argv = strings(self.lua, self.shared.argv.borrow().args())?;
             if phase == Phase::Script {
                 self.world.globals.raw_set(&self.names.keys, &keys)?;
                 self.world.globals.raw_set(&self.names.argv, &argv)?;
@@ -200,30 +243,19 @@ impl Worker<'_> {
         self.world.run.call((slot, keys, argv))
     }
 
-    /// Shows what belongs to a phase. Functions and libraries have no KEYS and ARGV, and must not see those of the script before them.
+    /// Shows what belongs to a phase.
     fn set_scene(&mut self, phase: Phase) -> mlua::Result<()> {
         if self.scene == phase {
             return Ok(());
         }
-        let [script, function, body] = &self.world.redis;
-        let redis = match phase {
-            Phase::Function => function,
-            Phase::Loading => body,
-            Phase::Script | Phase::Idle => script,
+        let scene = match phase {
+            Phase::Function => "function",
+            Phase::Loading => "loading",
+            Phase::Script | Phase::Idle => "script",
         };
-        self.world.globals.raw_set("redis", redis)?;
+        self.world.set_scene.call::<()>(scene)?;
         self.scene = phase;
-        self.world.globals.raw_set("KEYS", Value::Nil)?;
-        self.world.globals.raw_set("ARGV", Value::Nil)
-    }
-
-    fn strings(&self, args: &OwnedArgs) -> mlua::Result<Table> {
-        let args = args.args();
-        let table = self.lua.create_table_with_capacity(args.len(), 0)?;
-        for (index, arg) in args.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(arg)?)?;
-        }
-        Ok(table)
+        Ok(())
     }
 
     /// Writes the reply, and frees what a large run left.
@@ -245,12 +277,19 @@ impl Worker<'_> {
             outcome = Outcome::Aborted;
         }
         self.shared.aborting.set(false);
-        if self.lua.used_memory() > self.collect_above {
-            // A collection that fails for want of memory has freed nothing; the next run tries again.
-            let _ = self.lua.gc_collect();
+        // After a collection that fails the next run tries again.
+        if self.lua.used_memory() > self.collect_above && self.collect().is_ok() {
             self.collect_above = self.lua.used_memory() + self.shared.limits.memory_bytes_max / 4;
         }
         outcome
+    }
+
+    /// Frees what nothing refers to. The bound of memory is off meanwhile: even the call takes some, and the heap may be full.
+    fn collect(&self) -> mlua::Result<()> {
+        let bound = self.lua.set_memory_limit(0)?;
+        let collected = self.lua.gc_collect();
+        self.lua.set_memory_limit(bound)?;
+        collected
     }
 
     fn failed(&self, error: &mlua::Error) -> Outcome {
@@ -267,7 +306,7 @@ impl Worker<'_> {
         self.body = None;
         let result = (|| {
             self.set_scene(Phase::Loading)?;
-            let function = self.parse(source, "@user_function")?;
+            let (function, _) = self.parse(source, "@user_function")?;
             self.world.keep.call::<()>((sandbox::BODY_SLOT, function))?;
             self.world.run.call::<(bool, Value)>(sandbox::BODY_SLOT)
         })();

@@ -57,8 +57,7 @@ pub(crate) fn of_script(source: &[u8]) -> Result<(Flags, usize), HeaderError> {
     let Some(end) = source.iter().position(|byte| *byte == b'\n') else {
         return Err("Invalid script shebang".to_string());
     };
-    let mut words = words(&source[2..end]);
-    let engine = words.next().unwrap_or_default();
+    let (engine, words) = engine_and_options(&source[..end]);
     if engine != b"lua" {
         return Err(format!("Unexpected engine in script shebang: #!{}", String::from_utf8_lossy(engine)));
     }
@@ -67,7 +66,7 @@ pub(crate) fn of_script(source: &[u8]) -> Result<(Flags, usize), HeaderError> {
         let Some(list) = word.strip_prefix(b"flags=") else {
             return Err(format!("Unknown lua shebang option: {}", String::from_utf8_lossy(word)));
         };
-        for flag in list.split(|byte| *byte == b',').filter(|flag| !flag.is_empty()) {
+        for flag in list.split(|byte| *byte == b',').filter(|_| !list.is_empty()) {
             if !flags.set(flag) {
                 return Err(format!("Unexpected flag in script shebang: {}", String::from_utf8_lossy(flag)));
             }
@@ -84,8 +83,7 @@ pub(crate) fn of_library(source: &[u8]) -> Result<(Vec<u8>, usize), HeaderError>
     let Some(end) = source.iter().position(|byte| *byte == b'\n') else {
         return Err("Invalid library metadata".to_string());
     };
-    let mut words = words(&source[2..end]);
-    let engine = words.next().unwrap_or_default();
+    let (engine, words) = engine_and_options(&source[..end]);
     let mut name = None;
     for word in words {
         let Some(value) = word.get(..5).filter(|head| head.eq_ignore_ascii_case(b"name=")).map(|_| &word[5..]) else {
@@ -107,6 +105,11 @@ pub(crate) fn of_library(source: &[u8]) -> Result<(Vec<u8>, usize), HeaderError>
     Ok((name, end))
 }
 
+/// The name of a library, from its code.
+pub fn library_name(code: &[u8]) -> Result<Vec<u8>, HeaderError> {
+    of_library(code).map(|(name, _)| name)
+}
+
 /// What names of libraries and functions are made of.
 const NAME_RULE: &str =
     "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
@@ -116,6 +119,9 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty())
+/// The engine that a header names, directly behind its `#!`, and the other words of the line.
+fn engine_and_options(line: &[u8]) -> (&[u8], impl Iterator<Item = &[u8]>) {
+    let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let engine = words.next().and_then(|word| word.strip_prefix(b"#!")).unwrap_or_default();
+    (engine, words)
 }

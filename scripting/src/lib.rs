@@ -12,11 +12,14 @@ mod step;
 
 // What runs on the fiber.
 mod arguments;
+mod bytecode;
 mod fault;
 mod fiber;
 mod host;
+mod plain;
 mod registration;
 mod sandbox;
+mod shown;
 mod source;
 mod strings;
 mod tails;
@@ -39,7 +42,7 @@ mod random;
 mod structs;
 
 pub use engine::{Engine, Replace};
-pub use header::{Flags, HeaderError};
+pub use header::{Flags, HeaderError, library_name};
 pub use library::{FunctionInfo, LibraryError, LibraryInfo};
 pub use scripts::{Loaded, ScriptError, Sha, sha_of};
 pub use step::{Answer, Env, Limits, Outcome, Step, Target};

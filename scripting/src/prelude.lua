@@ -1,7 +1,7 @@
 -- What a script finds in its world: the functions of Lua that catch errors, that call back or that write to tables, made safe.
 --
 -- Runs once per engine, before the sandbox is closed. `host` holds functions of the engine, `G` the globals that scripts will see.
--- Returns the function that carries out a script and the table that scripts get as `_G`.
+-- Returns what `World` in `sandbox.rs` holds, and the table that scripts get as `_G`.
 --
 -- Scripts never hold a table of the sandbox itself but an empty stand-in before it: reading goes through, writing is refused.
 -- An abort passes every place that catches errors: `aborting()` is asked there, and the error is raised again.
@@ -11,9 +11,8 @@ local error, type, tostring, select, rawequal = error, type, tostring, select, r
 local raw_pcall, raw_xpcall, raw_resume, raw_loadstring = pcall, xpcall, coroutine.resume, loadstring
 local raw_next, raw_rawget, raw_rawset, raw_setmetatable, raw_getmetatable = next, rawget, rawset, setmetatable, getmetatable
 local raw_insert, raw_remove, raw_sort, raw_concat, raw_unpack = table.insert, table.remove, table.sort, table.concat, unpack
-local raw_sub, raw_collectgarbage, floor = string.sub, collectgarbage, math.floor
+local raw_collectgarbage = collectgarbage
 local aborting, explain, failed, vet = host.aborting, host.explain, host.failed, host.vet
-local pattern_find, pattern_expand = host.pattern_find, host.pattern_expand
 
 local READONLY = "Attempt to modify a readonly table"
 
@@ -25,9 +24,10 @@ local function refuse_write()
 end
 
 local function shield(t)
-    local stand_in = raw_setmetatable({}, { __index = t, __newindex = refuse_write, __metatable = false })
+    local meta = { __index = t, __newindex = refuse_write, __metatable = false }
+    local stand_in = raw_setmetatable({}, meta)
     behind[stand_in] = t
-    return stand_in
+    return stand_in, meta
 end
 
 -- Raises what Lua itself says about an argument, as if the caller's caller had been a function in C.
@@ -38,33 +38,6 @@ end
 local kind = type
 
 -- Where errors are caught.
-
-local function after_pcall(ok, ...)
-    if ok then
-        return true, ...
-    end
-    local e = ...
-    if aborting() then
-        error(e, 0)
-    end
-    if type(e) == "userdata" then
-        e = explain(e)
-    end
-    if type(e) == "table" then
-        local text = raw_rawget(e, "err")
-        if type(text) == "string" then
-            e = text
-        end
-    end
-    return false, e
-end
-
-function G.pcall(...)
-    if select("#", ...) == 0 then
-        return false
-    end
-    return after_pcall(raw_pcall(...))
-end
 
 local function after_catch(ok, ...)
     if ok then
@@ -78,6 +51,25 @@ local function after_catch(ok, ...)
         e = explain(e)
     end
     return false, e
+end
+
+-- Of an error that is a table with a text, `pcall` returns the text.
+local function text_of_error(ok, ...)
+    local e = ...
+    if not ok and type(e) == "table" then
+        local text = raw_rawget(e, "err")
+        if type(text) == "string" then
+            return false, text
+        end
+    end
+    return ok, ...
+end
+
+function G.pcall(...)
+    if select("#", ...) == 0 then
+        return false
+    end
+    return text_of_error(after_catch(raw_pcall(...)))
 end
 
 function G.xpcall(f, handler)
@@ -366,114 +358,6 @@ function G.collectgarbage(option, arg)
     error("bad argument #1 to 'collectgarbage' (invalid option '" .. tostring(option) .. "')", 2)
 end
 
--- Patterns are matched by the engine; what calls back is here.
-
-local strings = G.string
-
-local function text(v, n, name)
-    local t = type(v)
-    if t == "string" then
-        return v
-    elseif t == "number" then
-        return tostring(v)
-    end
-    error("bad argument #" .. n .. " to '" .. name .. "' (string expected, got " .. kind(v) .. ")", 3)
-end
-
-function strings.gmatch(s, p)
-    s, p = text(s, 1, "gmatch"), text(p, 2, "gmatch")
-    local at = 1
-    -- An iteration has no anchor: here `^` is a letter like others.
-    if raw_sub(p, 1, 1) == "^" then
-        p = "%" .. p
-    end
-    local function step(first, last, ...)
-        if first == nil then
-            at = #s + 2
-            return nil
-        end
-        at = last + (last < first and 2 or 1)
-        return ...
-    end
-    return function()
-        if at > #s + 1 then
-            return nil
-        end
-        return step(pattern_find(s, p, at))
-    end
-end
-strings.gfind = strings.gmatch
-
--- What takes the place of a match: the original text when the script gives nothing for it.
-local function replacement(value, original)
-    if not value then
-        return original
-    end
-    local t = type(value)
-    if t == "string" then
-        return value
-    elseif t == "number" then
-        return tostring(value)
-    end
-    error("invalid replacement value (a " .. t .. ")", 4)
-end
-
-function strings.gsub(s, p, repl, max)
-    s, p = text(s, 1, "gsub"), text(p, 2, "gsub")
-    local how = type(repl)
-    if how == "number" then
-        repl, how = tostring(repl), "string"
-    end
-    if how ~= "string" and how ~= "table" and how ~= "function" then
-        error("bad argument #3 to 'gsub' (string/function/table expected)", 2)
-    end
-    if max ~= nil and tonumber(max) == nil then
-        bad(4, "gsub", "number", type(max))
-    end
-    max = max and floor(tonumber(max)) or #s + 1
-    if how == "string" then
-        return pattern_expand(s, p, repl, max)
-    end
-    local anchored = raw_sub(p, 1, 1) == "^"
-    local pieces, n, at, count, size = {}, 0, 1, 0, #s
-    local function step(first, last, ...)
-        if first == nil then
-            return false
-        end
-        local value
-        if how == "table" then
-            value = repl[(...)]
-        else
-            value = repl(...)
-        end
-        local original = raw_sub(s, first, last)
-        if first > at then
-            n = n + 1
-            pieces[n] = raw_sub(s, at, first - 1)
-        end
-        n = n + 1
-        pieces[n] = replacement(value, original)
-        count = count + 1
-        if last < first then
-            if first <= size then
-                n = n + 1
-                pieces[n] = raw_sub(s, first, first)
-            end
-            at = first + 1
-        else
-            at = last + 1
-        end
-        return not anchored
-    end
-    while count < max and at <= size + 1 and step(pattern_find(s, p, at)) do
-    end
-    if at <= size then
-        n = n + 1
-        pieces[n] = raw_sub(s, at)
-    end
-    return raw_concat(pieces), count
-end
-
 -- Functions of the engine hold a reference to each of their arguments, and there are only so many: none gets more than these.
 local ARGUMENTS_MAX = 100
 
@@ -493,10 +377,30 @@ end
 bounded(G.struct, "pack")
 bounded(G.redis, "log")
 
+-- JSON is made of one argument, and nothing is not nil: that only Lua can tell. A table from `cjson.new` is the same again.
+local function of_one(t)
+    for _, name in raw_next, { "encode", "decode" } do
+        local f = t[name]
+        t[name] = function(...)
+            if select("#", ...) ~= 1 then
+                error("bad argument #1 to '" .. name .. "' (expected 1 argument)", 2)
+            end
+            return f((...))
+        end
+    end
+    return t
+end
+local new = of_one(G.cjson).new
+function G.cjson.new()
+    return of_one(new())
+end
+
 -- Commands have as many arguments as they like: those that are too many go ahead in portions.
 local stash = host.stash
+local in_one_go = {}
 local function portioned(t, name)
     local f = t[name]
+    in_one_go[name] = f
     t[name] = function(...)
         local n = select("#", ...)
         if n <= ARGUMENTS_MAX then
@@ -551,7 +455,13 @@ for name, value in raw_next, G.redis do
     end
 end
 raw_setmetatable(in_body, { __index = missing })
+local in_plain = {}
+for name, value in raw_next, in_script do
+    in_plain[name] = in_one_go[name] or value
+end
 in_script, in_function, in_body = shield(in_script), shield(in_function), shield(in_body)
+-- While a library is loaded nothing else is there.
+local while_loading = raw_setmetatable({ redis = in_body }, { __index = missing })
 G.redis = nil
 
 for name, value in raw_next, G do
@@ -560,13 +470,29 @@ for name, value in raw_next, G do
     end
 end
 G.redis = in_script
-local world = shield(G)
+local world, world_meta = shield(G)
 G._G = world
 raw_setmetatable(G, { __index = missing })
+
+-- The globals of plain scripts, whose code shows that they change none and pass few arguments: these have no guard before them.
+local plain = {}
+for name, value in raw_next, G do
+    plain[name] = value
+end
+plain.redis = shield(in_plain)
+raw_setmetatable(plain, { __index = missing })
+
 globals_meta = shield({ __index = missing })
 local string_meta = raw_getmetatable("")
 string_meta.__index = G.string
 string_meta.__metatable = shield({ __index = G.string })
+
+-- Shows what belongs to scripts, functions or the loading of a library. KEYS and ARGV of the script before are gone.
+local function set_scene(scene)
+    G.redis = scene == "function" and in_function or in_script
+    G.KEYS, G.ARGV = nil, nil
+    world_meta.__index = scene == "loading" and while_loading or G
+end
 
 -- Carrying out a script. What it runs stands in these, so that no closure is made for a run.
 
@@ -597,4 +523,4 @@ local function keep(slot, f)
     chunks[slot] = f
 end
 
-return run, keep, raw_loadstring, world, in_script, in_function, in_body
+return run, keep, raw_loadstring, set_scene, plain, world

@@ -51,11 +51,16 @@ pub(crate) struct World {
     pub(crate) keep: Function,
     /// Takes in compiled code. Only what the engine itself compiled may reach it.
     pub(crate) undump: Function,
+    /// Shows what belongs to a "script", to a "function" or to "loading" a library.
+    pub(crate) set_scene: Function,
     /// The globals of scripts, behind what scripts hold.
     pub(crate) globals: Table,
-    /// `redis` in scripts, in functions, and in the body of a library.
-    pub(crate) redis: [Table; 3],
+    /// Those of plain scripts, which hold them themselves.
+    pub(crate) plain: Table,
 }
+
+/// What the prelude returns.
+type Made = (Function, Function, Function, Function, Table, Table);
 
 /// Builds the world and makes it the globals of the state.
 pub(crate) fn build<'scope, 'env>(
@@ -71,9 +76,6 @@ pub(crate) fn build<'scope, 'env>(
     for name in GLOBALS {
         globals.raw_set(*name, stock.raw_get::<Value>(*name)?)?;
     }
-    let os = lua.create_table()?;
-    os.raw_set("clock", stock.raw_get::<Table>("os")?.raw_get::<Value>("clock")?)?;
-    globals.raw_set("os", os)?;
     api::install(lua, scope, host, &globals)?;
     strings::install(lua, host, &globals)?;
     globals.raw_set("bit", bit::library(lua)?)?;
@@ -87,10 +89,12 @@ pub(crate) fn build<'scope, 'env>(
     let pace = lua.create_function(pace)?;
     let coroutine: Table = globals.raw_get("coroutine")?;
     lua.load(include_str!("coroutines.lua")).set_name(PRELUDE).call::<()>((pace, coroutine))?;
-    let (run, keep, undump, world, script, function, body): (Function, Function, Function, Table, Table, Table, Table) =
-        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((host_table(lua, scope, host)?, &globals))?;
+    let table = host_table(lua, scope, host)?;
+    lua.load(include_str!("patterns.lua")).set_name(PRELUDE).call::<()>((&table, &globals))?;
+    let (run, keep, undump, set_scene, plain, world): Made =
+        lua.load(include_str!("prelude.lua")).set_name(PRELUDE).call((&table, &globals))?;
     lua.set_globals(world)?;
-    Ok(World { run, keep, undump, globals, redis: [script, function, body] })
+    Ok(World { run, keep, undump, set_scene, globals, plain })
 }
 
 /// What the prelude needs of the engine.

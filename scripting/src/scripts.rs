@@ -2,7 +2,9 @@
 
 use crate::fiber::Slot;
 use crate::header::Flags;
+use ahash::AHasher;
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
 /// The name of a script: its SHA-1 in lower-case hexadecimal.
 pub type Sha = [u8; 40];
@@ -33,7 +35,7 @@ pub(crate) struct Script {
 /// All scripts of an engine. Those of EVAL are at most so many, of so many bytes; the one loaded first goes first.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
-    by_sha: HashMap<Sha, Script>,
+    by_sha: HashMap<Sha, Script, BuildHasherDefault<AHasher>>,
     evictable: VecDeque<Sha>,
     evictable_bytes: usize,
     kept_bytes: usize,

@@ -93,8 +93,7 @@ impl Shared {
         self.phase.set(phase);
         self.aborting.set(false);
         self.resp.set(Resp::V2);
-        // Every core loads a library, and all should see the same numbers.
-        *self.seeded.borrow_mut() = (phase == Phase::Loading).then(Random::unseeded);
+        *self.seeded.borrow_mut() = None;
         self.args.borrow_mut().clear();
         self.refused.set(None);
         self.json.set(JsonSettings::default());

@@ -121,7 +121,7 @@ const ROWS: &[(&str, &str)] = &[
     ("rawset(getmetatable(_G), '__index', 1)", "readonly"),
     ("getmetatable(_G).__index = nil", "readonly"),
     (
-        "for _, name in ipairs{'string', 'table', 'math', 'redis', 'cjson', 'bit', 'struct', 'cmsgpack', 'coroutine', 'os'} do local ok, e = pcall(function() _G[name].evil = 1 end) if ok then return 'hole' end local ok = pcall(rawset, _G[name], 'evil', 1) if ok then return 'hole' end local ok = pcall(table.insert, _G[name], 1) if ok then return 'hole' end end return 'closed'",
+        "for _, name in ipairs{'string', 'table', 'math', 'redis', 'cjson', 'bit', 'struct', 'cmsgpack', 'coroutine'} do local ok, e = pcall(function() _G[name].evil = 1 end) if ok then return 'hole' end local ok = pcall(rawset, _G[name], 'evil', 1) if ok then return 'hole' end local ok = pcall(table.insert, _G[name], 1) if ok then return 'hole' end end return 'closed'",
         "closed",
     ),
     (

@@ -23,6 +23,28 @@ fn scripts_return_and_call() {
 }
 
 #[test]
+fn no_run_sees_keys_and_arguments_of_another() {
+    let mut fake = Fake::new();
+    let plain = "return {#KEYS, KEYS[1] or 'no', KEYS[2] or 'no', #ARGV, ARGV[1] or 'no'}";
+    let other = "local keys = KEYS keys[1] = 'changed' keys.x = 'x' return {#keys, KEYS[1], KEYS[2] or 'no', #ARGV, ARGV[1] or 'no'}";
+    let seen = "return {KEYS.x or 'no', ARGV.x or 'no'}";
+    let many: Vec<String> = (0..200).map(|number| format!("k{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (keys, args) in
+        [(&["a", "b"][..], &["x"][..]), (&["a"], &[]), (&many, &many), (&[], &["x"]), (&["c", "d"], &[])]
+    {
+        let part = |values: &[&str], at: usize| values.get(at).copied().unwrap_or("no").to_owned();
+        let bulk = |text: String| format!("${}\r\n{text}\r\n", text.len());
+        let (keys_seen, args_seen) = (bulk(part(keys, 0)) + &bulk(part(keys, 1)), bulk(part(args, 0)));
+        let expected = format!("*5\r\n:{}\r\n{keys_seen}:{}\r\n{args_seen}", keys.len(), args.len());
+        assert_eq!(fake.eval(plain, keys, args), expected);
+        assert!(fake.eval(other, keys, args).contains("changed"));
+        assert_eq!(fake.eval(plain, keys, args), expected);
+        assert_eq!(fake.eval(seen, keys, args), "*2\r\n$2\r\nno\r\n$2\r\nno\r\n");
+    }
+}
+
+#[test]
 fn replies_of_every_kind_come_in() {
     let mut fake = Fake::new();
     let rows = [
@@ -54,6 +76,19 @@ fn lines_for_the_log_and_questions_about_access_reach_the_driver() {
     assert_eq!(fake.eval("return tostring(redis.acl_check_cmd('get', 'k'))", &[], &[]), "$4\r\ntrue\r\n");
     let reply = fake.eval("return redis.acl_check_cmd('nosuch')", &[], &[]);
     assert!(reply.starts_with("-ERR Invalid command passed to redis.acl_check_cmd()"), "{reply}");
+}
+
+#[test]
+fn a_seed_holds_for_one_run() {
+    let draw = "return math.random(1000000)";
+    let drawn = |between: &[&str]| {
+        let mut fake = Fake::new();
+        between.iter().for_each(|source| drop(fake.eval(source, &[], &[])));
+        fake.eval(draw, &[], &[])
+    };
+    let seeded = format!("math.randomseed(42) {draw}");
+    assert_eq!(drawn(&[]), drawn(&[&seeded]), "what a script draws is not for another to choose");
+    assert_ne!(drawn(&[]), drawn(&[draw]), "the engine's own sequence goes on");
 }
 
 #[test]

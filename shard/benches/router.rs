@@ -13,16 +13,15 @@ use keyspace::slot::Slot;
 use shard::command::{Command, table};
 use shard::hop::Call;
 use shard::mesh::CoreId;
-use shard::mesh::loans::NeedOwned;
 use shard::route::SlotMap;
-use shard::unit;
+use shard::unit::{self, Plan};
 
 /// Where a command goes.
 enum Route {
     /// To one core.
     One(Call, CoreId),
     /// Its keys have several slots: what it needs of which core.
-    Several(Vec<(CoreId, NeedOwned)>),
+    Several(Plan),
 }
 
 /// The slot of all keys and the first key; `None` if they have several slots.

@@ -11,6 +11,7 @@ use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 
 use crate::acl::{Denial, Users};
+use crate::busy::Busy;
 use crate::commands::SessionExec;
 use crate::commands::acl_users::{UsersChange, UsersDecision};
 use crate::commands::client_filter::ClientFilter;
@@ -107,7 +108,7 @@ pub enum Answer {
     /// This client is told of keys by their prefixes from now on.
     Tracked(Tracker),
     /// What was decided about the libraries, or the text of the refusal.
-    Functions(Result<(Vec<u8>, FunctionSet), String>),
+    Functions(Result<FunctionSet, String>),
     /// Libraries by name.
     Libraries(Vec<LibraryInfo>),
     /// The function that runs, and counts.
@@ -115,7 +116,7 @@ pub enum Answer {
     /// The source of a script, if there is one.
     Source(Option<Arc<[u8]>>),
     /// It could not be done: a busy script has the slots.
-    Busy,
+    Busy(Busy),
     /// Part of a scan.
     Scan(ScanPart),
     /// The settings after a change with their version, and the users that may come with it; or the text of the refusal.

@@ -8,7 +8,7 @@ use keyspace::signals::{Changed, Event};
 
 use crate::mesh::CoreId;
 use crate::ring::ConnId;
-use crate::tracking::{Invalid, Tracker};
+use crate::tracking::{ChangedKey, Invalid, Tracker};
 use crate::unit::Turn;
 
 /// One thing to do.
@@ -18,6 +18,8 @@ pub enum Effect {
     Event(Event),
     /// Tell these clients that track that they cannot rely on what they know; all of them if everything has changed.
     Invalid(Invalid, Vec<Tracker>),
+    /// Tell those who track by prefixes of this key, which begins with one.
+    Broadcast(ChangedKey),
     /// A blocked client was served: give it its reply.
     Served(Box<Served>),
     /// Somebody else is about to serve a client that waits on a key: that is looked at again.

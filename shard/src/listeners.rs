@@ -6,7 +6,7 @@
 //! A client that is served or goes away by itself leaves its other entries behind, with a ticket that has ended. They are swept when
 //! the entries of a slot have doubled since the last time: O(1) per entry, and never more than twice those that count.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use keyspace::args::OwnedArgs;
 use keyspace::signals::{Change, Changed};
@@ -22,6 +22,10 @@ use crate::tracking::Tracker;
 
 /// Entries of a slot below which nothing is swept.
 const SWEPT_ENTRIES_MIN: usize = 8;
+
+/// So many of those who wait on a key are looked at for one that is about to be served. It is the first of those who wait for a value
+/// of the key's type.
+const FRONT: usize = 16;
 
 /// A client that waits on a key.
 #[derive(Clone, Debug)]
@@ -90,6 +94,36 @@ impl Tracked {
     fn sub(&mut self, other: Tracked) {
         self.keys -= other.keys;
         self.items -= other.items;
+    }
+}
+
+/// What a script has changed that may still be taken back: who watches it is told once it is certain.
+#[derive(Debug, Default)]
+pub struct Doubt {
+    /// Keys all of whose watchers are noted.
+    noted: HashSet<Name>,
+    tickets: Vec<Ticket>,
+}
+
+impl Doubt {
+    /// It is certain: whoever watches is told.
+    pub fn settle(self) {
+        self.tickets.iter().for_each(|ticket| {
+            ticket.end();
+        });
+    }
+
+    /// Notes those who would be told of a change.
+    fn note(&mut self, name: &Name, watchers: &[Watcher], is_gone: bool) {
+        if self.noted.contains(name) {
+            return;
+        }
+        let told = |watcher: &&Watcher| !(watcher.was == Was::Expired && is_gone);
+        let before = self.tickets.len();
+        self.tickets.extend(watchers.iter().filter(told).map(|watcher| watcher.ticket.clone()));
+        if self.tickets.len() - before == watchers.len() {
+            self.noted.insert(name.clone());
+        }
     }
 }
 
@@ -253,13 +287,14 @@ impl Listeners {
         self.tracked
     }
 
-    /// A key was changed: whoever watches it is told. True if clients wait on it.
-    pub fn changed(&mut self, keyspace: &mut Keyspace, key: &Changed) -> bool {
+    /// A key was changed: whoever watches it is told, or noted in `doubt` if the change may be taken back. True if clients wait on it.
+    pub fn changed(&mut self, keyspace: &mut Keyspace, key: &Changed, doubt: Option<&mut Doubt>) -> bool {
         let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return false };
         let name = name(key.db, &key.key);
-        if let Some(watchers) = listeners.watchers.get_mut(&name)
-            && key.what == Change::Value
-        {
+        let watchers = listeners.watchers.get_mut(&name).filter(|_| key.what == Change::Value);
+        if let (Some(watchers), Some(doubt)) = (&watchers, doubt) {
+            doubt.note(&name, watchers, !keyspace.has(key));
+        } else if let Some(watchers) = watchers {
             let before = watchers.len();
             let is_gone = !keyspace.has(key);
             watchers.retain_mut(|watcher| {
@@ -293,6 +328,15 @@ impl Listeners {
         }
     }
 
+    /// Those of some keys whose next element is about to go to a client that waits for it already.
+    pub fn promised<'a>(&self, db: u16, keys: impl Iterator<Item = &'a [u8]>) -> Vec<Box<[u8]>> {
+        let waiters = |key: &[u8]| self.slots.get(&Slot::of(key).number())?.waiters.get(&name(db, key));
+        let is_promised = |key: &&[u8]| {
+            waiters(key).is_some_and(|waiters| waiters.iter().take(FRONT).any(|waiter| waiter.ticket.is_claimed()))
+        };
+        keys.filter(is_promised).map(Box::from).collect()
+    }
+
     /// Takes out those who wait on a key, to serve them.
     pub fn take_waiters(&mut self, key: &Changed) -> VecDeque<Waiter> {
         let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return VecDeque::new() };
@@ -320,6 +364,15 @@ impl Listeners {
         let keys = queues().filter(|waiters| waiters.iter().any(waits)).count();
         let minded = queues().filter(|waiters| waiters.iter().any(|waiter| waiter.minds_loss && waits(waiter)));
         (keys, minded.count())
+    }
+
+    /// Entries of clients that still watch or wait, each as often as it has keys here.
+    pub fn open_tickets(&self) -> usize {
+        let listeners = || self.slots.values();
+        let watchers = listeners().flat_map(|listeners| listeners.watchers.values().flatten());
+        let waiters = listeners().flat_map(|listeners| listeners.waiters.values().flatten());
+        let tickets = watchers.map(|watcher| &watcher.ticket).chain(waiters.map(|waiter| &waiter.ticket));
+        tickets.filter(|ticket| !ticket.has_ended()).count()
     }
 
     /// A database was emptied: whoever watches a key that was there is told. Returns the keys whose waiters mind that.

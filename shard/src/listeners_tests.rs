@@ -35,7 +35,7 @@ fn a_change_ends_the_tickets_of_those_who_watch_the_key() {
     let (mine, others) = (Ticket::new(), Ticket::new());
     listeners.watch(&mut keyspace, &key("a"), &mine, Was::Missing);
     listeners.watch(&mut keyspace, &key("b"), &others, Was::Missing);
-    assert!(!listeners.changed(&mut keyspace, &key("a")), "nobody waits");
+    assert!(!listeners.changed(&mut keyspace, &key("a"), None), "nobody waits");
     assert!(mine.has_ended() && !others.has_ended());
     assert_eq!(listeners.slots.len(), 1, "a slot without listeners is forgotten");
 }
@@ -45,11 +45,46 @@ fn the_removal_of_what_had_expired_is_no_change() {
     let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
     let ticket = Ticket::new();
     listeners.watch(&mut keyspace, &key("a"), &ticket, Was::Expired);
-    listeners.changed(&mut keyspace, &key("a"));
+    listeners.changed(&mut keyspace, &key("a"), None);
     assert!(!ticket.has_ended());
     store(&mut keyspace, "a");
-    listeners.changed(&mut keyspace, &key("a"));
+    listeners.changed(&mut keyspace, &key("a"), None);
     assert!(ticket.has_ended());
+}
+
+#[test]
+fn what_may_be_taken_back_is_told_when_it_is_certain() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let [there, expired, other] = [Ticket::new(), Ticket::new(), Ticket::new()];
+    listeners.watch(&mut keyspace, &key("a"), &there, Was::There);
+    listeners.watch(&mut keyspace, &key("a"), &expired, Was::Expired);
+    listeners.watch(&mut keyspace, &key("b"), &other, Was::Missing);
+    // Taken back.
+    listeners.changed(&mut keyspace, &key("a"), Some(&mut Doubt::default()));
+    assert!(!there.has_ended() && !expired.has_ended());
+    let mut doubt = Doubt::default();
+    listeners.changed(&mut keyspace, &key("a"), Some(&mut doubt));
+    doubt.settle();
+    assert!(there.has_ended() && !expired.has_ended(), "that an expired key is gone is no change");
+    let mut doubt = Doubt::default();
+    store(&mut keyspace, "a");
+    listeners.changed(&mut keyspace, &key("a"), Some(&mut doubt));
+    doubt.settle();
+    assert!(expired.has_ended() && !other.has_ended());
+    assert_eq!(listeners.open_tickets(), 1);
+}
+
+#[test]
+fn a_key_is_promised_while_somebody_is_about_to_be_served() {
+    let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
+    let ticket = Ticket::new();
+    listeners.wait(&mut keyspace, &key("k"), waiter(&ticket, false));
+    let promised = |listeners: &Listeners| listeners.promised(0, [&b"j"[..], b"k"].into_iter()).len();
+    assert_eq!(promised(&listeners), 0);
+    assert!(ticket.claim());
+    assert_eq!(promised(&listeners), 1);
+    ticket.serve();
+    assert_eq!(promised(&listeners), 0);
 }
 
 #[test]
@@ -79,7 +114,7 @@ fn those_who_wait_come_out_in_order_and_go_back_in_front() {
     let (mut keyspace, mut listeners) = (keyspace(), Listeners::default());
     let tickets: Vec<Ticket> = (0..3).map(|_| Ticket::new()).collect();
     tickets.iter().for_each(|ticket| listeners.wait(&mut keyspace, &key("k"), waiter(ticket, true)));
-    assert!(listeners.changed(&mut keyspace, &key("k")));
+    assert!(listeners.changed(&mut keyspace, &key("k"), None));
     assert_eq!(listeners.flushed(0), [key("k")], "they mind the loss");
     let mut waiters = listeners.take_waiters(&key("k"));
     assert_eq!(waiters.len(), 3);
@@ -104,7 +139,7 @@ fn who_is_gone_is_swept_in_time() {
     }
     // What listens in vain is found out by changes, too.
     for _ in 0..64 {
-        listeners.changed(&mut keyspace, &key("{t}"));
+        listeners.changed(&mut keyspace, &key("{t}"), None);
     }
     assert!(listeners.is_empty());
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evict::time::UnixMillis;
 
 use crate::ask::{Answer, Ask};
+use crate::busy::Busy;
 use crate::hop::Hop;
 use crate::mesh::loans::UnitId;
 use crate::pubsub::notice::Notice;
@@ -22,7 +23,7 @@ pub enum Mail<S> {
     /// Slots for a unit. An answer.
     Granted(Box<Grant>),
     /// No slots for a unit: a busy script has them. An answer.
-    Refused(UnitId),
+    Refused(UnitId, Busy),
     /// Slots come back. Follows its lease.
     Return(Box<Return>),
     /// A question to an address. A request.

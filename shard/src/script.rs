@@ -18,9 +18,11 @@ use keyspace::spec::Flags;
 use keyspace::store::Keyspace;
 use scripting::Sha;
 
-use crate::command::Command;
+use crate::busy::Busy;
+use crate::command::{Command, CommandId};
 use crate::conn::Conn;
 use crate::effects::Effect;
+use crate::listeners::Doubt;
 use crate::tracking::Tracker;
 
 /// The largest entry that is copied before a script changes it, in bytes.
@@ -57,16 +59,30 @@ pub enum Program {
     Function(Box<[u8]>),
 }
 
+impl Program {
+    /// What it is to those who need its slots.
+    pub fn busy(&self) -> Busy {
+        match self {
+            Program::Script(_) => Busy::Script,
+            Program::Function(_) => Busy::Function,
+        }
+    }
+}
+
 /// A script under way.
 pub struct Script {
     /// What it runs.
     pub program: Program,
-    /// The command that runs it.
+    /// The command that runs it, and its arguments.
+    pub command: CommandId,
+    /// See there.
     pub args: OwnedArgs,
     /// Its keys among the arguments.
     pub keys: Range<usize>,
-    /// What to compile if the engine does not know it.
+    /// What to compile if this core does not know it: another one did.
     pub source: Option<Arc<[u8]>>,
+    /// Its source is the first argument: EVAL.
+    pub inline: bool,
     /// The client as which it runs commands.
     pub client: Box<Conn>,
     /// The client that ran it, if the keys that it reads are to be noted.
@@ -95,6 +111,8 @@ pub struct Script {
     pub busy: bool,
     /// What it left to do while it may have to be taken back: done once it is over.
     pub effects: Vec<Effect>,
+    /// Likewise, who watches what it changed.
+    pub doubt: Doubt,
     /// Changes that it counted.
     pub changes: u64,
     /// The database in which it begins.
@@ -106,22 +124,22 @@ pub struct Script {
 
 impl Script {
     /// A script that has not begun.
-    pub fn new(program: Program, args: OwnedArgs, keys: Range<usize>, client: Box<Conn>, now_us: u64) -> Self {
-        let mut slots: Vec<Slot> = keys.clone().map(|index| Slot::of(args.args().at(index))).collect();
-        slots.sort_unstable();
+    pub fn new(program: Program, command: CommandId, args: OwnedArgs, client: Box<Conn>, now_us: u64) -> Self {
         let (resp, db) = (client.session.resp, client.session.db);
         Script {
             program,
+            command,
             args,
-            keys,
+            keys: 0..0,
             source: None,
+            inline: false,
             client,
             tracker: None,
             resp,
             read_only: false,
             by_reader: false,
             refused: None,
-            slots,
+            slots: Vec::new(),
             everything: false,
             wrote: false,
             started: false,
@@ -129,11 +147,18 @@ impl Script {
             began_us: now_us,
             busy: false,
             effects: Vec::new(),
+            doubt: Doubt::default(),
             changes: 0,
             db,
             answer: None,
             undo: Undo::default(),
         }
+    }
+
+    /// It is to have the slots of its keys, and no others.
+    pub fn declare(&mut self) {
+        self.slots = self.keys().map(Slot::of).collect();
+        self.slots.sort_unstable();
     }
 
     /// Its keys.
@@ -162,11 +187,11 @@ impl Script {
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
     pub fn killed_text(&self) -> String {
-        let (command, name) = match &self.program {
-            Program::Script(sha) => ("SCRIPT", String::from_utf8_lossy(sha)),
-            Program::Function(name) => ("FUNCTION", String::from_utf8_lossy(name)),
+        let name = match &self.program {
+            Program::Script(sha) => String::from_utf8_lossy(sha),
+            Program::Function(name) => String::from_utf8_lossy(name),
         };
-        format!("ERR Script killed by user with {command} KILL... script: {name}")
+        format!("ERR Script killed by user with SCRIPT KILL... script: {name}")
     }
 
     /// Copies what a command is going to change. False if it cannot be taken back.
@@ -187,6 +212,48 @@ impl Script {
         keyspace.stats.changes = keyspace.stats.changes.wrapping_sub(std::mem::take(&mut self.changes));
         self.client.session.db = self.db;
         (self.wrote, self.started) = (false, false);
+    }
+}
+
+/// What a script that is over leaves to the next: short ones come by the hundred thousand, and each would ask for it anew.
+#[derive(Default)]
+pub struct Room {
+    /// Room for the arguments.
+    pub args: OwnedArgs,
+    /// Room for the client as which it runs commands.
+    pub client: RoomOfClient,
+}
+
+/// The client of a script that is over, if there was one.
+#[derive(Default)]
+pub struct RoomOfClient(Option<Box<Conn>>);
+
+/// The largest room that is kept, in bytes.
+pub const ROOM_BYTES_MAX: usize = 64 << 10;
+
+impl Room {
+    /// The room of a script, unless it is large.
+    pub fn of(script: Script) -> Option<Room> {
+        let Script { mut args, client, .. } = script;
+        args.clear();
+        (args.room() <= ROOM_BYTES_MAX).then(|| Room { args, client: RoomOfClient(Some(client)) })
+    }
+}
+
+impl RoomOfClient {
+    /// The client as which a script of `conn` runs commands. Nothing of the one before is left in it.
+    pub fn for_script(self, conn: &Conn) -> Box<Conn> {
+        match self.0 {
+            None => Box::new(Conn::new(conn.id, conn.session.for_script(None))),
+            Some(mut client) => {
+                let Conn { session, mut out, .. } = *client;
+                out.clear();
+                out.shrink_to(ROOM_BYTES_MAX);
+                *client = Conn::new(conn.id, conn.session.for_script(Some(session)));
+                client.out = out;
+                client
+            }
+        }
     }
 }
 

@@ -14,14 +14,14 @@ use smallvec::SmallVec;
 use crate::command::{Command, CommandId};
 use crate::effects::{Effect, Served};
 use crate::hop::Context;
-use crate::listeners::{Listeners, Waiter};
+use crate::listeners::{Doubt, Listeners, Waiter};
 use crate::mesh::CoreId;
 use crate::mesh::loans::Need;
 use crate::mesh::ticket::Ticket;
 use crate::ring::ConnId;
 use crate::shard::Shard;
 use crate::tracking::prefixes::Prefixes;
-use crate::tracking::{Invalid, Tracker};
+use crate::tracking::{ChangedKey, Invalid, Tracker};
 use crate::unit::Turn;
 
 /// What became of a client that waits.
@@ -44,21 +44,25 @@ pub struct Told<'a> {
     pub prefixes: &'a Prefixes,
     /// The number of the client whose command it was.
     pub by: u64,
+    /// Where it is noted who is told later, while a script runs that may be taken back.
+    pub doubt: Option<&'a mut Doubt>,
 }
 
 /// Takes what commands left in a keyspace: tells those who watch, adds the keys on which clients wait to `ready`, and leaves what is to
 /// be published among the effects.
 pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
-    let Told { ready, effects, prefixes, by } = told;
+    let Told { ready, effects, prefixes, by, mut doubt } = told;
     for changed in std::mem::take(&mut keyspace.signals.changed) {
         if changed.what == Change::Value {
-            let mut trackers: Vec<Tracker> = listeners.take_trackers(&changed).into_iter().collect();
-            trackers.extend(prefixes.matching(&changed.key));
+            let trackers: Vec<Tracker> = listeners.take_trackers(&changed).into_iter().collect();
             if !trackers.is_empty() {
-                effects.push(Effect::Invalid(Invalid::Key(changed.key[..].into(), by), trackers));
+                effects.push(Effect::Invalid(Invalid::key(&changed.key, by), trackers));
+            }
+            if prefixes.matching(&changed.key).next().is_some() {
+                effects.push(Effect::Broadcast(ChangedKey { key: changed.key[..].into(), by }));
             }
         }
-        if listeners.changed(keyspace, &changed) && !ready.contains(&changed) {
+        if listeners.changed(keyspace, &changed, doubt.as_deref_mut()) && !ready.contains(&changed) {
             ready.push_back(changed);
         }
     }
@@ -104,8 +108,8 @@ impl Shard {
     /// Takes what the last command left.
     #[cold]
     pub fn hear(&mut self) {
-        let Shard { keyspace, listeners, ready, effects, prefixes, acting, .. } = self;
-        hear(keyspace, listeners, Told { ready, effects, prefixes, by: *acting });
+        let Shard { keyspace, listeners, ready, effects, prefixes, acting, doubt, .. } = self;
+        hear(keyspace, listeners, Told { ready, effects, prefixes, by: *acting, doubt: doubt.as_mut() });
     }
 
     /// Notes a client that tracks beside the keys that its command has read. They are here.
@@ -114,7 +118,7 @@ impl Shard {
         for key in command.spec.keys_of(args) {
             if let Some((key, trackers)) = self.listeners.track(&mut self.keyspace, key, tracker, self.tracked_max) {
                 let trackers = trackers.into_iter().collect();
-                self.effects.push(Effect::Invalid(Invalid::Key(key[..].into(), 0), trackers));
+                self.effects.push(Effect::Invalid(Invalid::key(&key, 0), trackers));
             }
         }
     }

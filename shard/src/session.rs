@@ -94,13 +94,31 @@ pub struct Session {
 impl Session {
     /// A session that just began. It may do nothing until it is signed in or out.
     pub fn new(id: u64, auth: Auth, now_us: u64, peer: String, local: String, unix: bool) -> Self {
+        let base = Session::of(NOBODY.clone());
+        Session { id, auth, connected_us: now_us, active_us: now_us, peer, local, unix, ..base }
+    }
+
+    /// The session of a script that this one runs, in the room of one that is over. Its commands cannot wait.
+    pub fn for_script(&self, spare: Option<Session>) -> Session {
+        let spare = spare.unwrap_or_else(|| Session::of(self.user.clone()));
+        let Session { mut peer, mut name, user, .. } = spare;
+        peer.clone_from(&self.peer);
+        name.clone_from(&self.name);
+        // All cores count who has a user: that is left alone where it can be.
+        let user = if Arc::ptr_eq(&user, &self.user) { user } else { self.user.clone() };
+        let Session { id, db, resp, no_touch, .. } = *self;
+        Session { id, db, resp, no_touch, peer, name, impatient: true, auth: Auth::Done, ..Session::of(user) }
+    }
+
+    /// A session of a user, of no client.
+    fn of(user: Arc<User>) -> Session {
         Session {
-            id,
+            id: 0,
             db: 0,
             resp: Resp::V2,
-            auth,
-            user: NOBODY.clone(),
-            guarded: true,
+            auth: Auth::Needed,
+            guarded: !user.is_unrestricted(),
+            user,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),
@@ -111,12 +129,12 @@ impl Session {
             executing: false,
             impatient: false,
             watching: None,
-            connected_us: now_us,
-            active_us: now_us,
+            connected_us: 0,
+            active_us: 0,
             last_command: None,
-            peer,
-            local,
-            unix,
+            peer: String::new(),
+            local: String::new(),
+            unix: false,
             subscriptions: None,
             monitors: false,
             tracking: None,

@@ -18,12 +18,13 @@ use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
 
+use crate::busy::Busy;
 use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
 use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
-use crate::listeners::Listeners;
+use crate::listeners::{Doubt, Listeners};
 use crate::mail::Question;
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Loans, Need, UnitId};
@@ -87,6 +88,8 @@ pub struct Shard {
     pub listeners: Listeners,
     /// Changed keys on which clients wait: to be served once the command, transaction or script is over.
     pub ready: VecDeque<Changed>,
+    /// Who watches what a script has changed that may be taken back; only while such a script runs.
+    pub doubt: Option<Doubt>,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Who tracks keys by prefixes: the same on every core.
@@ -106,7 +109,7 @@ pub struct Shard {
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
     /// Units that have slots of this shard for long: what needs those is refused.
-    pub busy: Vec<UnitId>,
+    pub busy: Vec<(UnitId, Busy)>,
     /// Slots came back: what waited for them can go on.
     pub freed: bool,
     /// The settings in force.
@@ -153,6 +156,7 @@ impl Shard {
             loans: Loans::new(),
             listeners: Listeners::default(),
             ready: VecDeque::new(),
+            doubt: None,
             now: UnixMillis(0),
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
@@ -411,8 +415,8 @@ impl Shard {
         }
         let call = hop.next().expect("a hop that is not done has a next command");
         let slot = call.slot;
-        if self.refuses(Need::One(slot.number())) {
-            return self.refuse_next(hop);
+        if let Some(busy) = self.busy_with(Need::One(slot.number())) {
+            return self.refuse_next(hop, busy);
         }
         match self.loans.park(Need::One(slot.number()), Work::Hop(hop)) {
             Ok(_) => Carried::Parked,

@@ -150,7 +150,8 @@ impl<'a> Stage<'a> {
         for grant in self.grants.iter_mut() {
             if let Loan::Whole(lent) = &mut grant.loan {
                 let Shard { ready, effects, prefixes, acting, .. } = &mut *self.shard;
-                let told = Told { ready, effects, prefixes, by: *acting };
+                // Who has everything takes nothing back.
+                let told = Told { ready, effects, prefixes, by: *acting, doubt: None };
                 hear(&mut lent.keyspace, &mut lent.listeners, told);
             }
         }

@@ -11,6 +11,7 @@ use keyspace::args::{Args, OwnedArgs};
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
 use keyspace::store::{Keyspace, SlotTables};
+use smallvec::SmallVec;
 
 use crate::command::Command;
 use crate::hop::Context;
@@ -76,6 +77,12 @@ pub struct Grant {
     pub clock: UnixMillis,
 }
 
+/// What a unit needs of which core, ascending. Most need something of one.
+pub type Plan = SmallVec<[(CoreId, NeedOwned); 1]>;
+
+/// What owners granted.
+pub type Grants = SmallVec<[Grant; 1]>;
+
 /// What a unit carries out once it has its slots.
 pub enum Job {
     /// A command.
@@ -128,9 +135,9 @@ pub struct Unit {
     /// Whether its reply is dropped.
     pub muted: bool,
     /// What it needs of which core, ascending.
-    pub plan: Vec<(CoreId, NeedOwned)>,
+    pub plan: Plan,
     /// What it has, in the order of the plan.
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
     /// What is the unit's while others have the core.
     pub aside: Aside,
 }
@@ -183,16 +190,12 @@ impl Unit {
 /// The coordinator is in every plan, with no slots if the keys are elsewhere: the slots on loan are put into its keyspace, so that
 /// must be here. While it is lent to a unit that needs everything, a stand-in has its place, and an exchange of databases
 /// would not be known there until it returns.
-pub fn plan_for_keys<'a>(
-    keys: impl Iterator<Item = &'a [u8]>,
-    map: &SlotMap,
-    home: CoreId,
-) -> Vec<(CoreId, NeedOwned)> {
+pub fn plan_for_keys<'a>(keys: impl Iterator<Item = &'a [u8]>, map: &SlotMap, home: CoreId) -> Plan {
     if map.cores() == 1 {
         // Nobody else has anything to wait for.
         return plan_for_all(map);
     }
-    let mut slots: Vec<(CoreId, u16)> = keys
+    let mut slots: SmallVec<[(CoreId, u16); 4]> = keys
         .map(|key| {
             let slot = Slot::of(key);
             (map.owner(slot), slot.number())
@@ -201,9 +204,9 @@ pub fn plan_for_keys<'a>(
     slots.sort_unstable();
     slots.dedup();
     let by_core = slots.chunk_by(|a, b| a.0 == b.0);
-    let mut plan: Vec<(CoreId, NeedOwned)> = by_core
+    let mut plan: Plan = by_core
         .map(|run| {
-            let numbers: Vec<u16> = run.iter().map(|(_, slot)| *slot).collect();
+            let numbers: SmallVec<[u16; 4]> = run.iter().map(|(_, slot)| *slot).collect();
             (run[0].0, Need::Slots(&numbers).to_owned())
         })
         .collect();
@@ -214,7 +217,7 @@ pub fn plan_for_keys<'a>(
 }
 
 /// The plan of a command that needs everything.
-pub fn plan_for_all(map: &SlotMap) -> Vec<(CoreId, NeedOwned)> {
+pub fn plan_for_all(map: &SlotMap) -> Plan {
     (0..map.cores()).map(|core| (CoreId(core), NeedOwned::All)).collect()
 }
 

@@ -31,11 +31,6 @@ pub fn ashlar_is_redis() -> bool {
     ashlar().file_name().is_some_and(|name| name.to_string_lossy().contains("redis-server"))
 }
 
-/// Whether suites also play what the server under test does not know: it is a redis-server, or `SESSIONS=all` asks for it.
-pub fn plays_unknown() -> bool {
-    ashlar_is_redis() || env::var_os("SESSIONS").is_some_and(|all| all == "all")
-}
-
 /// A program of Debian's redis packages in PATH. Panics with the cure if it is missing.
 pub fn redis_tool(name: &str) -> PathBuf {
     env::var_os("PATH")

@@ -34,6 +34,14 @@ pub const EXCEPTIONS: &[Exception] = &[
         name: "query-buffer",
         reason: "all arguments of a command count towards client-query-buffer-limit; 7.0.15 counts the one that it reads",
     },
+    Exception {
+        name: "held-messages",
+        reason: "a client that publishes to itself reads the number of receivers first: what is told to a client follows its reply",
+    },
+    Exception {
+        name: "busy-slots",
+        reason: "a long script keeps its slots only: what needs none of them is done, and what MULTI queues needs none until EXEC",
+    },
 ];
 
 /// Fields of INFO that 7.0.15 prints and Ashlar does not, each for a reason.

@@ -233,7 +233,7 @@ impl Stage {
             Action::Drop => self.drop_person(name),
             Action::Settle(words) => {
                 let words = self.fill_all(words);
-                self.settle(name, &words, reference)
+                self.settle(step, &words, reference)
             }
             Action::Busy(key) => self.until_busy(key),
             Action::Elapse(milliseconds) => self.elapse(*milliseconds),

@@ -2,6 +2,7 @@
 //! becomes of a subscriber that does not read.
 #![forbid(unsafe_code)]
 
+use std::time::{Duration, Instant};
 use tests::client::{Client, Outcome};
 use tests::frame::Frame;
 use tests::server::{Kind, Server};
@@ -150,25 +151,39 @@ fn settings_of_events_read_as_redis_writes_them() {
 /// Bytes of a message to a subscriber that does not read.
 const LARGE: usize = 100_000;
 
+/// Messages of this size that fill what the system keeps for a socket, and the limits.
+const MESSAGES: usize = 200;
+
+/// Longest wait for what the server does by itself.
+const WAIT: Duration = Duration::from_secs(20);
+
+fn subscribers(server: &Server) -> Vec<Client> {
+    let mut clients: Vec<Client> = (0..4).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.call(&["SUBSCRIBE", "news"]).expect("a confirmation");
+    }
+    clients
+}
+
+/// Publishes more than a subscriber may leave unread; each of those that read has every message before the next is published.
+fn publish_much(publisher: &mut Client, quick: &mut [Client]) {
+    let message = "x".repeat(LARGE);
+    for number in 0..MESSAGES {
+        publisher.call(&["PUBLISH", "news", &message]).expect("a number of receivers");
+        for client in quick.iter_mut() {
+            let Outcome::Reply(_) = client.read() else { panic!("message {number} did not come") };
+        }
+    }
+}
+
 #[test]
 fn a_subscriber_that_does_not_read_is_cut_and_nobody_else_waits() {
     for cores in [1, 4] {
         let kind = Kind::Ashlar { cores };
         let server = Server::start(kind, &["--client-output-buffer-limit", "pubsub 1mb 0 0"]);
+        let [mut slow, mut quick] = [subscribers(&server), subscribers(&server)];
         let mut publisher = server.client();
-        let mut slow: Vec<Client> = (0..4).map(|_| server.client()).collect();
-        let mut quick: Vec<Client> = (0..4).map(|_| server.client()).collect();
-        for client in slow.iter_mut().chain(&mut quick) {
-            client.call(&["SUBSCRIBE", "news"]).expect("a confirmation");
-        }
-        let message = "x".repeat(LARGE);
-        // Enough to fill what the system keeps for a socket, and the limit.
-        for number in 0..400 {
-            publisher.call(&["PUBLISH", "news", &message]).expect("a number of receivers");
-            for client in &mut quick {
-                let Outcome::Reply(_) = client.read() else { panic!("{kind:?}: message {number} did not come") };
-            }
-        }
+        publish_much(&mut publisher, &mut quick);
         assert_eq!(publisher.ask("PUBLISH news last"), Frame::Int(quick.len() as i64), "{kind:?}");
         for client in &mut slow {
             let (_, closed) = client.read_to_end();
@@ -215,4 +230,33 @@ fn who_misses_an_event_is_cut_on_every_core() {
     }
     let Frame::Bulk(info) = writer.ask("INFO stats") else { panic!("INFO is text") };
     assert!(String::from_utf8_lossy(&info).contains("client_output_buffer_limit_disconnections:8"));
+}
+
+#[test]
+fn a_subscriber_above_the_soft_limit_is_cut_when_its_time_is_over() {
+    for cores in [1, 4] {
+        let kind = Kind::Ashlar { cores };
+        let server = Server::start(kind, &["--client-output-buffer-limit", "pubsub 0 1mb 3600"]);
+        let [mut slow, mut quick] = [subscribers(&server), subscribers(&server)];
+        let mut publisher = server.client();
+        publish_much(&mut publisher, &mut quick);
+        let all = (slow.len() + quick.len()) as i64;
+        assert_eq!(publisher.ask("PUBLISH news all"), Frame::Int(all), "{kind:?}: nobody is cut before the time");
+        let set = ["CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 1mb 1"];
+        assert_eq!(publisher.call(&set).expect("a reply").raw, b"+OK\r\n");
+        let end = Instant::now() + WAIT;
+        while publisher.ask("PUBSUB NUMSUB news").items().and_then(|pair| pair.get(1)?.int())
+            != Some(quick.len() as i64)
+        {
+            assert!(Instant::now() < end, "{kind:?}: slow subscribers stay");
+        }
+        for client in &mut slow {
+            let (_, closed) = client.read_to_end();
+            assert!(closed, "{kind:?}: a slow subscriber stays");
+        }
+        for client in &mut quick {
+            let reply = client.read().expect("the last message comes").raw;
+            assert!(reply.ends_with(b"$3\r\nall\r\n"), "{kind:?}");
+        }
+    }
 }

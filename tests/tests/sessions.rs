@@ -1,39 +1,23 @@
 //! What several connections see of each other, against redis-server: see `tests::script` for the language of `tests/sessions`.
 //!
-//! `SESSIONS=all` also plays the families whose commands ashlar does not know; `ASHLAR_BIN=redis-server` plays redis-server against
-//! itself, which shows that a case has one answer.
+//! `ASHLAR_BIN=redis-server` plays redis-server against itself, which shows that a case has one answer.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use tests::binaries;
 use tests::compare::check_sessions;
 use tests::frame::Frame;
 use tests::script::{self, Action};
 use tests::server::{Kind, Server};
 
-/// Families that are played.
+/// The families: one file of cases each.
 macro_rules! families {
     ($($name:ident)*) => {
         $(
             #[test]
             fn $name() {
                 check_sessions(stringify!($name), &[]);
-            }
-        )*
-    };
-}
-
-/// Families whose commands are unknown here: one line moves to `families` when they are known.
-macro_rules! unknown_families {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                if binaries::plays_unknown() {
-                    check_sessions(stringify!($name), &[]);
-                }
             }
         )*
     };
@@ -46,15 +30,10 @@ families! {
     reset
     transactions
     blocking
-}
-
-unknown_families! {
     pubsub
     scripts
     functions
     tracking
-    maxmemory
-    active_expiry
 }
 
 /// Commands with keys that are not played for their events: what they run has its own, or they store nothing.

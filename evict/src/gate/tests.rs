@@ -1,4 +1,5 @@
-//! The full matrix of the gate: `expire-evict.md` §5.
+//! The full matrix of the gate: `expire-evict.md` §5, U009.
+#![allow(non_snake_case)]
 
 use super::*;
 use Verdict::{Delete, Expired, Valid};
@@ -33,7 +34,7 @@ const EXPIRED_KEY: [Row; 10] = [
 ];
 
 #[test]
-fn expired_keys() {
+pub(crate) fn FR_P2C_008_U009_expired_keys() {
     for (role, caller, running, paused) in EXPIRED_KEY {
         for (expiry, verdicts) in [(Expiry::Running, running), (Expiry::Paused, paused)] {
             let context = GateContext { now: AFTER, role, caller, data_set: DataSet::Ready, expiry };
@@ -47,7 +48,7 @@ fn expired_keys() {
 }
 
 #[test]
-fn valid_in_any_case_while_loading_or_live() {
+pub(crate) fn FR_P2C_008_U009_valid_in_any_case_while_loading_or_live() {
     for (role, caller, ..) in EXPIRED_KEY {
         for expiry in [Expiry::Running, Expiry::Paused] {
             for flags in FLAGS {
@@ -63,7 +64,7 @@ fn valid_in_any_case_while_loading_or_live() {
 }
 
 #[test]
-fn borders_differ_at_the_deadline_only() {
+pub(crate) fn FR_P2C_008_U009_borders_differ_at_the_deadline_only() {
     let rows = [
         (UnixMillis(999), [false, false, false]),
         (WHEN, [false, true, true]),

@@ -3,9 +3,14 @@
 //! A deadline is an absolute unix time in milliseconds. A command's time stands still while it runs, so relative times, and the
 //! question whether one is past, mean the same moment: `expire-evict.md` §4.
 
+use evict::deadline::{
+    Author, Base, Placement, Range, TimeFault, Unit, deadline, left_millis, nearest_seconds, placement,
+};
+use evict::gate::DataSet;
+use evict::options::{Conditions, OptionFault};
 use evict::time::UnixMillis;
 
-use crate::args::{Args, spells};
+use crate::args::Args;
 use crate::exec::{DataFn, DataRow, Exec};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
@@ -104,88 +109,47 @@ const fn teller(
     DataRow { spec, run }
 }
 
-/// The unit of a time argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Seconds,
-    Millis,
+fn conditions(options: Args) -> Result<Conditions, Refusal> {
+    Conditions::parse(options.iter()).map_err(|fault| match fault {
+        OptionFault::Unknown(word) => Refusal::naming(fault.text(), word, ""),
+        OptionFault::NxWithOthers | OptionFault::GtWithLt => Refusal::Text(fault.text()),
+    })
 }
 
-/// Conditions on the deadline that a key has.
-#[derive(Clone, Copy, Default)]
-struct Conditions {
-    nx: bool,
-    xx: bool,
-    gt: bool,
-    lt: bool,
-}
-
-impl Conditions {
-    fn parse(options: Args) -> Result<Conditions, Refusal> {
-        let mut found = Conditions::default();
-        for option in options.iter() {
-            match option {
-                word if spells(word, "nx") => found.nx = true,
-                word if spells(word, "xx") => found.xx = true,
-                word if spells(word, "gt") => found.gt = true,
-                word if spells(word, "lt") => found.lt = true,
-                _ => return Err(Refusal::naming("ERR Unsupported option ", option, "")),
-            }
-        }
-        if found.nx && (found.xx || found.gt || found.lt) {
-            return Err(Refusal::Text("ERR NX and XX, GT or LT options at the same time are not compatible"));
-        }
-        if found.gt && found.lt {
-            return Err(Refusal::Text("ERR GT and LT options at the same time are not compatible"));
-        }
-        Ok(found)
-    }
-
-    /// Whether a key with the deadline `current` may get the deadline `when`. No deadline is later than any.
-    fn allow(self, current: Option<UnixMillis>, when: UnixMillis) -> bool {
-        match current {
-            None => !(self.xx || self.gt),
-            Some(current) => !(self.nx || (self.gt && when <= current) || (self.lt && when >= current)),
-        }
-    }
-}
-
-/// The moment that a time argument means; `base` is added to it. Only what is too large or too small overflows: a time before
-/// 1970 is past like any other.
-fn moment(arg: &[u8], unit: Unit, base: i64, name: &'static str) -> Result<UnixMillis, Refusal> {
+/// The moment that a time argument means. Only what is too large or too small overflows: a time before 1970 is past like any other.
+fn moment(arg: &[u8], unit: Unit, base: Base, name: &'static str) -> Result<UnixMillis, Refusal> {
     let time = parse_i64(arg).ok_or(Refusal::NotInteger)?;
-    let millis = if unit == Unit::Seconds { time.checked_mul(1000) } else { Some(time) };
-    millis.and_then(|millis| millis.checked_add(base)).map(UnixMillis).ok_or(Refusal::InvalidExpire(name))
+    deadline(time, unit, base, Range::Any).map_err(|_: TimeFault| Refusal::InvalidExpire(name))
 }
 
 fn expire(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    set(exec, args, reply, "expire", Unit::Seconds, exec.now.0)
+    set(exec, args, reply, "expire", Unit::Seconds, Base::Now(exec.now))
 }
 
 fn pexpire(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    set(exec, args, reply, "pexpire", Unit::Millis, exec.now.0)
+    set(exec, args, reply, "pexpire", Unit::Millis, Base::Now(exec.now))
 }
 
 fn expireat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    set(exec, args, reply, "expireat", Unit::Seconds, 0)
+    set(exec, args, reply, "expireat", Unit::Seconds, Base::Epoch)
 }
 
 fn pexpireat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    set(exec, args, reply, "pexpireat", Unit::Millis, 0)
+    set(exec, args, reply, "pexpireat", Unit::Millis, Base::Epoch)
 }
 
-fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit: Unit, base: i64) -> Outcome {
-    let conditions = Conditions::parse(args.from(3))?;
+fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit: Unit, base: Base) -> Outcome {
+    let conditions = conditions(args.from(3))?;
     let when = moment(args.at(2), unit, base, name)?;
     let key = exec.first_key(args, 1);
     let place = exec.write(&key).filter(|&place| conditions.allow(exec.entry(&key, place).deadline(), when));
     if let Some(place) = place {
-        // A time that is now is past here, though a key lives through its last millisecond: `expire-evict.md` §3.2.
-        if when <= exec.now {
-            exec.delete_loudly(&key, place);
-        } else {
-            exec.edit(&key, place, |entry| entry.set_deadline(Some(when)));
-            exec.happened(&key, 1, EventClasses::GENERIC, "expire");
+        match placement(when, exec.now, DataSet::Ready, Author::Own) {
+            Placement::Delete => exec.delete_loudly(&key, place),
+            Placement::Store => {
+                exec.edit(&key, place, |entry| entry.set_deadline(Some(when)));
+                exec.happened(&key, 1, EventClasses::GENERIC, "expire");
+            }
         }
     }
     reply.int(place.is_some() as i64);
@@ -204,37 +168,28 @@ fn persist(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn ttl(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let now = exec.now.0;
-    tell(exec, args, reply, |when| seconds(left(when, now)))
+    let now = exec.now;
+    tell(exec, args, reply, |when| nearest_seconds(left_millis(when, now)))
 }
 
 fn pttl(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let now = exec.now.0;
-    tell(exec, args, reply, |when| left(when, now))
+    let now = exec.now;
+    tell(exec, args, reply, |when| left_millis(when, now))
 }
 
 fn expiretime(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    tell(exec, args, reply, seconds)
+    tell(exec, args, reply, |when| nearest_seconds(when.0))
 }
 
 fn pexpiretime(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    tell(exec, args, reply, |when| when)
+    tell(exec, args, reply, |when| when.0)
 }
 
-fn left(when: i64, now: i64) -> i64 {
-    when.saturating_sub(now).max(0)
-}
-
-/// Milliseconds, which are not negative, as the nearest number of seconds.
-fn seconds(millis: i64) -> i64 {
-    millis / 1000 + (millis % 1000 >= 500) as i64
-}
-
-fn tell(exec: &mut Exec, args: Args, reply: &mut Reply, form: impl Fn(i64) -> i64) -> Outcome {
+fn tell(exec: &mut Exec, args: Args, reply: &mut Reply, form: impl Fn(UnixMillis) -> i64) -> Outcome {
     let key = exec.first_key(args, 1);
     reply.int(match exec.inspect(&key) {
         None => -2,
-        Some(place) => exec.entry(&key, place).deadline().map_or(-1, |when| form(when.0)),
+        Some(place) => exec.entry(&key, place).deadline().map_or(-1, form),
     });
     Ok(())
 }

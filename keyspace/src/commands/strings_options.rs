@@ -3,6 +3,7 @@
 //! Options are read first, all of them, so that a syntax error wins over a bad time; a time is judged where the command
 //! needs it.
 
+use evict::deadline::{self, Base, Range, TimeFault, Unit};
 use evict::time::UnixMillis;
 
 use crate::args::{Args, spells};
@@ -116,13 +117,12 @@ pub(super) fn deadline(
 ) -> Result<UnixMillis, Refusal> {
     let time = parse_i64(time).ok_or(Refusal::NotInteger)?;
     let (unit, base) = match form {
-        TimeForm::Seconds => (1000, now.0),
-        TimeForm::Millis => (1, now.0),
-        TimeForm::UnixSeconds => (1000, 0),
-        TimeForm::UnixMillis => (1, 0),
+        TimeForm::Seconds => (Unit::Seconds, Base::Now(now)),
+        TimeForm::Millis => (Unit::Millis, Base::Now(now)),
+        TimeForm::UnixSeconds => (Unit::Seconds, Base::Epoch),
+        TimeForm::UnixMillis => (Unit::Millis, Base::Epoch),
     };
-    let at = time.checked_mul(unit).and_then(|millis| millis.checked_add(base));
-    at.filter(|_| time > 0).map(UnixMillis).ok_or(Refusal::InvalidExpire(command))
+    deadline::deadline(time, unit, base, Range::Positive).map_err(|_: TimeFault| Refusal::InvalidExpire(command))
 }
 
 impl Lifetime<'_> {

@@ -3,7 +3,7 @@
 //! A line is split at spaces; `"…"` holds spaces and the escapes `\n`, `\r`, `\"`, `\\` and `\xNN`. A reply is shown as its
 //! bytes with every line end as one space, except the last, which is left out. Lines that begin with `@` ask the harness:
 //! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@left key` (time to the deadline), `@shape key`, `@changes`, `@hits`, `@limit bytes`,
-//! `@caller impatient`, `@caller waited`, `@caller`. A command that wants to wait is shown as `waits ms for key: command; …`.
+//! `@caller impatient`, `@caller waited`, `@caller`, `@promised key…`. A command that wants to wait is shown as `waits ms for key: command; …`.
 
 use evict::access::AccessBits;
 use evict::time::UnixMillis;
@@ -128,6 +128,7 @@ impl Desk {
                 let is = |word: &str| args.first().is_some_and(|arg| arg == word.as_bytes());
                 self.caller = Caller { impatient: is("impatient"), waited: is("waited"), ..self.caller };
             }
+            "promised" => self.keyspace.signals.promised = args.iter().map(|arg| arg[..].into()).collect(),
             "limit" => self.keyspace.limits.string_bytes_max = number() as usize,
             "left" => {
                 return match entry().map(|entry| entry.deadline()) {

@@ -28,10 +28,12 @@ pub(super) fn milliseconds(text: &[u8]) -> Result<u64, Refusal> {
     u64::try_from(milliseconds).map_err(|_| NEGATIVE)
 }
 
-/// Looks up a key that may serve the command. One of another type is refused only at the first try.
+/// Looks up a key that may serve the command. One of another type is refused only at the first try, and what is promised to others
+/// is not there.
 pub(super) fn find(exec: &mut Exec, key: &Key, kind: Kind) -> Result<Option<Place>, Refusal> {
     match exec.write_as(key, kind) {
         Err(Refusal::WrongType) if exec.caller.waited => Ok(None),
+        Ok(_) if exec.keyspace.signals.promised.iter().any(|promised| **promised == *key.bytes) => Ok(None),
         found => found,
     }
 }

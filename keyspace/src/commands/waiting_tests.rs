@@ -127,3 +127,21 @@ fn who_cannot_wait_is_answered() {
         ]);
     }
 }
+
+#[test]
+fn what_is_promised_to_others_is_not_there() {
+    check(&[
+        ("RPUSH l a b", ":2"),
+        ("RPUSH m c", ":1"),
+        ("ZADD z 1 a", ":1"),
+        ("@promised l z", ""),
+        ("BLPOP l m 0", "*2 $1 m $1 c"),
+        ("BLPOP l m 0", "waits 0 for l: BLPOP l 0; m: BLPOP m 0"),
+        ("BLMPOP 1 1 l LEFT", "waits 1000 for l: BLMPOP 0 1 l LEFT COUNT 1"),
+        ("BLMOVE l m LEFT RIGHT 0", "waits 0 for l: BLMOVE l m LEFT RIGHT 0"),
+        ("BZPOPMIN z 0", "waits 0 for z: BZPOPMIN z 0"),
+        ("BZPOPMIN l 0", WRONG),
+        ("@promised", ""),
+        ("BLPOP l 0", "*2 $1 l $1 a"),
+    ]);
+}

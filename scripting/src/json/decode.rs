@@ -8,11 +8,8 @@ use crate::shared::Shared;
 use mlua::{LightUserData, Lua, MultiValue, Value};
 
 /// Carries out `cjson.decode`.
-pub(super) fn decode(lua: &Lua, shared: &Shared, (text, more): (Value, Value)) -> mlua::Result<Value> {
+pub(super) fn decode(lua: &Lua, shared: &Shared, text: Value) -> mlua::Result<Value> {
     let args = Arguments::new(lua, MultiValue::from_vec(vec![text]));
-    if !more.is_nil() {
-        return Err(args.bad(0, "expected 1 argument"));
-    }
     let text = args.text(0)?;
     let text = text.as_bytes();
     // The parser looks for zero bytes where UTF-16 and UTF-32 have them.
@@ -265,7 +262,7 @@ fn string(text: &[u8]) -> Result<(Vec<u8>, usize), (&'static str, usize)> {
     }
 }
 
-/// `\uXXXX`, or two of them for a character beyond the first plane. Returns the length.
+/// `\u` and four hexadecimal digits (RFC 8259, section 7), or two of them for a character beyond the first plane. Returns the length.
 fn unicode(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let unit = |from: usize| -> Option<u32> {
         let digits = text.get(from..from + 6)?;

@@ -3,7 +3,7 @@
 use super::{DEPTH_MAX, Invalid, JsonSettings};
 use crate::arguments::type_name;
 use crate::decimal::push_general;
-use crate::fault::{at_caller, bad_argument};
+use crate::fault::at_caller;
 use crate::host::Pace;
 use crate::shared::Shared;
 use mlua::{Lua, Table, Value};
@@ -12,14 +12,11 @@ use mlua::{Lua, Table, Value};
 const PIECE_BYTES: usize = 4096;
 
 /// Carries out `cjson.encode`.
-pub(super) fn encode(lua: &Lua, shared: &Shared, (value, more): (Value, Value)) -> mlua::Result<mlua::String> {
-    if !more.is_nil() {
-        return Err(bad_argument(lua, 1, "expected 1 argument"));
-    }
+pub(super) fn encode(lua: &Lua, shared: &Shared, value: &Value) -> mlua::Result<mlua::String> {
     let settings = shared.json.get();
     let bytes_max = shared.limits.reply_bytes_max;
     let mut encoder = Encoder { lua, settings, out: Vec::new(), pace: Pace::new(lua), bytes_max };
-    encoder.value(&value, 0)?;
+    encoder.value(value, 0)?;
     lua.create_string(encoder.out)
 }
 

@@ -61,15 +61,9 @@ type Change = fn(&Arguments, &mut JsonSettings) -> mlua::Result<Vec<Value>>;
 pub(crate) fn library(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let own = shared.clone();
-    table.raw_set(
-        "encode",
-        lua.create_function(move |lua, values: (Value, Value)| encode::encode(lua, &own, values))?,
-    )?;
+    table.raw_set("encode", lua.create_function(move |lua, value: Value| encode::encode(lua, &own, &value))?)?;
     let own = shared.clone();
-    table.raw_set(
-        "decode",
-        lua.create_function(move |lua, values: (Value, Value)| decode::decode(lua, &own, values))?,
-    )?;
+    table.raw_set("decode", lua.create_function(move |lua, text: Value| decode::decode(lua, &own, text))?)?;
     let settings: [(&str, Change); 7] = [
         ("encode_sparse_array", sparse_array),
         ("encode_max_depth", |args, to| one(args, |args| integer(args, 0, 1, i32::MAX, &mut to.encode_depth))),

@@ -93,7 +93,7 @@ impl Post {
                 }
                 Mail::Ask(question) => arrivals.push(Arrival::Question(from, *question)),
                 Mail::Configured(settings) => arrivals.push(Arrival::Configured(settings)),
-                Mail::Refused(_)
+                Mail::Refused(..)
                 | Mail::Hops(_)
                 | Mail::Done(_)
                 | Mail::Lease(_)

@@ -195,7 +195,7 @@ fn decided(exec: &mut SessionExec, args: Args, answers: Vec<Answer>, _: &mut Rep
     let Some(Answer::Functions(outcome)) = answers.into_iter().next() else {
         unreachable!("a decision about functions is the answer");
     };
-    let (_, set) = outcome.map_err(Refusal::owned)?;
+    let set = outcome.map_err(Refusal::owned)?;
     let finish = if args.is(1, "load") { loaded } else { done };
     exec.ask(Audience::Cores, Ask::Scripts(ScriptsAsk::TakeFunctions(set)), finish);
     Ok(())
@@ -212,19 +212,10 @@ fn load(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     change(exec, FunctionChange::Load(args.at(args.len() - 1).into(), replace))
 }
 
-/// The name of the library that was loaded is that of the one with its code.
-fn loaded(exec: &mut SessionExec, _: Args, _: Vec<Answer>, _: &mut Reply) -> Outcome {
-    exec.ask(Audience::Core(exec.facts.core), Ask::Scripts(ScriptsAsk::Libraries), name_of_loaded);
-    Ok(())
-}
-
-fn name_of_loaded(_: &mut SessionExec, args: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
-    let code = args.at(args.len() - 1);
-    match libraries_in(answers).iter().find(|library| library.code == code) {
-        Some(library) => reply.bulk(&library.name),
-        // Another client has deleted or replaced it already.
-        None => reply.null(),
-    }
+/// The library may be gone again, by another client: its name is that in its code.
+fn loaded(_: &mut SessionExec, args: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    let name = scripting::library_name(args.at(args.len() - 1));
+    reply.bulk(&name.expect("only a library with a name is loaded"));
     Ok(())
 }
 
@@ -236,7 +227,8 @@ fn flush(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     match args.len() {
         2 => {}
         3 if args.is(2, "sync") || args.is(2, "async") => {}
-        _ => return Err(Refusal::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
+        3 => return Err(Refusal::Text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
+        _ => return Err(crate::command::misused_subcommand("FUNCTION", args.at(1))),
     }
     change(exec, FunctionChange::Flush)
 }

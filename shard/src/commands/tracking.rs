@@ -46,7 +46,7 @@ fn set(exec: &mut SessionExec, options: &Options, redirect: Option<Redirect>, re
     let before = exec.session.tracking.take();
     let mut prefixes = before.map_or(BTreeSet::new(), |before| before.prefixes);
     let mut added: Vec<Arc<[u8]>> = options.prefixes.clone();
-    if options.broadcast && added.is_empty() && prefixes.is_empty() {
+    if options.broadcast && added.is_empty() {
         added.push(Arc::default());
     }
     prefixes.extend(added.iter().cloned());

@@ -9,7 +9,6 @@ use keyspace::reply::Reply as Encoder;
 
 use crate::acl::AccessCounters;
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
-use crate::busy::BUSY;
 use crate::command::Command;
 use crate::commands::{SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
@@ -151,8 +150,8 @@ impl<R: Ring> Inner<R> {
     /// This core's part of a scan; once all its slots are here.
     pub(super) fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
         let shard = self.owner.shard();
-        if shard.refuses(Need::All) {
-            return Some(Answer::Busy);
+        if let Some(busy) = shard.busy_with(Need::All) {
+            return Some(Answer::Busy(busy));
         }
         if !shard.loans.is_free(Need::All) {
             let question = Box::new(Question { id, ask: Ask::Scan(request, db) });
@@ -244,9 +243,10 @@ impl<R: Ring> Inner<R> {
         let facts = self.facts(mesh);
         let resp = conn.session.resp;
         let mut exec = SessionExec { conn: conn.id, session: &mut conn.session, facts: &facts, then: &mut then };
-        let outcome = match answers.iter().any(|answer| matches!(answer, Answer::Busy)) {
-            true => Err(Refusal::Text(BUSY)),
-            false => finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp)),
+        let busy = answers.iter().find_map(|answer| if let Answer::Busy(busy) = answer { Some(*busy) } else { None });
+        let outcome = match busy {
+            Some(busy) => Err(Refusal::Text(busy.text())),
+            None => finish(&mut exec, args.args(), answers, &mut Encoder::new(&mut conn.out, resp)),
         };
         let command = self.table.get(conn.session.last_command.expect("a command asked"));
         self.end_of_session_command(mesh, conn, command, args.args(), Ended { outcome, then, before, begun });
@@ -284,7 +284,7 @@ impl<R: Ring> Inner<R> {
         match then {
             Then::Close => conn.closing = Closing::AfterReplies,
             Then::Exec => self.start_exec(mesh, conn, args, muted),
-            Then::Script(request) => self.start_script(mesh, conn, args, muted, request),
+            Then::Script(request) => self.start_script(mesh, conn, command.id, args, muted, request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
             Then::Monitor => self.monitors.add(conn.id),
             Then::StopMonitor => self.stop_monitoring(conn),

@@ -3,7 +3,7 @@
 use keyspace::reply::Reply;
 
 use crate::ask::{Answer, KillTarget};
-use crate::busy::BUSY;
+use crate::busy::Busy;
 use crate::conn::Waiting;
 use crate::mail::{self, Mail};
 use crate::mesh::Mesh;
@@ -18,19 +18,19 @@ use super::Inner;
 
 impl<R: Ring> Inner<R> {
     /// A unit runs a script for long: refuses what waits for its slots here, and what will come for them.
-    pub(super) fn refuse_for(&mut self, mesh: &Mesh<Shard>, unit: UnitId) {
-        if !self.owner.shard().mark_busy(unit) {
+    pub(super) fn refuse_for(&mut self, mesh: &Mesh<Shard>, unit: UnitId, busy: Busy) {
+        if !self.owner.shard().mark_busy(unit, busy) {
             return;
         }
         while let Some(work) = self.owner.shard().withdraw_blocked(unit) {
             match work {
                 Work::Hop(hop) => {
-                    let carried = self.owner.shard().refuse_next(hop);
+                    let carried = self.owner.shard().refuse_next(hop, busy);
                     self.carried(carried);
                 }
-                Work::Lease(ask) => self.refuse_lease(mesh, ask.unit),
+                Work::Lease(ask) => self.refuse_lease(mesh, ask.unit, busy),
                 Work::Question(from, question) => {
-                    let reply = mail::Reply { id: question.id, answer: Answer::Busy };
+                    let reply = mail::Reply { id: question.id, answer: Answer::Busy(busy) };
                     self.answer_later(mesh, from, reply);
                 }
             }
@@ -38,15 +38,15 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Refuses a unit slots that a busy script has.
-    pub(super) fn refuse_lease(&mut self, mesh: &Mesh<Shard>, unit: UnitId) {
+    pub(super) fn refuse_lease(&mut self, mesh: &Mesh<Shard>, unit: UnitId, busy: Busy) {
         match unit.core == self.id.0 {
-            true => self.refused(mesh, unit),
-            false => self.outboxes.answer(crate::mesh::CoreId(unit.core).into(), Mail::Refused(unit)),
+            true => self.refused(mesh, unit, busy),
+            false => self.outboxes.answer(crate::mesh::CoreId(unit.core).into(), Mail::Refused(unit, busy)),
         }
     }
 
     /// A unit of this core was refused slots: it gives back what it has, and its client hears that a script is busy.
-    pub(super) fn refused(&mut self, mesh: &Mesh<Shard>, id: UnitId) {
+    pub(super) fn refused(&mut self, mesh: &Mesh<Shard>, id: UnitId, busy: Busy) {
         let unit = self.units.remove(&id.seq).expect("a refusal is for a unit that asked");
         let Unit { conn, job, grants, muted, .. } = unit;
         self.give_back(mesh, id, grants);
@@ -68,8 +68,8 @@ impl<R: Ring> Inner<R> {
             conn.out = self.buffer();
         }
         let text = match job {
-            Job::Exec(_) => format!("EXECABORT Transaction discarded because of: {BUSY}"),
-            _ => BUSY.to_owned(),
+            Job::Exec(_) => format!("EXECABORT Transaction discarded because of: {}", busy.text()),
+            _ => busy.text().to_owned(),
         };
         if !muted {
             Reply::new(&mut conn.out, conn.session.resp).error(&text);
@@ -84,8 +84,8 @@ impl<R: Ring> Inner<R> {
         let Some(script) = unit.and_then(script_of) else { return Answer::Done };
         let is_function = matches!(script.program, Program::Function(_));
         let outcome = match target {
-            KillTarget::Script if is_function => Err("BUSY Redis is busy running a function."),
-            KillTarget::Function if !is_function => Err("BUSY Redis is busy running a script."),
+            KillTarget::Script if is_function => Err(Busy::Function.text()),
+            KillTarget::Function if !is_function => Err(Busy::Script.text()),
             _ if script.wrote => Err(
                 "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the \
                  script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.",

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use scripting::{Engine, Env, Limits, Sha, Target};
 
 use crate::ask::{self, FunctionSet, ScriptsAsk};
+use crate::busy::Busy;
 use crate::mesh::mailbox::Address;
-use crate::script::{Program, Script};
+use crate::script::{Program, ROOM_BYTES_MAX, Room, Script};
 use crate::unit::UnitSeq;
 
 /// Scripts of which it is remembered that they need more than they declare.
@@ -45,11 +46,15 @@ pub(super) struct Scripts {
     /// That script only waits for its next slice.
     rests: bool,
     /// That script takes long: nobody waits for it.
-    pub(super) busy: bool,
+    pub(super) busy: Option<Busy>,
     /// Questions that wait for the engine, by address and number.
     pub(super) questions: Vec<(Address, u64, ScriptsAsk)>,
     /// Units that have what they need but the engine.
     pub(super) waiting: VecDeque<UnitSeq>,
+    /// What the script before left for the next.
+    spare: Option<Room>,
+    /// Likewise: what it read its replies in.
+    buffer: Vec<u8>,
 }
 
 impl Scripts {
@@ -73,7 +78,7 @@ impl Scripts {
     /// The script that had it is over.
     pub(super) fn end(&mut self) {
         self.running = None;
-        self.busy = false;
+        self.busy = None;
     }
 
     /// The unit that goes on next, if one is due.
@@ -96,12 +101,12 @@ impl Scripts {
             | ScriptsAsk::RunningFunction
             | ScriptsAsk::Kill(_) => false,
         };
-        changes && self.running.is_some() && !self.busy
+        changes && self.running.is_some() && self.busy.is_none()
     }
 
     /// Questions that need not wait any longer.
     pub(super) fn questions_due(&mut self) -> Vec<(Address, u64, ScriptsAsk)> {
-        match self.running.is_none() || self.busy {
+        match self.running.is_none() || self.busy.is_some() {
             true => std::mem::take(&mut self.questions),
             false => Vec::new(),
         }
@@ -110,7 +115,9 @@ impl Scripts {
     /// True if the core owes a script a slice.
     pub(super) fn is_due(&self) -> bool {
         let free = self.running.is_none();
-        self.rests || (free && !self.waiting.is_empty()) || ((free || self.busy) && !self.questions.is_empty())
+        self.rests
+            || (free && !self.waiting.is_empty())
+            || ((free || self.busy.is_some()) && !self.questions.is_empty())
     }
 
     /// True if the engine is free for a unit's script; otherwise that waits for its turn.
@@ -132,6 +139,33 @@ impl Scripts {
         matches!(program, Program::Script(sha) if self.greedy.contains(sha))
     }
 
+    /// True if a script is loaded here.
+    pub(super) fn knows(&self, sha: &Sha) -> bool {
+        self.sources.contains_key(sha)
+    }
+
+    /// The room of a script that is over, for the next one.
+    pub(super) fn room(&mut self) -> Room {
+        self.spare.take().unwrap_or_default()
+    }
+
+    /// Keeps the room of a script that is over, unless it is large.
+    pub(super) fn leave_room(&mut self, script: Script) {
+        self.spare = Room::of(script);
+    }
+
+    /// Room for the replies that a script reads.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Keeps it, unless it is large.
+    pub(super) fn put_buffer(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        buffer.shrink_to(ROOM_BYTES_MAX);
+        self.buffer = buffer;
+    }
+
     /// The source of a script that is loaded here.
     pub(super) fn source(&self, sha: &Sha) -> Option<Arc<[u8]>> {
         self.sources.get(sha).cloned()
@@ -139,8 +173,8 @@ impl Scripts {
 
     /// Loads a script to stay.
     pub(super) fn load(&mut self, source: &Arc<[u8]>) -> ask::Answer {
-        if self.running.is_some() {
-            return ask::Answer::Busy;
+        if let Some(busy) = self.busy {
+            return ask::Answer::Busy(busy);
         }
         let mut engine = self.take_engine();
         let loaded = engine.load(source, true);
@@ -184,8 +218,8 @@ impl Scripts {
 
     /// Forgets all scripts.
     pub(super) fn flush(&mut self) -> ask::Answer {
-        if self.running.is_some() {
-            return ask::Answer::Busy;
+        if let Some(busy) = self.busy {
+            return ask::Answer::Busy(busy);
         }
         self.sources.clear();
         self.source_bytes = 0;
@@ -199,14 +233,16 @@ impl Scripts {
     /// Enters a script for the first time, or says why it cannot be run.
     pub(super) fn enter(&mut self, engine: &mut Engine, script: &mut Script) -> Result<(), String> {
         let flags = match &script.program {
-            Program::Script(sha) => match (engine.find(sha), &script.source) {
-                (Some(loaded), _) => loaded.flags,
-                (None, Some(source)) => {
-                    let loaded = engine.load(source, false)?;
-                    self.remember(engine, loaded.sha, source.clone());
+            Program::Script(sha) => match engine.find(sha) {
+                Some(loaded) => loaded.flags,
+                None => {
+                    let given = script.inline.then(|| script.args.args().at(1).into());
+                    let known = given.or_else(|| script.source.clone()).or_else(|| self.source(sha));
+                    let source = known.ok_or(NOSCRIPT)?;
+                    let loaded = engine.load(&source, false)?;
+                    self.remember(engine, loaded.sha, source);
                     loaded.flags
                 }
-                (None, None) => return Err(NOSCRIPT.to_owned()),
             },
             Program::Function(name) => engine.function(name).ok_or(NO_FUNCTION)?.flags,
         };

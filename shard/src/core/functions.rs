@@ -22,18 +22,19 @@ const LOAD_NS_MAX: u64 = 500_000_000;
 const REPEAT_NS_MAX: u64 = 10 * LOAD_NS_MAX;
 
 impl Scripts {
-    /// Decides about a change, on the deciding core: the name of a library that was loaded, and all libraries from then on.
+    /// Decides about a change, on the deciding core: all libraries from then on. It is asked once no script is under way, or of a busy one
+    /// (`defers`).
     pub(super) fn decide_functions(&mut self, change: &FunctionChange) -> Answer {
-        if self.running().is_some() {
-            return Answer::Busy;
+        if let Some(busy) = self.busy {
+            return Answer::Busy(busy);
         }
         let mut engine = self.take_engine();
         let outcome = apply(&mut engine, change);
         let set = FunctionSet { version: self.functions_version + 1, codes: codes(&engine) };
         self.put_engine(engine);
-        Answer::Functions(outcome.map(|name| {
+        Answer::Functions(outcome.map(|()| {
             self.functions_version = set.version;
-            (name, set)
+            set
         }))
     }
 
@@ -48,7 +49,7 @@ impl Scripts {
     }
 
     /// Makes the engine's libraries those that were decided on, once no script is under way. A body that does otherwise here than on
-    /// the deciding core (it may ask for the time or the used memory) leaves this core without its library.
+    /// the deciding core (it may have had just time or memory enough there) leaves this core without its library.
     pub(super) fn renew_functions(&mut self) {
         if self.running().is_some() {
             return;
@@ -102,23 +103,23 @@ fn codes(engine: &Engine) -> Arc<[Arc<[u8]>]> {
 }
 
 /// Carries a change out, or changes nothing.
-fn apply(engine: &mut Engine, change: &FunctionChange) -> Result<Vec<u8>, String> {
+fn apply(engine: &mut Engine, change: &FunctionChange) -> Result<(), String> {
     match change {
         FunctionChange::Load(code, replace) => load(engine, code, *replace, LOAD_NS_MAX),
         FunctionChange::Delete(name) => match engine.delete_library(name) {
-            true => Ok(Vec::new()),
+            true => Ok(()),
             false => Err("ERR Library not found".to_owned()),
         },
         FunctionChange::Flush => {
             engine.forget_libraries();
-            Ok(Vec::new())
+            Ok(())
         }
         FunctionChange::Restore(libraries, conflict) => restore(engine, libraries, *conflict),
     }
 }
 
 /// Loads all libraries of a payload, or none.
-fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Result<Vec<u8>, String> {
+fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Result<(), String> {
     engine.keep_libraries();
     if conflict == Conflict::Flush {
         engine.forget_libraries();
@@ -127,23 +128,23 @@ fn restore(engine: &mut Engine, libraries: &[Vec<u8>], conflict: Conflict) -> Re
     // FUNCTION RESTORE names what is in its way without quotes.
     let unquoted = |text: String| text.replace('\'', "");
     let mut loads = libraries.iter().map(|code| load(engine, code, replace, LOAD_NS_MAX));
-    let outcome = loads.try_for_each(|loaded| loaded.map(drop).map_err(unquoted));
+    let outcome = loads.try_for_each(|loaded| loaded.map_err(unquoted));
     match &outcome {
         Ok(()) => engine.commit_libraries(),
         Err(_) => engine.restore_libraries(),
     }
-    outcome.map(|()| Vec::new())
+    outcome
 }
 
 /// Loads one library: runs its body, which may not call commands, for at most so many nanoseconds.
-fn load(engine: &mut Engine, code: &[u8], replace: Replace, ns_max: u64) -> Result<Vec<u8>, String> {
+fn load(engine: &mut Engine, code: &[u8], replace: Replace, ns_max: u64) -> Result<(), String> {
     engine.start_load(code, replace)?;
     let started = ticks();
     loop {
         let late = ticks_to_ns(ticks().wrapping_sub(started)) > ns_max;
         match engine.resume(if late { Said::Abort } else { Said::Go }) {
             Step::Done(_) if late => return Err("ERR FUNCTION LOAD timeout".to_owned()),
-            Step::Done(_) => return engine.loaded().clone(),
+            Step::Done(_) => return engine.loaded().clone().map(drop),
             Step::Log(level) => super::scripts::log(level, engine.text()),
             Step::Rest => {}
             Step::Call(_) | Step::AclCheck => unreachable!("the engine refuses commands while a library is loaded"),
@@ -176,10 +177,21 @@ impl<R: Ring> Inner<R> {
 
 #[cfg(test)]
 mod tests {
+    use keyspace::reply::Resp;
+    use scripting::{Env, Target};
+
     use super::*;
 
     fn set(version: u64, codes: &[&str]) -> FunctionSet {
         FunctionSet { version, codes: codes.iter().map(|code| code.as_bytes().into()).collect() }
+    }
+
+    /// What a function that calls no command replies.
+    fn called(engine: &mut Engine, name: &[u8]) -> Vec<u8> {
+        let none = || std::iter::empty::<&[u8]>();
+        engine.start(Target::Function(name), none(), none(), Env { resp: Resp::V2 });
+        assert!(matches!(engine.resume(Said::Go), Step::Done(_)));
+        engine.reply().to_vec()
     }
 
     #[test]
@@ -187,7 +199,7 @@ mod tests {
         let mut scripts = Scripts::default();
         let one = "#!lua name=one\nredis.register_function('f', function() return 1 end)";
         // Stands for a body that does well on the deciding core only.
-        let wrong = "#!lua name=wrong\nerror('not here')";
+        let wrong = "#!lua name=wrong\nnosuch()";
         scripts.take_functions(set(1, &[one, wrong]));
         let names: Vec<Vec<u8>> = scripts.libraries().into_iter().map(|library| library.name).collect();
         assert_eq!(names, [b"one"]);
@@ -198,19 +210,14 @@ mod tests {
     #[test]
     fn a_restore_that_fails_leaves_the_libraries_and_their_state() {
         let mut engine = Engine::new(scripting::Limits::default());
-        // It could not be loaded a second time.
-        let once = "#!lua name=once\nif collectgarbage('count') > 2000 then error('late') end\n\
-            redis.register_function('f', function() return 1 end)";
-        let grow = "#!lua name=grow\nlocal t = {} for i = 1, 100000 do t[i] = {} end\n\
-            redis.register_function('t', function() return #t end)";
-        for code in [once, grow] {
-            load(&mut engine, code.as_bytes(), Replace::No, LOAD_NS_MAX).expect("it loads");
-        }
-        for conflict in [Conflict::Flush, Conflict::Replace] {
-            let payload = [once.replace("late", "later").into_bytes(), b"#!lua name=bad\nif".to_vec()];
+        let code = "#!lua name=counter\nlocal n = 0\nredis.register_function('f', function() n = n + 1 return n end)";
+        load(&mut engine, code.as_bytes(), Replace::No, LOAD_NS_MAX).expect("it loads");
+        assert_eq!(called(&mut engine, b"f"), b":1\r\n");
+        for (conflict, count) in [(Conflict::Flush, ":2\r\n"), (Conflict::Replace, ":3\r\n")] {
+            let payload = [format!("{code} -- other").into_bytes(), b"#!lua name=bad\nif".to_vec()];
             assert!(restore(&mut engine, &payload, conflict).is_err());
-            assert_eq!(engine.libraries().count(), 2);
-            assert!(engine.function(b"f").is_some());
+            assert_eq!(engine.libraries().count(), 1);
+            assert_eq!(called(&mut engine, b"f"), count.as_bytes());
         }
     }
 }

@@ -4,8 +4,10 @@ use evict::gate::expired_on_access;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::reply::Reply;
 use keyspace::signals::Changed;
+use keyspace::spec::Flags;
 
 use crate::conn::Conn;
+use crate::effects::Effect;
 use crate::hop::Context;
 use crate::listeners::Was;
 use crate::mesh::Mesh;
@@ -46,8 +48,19 @@ impl<R: Ring> Inner<R> {
         let Job::Command { command, args, context } = &mut unit.job else { unreachable!("the caller looked") };
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         stage.enter(&mut unit.aside);
+        if command.is(Flags::BLOCKING) {
+            let shard = stage.shard();
+            let keys = command.spec.keys_of(args.args());
+            shard.keyspace.signals.promised = shard.listeners.promised(context.caller.db, keys);
+        }
         stage.execute(command, context, args.args(), &mut conn.out);
+        let promised = std::mem::take(&mut stage.shard().keyspace.signals.promised);
         let wait = stage.shard().keyspace.signals.wait.take();
+        if wait.is_some() {
+            // Whoever comes first may leave something, and may be served from another key.
+            let again = promised.iter().map(|key| Effect::Again(Changed::value(context.caller.db, key)));
+            stage.shard().effects.extend(again);
+        }
         let ticket = wait.as_ref().map(|wait| stage.shard().block(self.id, conn.id, context, wait));
         stage.serve_ready();
         stage.leave(&mut unit.aside);

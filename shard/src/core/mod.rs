@@ -45,6 +45,7 @@ use keyspace::hash::KeyHasher;
 use keyspace::signals::Changed;
 
 use crate::acl::{Guard, Users};
+use crate::busy::Busy;
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
 use crate::conn::{Conn, Conns};
@@ -169,7 +170,7 @@ struct Inner<R: Ring> {
     /// Keys of this core that are looked at again: somebody else was about to serve who waits on them.
     again: Vec<Changed>,
     /// Units of this core that a busy script keeps from slots: told at the end of the turn.
-    own_refusals: Vec<UnitId>,
+    own_refusals: Vec<(UnitId, Busy)>,
     /// The engine of Lua.
     scripts: Scripts,
     units: HashMap<UnitSeq, Unit>,
@@ -316,6 +317,14 @@ impl<R: Ring> Core<R> {
     /// True if the core knows of a client, of its own or of another core, that listens to something: for a simulation to look at.
     pub fn has_listeners(&self) -> bool {
         !self.inner.directory.is_empty() || !self.inner.audience.is_empty()
+    }
+
+    /// Units, transactions of clients that are gone, questions, scripts and blocked clients of the core: for a simulation to look at.
+    pub fn under_way(&self) -> usize {
+        let Inner { units, ghosts, gatherings, scripts, blocked_clients, again, .. } = &self.inner;
+        let scripts = usize::from(scripts.running().is_some()) + scripts.waiting.len();
+        let blocked = blocked_clients.count() + blocked_clients.timed();
+        units.len() + ghosts.len() + gatherings.len() + scripts + blocked + again.len()
     }
 
     /// The core's ring, for a simulation to drive.

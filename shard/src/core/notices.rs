@@ -12,6 +12,7 @@ use crate::pubsub::{Publication, events};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
 use crate::shard::Shard;
+use crate::tracking::batch::Batch;
 
 use super::Inner;
 use super::drive::is_over_limit;
@@ -55,7 +56,7 @@ impl<R: Ring> Inner<R> {
             Notice::Served(served) => self.served(mesh, *served),
             Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Again(key) => self.again.push(key),
-            Notice::Busy(unit) => self.refuse_for(mesh, unit),
+            Notice::Busy(unit, busy) => self.refuse_for(mesh, unit, busy),
             Notice::Monitored(lines) => self.monitors.receive(lines),
             Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
@@ -73,6 +74,7 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let classes = self.settings.notify_keyspace_events;
+        let mut batch = Batch::default();
         for effect in std::mem::take(&mut self.owner.shard().effects) {
             match effect {
                 Effect::Event(event) => {
@@ -82,7 +84,11 @@ impl<R: Ring> Inner<R> {
                 Effect::Again(key) => self.tell(self.map.owner(key.slot).into(), Notice::Again(key)),
                 Effect::Turn(turn) => self.tell(turn.waiter.home.into(), Notice::Turn(turn)),
                 Effect::Invalid(invalid, trackers) => self.invalidate(invalid, &trackers),
+                Effect::Broadcast(changed) => batch.add(changed.key, changed.by),
             }
+        }
+        for (invalid, trackers) in batch.told(&self.owner.shard().prefixes) {
+            self.invalidate(invalid, &trackers);
         }
     }
 

@@ -40,8 +40,8 @@ impl<R: Ring> Inner<R> {
         loop {
             self.bring_home(mesh);
             self.confirm_pause(mesh);
-            for unit in std::mem::take(&mut self.own_refusals) {
-                self.refused(mesh, unit);
+            for (unit, busy) in std::mem::take(&mut self.own_refusals) {
+                self.refused(mesh, unit, busy);
             }
             self.see_to_effects();
             self.heed_own(mesh);
@@ -66,9 +66,9 @@ impl<R: Ring> Inner<R> {
                 self.returned.extend(hops);
             }
             Mail::Lease(ask) => self.lease(mesh, *ask),
-            Mail::Refused(unit) => {
+            Mail::Refused(unit, busy) => {
                 self.outboxes.answered(from, 1);
-                self.refused(mesh, unit);
+                self.refused(mesh, unit, busy);
             }
             Mail::Granted(grant) => self.granted(mesh, *grant),
             Mail::Return(back) => {

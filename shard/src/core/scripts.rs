@@ -3,7 +3,7 @@
 //! A script runs in slices of a turn. Between them the core goes on with others, and the slots that the script has stay with it. One
 //! script at a time has the engine; the next ones wait with what they have.
 
-use keyspace::args::{Args, OwnedArgs};
+use keyspace::args::Args;
 use keyspace::commands::scan::{ScanRequest, merge};
 use keyspace::refusal::Refusal;
 use keyspace::reply::{Reply, Resp};
@@ -12,18 +12,17 @@ use keyspace::spec::Flags;
 use scripting::{Answer, Engine, Outcome, Step};
 
 use crate::ask::{self, Asking, Audience, FinishFn, ScriptsAsk};
-use crate::command::{Command, Run};
+use crate::command::{Command, CommandId, Run};
 use crate::commands::scripts;
 use crate::conn::{Conn, Waiting};
 use crate::effects::Effect;
 use crate::mesh::Mesh;
 use crate::mesh::loans::UnitId;
 use crate::pubsub::notice::Notice;
-use crate::resp::Auth;
 use crate::ring::Ring;
 use crate::ring::clock::{ticks, ticks_to_ns};
-use crate::script::{Program, Request, Script, Wanted, sha_named};
-use crate::session::{ReplyMode, Session};
+use crate::script::{Program, Request, Room, Script, Wanted, sha_named};
+use crate::session::ReplyMode;
 use crate::shard::Shard;
 use crate::stage::Stage;
 use crate::unit::{Grant, Job, Unit, UnitSeq, plan_for_all, plan_for_keys};
@@ -67,13 +66,14 @@ impl<R: Ring> Inner<R> {
         &mut self,
         mesh: &Mesh<Shard>,
         conn: &mut Conn,
+        command: CommandId,
         args: Args,
         muted: bool,
         request: Request,
     ) {
         let name = args.at(1);
         if let Wanted::Name(None) = request.what
-            && self.scripts.source(&sha_named(name)).is_none()
+            && !self.scripts.knows(&sha_named(name))
         {
             // Another core may know it. Its reply is dropped once it is made.
             if muted && conn.session.reply_mode == ReplyMode::On {
@@ -82,12 +82,10 @@ impl<R: Ring> Inner<R> {
             let (ask, finish) = (ask::Ask::Scripts(ScriptsAsk::Source(sha_named(name))), scripts::found as FinishFn);
             return self.ask(mesh, conn, args, Asking { to: Audience::Cores, ask, finish }, 0);
         }
+        let inline = matches!(request.what, Wanted::Source);
         let (program, source) = match request.what {
-            Wanted::Source => (Program::Script(scripting::sha_of(name)), Some(name.into())),
-            Wanted::Name(source) => {
-                let sha = sha_named(name);
-                (Program::Script(sha), source.or_else(|| self.scripts.source(&sha)))
-            }
+            Wanted::Source => (Program::Script(scripting::sha_of(name)), None),
+            Wanted::Name(source) => (Program::Script(sha_named(name)), source),
             Wanted::Function => (Program::Function(name.into()), None),
         };
         let known = match &program {
@@ -100,15 +98,11 @@ impl<R: Ring> Inner<R> {
             Ok(keys) => keys,
             Err(refusal) => return self.refuse_script(conn, muted, &refusal),
         };
-        let mut session = Session::new(conn.session.id, Auth::Done, 0, String::new(), String::new(), false);
-        (session.db, session.resp, session.no_touch) = (conn.session.db, conn.session.resp, conn.session.no_touch);
-        (session.peer, session.name) = (conn.session.peer.clone(), conn.session.name.clone());
-        session.sign_in(conn.session.user.clone());
-        session.impatient = true;
-        let client = Box::new(Conn::new(conn.id, session));
-        let args = OwnedArgs::copy(args);
-        let mut script = Box::new(Script::new(program, args, keys, client, self.now.monotonic_us));
-        script.source = source;
+        let Room { args: mut room, client } = self.scripts.room();
+        args.iter().for_each(|arg| room.push(arg));
+        let client = client.for_script(conn);
+        let mut script = Box::new(Script::new(program, command, room, client, self.now.monotonic_us));
+        (script.keys, script.source, script.inline) = (keys, source, inline);
         script.tracker = conn.session.context(false).tracker;
         script.read_only = request.read_only;
         script.by_reader = request.read_only;
@@ -119,9 +113,11 @@ impl<R: Ring> Inner<R> {
         }
         // With one core there is nobody whose slots would be missed for long. What monitors were told of cannot be taken back.
         script.everything = self.map.cores() == 1 || self.monitors.any() || self.scripts.is_greedy(&script.program);
-        let plan = match script.everything {
-            true => plan_for_all(&self.map),
-            false => plan_for_keys(script.keys(), &self.map, self.id),
+        let plan = if script.everything {
+            plan_for_all(&self.map)
+        } else {
+            script.declare();
+            plan_for_keys(script.keys(), &self.map, self.id)
         };
         self.start_unit(mesh, conn, Job::Script(script), muted, plan);
     }
@@ -141,9 +137,9 @@ impl<R: Ring> Inner<R> {
         if !self.scripts.admits(seq) {
             set_waiting(conn, seq);
             self.owner.shard().hold(&mut unit.grants);
-            if self.scripts.busy {
+            if let Some(busy) = self.scripts.busy {
                 self.scripts.waiting.retain(|waiting| *waiting != seq);
-                self.own_refusals.push(unit.id);
+                self.own_refusals.push((unit.id, busy));
             }
             self.units.insert(seq, unit);
             return;
@@ -194,11 +190,15 @@ impl<R: Ring> Inner<R> {
         // What may be taken back is told to nobody before it is certain.
         let certain = script.everything;
         if !certain {
-            std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+            let shard = self.owner.shard();
+            std::mem::swap(&mut shard.effects, &mut script.effects);
+            shard.doubt = Some(std::mem::take(&mut script.doubt));
         }
         let left = self.drive_script(mesh, &mut engine, grants, script);
         if !certain {
-            std::mem::swap(&mut self.owner.shard().effects, &mut script.effects);
+            let shard = self.owner.shard();
+            std::mem::swap(&mut shard.effects, &mut script.effects);
+            script.doubt = shard.doubt.take().expect("it was noted before");
         }
         self.scripts.put_engine(engine);
         self.collect_slow(&script.client.session);
@@ -211,6 +211,10 @@ impl<R: Ring> Inner<R> {
             Left::Done(_) | Left::WantsAll => {
                 self.scripts.end();
                 self.owner.shard().effects.append(&mut script.effects);
+                let doubt = std::mem::take(&mut script.doubt);
+                if left != Left::WantsAll {
+                    doubt.settle();
+                }
             }
         }
         left
@@ -225,8 +229,8 @@ impl<R: Ring> Inner<R> {
     ) -> Left {
         let started = ticks();
         let mut reply = script.answer.take();
-        let mut out = Vec::new();
-        loop {
+        let mut out = self.scripts.take_buffer();
+        let left = loop {
             let answer = match &reply {
                 _ if script.killed => Answer::Abort,
                 Some(bytes) => Answer::Reply(bytes),
@@ -238,28 +242,30 @@ impl<R: Ring> Inner<R> {
             }
             out.clear();
             match step {
-                Step::Done(outcome) => return Left::Done(outcome),
+                Step::Done(outcome) => break Left::Done(outcome),
                 Step::Log(level) => log(level, engine.text()),
                 Step::Rest if ticks_to_ns(ticks().wrapping_sub(started)) < SLICE_NS => {}
-                Step::Rest => return Left::Rests,
+                Step::Rest => break Left::Rests,
                 Step::AclCheck => {
                     self.script_may(script, engine.args(), &mut out);
                     reply = Some(std::mem::take(&mut out));
                 }
                 Step::Call(resp) => match self.call(mesh, grants, script, engine.args(), resp, &mut out) {
                     Called::Replied => reply = Some(std::mem::take(&mut out)),
-                    Called::Asked => return Left::Asked,
+                    Called::Asked => break Left::Asked,
                     Called::WantsAll => {
                         engine.abort();
                         let shard = self.owner.shard();
                         script.roll_back(&mut shard.keyspace);
                         // Who was told that a key is not what it was is not told again.
                         shard.effects.retain(|effect| matches!(effect, Effect::Invalid(..)));
-                        return Left::WantsAll;
+                        break Left::WantsAll;
                     }
                 },
             }
-        }
+        };
+        self.scripts.put_buffer(out);
+        left
     }
 
     /// Carries out a command that a script calls.
@@ -379,21 +385,22 @@ impl<R: Ring> Inner<R> {
             return;
         }
         script.busy = true;
-        self.scripts.busy = true;
+        let busy = script.program.busy();
+        self.scripts.busy = Some(busy);
         tracing::warn!("a script runs for longer than busy-reply-threshold; SCRIPT KILL and FUNCTION KILL end it");
         for grant in grants {
-            self.tell(grant.core.into(), Notice::Busy(unit));
+            self.tell(grant.core.into(), Notice::Busy(unit, busy));
         }
         // Who waits for the engine has slots, too. A transaction that has begun keeps them; a script that has not gives them back.
         for seq in std::mem::take(&mut self.scripts.waiting) {
             let waiting = self.units.get(&seq).expect("a script that waits is among the units");
             let (id, cores): (UnitId, Vec<_>) = (waiting.id, waiting.grants.iter().map(|grant| grant.core).collect());
             if let Job::Script(_) = waiting.job {
-                self.own_refusals.push(id);
+                self.own_refusals.push((id, busy));
                 continue;
             }
             self.scripts.waiting.push_back(seq);
-            cores.into_iter().for_each(|core| self.tell(core.into(), Notice::Busy(id)));
+            cores.into_iter().for_each(|core| self.tell(core.into(), Notice::Busy(id, busy)));
         }
     }
 
@@ -426,38 +433,42 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Gives a script's reply to its client, and everything back.
-    fn end_script(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, outcome: Outcome, conn: Option<&mut Conn>) {
-        let Job::Script(script) = &mut unit.job else { unreachable!("the caller looked") };
-        let mut reply = Vec::new();
-        self.script_reply(script, outcome, &mut reply);
-        let (seq, id, muted) = (unit.id.seq, unit.conn, unit.muted);
-        if muted {
-            reply.clear();
-        }
-        self.give_back(mesh, unit.id, unit.grants);
+    fn end_script(&mut self, mesh: &Mesh<Shard>, unit: Unit, outcome: Outcome, conn: Option<&mut Conn>) {
+        let Job::Script(script) = unit.job else { unreachable!("the caller looked") };
+        let (id, muted) = (unit.id, unit.muted);
         if let Some(conn) = conn {
-            conn.waiting = Waiting::No;
-            conn.out.append(&mut reply);
-            return self.collect_slow(&conn.session);
+            self.answer_script(*script, outcome, muted, conn);
+            return self.give_back(mesh, id, unit.grants);
         }
-        let Some(mut conn) = self.conns.take(id) else {
+        let Some(mut conn) = self.conns.take(unit.conn) else {
+            self.script_reply(&script, outcome, &mut Vec::new());
             self.abandoned -= 1;
-            return self.owner.shard().slow.clear();
+            self.owner.shard().slow.clear();
+            return self.give_back(mesh, id, unit.grants);
         };
-        assert!(conn.waiting == Waiting::Unit(seq), "a client waits for its script");
-        conn.waiting = Waiting::No;
+        assert!(conn.waiting == Waiting::Unit(id.seq), "a client waits for its script");
         if conn.out.capacity() == 0 {
             conn.out = self.buffer();
         }
-        conn.out.append(&mut reply);
-        self.collect_slow(&conn.session);
+        self.answer_script(*script, outcome, muted, &mut conn);
+        self.give_back(mesh, id, unit.grants);
         self.drive(mesh, conn);
+    }
+
+    fn answer_script(&mut self, script: Script, outcome: Outcome, muted: bool, conn: &mut Conn) {
+        conn.waiting = Waiting::No;
+        let before = conn.out.len();
+        self.script_reply(&script, outcome, &mut conn.out);
+        if muted {
+            conn.out.truncate(before);
+        }
+        self.collect_slow(&conn.session);
+        self.scripts.leave_room(script);
     }
 
     /// Appends what a script that is over replies, and keeps the books.
     pub(super) fn script_reply(&mut self, script: &Script, outcome: Outcome, out: &mut Vec<u8>) {
-        let args = script.args.args();
-        let command = self.table.resolve(args).expect("it was found by these words");
+        let (args, command) = (script.args.args(), self.table.get(script.command));
         if let Some(text) = &script.refused {
             self.owner.shard().stats.rejected(Some(command.id), text.as_bytes());
             return Reply::new(out, script.resp).error(text);

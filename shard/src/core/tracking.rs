@@ -10,8 +10,9 @@ use crate::mesh::CoreId;
 use crate::mesh::mailbox::Address;
 use crate::pubsub::notice::Notice;
 use crate::ring::{ConnId, Ring};
-use crate::tracking::session::Mode;
-use crate::tracking::{Form, Invalid, Tracker, encode_broken_redirect};
+use crate::session::Session;
+use crate::tracking::session::{Mode, Tracking};
+use crate::tracking::{ChangedKey, Form, Invalid, Tracker, encode_broken_redirect};
 
 use super::Inner;
 
@@ -24,7 +25,7 @@ impl<R: Ring> Inner<R> {
                     self.tell(core, Notice::InvalidEverything);
                 }
             }
-            Invalid::Key(..) => {
+            Invalid::Keys(_) => {
                 for tracker in trackers {
                     self.tell(tracker.home.into(), Notice::Invalid(tracker.conn, invalid.clone()));
                 }
@@ -43,24 +44,12 @@ impl<R: Ring> Inner<R> {
     pub(super) fn invalid(&mut self, id: ConnId, invalid: &Invalid) {
         let Some(conn) = self.conns.get(id) else { return };
         let Some(tracking) = &conn.session.tracking else { return };
-        if let Invalid::Key(_, by) = invalid
-            && tracking.noloop
-            && *by == conn.session.id
-        {
-            return;
-        }
-        // Prefixes may be of keys that are not the client's to know of, and its user may have changed since it read.
-        if let Invalid::Key(key, _) = invalid
-            && conn.session.guarded
-            && !conn.session.user.admits_key(key)
-        {
-            return;
-        }
+        let Some(invalid) = for_client(&conn.session, tracking, invalid) else { return };
         match tracking.redirect {
             Some(redirect) => {
-                self.tell(redirect.to.home.into(), Notice::Redirected(redirect.to.conn, invalid.clone(), id));
+                self.tell(redirect.to.home.into(), Notice::Redirected(redirect.to.conn, invalid, id));
             }
-            None if conn.session.resp == Resp::V3 => self.push_invalid(id, invalid, Form::Push),
+            None if conn.session.resp == Resp::V3 => self.push_invalid(id, &invalid, Form::Push),
             // Without pushes of its own kind nothing can be told to a client that reads replies.
             None => {}
         }
@@ -138,4 +127,18 @@ impl<R: Ring> Inner<R> {
             self.tell(core.into(), Notice::Untracked(tracker));
         }
     }
+}
+
+/// What of it a client is told, if anything: not its own changes, if it wants so, and not keys that are not its to know of. Prefixes may
+/// be of such, and its user may have changed since it read.
+fn for_client(session: &Session, tracking: &Tracking, invalid: &Invalid) -> Option<Invalid> {
+    let Invalid::Keys(keys) = invalid else { return Some(Invalid::Everything) };
+    let is_told = |changed: &ChangedKey| {
+        !(tracking.noloop && changed.by == session.id) && (!session.guarded || session.user.admits_key(&changed.key))
+    };
+    if keys.iter().all(is_told) {
+        return Some(invalid.clone());
+    }
+    let told: Arc<[ChangedKey]> = keys.iter().filter(|changed| is_told(changed)).cloned().collect();
+    (!told.is_empty()).then_some(Invalid::Keys(told))
 }

@@ -2,6 +2,7 @@
 
 use evict::time::UnixMillis;
 
+use crate::busy::Busy;
 use crate::conn::{Conn, Waiting};
 use crate::mail::{Mail, Return};
 use crate::mesh::baton::Errand;
@@ -9,21 +10,14 @@ use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::mesh::{CoreId, Mesh};
 use crate::ring::{ConnId, Ring};
 use crate::shard::{Shard, Work};
-use crate::unit::{Aside, Grant, Job, LeaseAsk, Loan, Unit};
+use crate::unit::{Aside, Grant, Grants, Job, LeaseAsk, Loan, Plan, Unit};
 
 use super::Inner;
 use super::visits::leave;
 
 impl<R: Ring> Inner<R> {
     /// Begins a unit for a connection. It may be done at once; otherwise the connection waits for it.
-    pub(super) fn start_unit(
-        &mut self,
-        mesh: &Mesh<Shard>,
-        conn: &mut Conn,
-        job: Job,
-        muted: bool,
-        plan: Vec<(CoreId, NeedOwned)>,
-    ) {
+    pub(super) fn start_unit(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, job: Job, muted: bool, plan: Plan) {
         let mut unit = self.unit(conn.id, job, muted, plan);
         if self.gather(mesh, &mut unit) {
             return self.run(mesh, unit, conn);
@@ -37,10 +31,10 @@ impl<R: Ring> Inner<R> {
     }
 
     /// A unit that has nothing yet.
-    pub(super) fn unit(&mut self, conn: ConnId, job: Job, muted: bool, plan: Vec<(CoreId, NeedOwned)>) -> Unit {
+    pub(super) fn unit(&mut self, conn: ConnId, job: Job, muted: bool, plan: Plan) -> Unit {
         self.next_unit += 1;
         let id = UnitId { core: self.id.0, seq: self.next_unit };
-        Unit { id, conn, job, muted, plan, grants: Vec::new(), aside: Aside::default() }
+        Unit { id, conn, job, muted, plan, grants: Grants::new(), aside: Aside::default() }
     }
 
     /// Asks for what the unit lacks, owner by owner. True once it has everything; false while it waits for one.
@@ -55,8 +49,8 @@ impl<R: Ring> Inner<R> {
             match self.obtain(mesh, unit.id, core, &need) {
                 Obtained::Granted(grant) => unit.grants.push(grant),
                 Obtained::Later => return false,
-                Obtained::Refused => {
-                    self.own_refusals.push(unit.id);
+                Obtained::Refused(busy) => {
+                    self.own_refusals.push((unit.id, busy));
                     return false;
                 }
             }
@@ -74,7 +68,7 @@ impl<R: Ring> Inner<R> {
             if let Some(mut visit) = mesh.baton(core).try_visit() {
                 let obtained = lend_or_park(&mut visit, unit, need.as_need(), ask);
                 leave(&mut self.ring, visit, core, Errand::None);
-                if let Obtained::Refused = obtained {
+                if let Obtained::Refused(_) = obtained {
                     self.outboxes.answered(core.into(), 1);
                 }
                 return obtained;
@@ -97,7 +91,7 @@ impl<R: Ring> Inner<R> {
         match obtained {
             Obtained::Granted(grant) => self.grant(mesh, grant),
             Obtained::Later => {}
-            Obtained::Refused => self.refuse_lease(mesh, unit),
+            Obtained::Refused(busy) => self.refuse_lease(mesh, unit, busy),
         }
     }
 
@@ -143,7 +137,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Gives everything back that a unit has.
-    pub(super) fn give_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grants: Vec<Grant>) {
+    pub(super) fn give_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grants: Grants) {
         let now = self.owner.shard().now;
         for grant in grants {
             self.send_back(mesh, unit, grant, now);
@@ -185,8 +179,8 @@ enum Obtained {
     Granted(Grant),
     /// They will be granted.
     Later,
-    /// A busy script has them.
-    Refused,
+    /// This has them for long.
+    Refused(Busy),
 }
 
 /// Lends an owner's slots to another core's unit, or parks the request until they are free.
@@ -206,8 +200,8 @@ fn lend_own(shard: &mut Shard, unit: UnitId, need: Need, ask: impl Fn() -> Box<L
 }
 
 fn park(shard: &mut Shard, need: Need, ask: Box<LeaseAsk>) -> Obtained {
-    if shard.refuses(need) {
-        return Obtained::Refused;
+    if let Some(busy) = shard.busy_with(need) {
+        return Obtained::Refused(busy);
     }
     let parked = shard.loans.park(need, Work::Lease(ask));
     assert!(parked.is_ok(), "requests for leases are bounded by credits and connections");

@@ -1,10 +1,11 @@
-//! The atomics and the cell of the baton, named in one place.
+//! The atomics and the cell of the baton and the ticket, named in one place.
 //!
-//! `baton.rs` takes them from `super::sync`, so that the model (`tests/tests/model_baton.rs`) compiles the same file against loom's types.
+//! `baton.rs` and `ticket.rs` take them from `super::sync`, so that the models (`tests/tests/model_baton.rs`, `model_ticket.rs`) compile the
+//! same files against loom's types.
 
 pub(super) use core::cell::UnsafeCell;
 pub(super) use core::hint::spin_loop;
-pub(super) use core::sync::atomic::{AtomicU32, Ordering};
+pub(super) use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 pub(super) use std::sync::Arc;
 
 /// Most looks at the word of a visited shard before [`super::baton::Owner::wake`] gives up: with `pause` (up to 45 ns each) under 1 µs,

@@ -3,8 +3,7 @@
 //! The client's home core and every owner of a key that it waits on hold the same ticket. It ends once: whoever ends it decided. An owner
 //! that may have an element for a blocked client claims the ticket first, and only then looks: meanwhile nobody else ends it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use super::sync::{Arc, AtomicU8, Ordering};
 
 /// Open: the client waits.
 const OPEN: u8 = 0;
@@ -53,23 +52,5 @@ impl Ticket {
     /// True once it is over.
     pub fn has_ended(&self) -> bool {
         self.0.load(Ordering::Acquire) == ENDED
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ticket_ends_once() {
-        let ticket = Ticket::new();
-        let twin = ticket.clone();
-        assert!(ticket.claim() && !twin.claim() && !twin.end() && twin.is_claimed());
-        ticket.reopen();
-        assert!(!twin.is_claimed() && twin.claim());
-        twin.serve();
-        assert!(ticket.has_ended() && !ticket.claim() && !ticket.end());
-        let other = Ticket::new();
-        assert!(other.end() && !other.end() && !other.claim());
     }
 }

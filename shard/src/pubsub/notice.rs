@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keyspace::signals::Changed;
 
+use crate::busy::Busy;
 use crate::effects::Served;
 use crate::mail::Reply;
 use crate::mesh::loans::UnitId;
@@ -49,7 +50,7 @@ pub enum Notice {
     /// Clients may wait on this key of the target beside something for them.
     Again(Changed),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
-    Busy(UnitId),
+    Busy(UnitId, Busy),
     /// What clients of the sender did, for the monitors of the target.
     Monitored(Lines),
     /// The sender has one monitor fewer.
@@ -75,8 +76,7 @@ impl Notice {
         let carried = match self {
             Notice::Publish(publication) | Notice::Deliver(publication) => publication.bytes(),
             Notice::Monitored(lines) => lines.text.as_ref().map_or(0, |text| text.len()),
-            Notice::Invalid(_, Invalid::Key(key, _)) | Notice::Redirected(_, Invalid::Key(key, _), _) => key.len(),
-            Notice::Invalid(..) | Notice::Redirected(..) => 0,
+            Notice::Invalid(_, invalid) | Notice::Redirected(_, invalid, _) => invalid.bytes(),
             _ => return 0,
         };
         NOTICE_BYTES + carried
@@ -146,6 +146,7 @@ impl Stream {
 mod tests {
     use super::super::Kind;
     use super::*;
+    use crate::tracking::ChangedKey;
 
     /// What is left of these, and then of more messages than may wait.
     fn filled(first: Vec<Notice>, mut message: impl FnMut() -> Notice) -> Vec<Notice> {
@@ -197,11 +198,11 @@ mod tests {
 
     #[test]
     fn clients_that_track_distrust_everything_instead() {
-        let key: Arc<[u8]> = large().into();
+        let keys: Arc<[ChangedKey]> = [ChangedKey { key: large().into(), by: 1 }].into();
         let mut index = 0;
         let left = filled(Vec::new(), || {
             index = (index + 1) % 4;
-            let invalid = Invalid::Key(key.clone(), 1);
+            let invalid = Invalid::Keys(keys.clone());
             if index < 2 {
                 Notice::Invalid(conn(index), invalid)
             } else {

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,9 +19,28 @@ const READINGS: u32 = 8;
 /// Fraction bits of the rate.
 const RATE_BITS: u32 = 32;
 
+/// What one reading takes in a simulation, in nanoseconds: some readings use up a connection's or a script's share of a turn.
+const SIMULATED_READING_NS: u64 = 10_000;
+
+/// Where ticks come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The CPU's counter.
+    Counter,
+    /// The monotonic clock.
+    Clock,
+    /// The readings themselves.
+    Readings,
+}
+
+thread_local! {
+    /// Readings of this thread, in a simulation.
+    static READ: Cell<u64> = const { Cell::new(0) };
+}
+
 #[derive(Clone, Copy)]
 struct Rate {
-    counter: bool,
+    source: Source,
     /// Nanoseconds per tick, times 2^32.
     ns_per_tick: u64,
 }
@@ -32,10 +52,22 @@ pub fn calibrate() {
     rate();
 }
 
+/// Has ticks pass by being read, and not otherwise, so that a simulation runs the same each time. For the whole process, before anything
+/// else here is called.
+pub fn simulate() {
+    let ns_per_tick = SIMULATED_READING_NS << RATE_BITS;
+    let rate = RATE.get_or_init(|| Rate { source: Source::Readings, ns_per_tick });
+    assert!(rate.source == Source::Readings, "ticks were read before");
+}
+
 /// A reading of the tick counter. About 10 ns; only differences on one machine mean anything.
 #[inline]
 pub fn ticks() -> u64 {
-    if rate().counter { counter() } else { monotonic_ns() }
+    match rate().source {
+        Source::Counter => counter(),
+        Source::Clock => monotonic_ns(),
+        Source::Readings => READ.replace(READ.get() + 1),
+    }
 }
 
 /// The length of a number of ticks in nanoseconds.
@@ -71,7 +103,7 @@ fn rate() -> &'static Rate {
 }
 
 fn measure() -> Rate {
-    let plain = Rate { counter: false, ns_per_tick: 1 << RATE_BITS };
+    let plain = Rate { source: Source::Clock, ns_per_tick: 1 << RATE_BITS };
     if !counter_is_constant() {
         return plain;
     }
@@ -85,7 +117,7 @@ fn measure() -> Rate {
         return plain;
     }
     let ns = u128::from(end_ns - start_ns) << RATE_BITS;
-    Rate { counter: true, ns_per_tick: (ns / u128::from(ticks)) as u64 }
+    Rate { source: Source::Counter, ns_per_tick: (ns / u128::from(ticks)) as u64 }
 }
 
 /// Both clocks at nearly the same moment.

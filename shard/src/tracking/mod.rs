@@ -2,9 +2,10 @@
 //!
 //! A client that tracks is told of every change of a key that it has read: the shard that carries a read out notes the client
 //! beside the key (`listeners`), and whoever changes the key leaves an effect for each. A client that tracks by prefixes is told of
-//! all keys that begin so: every core knows the prefixes ([`prefixes`]). The client's home core decides in which form it is told,
-//! or another client for it ([`session`]).
+//! all keys that begin so, once a turn: every core knows the prefixes ([`prefixes`]) and gathers the keys ([`batch`]). The client's
+//! home core decides in which form it is told, or another client for it ([`session`]).
 
+pub mod batch;
 pub mod options;
 pub mod prefixes;
 pub mod session;
@@ -28,11 +29,20 @@ pub struct Tracker {
     pub conn: ConnId,
 }
 
+/// A key that has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedKey {
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// The number of the client that changed it; 0 for nobody's doing.
+    pub by: u64,
+}
+
 /// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// This key, by the client with this number; 0 for nobody's doing.
-    Key(Arc<[u8]>, u64),
+    /// These keys, at least one.
+    Keys(Arc<[ChangedKey]>),
     /// All keys.
     Everything,
 }
@@ -47,6 +57,19 @@ pub enum Form {
 }
 
 impl Invalid {
+    /// One key.
+    pub fn key(key: &[u8], by: u64) -> Invalid {
+        Invalid::Keys([ChangedKey { key: key.into(), by }].into())
+    }
+
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Invalid::Keys(keys) => keys.iter().map(|changed| size_of::<ChangedKey>() + changed.key.len()).sum(),
+            Invalid::Everything => 0,
+        }
+    }
+
     /// What a client reads.
     pub fn encode(&self, form: Form, out: &mut Vec<u8>) {
         let resp = if form == Form::Push { Resp::V3 } else { Resp::V2 };
@@ -63,9 +86,9 @@ impl Invalid {
             }
         }
         match self {
-            Invalid::Key(key, _) => {
-                reply.array(1);
-                reply.bulk(key);
+            Invalid::Keys(keys) => {
+                reply.array(keys.len());
+                keys.iter().for_each(|changed| reply.bulk(&changed.key));
             }
             Invalid::Everything => reply.null(),
         }
@@ -91,7 +114,7 @@ mod tests {
             invalid.encode(form, &mut out);
             String::from_utf8_lossy(&out).into_owned()
         };
-        let key = Invalid::Key(b"k"[..].into(), 1);
+        let key = Invalid::key(b"k", 1);
         assert_eq!(encoded(&key, Form::Push), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n");
         assert_eq!(encoded(&Invalid::Everything, Form::Push), ">2\r\n$10\r\ninvalidate\r\n_\r\n");
         let message = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n";

@@ -104,24 +104,55 @@ impl Options {
         self.check_prefixes(tracking.map_or(&none, |tracking| &tracking.prefixes))
     }
 
-    /// No prefix of a client may begin another: it would be told twice. In order, a prefix stands directly before one that it begins,
-    /// or before others that it begins as well.
+    /// No prefix of a client may begin another: it would be told twice. Each is held against those that the client has, then against
+    /// those given after it.
     fn check_prefixes(&self, known: &BTreeSet<Arc<[u8]>>) -> Result<(), Refusal> {
         if known.len().saturating_add(self.prefixes.len()) > PREFIXES_MAX {
             return Err(Refusal::owned(format!("ERR A client can have at most {PREFIXES_MAX} prefixes")));
         }
-        // What is known has no index, and stands after what was given, as texts about both have it.
-        let given = self.prefixes.iter().enumerate().map(|(index, prefix)| (&**prefix, index));
-        let mut all: Vec<(&[u8], usize)> = given.chain(known.iter().map(|prefix| (&**prefix, usize::MAX))).collect();
-        all.sort_unstable();
-        let pairs = all.windows(2).filter(|pair| pair[1].0.starts_with(pair[0].0));
-        let first = pairs.map(|pair| if pair[0].1 <= pair[1].1 { (pair[0], pair[1]) } else { (pair[1], pair[0]) });
-        match first.min_by_key(|((_, index), _)| *index) {
-            None => Ok(()),
-            Some(((prefix, _), (other, usize::MAX))) => Err(overlapping(prefix, "an existing", other)),
-            Some(((prefix, _), (other, _))) => Err(overlapping(prefix, "another provided", other)),
+        let first = self.first_overlap();
+        for (index, prefix) in self.prefixes.iter().enumerate() {
+            if let Some(other) = known_overlap(known, prefix) {
+                return Err(overlapping(prefix, "an existing", other));
+            }
+            if first == Some(index) {
+                let other = self.prefixes[index + 1..].iter().find(|other| overlap(prefix, other));
+                return Err(overlapping(prefix, "another provided", other.expect("one given later overlaps")));
+            }
         }
+        Ok(())
     }
+
+    /// The first of the given prefixes that overlaps with one given after it. O(n log n): a client may give thousands.
+    fn first_overlap(&self) -> Option<usize> {
+        let mut sorted: Vec<(&[u8], usize)> = Vec::with_capacity(self.prefixes.len());
+        sorted.extend(self.prefixes.iter().enumerate().map(|(index, prefix)| (&**prefix, index)));
+        sorted.sort_unstable();
+        // Those that begin the next one, each with the least index among it and those before it.
+        let mut outer: Vec<(&[u8], usize)> = Vec::new();
+        let mut first = None;
+        for (prefix, index) in sorted {
+            while outer.pop_if(|(begin, _)| !prefix.starts_with(begin)).is_some() {}
+            let least = outer.last().map_or(index, |(_, least)| index.min(*least));
+            if !outer.is_empty() {
+                first = Some(first.map_or(least, |first: usize| first.min(least)));
+            }
+            outer.push((prefix, least));
+        }
+        first
+    }
+}
+
+/// Whether one of two prefixes begins the other.
+fn overlap(a: &[u8], b: &[u8]) -> bool {
+    a.starts_with(b) || b.starts_with(a)
+}
+
+/// The first of a client's prefixes, in order, that overlaps with this one. None of them but the empty one begins another, so it is a
+/// neighbour.
+fn known_overlap<'a>(known: &'a BTreeSet<Arc<[u8]>>, prefix: &Arc<[u8]>) -> Option<&'a Arc<[u8]>> {
+    let neighbours = [known.first(), known.range(..=prefix.clone()).next_back(), known.range(prefix.clone()..).next()];
+    neighbours.into_iter().flatten().find(|other| overlap(prefix, other))
 }
 
 fn overlapping(prefix: &[u8], which: &str, other: &[u8]) -> Refusal {
@@ -179,7 +210,27 @@ mod tests {
         let words = |count: usize| -> String { (0..count).map(|number| format!(" PREFIX {number:05}")).collect() };
         assert_eq!(refusal(&format!("ON BCAST{}", words(PREFIXES_MAX)), None), "");
         assert!(refusal(&format!("ON BCAST{}", words(PREFIXES_MAX + 1)), None).starts_with("ERR A client can have"));
-        assert!(refusal("ON BCAST PREFIX b PREFIX a PREFIX bc", None).starts_with("ERR Prefix 'b' overlaps"));
-        assert!(refusal("ON BCAST PREFIX a PREFIX a", None).starts_with("ERR Prefix 'a' overlaps"));
+    }
+
+    #[test]
+    fn the_first_overlap_is_named() {
+        let known = Some(Mode::Broadcast);
+        for (words, mode, begins) in [
+            ("PREFIX b PREFIX a PREFIX bc", None, "ERR Prefix 'b' overlaps with another provided prefix 'bc'"),
+            ("PREFIX a PREFIX a", None, "ERR Prefix 'a' overlaps with another provided prefix 'a'"),
+            ("PREFIX ab PREFIX abc PREFIX a", None, "ERR Prefix 'ab' overlaps with another provided prefix 'abc'"),
+            (
+                "PREFIX z PREFIX ac PREFIX ab PREFIX a",
+                None,
+                "ERR Prefix 'ac' overlaps with another provided prefix 'a'",
+            ),
+            ("PREFIX b PREFIX foobar PREFIX bc", known, "ERR Prefix 'b' overlaps with another provided prefix 'bc'"),
+            ("PREFIX foobar PREFIX foobar", known, "ERR Prefix 'foobar' overlaps with an existing prefix 'foo'"),
+            ("PREFIX fo", known, "ERR Prefix 'fo' overlaps with an existing prefix 'foo'"),
+            ("PREFIX fop PREFIX fon", known, ""),
+        ] {
+            let text = refusal(&format!("ON BCAST {words}"), mode);
+            assert!(text.starts_with(begins) && text.is_empty() == begins.is_empty(), "{words}: {text}");
+        }
     }
 }

@@ -38,10 +38,9 @@ impl Prefixes {
         });
     }
 
-    /// The clients that are told of a key. O(different lengths of prefixes).
-    pub fn matching<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = Tracker> + 'a {
-        let prefixes = self.lengths.keys().filter_map(|&len| self.by_prefix.get(key.get(..len)?));
-        prefixes.flatten().copied()
+    /// The prefixes of a key, each with the clients that have it. O(different lengths of prefixes).
+    pub fn matching<'a>(&'a self, key: &'a [u8]) -> impl Iterator<Item = (&'a Arc<[u8]>, &'a BTreeSet<Tracker>)> + 'a {
+        self.lengths.keys().filter_map(|&len| self.by_prefix.get_key_value(key.get(..len)?))
     }
 
     /// True if nobody tracks by prefixes.
@@ -73,7 +72,8 @@ mod tests {
             prefixes.add(&prefix.as_bytes().into(), tracker(client));
         }
         let told = |prefixes: &Prefixes, key: &str| -> Vec<u32> {
-            prefixes.matching(key.as_bytes()).map(|tracker| tracker.conn.index).collect()
+            let trackers = prefixes.matching(key.as_bytes()).flat_map(|(_, trackers)| trackers);
+            trackers.map(|tracker| tracker.conn.index).collect()
         };
         assert_eq!(told(&prefixes, "user:1"), [1, 4, 2, 3]);
         assert_eq!(told(&prefixes, "us"), [1, 4]);

@@ -12,7 +12,7 @@ use super::seeds;
 use super::world::{Step, World};
 
 /// Pipelines whose last byte is followed by the end of the stream, on few and slow buffers, longer than one batch now and then.
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     let cores = [1, 2, 4][seed as usize % 3];
     let options = SimOptions { accept_error: 0, ..SimOptions::rough() };
     let mut world = World::new(seed, cores, options, settings(seed));

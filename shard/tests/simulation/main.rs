@@ -4,12 +4,15 @@
 //! `exact` (one client at a time, every reply as the model's), `serial` (clients at once, a serial order is searched), `storm`
 //! (longer load, connections that break, what must hold all the same), `stalls` (a lost wake-up is noticed), `splits` (how a
 //! stream arrives does not matter), `fuzz` (any command with any argument answers once), `loans` (slots on loan and what meets
-//! them), `endings` (clients that stop sending), `pubsub` (who
-//! hears which messages).
+//! them), `endings` (clients that stop sending), `pubsub` (who hears which messages), `transactions` and `scripts` (amounts that
+//! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores),
+//! `readers` (clients that wait for entries of streams).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
 
+mod accounts;
+mod blocking;
 mod client;
 mod endings;
 mod exact;
@@ -18,10 +21,13 @@ mod loans;
 mod model;
 mod program;
 mod pubsub;
+mod readers;
 mod resp;
+mod scripts;
 mod seeds;
 mod serial;
 mod splits;
 mod stalls;
 mod storm;
+mod transactions;
 mod world;

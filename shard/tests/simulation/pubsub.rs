@@ -362,7 +362,7 @@ fn ask(world: &mut World, questions: &[&[&str]]) -> Result<Vec<Value>, String> {
     Ok(replies)
 }
 
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     let cores = [4, 2, 1, 3][seed as usize % 4];
     let options =
         SimOptions { accept_error: 0, ..if seed.is_multiple_of(3) { SimOptions::calm() } else { SimOptions::rough() } };

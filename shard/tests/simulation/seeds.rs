@@ -6,6 +6,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use super::world::TRACE;
+use super::{blocking, endings, pubsub, readers, scripts, serial, storm, transactions};
+
 /// A seed that takes longer is in an endless loop, which no test could report by itself: the process ends with a word.
 const SEED_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -54,4 +57,31 @@ fn guarded<T>(name: &str, seed: u64, test: impl FnOnce() -> T) -> T {
     drop(done);
     dog.join().expect("the watchdog only waits");
     result
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    let plays: [fn(u64) -> Result<(), String>; 9] = [
+        blocking::run,
+        endings::run,
+        pubsub::run,
+        readers::run,
+        scripts::run,
+        |seed| scripts::long(seed).map(drop),
+        serial::run,
+        storm::run,
+        transactions::run,
+    ];
+    for (index, play) in plays.into_iter().enumerate() {
+        let trace = |seed| {
+            TRACE.set(0);
+            play(seed).expect("its own test runs this seed too");
+            TRACE.get()
+        };
+        for seed in 0..4 {
+            let (first, again) = (trace(seed), trace(seed));
+            assert_eq!(first, again, "play {index}, seed {seed}");
+            assert_ne!(first, trace(seed + 1), "play {index}: seeds differ");
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn text(history: &History) -> String {
     text
 }
 
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     const CLIENTS: usize = 4;
     const ROUNDS: usize = 12;
     let cores = [2, 4, 2, 4, 1][seed as usize % 5];

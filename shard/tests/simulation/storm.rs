@@ -175,7 +175,7 @@ fn storm(world: &mut World, clients: &mut [Client], load: &mut Load) -> Result<(
     Ok(())
 }
 
-fn run(seed: u64) -> Result<(), String> {
+pub(super) fn run(seed: u64) -> Result<(), String> {
     const CLIENTS: usize = 10;
     let cores = [2, 4, 1, 4, 2, 3][seed as usize % 6];
     let rough = SimOptions { accept_error: 0, ..SimOptions::rough() };

@@ -4,6 +4,7 @@
 //! stepped again only when its ring has something for it or its wait is over: a core that nobody wakes stays asleep, so a
 //! wake-up that was owed and not sent shows as a stall.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -18,10 +19,16 @@ use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
+use shard::ring::clock;
 use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
 use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
+
+thread_local! {
+    /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
+    pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
+}
 
 /// What a core does next.
 enum State {
@@ -71,6 +78,7 @@ impl World {
 
     /// Likewise, with a seed of its own for what the data depend on.
     pub(crate) fn with_hasher(seed: u64, data_seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
+        clock::simulate();
         let net = SimNet::new(seed, cores, 1, options);
         let settings = Arc::new(settings);
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
@@ -152,6 +160,7 @@ impl World {
     }
 
     fn step_core(&mut self, index: usize, now: u64) {
+        TRACE.set(TRACE.get().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) ^ (now << 8 | index as u64));
         let Place { core, state } = &mut self.places[index];
         let park = match *state {
             State::Tired(park @ Park::Until(time)) if core.rest(park) => {
@@ -192,6 +201,26 @@ impl World {
             let _ = visit.leave(Errand::None);
             if !quiet {
                 return Err(format!("core {core} has loans out or keeps work for them: {depth}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a world that is at rest and whose clients are gone: tickets that are open, work that is under way.
+    pub(crate) fn check_over(&self) -> Result<(), String> {
+        for core in 0..self.mesh.cores() {
+            let Some(visit) = self.mesh.baton(CoreId(core as u16)).try_visit() else {
+                return Err(format!("core {core} does not rest"));
+            };
+            let left = (visit.listeners.open_tickets(), visit.ready.len(), visit.effects.len(), visit.busy.len());
+            // Nobody waits for this visit.
+            let _ = visit.leave(Errand::None);
+            if left != (0, 0, 0, 0) {
+                return Err(format!("core {core} has left {left:?} tickets, ready keys, effects, busy units"));
+            }
+            let under_way = self.places[core].core.under_way();
+            if under_way > 0 {
+                return Err(format!("core {core} has {under_way} pieces of work under way for nobody"));
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::{Person, Seen, Stage, seen};
 use crate::client::{Outcome, Reply};
 use crate::frame::Frame;
+use crate::script::Step;
 use std::time::Instant;
 
 /// What the PING carries whose answer ends what is left to read.
@@ -71,11 +72,17 @@ impl Stage {
     }
 
     /// Calls until the reply is the reference's, or the wait is over.
-    pub(super) fn settle(&mut self, name: char, words: &[Vec<u8>], reference: Option<&Seen>) -> Seen {
+    pub(super) fn settle(&mut self, step: &Step, words: &[Vec<u8>], reference: Option<&Seen>) -> Seen {
         let end = Instant::now() + self.wait;
         loop {
-            let got = seen(self.person(name).client.call(words));
-            if reference.is_none_or(|wanted| *wanted == got) || Instant::now() >= end {
+            let got = seen(self.person(step.connection).client.call(words));
+            let is_wanted = |wanted: &Seen| match (step.normaliser, wanted, &got) {
+                (Some(normaliser), Seen::Reply(wanted), Seen::Reply(got)) => {
+                    normaliser.agree(&wanted.frame, &got.frame)
+                }
+                _ => *wanted == got,
+            };
+            if reference.is_none_or(is_wanted) || Instant::now() >= end {
                 return got;
             }
         }

@@ -1,7 +1,7 @@
 //! Sums that must not change: money moved between accounts on all cores by transactions and scripts, clients that are killed in the
 //! middle of it, and counters under optimistic locking.
 
-use super::{FOUR, Family, generator, operations, seed};
+use super::{FOUR, generator, operations, seed};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::thread;
@@ -80,9 +80,6 @@ fn pick(random: &mut fastrand::Rng) -> (String, String, i64) {
 
 #[test]
 fn transactions_conserve_the_sum() {
-    if !Family::Transactions.is_played() {
-        return;
-    }
     transfers("transfers by MULTI", |client, random| {
         let (from, to, amount) = pick(random);
         client.ok("MULTI");
@@ -96,9 +93,6 @@ fn transactions_conserve_the_sum() {
 #[test]
 fn scripts_conserve_the_sum() {
     const BODY: &str = "redis.call('DECRBY', FROM, ARGV[1]) return redis.call('INCRBY', TO, ARGV[1])";
-    if !Family::Scripts.is_played() {
-        return;
-    }
     transfers("transfers by EVAL", |client, random| {
         let (from, to, amount) = pick(random);
         let amount = amount.to_string();
@@ -117,9 +111,6 @@ fn scripts_conserve_the_sum() {
 
 #[test]
 fn killed_clients_leave_whole_transactions_behind() {
-    if !Family::Transactions.is_played() {
-        return;
-    }
     let killed = AtomicUsize::new(0);
     transfers("transfers by clients that are killed", |client, random| {
         let (from, to, amount) = pick(random);
@@ -151,9 +142,6 @@ fn killed_clients_leave_whole_transactions_behind() {
 #[test]
 fn optimistic_increments_are_never_lost() {
     const COUNTERS: usize = 3;
-    if !Family::Transactions.is_played() {
-        return;
-    }
     let (seed, rounds) = (seed("optimistic increments"), operations() / WORKERS);
     let server = Server::start(FOUR, &[]);
     let (done, refused) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
@@ -194,9 +182,6 @@ fn optimistic_increments_are_never_lost() {
 #[test]
 fn tokens_that_move_between_lists_are_conserved() {
     const TOKENS: usize = 12;
-    if !Family::Blocking.is_played() {
-        return;
-    }
     let (seed, rounds) = (seed("tokens by BLMOVE"), operations() / WORKERS);
     let server = Server::start(FOUR, &[]);
     let list = |index: usize| format!("{{{index}}}tokens");

@@ -9,7 +9,6 @@ mod conserve;
 mod pops;
 
 use std::time::Instant;
-use tests::binaries;
 use tests::client::Client;
 use tests::frame::Frame;
 use tests::history::clients::{Call, Declared, OneThread};
@@ -22,26 +21,6 @@ const FOUR: Kind = Kind::Ashlar { cores: 4 };
 const OPERATIONS: u64 = 4_000;
 /// Keys of the histories: few, so that clients meet.
 const KEYS: usize = 4;
-
-/// What ashlar knows: what is false is only played where [`binaries::plays_unknown`] says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
-    Transactions,
-    Blocking,
-    Scripts,
-}
-
-impl Family {
-    /// Whether its tests are played.
-    fn is_played(self) -> bool {
-        let known = match self {
-            Family::Transactions => true,
-            Family::Blocking => true,
-            Family::Scripts => true,
-        };
-        known || binaries::plays_unknown()
-    }
-}
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
@@ -160,21 +139,15 @@ fn check_histories(test: &str, clients: usize, length: usize, scripts: bool) {
 
 #[test]
 fn transactions_of_four_clients_have_a_serial_order() {
-    if Family::Transactions.is_played() {
-        check_histories("transactions of 4", 4, 7, false);
-    }
+    check_histories("transactions of 4", 4, 7, false);
 }
 
 #[test]
 fn transactions_of_eight_clients_have_a_serial_order() {
-    if Family::Transactions.is_played() {
-        check_histories("transactions of 8", 8, 4, false);
-    }
+    check_histories("transactions of 8", 8, 4, false);
 }
 
 #[test]
 fn transactions_and_scripts_have_a_serial_order() {
-    if Family::Transactions.is_played() && Family::Scripts.is_played() {
-        check_histories("transactions and scripts", 5, 5, true);
-    }
+    check_histories("transactions and scripts", 5, 5, true);
 }

@@ -1,7 +1,7 @@
 //! Blocking pops: each element that is pushed is popped exactly once, in the order of each list, and nobody waits beside a list that
 //! has one; of clients that are killed at most the reply on its way is lost.
 
-use super::{FOUR, Family, generator, operations, seed};
+use super::{FOUR, generator, operations, seed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Instant;
@@ -51,7 +51,7 @@ fn push(client: &mut Client, pusher: usize, count: usize, random: &mut fastrand:
             command
         };
         let first = command(&mut left);
-        if left > 0 && Family::Transactions.is_played() && left.is_multiple_of(4) {
+        if left > 0 && left.is_multiple_of(4) {
             let second = command(&mut left);
             client.ok("MULTI");
             drop(client.ask(&first));
@@ -148,9 +148,6 @@ fn beside_pushes<T: Send>(server: &Server, seed: u64, pop: impl Fn(usize) -> T +
 
 #[test]
 fn each_element_is_popped_once_and_in_order() {
-    if !Family::Blocking.is_played() {
-        return;
-    }
     let seed = seed("blocking pops");
     let each = operations() / PUSHERS;
     let server = Server::start(FOUR, &[]);
@@ -214,9 +211,6 @@ fn pop_and_die(server: &Server, random: &mut fastrand::Rng) -> (Vec<String>, usi
 
 #[test]
 fn clients_that_die_take_at_most_one_element_each() {
-    if !Family::Blocking.is_played() {
-        return;
-    }
     let seed = seed("pops by clients that die");
     let each = operations() / PUSHERS;
     let server = Server::start(FOUR, &[]);

@@ -1,0 +1,158 @@
+//! Records there and back, and any bytes that are none: U012.
+#![allow(non_snake_case)]
+
+use super::*;
+use proptest::prelude::*;
+
+fn any_header() -> impl Strategy<Value = Header> {
+    let numbers = (any::<u64>(), any::<u64>(), any::<i64>(), any::<u16>(), any::<u16>());
+    (numbers, prop::option::of(0..SLOTS), 0..KINDS.len(), 0u8..4).prop_map(|(numbers, slot, kind, place)| {
+        let (sequence, unit, time, core, db) = numbers;
+        let place = place_of(place).expect("there are four places");
+        Header { sequence, unit, time: UnixMillis(time), core, db, slot, kind: KINDS[kind], place }
+    })
+}
+
+fn any_parts() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 2..8)
+}
+
+fn encoded(header: &Header, parts: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = b"before".to_vec();
+    encode(header, parts.iter().map(Vec::as_slice), &mut out).expect("two parts are enough for any kind");
+    out.split_off(6)
+}
+
+proptest! {
+    #[test]
+    fn FR_P2C_008_U012_records_there_and_back(header in any_header(), parts in any_parts(), behind: Vec<u8>) {
+        let mut bytes = encoded(&header, &parts);
+        let whole = bytes.len();
+        bytes.extend_from_slice(&behind);
+        let (record, used) = decode(&bytes).expect("what was encoded can be decoded");
+        prop_assert_eq!((record.header, used), (header, whole));
+        prop_assert!(record.parts().eq(parts.iter().map(Vec::as_slice)));
+    }
+
+    #[test]
+    fn FR_P2C_008_U012_truncated_records(header in any_header(), parts in any_parts()) {
+        let bytes = encoded(&header, &parts);
+        for length in 0..bytes.len() {
+            match decode(&bytes[..length]) {
+                Err(RecordFault::Truncated(needed)) => prop_assert!(needed > length && needed <= bytes.len()),
+                other => prop_assert!(false, "{} of {}: {:?}", length, bytes.len(), other),
+            }
+        }
+    }
+
+    #[test]
+    fn FR_P2C_008_U012_bytes_that_were_changed(header in any_header(), parts in any_parts(), at: prop::sample::Index, to: u8) {
+        let mut bytes = encoded(&header, &parts);
+        let at = at.index(bytes.len());
+        bytes[at] = to;
+        if let Ok((record, used)) = decode(&bytes) {
+            // Whatever was read says the same when it is written again.
+            let again: Vec<Vec<u8>> = record.parts().map(<[u8]>::to_vec).collect();
+            prop_assert_eq!(encoded(&record.header, &again), &bytes[..used]);
+        }
+    }
+
+    #[test]
+    fn FR_P2C_008_U012_any_bytes(mut bytes: Vec<u8>, honest: bool) {
+        if honest && bytes.len() > 8 {
+            let length = (bytes.len() - 4) as u32;
+            bytes[..4].copy_from_slice(&length.to_le_bytes());
+            let codes = [VERSION, bytes[5] % 8, bytes[6] % 4, 0];
+            bytes[4..8].copy_from_slice(&codes);
+        }
+        if let Ok((record, _)) = decode(&bytes) {
+            prop_assert!(record.words().count() >= 1);
+        }
+    }
+}
+
+const HEADER: Header = Header {
+    sequence: 7,
+    unit: 0,
+    time: UnixMillis(-2),
+    core: 3,
+    db: 9,
+    slot: Some(16_383),
+    kind: Kind::Keys(Cause::Expired, Form::Unlink),
+    place: Place::Alone,
+};
+
+#[test]
+fn FR_P2C_008_U012_golden_record() {
+    let bytes = encoded(&HEADER, &[b"k1".to_vec()]);
+    #[rustfmt::skip]
+    let golden = [
+        46, 0, 0, 0, 1, 3, 0, 0,
+        7, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0,
+        254, 255, 255, 255, 255, 255, 255, 255,
+        3, 0, 9, 0, 255, 63, 0, 0,
+        1, 0, 0, 0, 2, 0, 0, 0, b'k', b'1',
+    ];
+    assert_eq!(bytes, golden);
+}
+
+#[test]
+fn FR_P2C_008_U012_what_records_say() {
+    let rows: [(Kind, &[&str]); 5] = [
+        (Kind::Keys(Cause::Expired, Form::Del), &["DEL", "a", "b"]),
+        (Kind::Keys(Cause::Evicted, Form::Unlink), &["UNLINK", "a", "b"]),
+        (Kind::Keys(Cause::PastDeadline, Form::Unlink), &["UNLINK", "a", "b"]),
+        (Kind::Fields, &["HDEL", "a", "b"]),
+        (Kind::Command, &["a", "b"]),
+    ];
+    for (kind, words) in rows {
+        let bytes = encoded(&Header { kind, ..HEADER }, &[b"a".to_vec(), b"b".to_vec()]);
+        let (record, _) = decode(&bytes).expect("it was just encoded");
+        assert!(record.words().eq(words.iter().map(|word| word.as_bytes())), "{kind:?}");
+    }
+}
+
+#[test]
+fn FR_P2C_008_U012_what_cannot_be_a_record() {
+    let mut out = b"before".to_vec();
+    let none: [&[u8]; 0] = [];
+    let huge = vec![0; RECORD_BYTES_MAX / 16];
+    let rows: [(Header, Vec<&[u8]>, RecordFault); 4] = [
+        (HEADER, none.to_vec(), RecordFault::Parts),
+        (Header { kind: Kind::Fields, ..HEADER }, vec![b"hash"], RecordFault::Parts),
+        (Header { slot: Some(SLOTS), ..HEADER }, vec![b"k"], RecordFault::Field),
+        (HEADER, vec![&huge; 16], RecordFault::TooLong),
+    ];
+    for (header, parts, fault) in rows {
+        assert_eq!(encode(&header, parts.into_iter(), &mut out), Err(fault));
+    }
+    assert_eq!(out, b"before");
+    let bytes = encoded(&HEADER, &[b"k1".to_vec()]);
+    let with = |at: usize, to: u8| {
+        let mut bytes = bytes.clone();
+        bytes[at] = to;
+        decode(&bytes).map(|_| ())
+    };
+    let rows = [
+        (3, 255, RecordFault::TooLong),
+        (0, 39, RecordFault::Parts),
+        (0, 45, RecordFault::Parts),
+        (0, 47, RecordFault::Truncated(51)),
+        (4, 2, RecordFault::Version(2)),
+        (5, 8, RecordFault::Field),
+        (6, 4, RecordFault::Field),
+        (7, 1, RecordFault::Field),
+        (37, 64, RecordFault::Field),
+        (38, 1, RecordFault::Field),
+        (40, 0, RecordFault::Parts),
+        (40, 2, RecordFault::Parts),
+        (43, 255, RecordFault::Parts),
+        (44, 1, RecordFault::Parts),
+        (44, 3, RecordFault::Parts),
+        (47, 255, RecordFault::Parts),
+    ];
+    for (at, to, fault) in rows {
+        assert_eq!(with(at, to), Err(fault), "byte {at} = {to}");
+    }
+}

@@ -1,0 +1,264 @@
+//! `allkeys-s3fifo`: eviction by three first-in first-out queues.
+//!
+//! C11. Yang, Zhang, Qiu, Yue and Vinayak, "FIFO queues are all you need for cache eviction", SOSP 2023. Most keys of a skewed load are
+//! used once while they are cached. A new key enters a *small* queue of a tenth of the cache; at its end it is moved to the *main*
+//! queue if it was used twice meanwhile, else it leaves, and only a fingerprint stays in a *ghost* queue. A key that comes back
+//! while its ghost is known enters the main queue at once. At the end of the main queue a key that was used goes around again,
+//! with one use less. So a hit changes two bits of the entry and moves nothing, and an eviction looks at a few keys in order
+//! instead of drawing at random.
+//!
+//! What it costs: a key's state fits its 24 access bits; beside them a handle in a queue (8 or 16 bytes, as the data chooses) and about
+//! 8 bytes of ghosts for each key, while this policy is chosen and not else. Handles are not removed when their key is deleted:
+//! they are dropped when they are met, and swept, a few with each new key, where they become more than half of a queue.
+//!
+//! When not to use it: for loads that come back to a key twice at most, and only after the small queue has passed (each
+//! second use misses; LRU with a large cache may not); for caches of fewer than some thousand keys per core, whose small queue says
+//! nothing; where a few bytes per key matter more than hits; where the working set is replaced at once by another, because keys
+//! that were used three times go round the main queue three times more before they leave.
+//!
+//! Sizes are counted in keys, not in bytes.
+
+use crate::access::AccessBits;
+use crate::faults::{Fault, planted};
+use crate::fifo::Fifo;
+use crate::ghosts::Ghosts;
+use crate::time::UnixMillis;
+
+/// Keys of the small queue: one in so many.
+const SMALL_SHARE: usize = 10;
+
+/// Uses in the small queue that a key needs to stay.
+const USES_TO_STAY: u32 = 2;
+
+/// Most uses that are counted.
+const USES_MAX: u32 = 3;
+
+/// Handles that one choice looks at. Beyond them the least used of these has to do.
+const STEPS_MAX: u32 = 256;
+
+/// Handles, beyond twice the keys, that may wait in the queues before they are swept.
+const SLACK: u64 = 1_024;
+
+/// Handles that each new key sweeps then.
+const SWEEP: u32 = 4;
+
+/// Seconds of a tick of the stamp, so that its 20 bits go round in the time that LRU's clock takes.
+const TICK_SECONDS: i64 = 16;
+
+/// Where a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// In none, or the bits were written under another policy.
+    None,
+    /// In the small queue.
+    Small,
+    /// In the main queue.
+    Main,
+}
+
+/// The access bits of a key under this policy: a stamp of its last use, 20 bits; its queue, 2; its uses, 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueBits(u32);
+
+impl QueueBits {
+    /// A key made at `now`, in no queue.
+    pub const fn made(now: UnixMillis) -> Self {
+        Self(stamp(now) << 4)
+    }
+
+    /// What an entry holds.
+    pub const fn of(bits: AccessBits) -> Self {
+        Self(bits.bits())
+    }
+
+    /// What to store.
+    pub const fn access(self) -> AccessBits {
+        AccessBits::new(self.0)
+    }
+
+    /// Uses in its queue, up to 3.
+    pub const fn uses(self) -> u32 {
+        self.0 & 3
+    }
+
+    /// Its queue.
+    pub const fn queue(self) -> Queue {
+        match self.0 >> 2 & 3 {
+            1 => Queue::Small,
+            2 => Queue::Main,
+            _ => Queue::None,
+        }
+    }
+
+    /// The key used at `now`.
+    pub const fn used(self, now: UnixMillis) -> Self {
+        let uses = if self.uses() < USES_MAX { self.uses() + 1 } else { USES_MAX };
+        Self(stamp(now) << 4 | self.0 & 0b1100 | uses)
+    }
+
+    /// The key in a queue, with so many uses.
+    const fn placed(self, queue: Queue, uses: u32) -> Self {
+        let queue = match queue {
+            Queue::None => 0,
+            Queue::Small => 1,
+            Queue::Main => 2,
+        };
+        Self(self.0 & !0b1111 | queue << 2 | uses)
+    }
+
+    /// Seconds since the last use, to a tick of 16.
+    pub const fn idle_seconds(self, now: UnixMillis) -> u32 {
+        (stamp(now).wrapping_sub(self.0 >> 4) & 0xf_ffff) * TICK_SECONDS as u32
+    }
+}
+
+const fn stamp(now: UnixMillis) -> u32 {
+    now.0.div_euclid(1_000 * TICK_SECONDS) as u32 & 0xf_ffff
+}
+
+/// What the queues ask of the data of a core.
+pub trait Queued {
+    /// Where a key is; it need not be there any more.
+    type Handle: Copy;
+
+    /// The bits of a key; `None` if it is gone.
+    fn bits(&self, handle: Self::Handle) -> Option<QueueBits>;
+
+    /// Writes the bits of a key that is there.
+    fn set_bits(&mut self, handle: Self::Handle, bits: QueueBits);
+
+    /// 32 bits of the hash of the key.
+    fn fingerprint(&self, handle: Self::Handle) -> u32;
+
+    /// Keys that are there.
+    fn keys(&self) -> u64;
+}
+
+/// What a choice found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search<H> {
+    /// A key to evict.
+    Victim(H),
+    /// Nothing among the handles it looked at: ask again.
+    Again,
+    /// The queues are empty.
+    Nothing,
+}
+
+/// The queues of one core.
+#[derive(Clone, Debug)]
+pub struct S3Fifo<H> {
+    small: Fifo<H>,
+    main: Fifo<H>,
+    ghosts: Ghosts,
+}
+
+impl<H: Copy> Default for S3Fifo<H> {
+    fn default() -> Self {
+        Self { small: Fifo::default(), main: Fifo::default(), ghosts: Ghosts::default() }
+    }
+}
+
+impl<H: Copy> S3Fifo<H> {
+    /// Takes in a key that was just made, not one that was overwritten. O(1).
+    pub fn made<D: Queued<Handle = H>>(&mut self, data: &mut D, handle: H) {
+        let known = self.ghosts.take(data.fingerprint(handle), self.len());
+        self.enter(data, handle, if known { Queue::Main } else { Queue::Small });
+        if self.len() as u64 > 2 * data.keys() + SLACK {
+            (0..SWEEP).for_each(|_| self.sweep(data));
+        }
+    }
+
+    /// Takes in a key that was there before this policy was chosen: all of them, found by a scan, have to be taken in.
+    pub fn adopt<D: Queued<Handle = H>>(&mut self, data: &mut D, handle: H) {
+        self.enter(data, handle, Queue::Main);
+    }
+
+    /// Chooses a key to evict, and forgets it but for its ghost. The caller deletes it. Looks at 256 handles at most.
+    pub fn choose<D: Queued<Handle = H>>(&mut self, data: &mut D) -> Search<H> {
+        let mut least: Option<(u32, H)> = None;
+        for _ in 0..STEPS_MAX {
+            let small = self.small.len();
+            let handle = if small > 0 && small * SMALL_SHARE >= small + self.main.len() {
+                self.leave_small(data)
+            } else if self.main.len() > 0 {
+                self.leave_main(data, &mut least)
+            } else if small > 0 {
+                self.leave_small(data)
+            } else {
+                return Search::Nothing;
+            };
+            if let Some(handle) = handle {
+                return Search::Victim(handle);
+            }
+        }
+        // What is taken has gone round already; its handle is dropped when it is met.
+        least.map_or(Search::Again, |(_, handle)| Search::Victim(handle))
+    }
+
+    /// Handles in the queues.
+    pub fn len(&self) -> usize {
+        self.small.len() + self.main.len()
+    }
+
+    /// Whether no handle is in the queues.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn enter<D: Queued<Handle = H>>(&mut self, data: &mut D, handle: H, queue: Queue) {
+        if let Some(bits) = data.bits(handle) {
+            data.set_bits(handle, bits.placed(queue, 0));
+            match queue {
+                Queue::Main => self.main.push(handle),
+                _ => self.small.push(handle),
+            }
+        }
+    }
+
+    /// The end of the small queue: to the main queue if it was used, else a victim.
+    fn leave_small<D: Queued<Handle = H>>(&mut self, data: &mut D) -> Option<H> {
+        let handle = self.small.pop()?;
+        let bits = data.bits(handle).filter(|bits| bits.queue() == Queue::Small)?;
+        if bits.uses() >= USES_TO_STAY || planted(Fault::SmallPromotesUnused) {
+            data.set_bits(handle, bits.placed(Queue::Main, 0));
+            self.main.push(handle);
+            return None;
+        }
+        self.ghosts.insert(data.fingerprint(handle), self.len());
+        Some(handle)
+    }
+
+    /// The end of the main queue: round again if it was used, else a victim. `least` is the least used of those that went round.
+    fn leave_main<D: Queued<Handle = H>>(&mut self, data: &mut D, least: &mut Option<(u32, H)>) -> Option<H> {
+        let handle = self.main.pop()?;
+        let bits = data.bits(handle).filter(|bits| bits.queue() == Queue::Main)?;
+        let Some(uses) = bits.uses().checked_sub(1) else {
+            return Some(handle);
+        };
+        data.set_bits(handle, bits.placed(Queue::Main, uses));
+        self.main.push(handle);
+        if least.is_none_or(|(fewest, _)| uses < fewest) {
+            *least = Some((uses, handle));
+        }
+        None
+    }
+
+    /// Drops the first handle of the longer queue if its key is gone; else it goes to the end of it.
+    fn sweep<D: Queued<Handle = H>>(&mut self, data: &D) {
+        let (queue, name) = if self.small.len() > self.main.len() {
+            (&mut self.small, Queue::Small)
+        } else {
+            (&mut self.main, Queue::Main)
+        };
+        if let Some(handle) = queue.pop()
+            && data.bits(handle).is_some_and(|bits| bits.queue() == name)
+        {
+            queue.push(handle);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "s3fifo_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,166 @@
+//! When something is due: the earliest deadline of each of several groups, and of all of them.
+//!
+//! Nothing is kept per key. A group (the entries of a line, the lines of a segment, the segments of a table, the slots of a core) has a bound:
+//! nothing in it is due earlier. A new deadline lowers the bound; one that is changed, cleared or gone leaves it as it is, until its time
+//! comes: then whoever looks into the group finds nothing and raises it. Each such look was paid for by the deadline that
+//! lowered the bound. The bounds are the leaves of a tournament tree, so what is due is found, not searched: O(log groups) to find, and to
+//! set most often O(1), as most new deadlines are later than some other in their group.
+//!
+//! For keys that is 16 bytes per line, some three bytes per key.
+
+use evict::time::UnixMillis;
+
+/// The bound of a group in which nothing has a deadline; a deadline at this time never comes.
+pub(crate) const NEVER: UnixMillis = UnixMillis(i64::MAX);
+
+/// What looking for something that is due came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search<P> {
+    /// This is due.
+    Found(P),
+    /// The group that was looked into has nothing that is; another may.
+    Raised,
+    /// Nothing is.
+    Nothing,
+}
+
+/// The bounds of numbered groups. Empty, and without memory, until something has a deadline.
+#[derive(Default)]
+pub(crate) struct Due {
+    /// Node `i` is the lower of nodes `2i` and `2i + 1`; the upper half are the groups' own.
+    nodes: Box<[i64]>,
+}
+
+impl Due {
+    /// How many groups there is room for.
+    #[inline]
+    fn groups(&self) -> usize {
+        self.nodes.len() / 2
+    }
+
+    /// Nothing is due earlier.
+    #[inline]
+    pub(crate) fn earliest(&self) -> UnixMillis {
+        self.nodes.get(1).map_or(NEVER, |&at| UnixMillis(at))
+    }
+
+    /// Bytes on the heap.
+    #[inline]
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.nodes)
+    }
+
+    /// Something in a group, one of `groups`, is due at `at`.
+    #[inline]
+    pub(crate) fn lower(&mut self, group: usize, groups: usize, at: UnixMillis) {
+        if self.groups() < groups {
+            self.make_room(groups);
+        }
+        let mut node = self.groups() + group;
+        while node > 0 && self.nodes[node] > at.0 {
+            self.nodes[node] = at.0;
+            node /= 2;
+        }
+    }
+
+    /// Sets a group's bound.
+    pub(crate) fn set(&mut self, group: usize, groups: usize, at: UnixMillis) {
+        if self.groups() < groups {
+            if at == NEVER {
+                return;
+            }
+            self.make_room(groups);
+        }
+        let mut node = self.groups() + group;
+        self.nodes[node] = at.0;
+        while node > 1 {
+            node /= 2;
+            let lower = self.nodes[2 * node].min(self.nodes[2 * node + 1]);
+            if self.nodes[node] == lower {
+                return;
+            }
+            self.nodes[node] = lower;
+        }
+    }
+
+    /// A group whose bound has come.
+    #[inline]
+    pub(crate) fn first(&self, now: UnixMillis) -> Option<usize> {
+        let groups = self.groups();
+        let now = now.0.min(NEVER.0 - 1);
+        if self.earliest().0 > now {
+            return None;
+        }
+        let mut node = 1;
+        while node < groups {
+            node *= 2;
+            node += usize::from(self.nodes[node] > now);
+        }
+        Some(node - groups)
+    }
+
+    #[cold]
+    fn make_room(&mut self, groups: usize) {
+        let before = self.groups();
+        let mut nodes = vec![NEVER.0; 2 * groups].into_boxed_slice();
+        nodes[groups..groups + before].copy_from_slice(&self.nodes[before..]);
+        for node in (1..groups).rev() {
+            nodes[node] = nodes[2 * node].min(nodes[2 * node + 1]);
+        }
+        self.nodes = nodes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bounds_are_those_of_a_list(
+            steps in proptest::collection::vec((0..3u8, 0..40usize, 0..50i64), 0..300),
+        ) {
+            let (mut due, mut model) = (Due::default(), vec![NEVER.0; 40]);
+            for (what, group, at) in steps {
+                // Groups are added as a directory adds segments.
+                let groups = due.groups().max((group + 1).next_power_of_two());
+                match what {
+                    0 => {
+                        due.lower(group, groups, UnixMillis(at));
+                        model[group] = model[group].min(at);
+                    }
+                    1 => {
+                        due.set(group, groups, UnixMillis(at));
+                        model[group] = at;
+                    }
+                    _ => {
+                        due.set(group, groups, NEVER);
+                        model[group] = NEVER.0;
+                    }
+                }
+                let earliest = *model.iter().min().expect("there are groups");
+                prop_assert_eq!(due.earliest(), UnixMillis(earliest));
+                for now in [at - 1, at, at + 1, i64::MAX - 1, i64::MAX] {
+                    let found = due.first(UnixMillis(now));
+                    prop_assert_eq!(found.is_some(), earliest <= now && earliest != NEVER.0);
+                    prop_assert!(found.is_none_or(|group| model[group] <= now));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_number_of_groups_has_a_root() {
+        for groups in 1..70 {
+            for group in 0..groups {
+                let mut due = Due::default();
+                due.lower(group, groups, UnixMillis(5));
+                assert_eq!((due.earliest(), due.first(UnixMillis(4))), (UnixMillis(5), None));
+                assert_eq!(due.first(UnixMillis(5)), Some(group), "{group} of {groups}");
+                due.set(group, groups, NEVER);
+                assert_eq!((due.earliest(), due.first(UnixMillis(9))), (NEVER, None));
+            }
+        }
+    }
+}
