@@ -13,8 +13,9 @@ use std::rc::Rc;
 /// Matching, encoding and sorting count their steps; so many are about as long as a slice of instructions.
 const STEPS_PER_SLICE: u32 = 100_000;
 
-/// Steps of a new coroutine: what it may run before its instructions are noticed is at most a slice of them.
-const COROUTINE_STEPS: u32 = STEPS_PER_SLICE / 4;
+/// Steps of what is as long as a slice at the worst: a new coroutine, until its instructions are noticed; and an error of a function in
+/// Rust, which is written down with all calls that led to it.
+const WORST_STEPS: u32 = STEPS_PER_SLICE / 4;
 
 /// Bytes that are compared, searched or copied in the time of a step.
 const BYTES_PER_STEP: usize = 64;
@@ -115,9 +116,9 @@ impl<'a> Pace<'a> {
         rest(self.lua)
     }
 
-    /// Counts a new coroutine.
-    pub(crate) fn coroutine(&mut self) -> mlua::Result<()> {
-        self.steps(COROUTINE_STEPS)
+    /// Counts a new coroutine, or an error of a function in Rust.
+    pub(crate) fn worst(&mut self) -> mlua::Result<()> {
+        self.steps(WORST_STEPS)
     }
 
     /// Counts a step that compares, searches or copies so many bytes: each so many of them are a step more.

@@ -82,7 +82,11 @@ pub(crate) fn build<'scope, 'env>(
     globals.raw_set("struct", structs::library(lua, &host.shared)?)?;
     globals.raw_set("cjson", json::library(lua, &host.shared)?)?;
     globals.raw_set("cmsgpack", cmsgpack::library(lua, &host.shared)?)?;
-    let pace = lua.create_function(|lua, ()| Pace::new(lua).coroutine())?;
+    let pace = |lua: &Lua, body: Value| match body {
+        Value::Function(body) if body.info().what != "C" => Pace::new(lua).worst(),
+        _ => Err(fault::bad_argument(lua, 1, "Lua function expected")),
+    };
+    let pace = lua.create_function(pace)?;
     let coroutine: Table = globals.raw_get("coroutine")?;
     lua.load(include_str!("coroutines.lua")).set_name(PRELUDE).call::<()>((pace, coroutine))?;
     let table = host_table(lua, scope, host)?;
@@ -102,7 +106,11 @@ fn host_table<'scope, 'env>(
     let table = lua.create_table()?;
     let shared = host.shared.clone();
     table.raw_set("aborting", lua.create_function(move |_, ()| Ok(shared.aborting.get()))?)?;
-    table.raw_set("explain", lua.create_function(|lua, value: Value| fault::explain(lua, value))?)?;
+    let explain = |lua: &Lua, value: Value| {
+        Pace::new(lua).worst()?;
+        fault::explain(lua, value)
+    };
+    table.raw_set("explain", lua.create_function(explain)?)?;
     let shared = host.shared.clone();
     let failed = move |lua: &Lua, value: Value| {
         fault::record(lua, &shared, value);

@@ -24,6 +24,8 @@ const FIELDS: &[&[u8]] = &[
     b"gmatch",
     b"foreach",
     b"resume",
+    b"create",
+    b"wrap",
     b"encode",
     b"decode",
 ];

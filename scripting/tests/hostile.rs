@@ -217,6 +217,7 @@ const LONG: &[(&str, usize)] = &[
         "local function inner() for i = 1, 1e3 do end end local function outer() for i = 1, 1e3 do coroutine.wrap(inner)() end end for i = 1, 1e3 do coroutine.wrap(outer)() end",
         2000,
     ),
+    ("local function f(n) if n < 15000 then pcall(cmsgpack.unpack) return f(n + 1) + 1 end return 1 end f(1)", 1000),
     ("for i = 1, 100 do loadstring(string.rep('a', 1e5)) end", 90),
     ("for i = 1, 1e3 do string.rep('a', 1e5) end", 15),
     ("local s = string.rep('a', 1e5) for i = 1, 500 do s:upper() s:lower() s:reverse() end", 20),

@@ -122,7 +122,7 @@ pub(crate) fn execute(values: &mut HashMap<Vec<u8>, Vec<u8>>, args: Args<'_>, re
         }
         b"echo" if arity(2, 2) => reply.bulk(args.at(1)),
         b"ping" if arity(1, 1) => reply.simple("PONG"),
-        b"debug" if args.is(1, "protocol") => protocol(args, reply),
+        b"debug" if arity(3, 3) && args.is(1, "protocol") => protocol(args, reply),
         b"get" | b"set" | b"del" | b"mget" | b"incr" | b"echo" | b"ping" => reply.error(wrong),
         b"subscribe" | b"eval" | b"blpop" => reply.error("ERR This Redis command is not allowed from script"),
         _ => reply.error("ERR Unknown Redis command called from script"),
