@@ -105,6 +105,7 @@ const fn elapsed(clock: u32, stamp: u32, last: u32) -> u32 {
 }
 
 #[cfg(test)]
+#[allow(non_snake_case)]
 mod tests {
     use super::*;
 
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn lru_idle_time() {
+    fn FR_P2C_008_U011_lru_idle_time() {
         let round = 1 << 24;
         let rows = [
             // used at, asked at, idle
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn lru_idle_time_that_was_told() {
+    fn FR_P2C_008_U011_lru_idle_time_that_was_told() {
         // Asked for, and what `OBJECT IDLETIME` of redis-server 7.0.15 says then.
         let now = seconds(1_700_000_000);
         for (told, idle) in [(0, 0), (1_000, 1_000), (16_777_214, 16_777_214), (100_000_000, 16_113_920)] {
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_24() {
+    fn FR_P2C_008_U011_bits_are_24() {
         assert_eq!(AccessBits::new(u32::MAX).bits(), LRU_MASK);
         for now in [i64::MIN, -1, 0, i64::MAX] {
             let now = UnixMillis(now);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn lfu_decay() {
+    fn FR_P2C_008_U011_lfu_decay() {
         let minute = |minute: i64| seconds(60 * minute);
         let rows = [
             // counter, made at, asked at, decay minutes, left
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn lfu_growth_at_the_border_of_its_probability() {
+    fn FR_P2C_008_U011_lfu_growth_at_the_border_of_its_probability() {
         let now = seconds(60);
         let rows = [
             // counter, factor, largest random that grows it
@@ -201,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn lfu_use_decays_first_and_moves_the_stamp() {
+    fn FR_P2C_008_U011_lfu_use_decays_first_and_moves_the_stamp() {
         let settings = LfuSettings::default();
         let bits = AccessBits::lfu(seconds(0)).lfu_used(seconds(120), settings, u32::MAX);
         assert_eq!(bits, AccessBits::lfu_of(seconds(120), 4));
     }
 
     #[test]
-    fn lfu_counter_is_logarithmic() {
+    fn FR_P2C_008_U011_lfu_counter_is_logarithmic() {
         let mut rng = fastrand::Rng::with_seed(1);
         let (now, settings) = (seconds(0), LfuSettings::default());
         let mut bits = AccessBits::lfu(now);

@@ -4,6 +4,7 @@
 
 use crate::faults::{Fault, planted};
 use crate::gate::{DataSet, past_when_set};
+use crate::options::Conditions;
 use crate::time::UnixMillis;
 
 /// The unit of a time argument.
@@ -87,6 +88,48 @@ pub enum Placement {
 pub fn placement(when: UnixMillis, now: UnixMillis, data_set: DataSet, author: Author) -> Placement {
     let past = if planted(Fault::PastBorderOff) { when < now } else { past_when_set(now, when) };
     if past && data_set == DataSet::Ready && author == Author::Own { Placement::Delete } else { Placement::Store }
+}
+
+/// What HEXPIRE and its family did to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldChange {
+    /// There is no such field.
+    Missing,
+    /// The condition is not met.
+    Refused,
+    /// It has the deadline.
+    Stored,
+    /// The deadline is past: the field is deleted.
+    Deleted,
+}
+
+impl FieldChange {
+    /// What the client is told.
+    pub const fn reply(self) -> i64 {
+        match self {
+            FieldChange::Missing => -2,
+            FieldChange::Refused => 0,
+            FieldChange::Stored => 1,
+            FieldChange::Deleted => 2,
+        }
+    }
+}
+
+/// What becomes of a field that is there and has the deadline `current`; §8.1.
+pub fn field_change(
+    current: Option<UnixMillis>,
+    when: UnixMillis,
+    now: UnixMillis,
+    conditions: Conditions,
+    author: Author,
+) -> FieldChange {
+    if !conditions.allow(current, when) {
+        return FieldChange::Refused;
+    }
+    match placement(when, now, DataSet::Ready, author) {
+        Placement::Store => FieldChange::Stored,
+        Placement::Delete => FieldChange::Deleted,
+    }
 }
 
 /// Milliseconds until `when`, at least 0: PTTL.
@@ -184,6 +227,31 @@ pub(crate) mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn FR_P2C_008_U005_fields_that_are_given_a_deadline() {
+        let [earlier, later] = [NOW.saturating_add(-1), NOW.saturating_add(1_000)];
+        let rows = [
+            // condition, current, new, master's word, replica's word
+            ("", None, later, 1, 1),
+            ("", Some(later), earlier, 2, 1),
+            ("", None, NOW, 2, 1),
+            ("nx", Some(later), earlier, 0, 0),
+            ("xx", None, earlier, 0, 0),
+            ("gt", None, later, 0, 0),
+            ("gt", Some(NOW), later, 1, 1),
+            ("lt", None, later, 1, 1),
+            ("lt", Some(later), earlier, 2, 1),
+            ("lt", Some(later), later, 0, 0),
+        ];
+        for (word, current, when, own, applied) in rows {
+            let conditions = Conditions::of_word(word.as_bytes()).unwrap_or_default();
+            let replies = [Author::Own, Author::Master]
+                .map(|author| field_change(current, when, NOW, conditions, author).reply());
+            assert_eq!(replies, [own, applied], "{word} {current:?} {when:?}");
+        }
+        assert_eq!(FieldChange::Missing.reply(), -2);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The order in which a core does what surrounds a command, a turn and a tick of its cron.
+//! The order in which a core does what surrounds a command, a turn, a tick of its cron and the removal of a key.
 //!
 //! C14, `spec/expire-evict.md` §9. The turn's own code is the order; it reports each hook as it passes it, in tests, and the trace is
 //! compared with the lists here.
 
 use Hook::*;
 
-/// A step of the command path, of what is done before the core sleeps, or of the cron.
+/// A step of the command path, of what is done before the core sleeps, of the cron, or of a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hook {
     /// The command exists and has the right number of arguments.
@@ -92,6 +92,17 @@ pub enum Hook {
     ClusterCron,
     /// Migration of slots.
     MigrationCron,
+
+    /// The key, with its deadline, leaves the data.
+    RemoveKey,
+    /// The event `expired` or `evicted`.
+    NotifyRemoval,
+    /// WATCH and tracking hear of it.
+    MarkModified,
+    /// The record is appended.
+    LogRemoval,
+    /// `expired_keys` or `evicted_keys`.
+    CountRemoval,
 }
 
 /// The command path: §9.1.
@@ -148,6 +159,9 @@ pub const CRON: &[Hook] = &[
     MigrationCron,
 ];
 
+/// The removal of a key that no command asked for: §6.1. The data is right before anybody hears of it.
+pub const REMOVAL: &[Hook] = &[RemoveKey, NotifyRemoval, MarkModified, LogRemoval, CountRemoval];
+
 /// What is wrong with a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HookFault {
@@ -179,7 +193,7 @@ pub(crate) mod tests {
 
     #[test]
     pub(crate) fn FR_P2C_008_U014_lists_are_orders() {
-        for list in [COMMAND, BEFORE_SLEEP, CRON] {
+        for list in [COMMAND, BEFORE_SLEEP, CRON, REMOVAL] {
             assert_eq!(check(list, list, list), Ok(()), "each hook stands once");
             for (first, second) in (0..list.len()).zip(1..list.len()) {
                 let mut trace = list.to_vec();

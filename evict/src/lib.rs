@@ -49,9 +49,11 @@ pub mod loss;
 pub mod mode;
 pub mod reason;
 
+mod faults;
+
+// Tests of all of it together.
 #[cfg(test)]
 mod adversarial_tests;
-mod faults;
 #[cfg(test)]
 mod machine_tests;
 #[cfg(test)]

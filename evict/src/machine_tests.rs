@@ -47,6 +47,10 @@ impl Reserve for Pot {
     fn put(&self, bytes: u64) {
         self.0.set(self.0.get().put(bytes));
     }
+
+    fn charge(&self, bytes: u64) {
+        self.0.set(self.0.get().charge(bytes));
+    }
 }
 
 /// A core's data and its log: what it removes it logs in the same step.
@@ -136,7 +140,7 @@ struct Core {
     rng: fastrand::Rng,
 }
 
-/// What the loop of evictions works on: one core, for the bytes that it lacks, or down to `target` for the others.
+/// What the loop of evictions works on: one core, for the bytes that it lacks or owes.
 struct Work<'a> {
     data: &'a mut Data,
     quota: &'a mut Quota,
@@ -146,15 +150,13 @@ struct Work<'a> {
     pot: &'a Pot,
     terms: Terms,
     choice: Choice,
-    target: u64,
 }
 
 impl Evictable for Work<'_> {
     type Handle = At;
 
     fn excess(&mut self) -> u64 {
-        let used = self.data.model.bytes;
-        self.quota.settle(used, &self.terms, self.pot).max(used.saturating_sub(self.target))
+        self.quota.settle(self.data.model.bytes, &self.terms, self.pot)
     }
 
     fn choose(&mut self) -> Search<At> {
@@ -231,8 +233,8 @@ impl Machine {
         self.cores.iter().map(|core| core.data.model.bytes).sum()
     }
 
-    /// What is evicted before a command, or at the end of a turn, down to `target` bytes.
-    fn evict(&mut self, at: usize, target: u64) -> Outcome {
+    /// What is evicted before a command, or at the end of a turn.
+    fn evict(&mut self, at: usize) -> Outcome {
         let class = self.choice.policy.class();
         let evictable: u64 = self.cores.iter().map(|core| core.data.evictable(class)).sum();
         let others = self.cores.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, core)| core.word);
@@ -245,7 +247,7 @@ impl Machine {
         core.quota.want(pressure.excess(), share);
         let keys = core.data.model.keys.len() as u64;
         let question = Question {
-            pressure: if used > target { crate::decision::PressureBucket::Over } else { pressure.into() },
+            pressure: pressure.into(),
             hindrances: Circumstances { eviction, ..FREE }.hindrances(),
             ttl: TtlBucket::of(keys, core.data.evictable(Some(Class::Volatile))),
         };
@@ -265,7 +267,6 @@ impl Machine {
             pot: &self.pot,
             terms: self.terms,
             choice: self.choice,
-            target,
         };
         let report = core.evictions.perform(&rules, &mut work, || read(&self.micros));
         if report.barren {
@@ -279,7 +280,7 @@ impl Machine {
     }
 
     fn set(&mut self, at: usize, key: At, bytes: u64, when: Option<UnixMillis>) {
-        let outcome = self.evict(at, u64::MAX);
+        let outcome = self.evict(at);
         if refused(outcome, Subject::Command(Need::Memory)).is_some() {
             self.refused += 1;
             return;
@@ -334,16 +335,17 @@ impl Machine {
             }
         }
         self.expire(at);
-        let used = self.cores[at].data.model.bytes;
-        let wanted = (0..CORES).filter(|&other| other != at).map(|other| self.cores[other].quota.wanted()).sum();
+        let others = (0..CORES).filter(|&other| other != at);
+        let wanted = others.map(|other| self.cores[other].quota.wanted()).sum();
         let wanted = self.pot.0.get().unmet(wanted);
-        let still = self.cores[at].quota.give(used, wanted, &self.pot);
         let class = self.choice.policy.class();
         let evictable: u64 = self.cores.iter().map(|core| core.data.evictable(class)).sum();
-        let owed = fair_share(still, self.cores[at].data.evictable(class), evictable);
-        self.evict(at, if owed == 0 { u64::MAX } else { used - owed.min(used) });
         let core = &mut self.cores[at];
-        core.quota.give(core.data.model.bytes, owed, &self.pot);
+        let still = core.quota.give(core.data.model.bytes, wanted, &self.pot);
+        core.quota.owe(fair_share(still, core.data.evictable(class), evictable));
+        self.evict(at);
+        let core = &mut self.cores[at];
+        core.quota.give(core.data.model.bytes, core.quota.owed(), &self.pot);
     }
 
     fn expire(&mut self, at: usize) {

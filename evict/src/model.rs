@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::access::AccessBits;
 use crate::policy::Class;
-use crate::s3fifo::{QueueBits, Queued};
+use crate::s3fifo::{Held, QueueBits, Queued};
 use crate::time::UnixMillis;
 use crate::victim::{Candidates, Sampled};
 
@@ -41,6 +41,8 @@ pub(crate) struct Model {
     pub(crate) keys: HashMap<At, Key>,
     databases: Vec<Database>,
     pub(crate) bytes: u64,
+    /// A slot that is on loan.
+    pub(crate) lent: Option<u16>,
 }
 
 const CLASSES: [Class; 2] = [Class::All, Class::Volatile];
@@ -144,8 +146,12 @@ impl Candidates for Model {
 impl Queued for Model {
     type Handle = At;
 
-    fn bits(&self, handle: At) -> Option<QueueBits> {
-        self.keys.get(&handle).map(|key| QueueBits::of(key.bits))
+    fn held(&self, handle: At) -> Held {
+        match self.keys.get(&handle) {
+            _ if self.lent == Some(handle.slot) => Held::Away,
+            Some(key) => Held::Here(QueueBits::of(key.bits)),
+            None => Held::Gone,
+        }
     }
 
     fn set_bits(&mut self, handle: At, bits: QueueBits) {

@@ -61,6 +61,11 @@ impl Conditions {
         Ok(Self(found))
     }
 
+    /// Reads the only condition that a command on hash fields takes; `None` for any other word, which may be its next argument.
+    pub fn of_word(word: &[u8]) -> Option<Self> {
+        Self::parse([word]).ok()
+    }
+
     /// Whether what has the deadline `current` may get the deadline `when`. No deadline is later than any.
     pub fn allow(self, current: Option<UnixMillis>, when: UnixMillis) -> bool {
         let has = |flag| self.0 & flag != 0;
@@ -150,6 +155,14 @@ pub(crate) mod tests {
                 assert_eq!(allowed, expected, "{words:?} {base}");
             }
         }
+    }
+
+    #[test]
+    fn FR_P2C_008_U004_the_condition_of_fields() {
+        for (word, flag) in [("NX", NX), ("xx", XX), ("Gt", GT), ("lT", LT)] {
+            assert_eq!(Conditions::of_word(word.as_bytes()), Some(Conditions(flag)));
+        }
+        assert_eq!(["FIELDS", "", "nxx"].map(|word| Conditions::of_word(word.as_bytes())), [None; 3]);
     }
 
     #[test]

@@ -121,9 +121,14 @@ impl Policy {
     }
 
     const fn row(self) -> &'static Row {
-        let row = &TABLE[self as usize];
-        assert!(row.0 as usize == self as usize, "the table has the order of the type");
-        row
+        const {
+            let mut place = 0;
+            while place < TABLE.len() {
+                assert!(TABLE[place].0 as usize == place, "the table has the order of the type");
+                place += 1;
+            }
+        }
+        &TABLE[self as usize]
     }
 
     /// Whether the access bits count uses: OBJECT FREQ answers, and OBJECT IDLETIME does not.

@@ -10,8 +10,11 @@
 //! evict may overdraw by a small part, and beyond it waits for what the others give.
 //!
 //! Before a command that needs memory: [`Quota::pressure`], and the eviction loop for what it says is missing. At the end of a turn:
-//! the same, then [`Quota::give`] with what [`Balance::unmet`] says of the others' wants; the core's
-//! [`fair_share`](crate::pressure::fair_share) of what remains is evicted, and given in its turn.
+//! [`Quota::give`] with what [`Balance::unmet`] says of the others' wants; of what remains the core owes its
+//! [`fair_share`](crate::pressure::fair_share) ([`Quota::owe`]), which counts as missing from then on; and the loop again.
+//!
+//! When a limit is set or lowered below what is in use, the balance is negative: every core is charged for what it uses
+//! ([`Quota::begin`]), and all owe their share of the debt.
 //!
 //! `held` of all cores and the reserve's balance add up to the budget at any moment. `used` of a core is at most what it holds, its
 //! overdraft, and the growth of one command.
@@ -88,6 +91,11 @@ impl Balance {
         if planted(Fault::QuotaLost) { self } else { Self(self.0.saturating_add(signed(bytes))) }
     }
 
+    /// The balance after a core was charged for bytes that it has already, whether they were there or not.
+    pub fn charge(self, bytes: u64) -> Self {
+        Self(self.0.saturating_sub(signed(bytes)))
+    }
+
     /// The balance after the budget changed from `before`.
     pub fn resize(self, before: u64, budget: u64) -> Self {
         Self(self.0.saturating_add(signed(budget)).saturating_sub(signed(before)))
@@ -120,6 +128,9 @@ pub trait Reserve {
 
     /// Puts bytes back.
     fn put(&self, bytes: u64);
+
+    /// Takes bytes that are in use already.
+    fn charge(&self, bytes: u64);
 }
 
 /// The quota of one core.
@@ -127,9 +138,17 @@ pub trait Reserve {
 pub struct Quota {
     held: u64,
     wanted: u64,
+    /// Part of `held` that has to be given.
+    owed: u64,
 }
 
 impl Quota {
+    /// A limit begins to hold while the core uses so many bytes.
+    pub fn begin(used: u64, reserve: &impl Reserve) -> Self {
+        reserve.charge(used);
+        Self { held: used, wanted: 0, owed: 0 }
+    }
+
     /// Bytes that the core may use.
     pub fn held(&self) -> u64 {
         self.held
@@ -143,7 +162,7 @@ impl Quota {
     /// Whether so many bytes fit: all that a command asks in the usual case.
     #[inline]
     pub fn fits(&self, used: u64) -> bool {
-        used <= self.held
+        used <= self.held - self.owed
     }
 
     /// Fits the quota to `used` bytes: borrows what is missing and one lease, and what the others were asked for; or puts back what
@@ -151,7 +170,7 @@ impl Quota {
     ///
     /// To be called before a command that does not fit, and at the end of each turn.
     pub fn settle(&mut self, used: u64, terms: &Terms, reserve: &impl Reserve) -> u64 {
-        if self.held.saturating_sub(used) > 2 * terms.lease {
+        if (self.held - self.owed).saturating_sub(used) > 2 * terms.lease {
             self.wanted = 0;
             self.give_up(self.held - used - terms.lease, reserve);
         } else if used > self.held || self.wanted > 0 {
@@ -161,7 +180,7 @@ impl Quota {
             self.held += taken;
             self.wanted = self.wanted.saturating_sub(taken);
         }
-        used.saturating_sub(self.held)
+        used.saturating_sub(self.held - self.owed)
     }
 
     /// The pressure on a core that uses so many bytes of what counts, by the terms of the budget, if there is one.
@@ -182,12 +201,22 @@ impl Quota {
         }
     }
 
-    /// Gives what the core holds and does not use to those who want it: up to `wanted`. Returns what is wanted still, of which the
-    /// core then owes its fair share.
+    /// Gives what the core holds and does not use to those who want it: up to `wanted`. Returns what is wanted still.
     pub fn give(&mut self, used: u64, wanted: u64, reserve: &impl Reserve) -> u64 {
         let given = self.held.saturating_sub(used).min(wanted);
         self.give_up(given, reserve);
         wanted - given
+    }
+
+    /// From now on the core owes so many bytes, in the place of what it owed. They are missing until they are given. Where the policy
+    /// evicts nothing, the shares of a debt go by what the cores use.
+    pub fn owe(&mut self, bytes: u64) {
+        self.owed = bytes.min(self.held);
+    }
+
+    /// Bytes that it owes.
+    pub fn owed(&self) -> u64 {
+        self.owed
     }
 
     /// Gives all of it back: there is no limit any more.
@@ -204,6 +233,7 @@ impl Quota {
     fn give_up(&mut self, bytes: u64, reserve: &impl Reserve) {
         if bytes > 0 {
             self.held -= bytes;
+            self.owed = self.owed.saturating_sub(bytes);
             reserve.put(bytes);
         }
     }

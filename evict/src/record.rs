@@ -32,7 +32,8 @@ const VERSION: u8 = 1;
 /// Bytes before the parts, the length included.
 const HEADER_BYTES: usize = 44;
 
-/// Most bytes of a record: two values of the largest kind (512 MiB), and some.
+/// Most bytes of a record: two values of the largest kind (512 MiB), and some. A command of many keys that is larger is logged as several
+/// records of one unit.
 pub const RECORD_BYTES_MAX: usize = (1 << 30) + (1 << 20);
 
 /// The slot number of what has no slot.

@@ -16,7 +16,8 @@
 //! nothing; where a few bytes per key matter more than hits; where the working set is replaced at once by another, because keys
 //! that were used three times go round the main queue three times more before they leave.
 //!
-//! Sizes are counted in keys, not in bytes.
+//! Sizes are counted in keys, not in bytes. A handle of a key whose slot is on loan keeps its turn; a key that was made while its slot
+//! was on loan, or came with its slot from another core, has to be taken in when the slot is here.
 
 use crate::access::AccessBits;
 use crate::faults::{Fault, planted};
@@ -121,8 +122,8 @@ pub trait Queued {
     /// Where a key is; it need not be there any more.
     type Handle: Copy;
 
-    /// The bits of a key; `None` if it is gone.
-    fn bits(&self, handle: Self::Handle) -> Option<QueueBits>;
+    /// What became of a key.
+    fn held(&self, handle: Self::Handle) -> Held;
 
     /// Writes the bits of a key that is there.
     fn set_bits(&mut self, handle: Self::Handle, bits: QueueBits);
@@ -134,6 +135,17 @@ pub trait Queued {
     fn keys(&self) -> u64;
 }
 
+/// What became of a key since it was queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It was deleted, or belongs to another core now.
+    Gone,
+    /// Its slot is on loan: it may come back.
+    Away,
+    /// It is here, with these bits.
+    Here(QueueBits),
+}
+
 /// What a choice found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Search<H> {
@@ -143,6 +155,16 @@ pub enum Search<H> {
     Again,
     /// The queues are empty.
     Nothing,
+}
+
+/// What one handle came to.
+enum Step<H> {
+    /// Its key has to go.
+    Victim(H),
+    /// It was dropped, or went to the end of the main queue.
+    Moved,
+    /// Its key is on loan: it went to the end of its queue.
+    Passed,
 }
 
 /// The queues of one core.
@@ -177,20 +199,25 @@ impl<H: Copy> S3Fifo<H> {
     /// Chooses a key to evict, and forgets it but for its ghost. The caller deletes it. Looks at 256 handles at most.
     pub fn choose<D: Queued<Handle = H>>(&mut self, data: &mut D) -> Search<H> {
         let mut least: Option<(u32, H)> = None;
+        // The queue that does not get the next step, because its first key is on loan.
+        let mut passed = Queue::None;
         for _ in 0..STEPS_MAX {
-            let small = self.small.len();
-            let handle = if small > 0 && small * SMALL_SHARE >= small + self.main.len() {
-                self.leave_small(data)
-            } else if self.main.len() > 0 {
-                self.leave_main(data, &mut least)
-            } else if small > 0 {
-                self.leave_small(data)
-            } else {
-                return Search::Nothing;
+            let (small, main) = (self.small.len(), self.main.len());
+            let from_small = match passed {
+                _ if small == 0 || main == 0 => small > 0,
+                Queue::None => small * SMALL_SHARE >= small + main,
+                passed => passed == Queue::Main,
             };
-            if let Some(handle) = handle {
-                return Search::Victim(handle);
+            if small + main == 0 {
+                return Search::Nothing;
             }
+            let step = if from_small { self.leave_small(data) } else { self.leave_main(data, &mut least) };
+            passed = match step {
+                Step::Victim(handle) => return Search::Victim(handle),
+                Step::Passed if from_small => Queue::Small,
+                Step::Passed => Queue::Main,
+                Step::Moved => Queue::None,
+            };
         }
         // What is taken has gone round already; its handle is dropped when it is met.
         least.map_or(Search::Again, |(_, handle)| Search::Victim(handle))
@@ -207,7 +234,7 @@ impl<H: Copy> S3Fifo<H> {
     }
 
     fn enter<D: Queued<Handle = H>>(&mut self, data: &mut D, handle: H, queue: Queue) {
-        if let Some(bits) = data.bits(handle) {
+        if let Held::Here(bits) = data.held(handle) {
             data.set_bits(handle, bits.placed(queue, 0));
             match queue {
                 Queue::Main => self.main.push(handle),
@@ -217,31 +244,49 @@ impl<H: Copy> S3Fifo<H> {
     }
 
     /// The end of the small queue: to the main queue if it was used, else a victim.
-    fn leave_small<D: Queued<Handle = H>>(&mut self, data: &mut D) -> Option<H> {
-        let handle = self.small.pop()?;
-        let bits = data.bits(handle).filter(|bits| bits.queue() == Queue::Small)?;
+    fn leave_small<D: Queued<Handle = H>>(&mut self, data: &mut D) -> Step<H> {
+        let Some(handle) = self.small.pop() else {
+            return Step::Moved;
+        };
+        let bits = match data.held(handle) {
+            Held::Here(bits) if bits.queue() == Queue::Small => bits,
+            Held::Away => {
+                self.small.push(handle);
+                return Step::Passed;
+            }
+            Held::Here(_) | Held::Gone => return Step::Moved,
+        };
         if bits.uses() >= USES_TO_STAY || planted(Fault::SmallPromotesUnused) {
             data.set_bits(handle, bits.placed(Queue::Main, 0));
             self.main.push(handle);
-            return None;
+            return Step::Moved;
         }
         self.ghosts.insert(data.fingerprint(handle), self.len());
-        Some(handle)
+        Step::Victim(handle)
     }
 
     /// The end of the main queue: round again if it was used, else a victim. `least` is the least used of those that went round.
-    fn leave_main<D: Queued<Handle = H>>(&mut self, data: &mut D, least: &mut Option<(u32, H)>) -> Option<H> {
-        let handle = self.main.pop()?;
-        let bits = data.bits(handle).filter(|bits| bits.queue() == Queue::Main)?;
+    fn leave_main<D: Queued<Handle = H>>(&mut self, data: &mut D, least: &mut Option<(u32, H)>) -> Step<H> {
+        let Some(handle) = self.main.pop() else {
+            return Step::Moved;
+        };
+        let bits = match data.held(handle) {
+            Held::Here(bits) if bits.queue() == Queue::Main => bits,
+            Held::Away => {
+                self.main.push(handle);
+                return Step::Passed;
+            }
+            Held::Here(_) | Held::Gone => return Step::Moved,
+        };
         let Some(uses) = bits.uses().checked_sub(1) else {
-            return Some(handle);
+            return Step::Victim(handle);
         };
         data.set_bits(handle, bits.placed(Queue::Main, uses));
         self.main.push(handle);
         if least.is_none_or(|(fewest, _)| uses < fewest) {
             *least = Some((uses, handle));
         }
-        None
+        Step::Moved
     }
 
     /// Drops the first handle of the longer queue if its key is gone; else it goes to the end of it.
@@ -251,9 +296,15 @@ impl<H: Copy> S3Fifo<H> {
         } else {
             (&mut self.main, Queue::Main)
         };
-        if let Some(handle) = queue.pop()
-            && data.bits(handle).is_some_and(|bits| bits.queue() == name)
-        {
+        let Some(handle) = queue.pop() else {
+            return;
+        };
+        let stays = match data.held(handle) {
+            Held::Gone => false,
+            Held::Away => true,
+            Held::Here(bits) => bits.queue() == name,
+        };
+        if stays {
             queue.push(handle);
         }
     }

@@ -24,7 +24,8 @@ fn use_it(model: &mut Model, hash: u64) {
 }
 
 fn evict(model: &mut Model, queues: &mut S3Fifo<At>) -> Option<u64> {
-    loop {
+    const ASKED_MAX: u32 = 1_000;
+    for _ in 0..ASKED_MAX {
         match queues.choose(model) {
             Search::Victim(handle) => {
                 model.remove(handle).expect("a victim is there");
@@ -34,6 +35,7 @@ fn evict(model: &mut Model, queues: &mut S3Fifo<At>) -> Option<u64> {
             Search::Nothing => return None,
         }
     }
+    panic!("no victim among the keys that are here");
 }
 
 #[test]
@@ -98,6 +100,24 @@ fn FR_P2C_008_U011_s3fifo_of_a_key_made_again() {
     make(&mut model, &mut queues, 7);
     assert_eq!(evict(&mut model, &mut queues), Some(7));
     assert_eq!(evict(&mut model, &mut queues), None);
+}
+
+#[test]
+fn FR_P2C_008_U011_s3fifo_keeps_what_is_on_loan() {
+    let (mut model, mut queues) = (Model::new(1), S3Fifo::default());
+    for hash in 0..800 {
+        make(&mut model, &mut queues, hash);
+    }
+    (0..800).step_by(3).for_each(|hash| (0..2).for_each(|_| use_it(&mut model, hash)));
+    model.lent = Some(5);
+    for _ in 0..700 {
+        let victim = evict(&mut model, &mut queues).expect("the other slots have keys");
+        assert_ne!(victim % 8, 5);
+    }
+    assert_eq!(queues.choose(&mut model), Search::Again, "only keys on loan are left");
+    model.lent = None;
+    let left = std::iter::from_fn(|| evict(&mut model, &mut queues)).count();
+    assert_eq!((left, model.keys.len()), (100, 0), "back again, they have their turn");
 }
 
 #[test]
