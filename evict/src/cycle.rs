@@ -275,6 +275,11 @@ impl Cycle {
         if volatile == 0 { 0.0 } else { 100.0 * due as f64 / volatile as f64 }
     }
 
+    /// Keys past their deadline, and keys with one, as known at the end of the last call.
+    pub fn stale(&self) -> (u64, u64) {
+        self.stale
+    }
+
     /// `avg_ttl` of a database, in milliseconds.
     pub fn mean_ttl(&self, db: u16) -> u64 {
         self.means.get(usize::from(db)).map_or(0, MeanTtl::millis)

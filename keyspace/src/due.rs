@@ -99,6 +99,31 @@ impl Due {
         Some(node - groups)
     }
 
+    /// The first group from `from` on whose bound has come, or else of those before it. The number of groups is a power of two, so that
+    /// they stand in their order.
+    pub(crate) fn next(&self, from: usize, now: UnixMillis) -> Option<usize> {
+        let first = self.first(now)?;
+        let (groups, now) = (self.groups(), now.0.min(NEVER.0 - 1));
+        debug_assert!(groups.is_power_of_two());
+        let mut node = groups + from;
+        if self.nodes[node] <= now {
+            return Some(from);
+        }
+        // Up to where something to the right has come, and down again to the first of it.
+        while node % 2 == 1 || self.nodes[node + 1] > now {
+            node /= 2;
+            if node <= 1 {
+                return Some(first);
+            }
+        }
+        node += 1;
+        while node < groups {
+            node *= 2;
+            node += usize::from(self.nodes[node] > now);
+        }
+        Some(node - groups)
+    }
+
     #[cold]
     fn make_room(&mut self, groups: usize) {
         let before = self.groups();
@@ -121,30 +146,34 @@ mod tests {
         fn bounds_are_those_of_a_list(
             steps in proptest::collection::vec((0..3u8, 0..40usize, 0..50i64), 0..300),
         ) {
-            let (mut due, mut model) = (Due::default(), vec![NEVER.0; 40]);
+            let (mut dues, mut model) = (Due::default(), vec![NEVER.0; 40]);
             for (what, group, at) in steps {
                 // Groups are added as a directory adds segments.
-                let groups = due.groups().max((group + 1).next_power_of_two());
+                let groups = dues.groups().max((group + 1).next_power_of_two());
                 match what {
                     0 => {
-                        due.lower(group, groups, UnixMillis(at));
+                        dues.lower(group, groups, UnixMillis(at));
                         model[group] = model[group].min(at);
                     }
                     1 => {
-                        due.set(group, groups, UnixMillis(at));
+                        dues.set(group, groups, UnixMillis(at));
                         model[group] = at;
                     }
                     _ => {
-                        due.set(group, groups, NEVER);
+                        dues.set(group, groups, NEVER);
                         model[group] = NEVER.0;
                     }
                 }
                 let earliest = *model.iter().min().expect("there are groups");
-                prop_assert_eq!(due.earliest(), UnixMillis(earliest));
+                prop_assert_eq!(dues.earliest(), UnixMillis(earliest));
                 for now in [at - 1, at, at + 1, i64::MAX - 1, i64::MAX] {
-                    let found = due.first(UnixMillis(now));
+                    let found = dues.first(UnixMillis(now));
                     prop_assert_eq!(found.is_some(), earliest <= now && earliest != NEVER.0);
                     prop_assert!(found.is_none_or(|group| model[group] <= now));
+                    let from = group.min(dues.groups().saturating_sub(1));
+                    let due = |group: &usize| model.get(*group).is_some_and(|at| *at <= now && *at != NEVER.0);
+                    let expected = (from..groups).find(due).or_else(|| (0..from).find(due));
+                    prop_assert_eq!(dues.next(from, UnixMillis(now)), expected);
                 }
             }
         }

@@ -42,6 +42,9 @@ impl Slot {
         Slot(crc16(part) & (SLOTS as u16 - 1))
     }
 
+    /// The first one.
+    pub const FIRST: Slot = Slot(0);
+
     /// Its number.
     #[inline]
     pub fn number(self) -> u16 {
@@ -52,6 +55,11 @@ impl Slot {
     #[inline]
     pub fn index(self) -> usize {
         self.0 as usize
+    }
+
+    /// The one after it; after the last one the first.
+    pub fn next(self) -> Slot {
+        Slot((self.0 + 1) % SLOTS as u16)
     }
 
     /// All slots in order.

@@ -28,6 +28,13 @@ pub use tables::SlotTables;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Db(pub(crate) u16);
 
+impl Db {
+    /// The place's number, which SWAPDB does not change.
+    pub fn place(self) -> u16 {
+        self.0
+    }
+}
+
 /// A key with what is derived from its bytes, computed once.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'a> {
@@ -181,6 +188,12 @@ impl Keyspace {
     #[inline]
     pub fn db(&self, number: usize) -> Option<Db> {
         self.databases.get(number).copied()
+    }
+
+    /// The database at a place.
+    pub fn db_at(&self, place: u16) -> Db {
+        assert!((place as usize) < self.databases.len(), "there are as many places as databases");
+        Db(place)
     }
 
     /// Exchanges two databases. O(1): only their numbers change.

@@ -67,6 +67,8 @@ pub enum Ask {
     Shutdown(ShutdownFlags),
     /// Gives memory back that it keeps for reuse: `Answer::Done`.
     Purge,
+    /// Switches its active-expire cycle on or off: `Answer::Done`.
+    ActiveExpire(bool),
     /// Stops for a while: `Answer::Done`.
     Sleep(Duration),
     /// Lines about its clients that pass: `Answer::Clients`.

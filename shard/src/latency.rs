@@ -15,6 +15,8 @@ pub enum EventKind {
     Command,
     /// A command that is flagged as fast.
     FastCommand,
+    /// A call of the active-expire cycle.
+    ExpireCycle,
 }
 
 impl EventKind {
@@ -23,6 +25,7 @@ impl EventKind {
         match self {
             EventKind::Command => "command",
             EventKind::FastCommand => "fast-command",
+            EventKind::ExpireCycle => "expire-cycle",
         }
     }
 }

@@ -79,6 +79,37 @@ pub struct PubsubTotals {
     pub shard_channels: u64,
 }
 
+/// What the active-expire cycle of a core did and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExpiryTotals {
+    /// Calls that ran out of time.
+    pub time_cap_reached: u64,
+    /// Time of all calls, in microseconds.
+    pub micros: u64,
+    /// Keys past their deadline, as of the end of the last call.
+    pub due: u64,
+    /// Keys with a deadline then.
+    pub volatile: u64,
+    /// By number of the database, the average time to live of its keys in milliseconds, times the keys with a deadline.
+    pub ttl_sums: Vec<u128>,
+}
+
+impl ExpiryTotals {
+    fn add(&mut self, other: &ExpiryTotals) {
+        self.time_cap_reached += other.time_cap_reached;
+        self.micros += other.micros;
+        self.due += other.due;
+        self.volatile += other.volatile;
+        self.ttl_sums.resize(self.ttl_sums.len().max(other.ttl_sums.len()), 0);
+        self.ttl_sums.iter_mut().zip(&other.ttl_sums).for_each(|(mine, other)| *mine += other);
+    }
+
+    /// Keys past their deadline per 100 keys with one.
+    pub fn stale_percent(&self) -> f64 {
+        if self.volatile == 0 { 0.0 } else { 100.0 * self.due as f64 / self.volatile as f64 }
+    }
+}
+
 /// What a core keeps to run scripts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScriptTotals {
@@ -189,6 +220,8 @@ pub struct CoreReport {
     pub pubsub: PubsubTotals,
     /// What clients track.
     pub tracking: TrackingTotals,
+    /// Its active-expire cycle.
+    pub expiry: ExpiryTotals,
     /// What it keeps to run scripts.
     pub scripts: ScriptTotals,
     /// Bytes.
@@ -227,6 +260,7 @@ impl CoreReport {
         self.pubsub.patterns = self.pubsub.patterns.max(other.pubsub.patterns);
         self.pubsub.shard_channels += other.pubsub.shard_channels;
         self.scripts.add(&other.scripts);
+        self.expiry.add(&other.expiry);
         self.tracking.clients += other.tracking.clients;
         self.tracking.keys += other.tracking.keys;
         self.tracking.items += other.tracking.items;

@@ -294,6 +294,13 @@ impl Shard {
         Reply::new(out, context.resp).error(&text);
     }
 
+    /// Notes something of the core's own that took a while, if the latency monitor is to know.
+    pub fn took(&mut self, kind: EventKind, micros: u64) {
+        if micros.saturating_mul(1000) >= self.event_ns {
+            self.latency.record(kind, self.now.0 / 1000, micros / 1000);
+        }
+    }
+
     #[cold]
     fn took_long(&mut self, command: &Command, args: Args, ns: u64) {
         if ns >= self.event_ns {

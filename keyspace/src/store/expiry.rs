@@ -17,30 +17,40 @@ pub enum Expiry {
     Removed,
     /// Deadlines that had come were changed or are gone.
     NotYet,
-    /// Nothing is due.
+    /// Nothing in the slot is due.
     NothingDue,
 }
 
 impl Keyspace {
-    /// Looks for something of a database whose deadline has come, and removes it. Reads the entries of one line of one table.
-    pub fn expire_next(&mut self, db: Db, now: UnixMillis) -> Expiry {
+    /// The first slot from `from` on, or else of those before it, in which something of a database may be due.
+    pub fn due_slot(&self, db: Db, from: Slot, now: UnixMillis) -> Option<Slot> {
+        let slot = self.due[db.0 as usize].next(from.index(), now)?;
+        Some(Slot::new(slot as u16).expect("groups are slots"))
+    }
+
+    /// Looks in a slot for something of a database whose deadline has come, and removes it. Reads the entries of one line of its table.
+    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis) -> Expiry {
         let databases = self.databases.len();
-        let due = &mut self.due[db.0 as usize];
-        let Some(index) = due.first(now) else { return Expiry::NothingDue };
-        let slot = Slot::new(index as u16).expect("groups are slots");
-        let table = self.slots[index].table_mut(db, databases);
-        match table.next_due(now, &self.hasher) {
-            Search::Found(place) => {
-                let bytes: SmallVec<[u8; 64]> = table.at(place).key().into();
-                let key = Key { slot, hash: self.hasher.hash(&bytes), bytes: &bytes };
-                self.expire(db, &key, place);
-                Expiry::Removed
-            }
-            Search::Raised | Search::Nothing => {
-                due.set(index, SLOTS, table.earliest());
-                Expiry::NotYet
-            }
+        let table = self.slots[slot.index()].table_mut(db, databases);
+        let found = table.next_due(now, &self.hasher);
+        if let Search::Found(place) = found {
+            let bytes: SmallVec<[u8; 64]> = table.at(place).key().into();
+            let key = Key { slot, hash: self.hasher.hash(&bytes), bytes: &bytes };
+            self.expire(db, &key, place);
+            return Expiry::Removed;
         }
+        let earliest = table.earliest();
+        self.due[db.0 as usize].set(slot.index(), SLOTS, earliest);
+        if earliest > now { Expiry::NothingDue } else { Expiry::NotYet }
+    }
+
+    /// The deadline of a key drawn in a random slot with deadlines: what the keys with deadlines are like on average, as long as slots have about
+    /// as many. `None` if the draw met a key without one.
+    pub fn sample_deadline(&mut self, db: Db) -> Option<UnixMillis> {
+        let from = self.random.below(SLOTS as u64) as usize;
+        let slot = self.due[db.0 as usize].next(from, NEVER)?;
+        let table = self.slots[slot].table(db)?;
+        table.sample(&mut self.random)?.deadline()
     }
 
     /// When something of a database may be due at the earliest; `None` if nothing ever is.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use keyspace::args::Args;
 use keyspace::glob::{self, Case};
+use keyspace::number::parse_i64;
 use keyspace::refusal::Outcome;
 use keyspace::reply::Reply;
 use keyspace::spec::{CommandSpec, Flags};
@@ -45,8 +46,8 @@ const HELP: &[&str] = &[
     "    Makes <count> keys named <prefix>:<number> (default: key), with values of",
     "    <size> bytes or value:<number>.",
     "SET-ACTIVE-EXPIRE <0|1>",
-    "    Accepted for test suites: what has expired is removed when it is asked for,",
-    "    and never before.",
+    "    Switches the cycle that removes what has expired off or on: without it that",
+    "    is removed when it is asked for.",
     "SLEEP <seconds>",
     "    Stops all cores for <seconds>, a decimal number.",
     "STRINGMATCH-LEN <pattern> <string>",
@@ -67,8 +68,11 @@ fn debug(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
         3 if args.is(1, "sleep") => {
             exec.ask(Audience::Cores, Ask::Sleep(duration(&args[2])), done);
         }
-        // Suites say 0 so that what has expired stays until it is asked for, and 1 for the default: here that is the same.
-        3 if args.is(1, "set-active-expire") => reply.ok(),
+        3 if args.is(1, "set-active-expire") => {
+            // What is no number counts as 0, as in Redis.
+            let on = parse_i64(&args[2]).is_some_and(|number| number != 0);
+            exec.ask(Audience::Cores, Ask::ActiveExpire(on), done);
+        }
         3 if args.is(1, "log") => {
             let message = &args[2][..args[2].len().min(LOG_BYTES_MAX)];
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(message).replace(char::is_control, "?"));

@@ -57,8 +57,10 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("rejected_connections", traffic.rejected);
     out.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     out.put("expired_keys", data.expired_keys);
-    out.put("expired_stale_perc", "0.00");
-    out.zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds", "evicted_keys", "evicted_clients"]);
+    out.put("expired_stale_perc", format!("{:.2}", sum.expiry.stale_percent()));
+    out.put("expired_time_cap_reached_count", sum.expiry.time_cap_reached);
+    out.put("expire_cycle_cpu_milliseconds", sum.expiry.micros / 1000);
+    out.zeros(&["evicted_keys", "evicted_clients"]);
     out.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     out.put("keyspace_hits", data.hits);
     out.put("keyspace_misses", data.misses);

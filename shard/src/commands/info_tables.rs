@@ -72,8 +72,9 @@ fn percentiles(settings: &Settings, histogram: &Histogram) -> String {
 pub(super) fn keyspace(view: &View<'_>, out: &mut Lines) {
     for (number, totals) in view.sum.databases.iter().enumerate() {
         if totals.keys > 0 {
-            // The average time to live is an estimate of the expire cycle, which does not exist.
-            let line = format!("keys={},expires={},avg_ttl=0", totals.keys, totals.volatile);
+            let ttl_sum = view.sum.expiry.ttl_sums.get(number).copied().unwrap_or(0);
+            let ttl = ttl_sum / u128::from(totals.volatile.max(1));
+            let line = format!("keys={},expires={},avg_ttl={ttl}", totals.keys, totals.volatile);
             out.put(&format!("db{number}"), line);
         }
     }

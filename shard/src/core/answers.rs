@@ -94,6 +94,10 @@ impl<R: Ring> Inner<R> {
                 self.spare_hops = Vec::new();
                 Answer::Done
             }
+            Ask::ActiveExpire(on) => {
+                self.expiry.turn(on);
+                Answer::Done
+            }
             // DEBUG SLEEP: to stop the core, and all who wait for it, is what it is for.
             Ask::Sleep(time) => {
                 std::thread::sleep(time);

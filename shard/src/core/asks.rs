@@ -306,6 +306,7 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         shard.reset_stats();
         self.cron.traffic = Traffic::default();
+        self.expiry.reset_stats();
         self.guard.book.borrow_mut().counters = AccessCounters::default();
         self.cron.meters.reset_rates(self.now.monotonic_us);
     }

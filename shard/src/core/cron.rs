@@ -42,11 +42,12 @@ impl<R: Ring> Inner<R> {
         if now_us < self.cron.next_us {
             return;
         }
-        self.cron.next_us = now_us + 1_000_000 / self.settings.hz.max(1) as u64;
+        self.cron.next_us = now_us + 1_000_000 / u64::from(self.hz());
         for listener in std::mem::take(&mut self.deaf) {
             self.ring.accept(listener);
         }
         self.measure(mesh);
+        self.begin_slow_expiry();
         if now_us >= self.cron.clients_next_us {
             self.cron.clients_next_us = now_us + CLIENTS_CRON_US;
             self.clients_cron();

@@ -169,6 +169,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn report(&mut self) -> CoreReport {
         let memory = self.memory();
         let scripts = self.scripts.totals();
+        let expiry = self.expiry_totals();
         let (blocking_keys, blocking_keys_on_nokey) = self.owner.shard().listeners.waited_for();
         let meters = &self.cron.meters;
         let recent = meters.recent.iter();
@@ -219,6 +220,7 @@ impl<R: Ring> Inner<R> {
             clients,
             pubsub,
             tracking,
+            expiry,
             scripts,
             memory,
             cpu: process::cpu_of_thread(),

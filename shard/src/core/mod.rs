@@ -20,6 +20,7 @@ mod drive;
 mod engine;
 mod events;
 mod exec;
+mod expiry;
 mod functions;
 mod jobs;
 mod meters;
@@ -72,6 +73,7 @@ use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
 use engine::Scripts;
+use expiry::ActiveExpiry;
 use outbox::Outboxes;
 use pause::PauseState;
 
@@ -173,6 +175,8 @@ struct Inner<R: Ring> {
     own_refusals: Vec<(UnitId, Busy)>,
     /// The engine of Lua.
     scripts: Scripts,
+    /// What removes keys whose time is over.
+    expiry: ActiveExpiry,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -245,6 +249,7 @@ impl<R: Ring> Core<R> {
             again: Vec::new(),
             own_refusals: Vec::new(),
             scripts: Scripts::default(),
+            expiry: ActiveExpiry::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -297,6 +302,8 @@ impl<R: Ring> Core<R> {
         inner.receive_mail(mesh);
         inner.scripts_due(mesh);
         inner.timers(mesh);
+        inner.begin_fast_expiry();
+        inner.expire();
         inner.loose_ends(mesh);
         inner.before_sleep(mesh);
         Ok(inner.park())
@@ -379,6 +386,7 @@ impl<R: Ring> Inner<R> {
             || self.pauses.is_released()
             || !self.owner.shard().effects.is_empty()
             || self.scripts.is_due()
+            || self.expiry.is_under_way()
             || !self.own_refusals.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
