@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let (action, options) = parsed("compare --quick --only get,p1 --rounds 7 --ashlar /x/y").unwrap();
+        let (action, options) =
+            parsed("compare --quick --only get,p1 --rounds 7 --ashlar /x/y").expect("these are arguments");
         assert_eq!(action, Action::Compare);
         let expected = Options {
             quick: true,

@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn fields_of_status() {
-        assert_eq!(parse_kib(STATUS, "VmRSS:").unwrap(), 10_160 * 1024);
-        assert_eq!(parse_allowed(STATUS).unwrap(), [0, 1]);
+        assert_eq!(parse_kib(STATUS, "VmRSS:").expect("the sample is well formed"), 10_160 * 1024);
+        assert_eq!(parse_allowed(STATUS).expect("the sample is well formed"), [0, 1]);
         assert_eq!(field(STATUS, "Name:"), Some("redis-server"));
         assert!(parse_kib(STATUS, "VmSwap:").is_err());
     }
@@ -140,16 +140,16 @@ mod tests {
 
     #[test]
     fn schedstat_field_one() {
-        assert_eq!(parse_schedstat("1681100205 56308828 9917\n").unwrap(), 1_681_100_205);
+        assert_eq!(parse_schedstat("1681100205 56308828 9917\n").expect("the sample is well formed"), 1_681_100_205);
         assert!(parse_schedstat("").is_err());
     }
 
     #[test]
     fn our_own_process_is_readable() {
         let pid = std::process::id();
-        assert!(cpu_ns(pid).unwrap() > 0);
-        assert!(resident_bytes(pid).unwrap() > 100 * 1024);
+        assert!(cpu_ns(pid).expect("this process has figures") > 0);
+        assert!(resident_bytes(pid).expect("this process has figures") > 100 * 1024);
         assert!(dump(pid).contains("stat: "));
-        assert!(!allowed_cpus().unwrap().is_empty());
+        assert!(!allowed_cpus().expect("the sample is well formed").is_empty());
     }
 }

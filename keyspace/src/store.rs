@@ -313,8 +313,9 @@ impl Keyspace {
             self.bytes = self.bytes + after.0 - before.0;
             let totals = &mut self.totals[db.0 as usize];
             totals.volatile = totals.volatile.wrapping_add_signed(delta as i64);
+            // Bounds that hold for a deadline hold for later ones: a key that is put off costs nothing here.
             if let Some(deadline) = after.1
-                && before.1 != after.1
+                && before.1.is_none_or(|old| deadline < old)
             {
                 self.set_deadline(db, slot, place, deadline);
             }

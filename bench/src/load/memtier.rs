@@ -85,8 +85,12 @@ mod tests {
     fn totals_are_read() {
         let expected =
             LoadReport { requests: 20_000, per_second: 110_000.5, p50_ms: 0.431, p99_ms: 0.703, p999_ms: 1.503 };
-        assert_eq!(parse(REPORT).unwrap(), expected);
-        assert_eq!(parse(&REPORT.replace(r#""Totals": {"Count": 20000,"#, r#""Totals": {"#)).unwrap(), expected);
+        assert_eq!(parse(REPORT).expect("the sample is well formed"), expected);
+        assert_eq!(
+            parse(&REPORT.replace(r#""Totals": {"Count": 20000,"#, r#""Totals": {"#))
+                .expect("the sample is well formed"),
+            expected
+        );
     }
 
     #[test]

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn two_tests_of_a_real_run() {
-        let reports = parse(OUTPUT).unwrap();
+        let reports = parse(OUTPUT).expect("the sample is well formed");
         let get = LoadReport { requests: 20_000, per_second: 294_117.62, p50_ms: 2.167, p99_ms: 5.471, p999_ms: 5.719 };
         assert_eq!(reports.len(), 2);
         assert_eq!(reports[1], get);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_report_that_breaks_off_is_an_error() {
-        let cut = OUTPUT.find("Summary:").unwrap();
+        let cut = OUTPUT.find("Summary:").expect("the sample is well formed");
         assert!(parse(&OUTPUT[..cut]).is_err());
         assert!(parse("").is_err());
         assert!(parse("Could not connect to Redis at 127.0.0.1:1: Connection refused\n").is_err());
