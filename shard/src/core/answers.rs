@@ -1,5 +1,7 @@
 //! This core's answers to questions, its own and those of other addresses.
 
+use std::time::Duration;
+
 use crate::ask::{Answer, Ask, ScriptsAsk};
 use crate::mail::{Mail, Reply};
 use crate::mesh::mailbox::Address;
@@ -89,21 +91,12 @@ impl<R: Ring> Inner<R> {
                 self.guard.book.borrow_mut().log.clear();
                 Answer::Done
             }
-            Ask::Purge => {
-                self.spare_buffers = Vec::new();
-                self.spare_hops = Vec::new();
-                Answer::Done
-            }
+            Ask::Purge => self.purge(),
             Ask::ActiveExpire(on) => {
                 self.expiry.turn(on);
                 Answer::Done
             }
-            // DEBUG SLEEP: to stop the core, and all who wait for it, is what it is for.
-            Ask::Sleep(time) => {
-                std::thread::sleep(time);
-                self.clock();
-                Answer::Done
-            }
+            Ask::Sleep(time) => self.sleep(time),
             Ask::BeginPause(order) => {
                 self.take_pause(order);
                 Answer::Done
@@ -118,6 +111,20 @@ impl<R: Ring> Inner<R> {
                 unreachable!("these are answered later")
             }
         }
+    }
+
+    /// Gives memory back that is kept for reuse.
+    fn purge(&mut self) -> Answer {
+        self.spare_buffers = Vec::new();
+        self.spare_hops = Vec::new();
+        Answer::Done
+    }
+
+    /// DEBUG SLEEP: to stop the core, and all who wait for it, is what it is for.
+    fn sleep(&mut self, time: Duration) -> Answer {
+        std::thread::sleep(time);
+        self.clock();
+        Answer::Done
     }
 
     /// Answers the questions that waited for the engine.
