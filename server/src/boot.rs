@@ -15,6 +15,7 @@ use shard::mail::Mail;
 use shard::mesh::baton::Owner;
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
+use shard::pubsub::notice::STREAM_BYTES_MAX;
 use shard::ring::clock;
 use shard::ring::uring::{RingTable, Unusable, Uring, UringConfig, UringWaker};
 use shard::route::SlotMap;
@@ -218,6 +219,7 @@ impl CoreStart {
             hasher: self.hasher.clone(),
             settings: self.settings.clone(),
             users: self.users.clone(),
+            stream_bytes_max: STREAM_BYTES_MAX,
             seed,
             server: self.server.clone(),
             client_ids: self.client_ids.clone(),

@@ -4,6 +4,7 @@ use keyspace::args::OwnedArgs;
 use keyspace::refusal::Refusal;
 
 use crate::flight::Flight;
+use crate::looks::Looks;
 use crate::mesh::loans::PARKED_WORK_MAX;
 use crate::mesh::mailbox::REQUESTS_PER_PAIR_MAX;
 use crate::mesh::ticket::Ticket;
@@ -220,6 +221,7 @@ impl Conn {
 pub struct Conns {
     slab: Vec<Option<Box<Conn>>>,
     len: usize,
+    looks: Looks,
 }
 
 impl Conns {
@@ -278,7 +280,12 @@ impl Conns {
 
     /// All connections that are in place.
     pub fn iter(&self) -> impl Iterator<Item = &Conn> {
-        self.slab.iter().flatten().map(|conn| &**conn)
+        self.slab.iter().inspect(|_| self.looks.add(1)).flatten().map(|conn| &**conn)
+    }
+
+    /// Places that were gone through.
+    pub fn looks(&self) -> u64 {
+        self.looks.count()
     }
 
     /// The names of all connections that are in place.

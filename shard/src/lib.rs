@@ -14,6 +14,7 @@ pub mod commands;
 pub mod effects;
 pub mod latency;
 pub mod listeners;
+pub mod looks;
 pub mod report;
 pub mod script;
 pub mod serve;

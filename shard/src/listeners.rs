@@ -15,6 +15,7 @@ use keyspace::store::Keyspace;
 
 use crate::command::CommandId;
 use crate::hop::Context;
+use crate::looks::Looks;
 use crate::mesh::CoreId;
 use crate::mesh::ticket::Ticket;
 use crate::ring::ConnId;
@@ -148,15 +149,16 @@ impl SlotListeners {
     }
 
     /// Makes room for another entry, and counts it.
-    fn count(&mut self) {
+    fn count(&mut self, looks: &Looks) {
         if self.entries >= 2 * self.swept_entries.max(SWEPT_ENTRIES_MIN) {
-            self.sweep();
+            self.sweep(looks);
         }
         self.entries += 1;
     }
 
     /// Forgets whom nobody needs to tell any more.
-    fn sweep(&mut self) {
+    fn sweep(&mut self, looks: &Looks) {
+        looks.add(self.entries);
         self.entries = 0;
         let entries = &mut self.entries;
         self.watchers.retain(|_, watchers| {
@@ -179,6 +181,7 @@ impl SlotListeners {
 pub struct Listeners {
     slots: HashMap<u16, Box<SlotListeners>>,
     tracked: Tracked,
+    looks: Looks,
 }
 
 impl Listeners {
@@ -206,7 +209,7 @@ impl Listeners {
     fn of(&mut self, slot: Slot, keyspace: &mut Keyspace) -> &mut SlotListeners {
         keyspace.listen(slot, true);
         let listeners = self.slots.entry(slot.number()).or_default();
-        listeners.count();
+        listeners.count(&self.looks);
         listeners
     }
 
@@ -313,7 +316,7 @@ impl Listeners {
         }
         listeners.changes += 1;
         if listeners.changes > listeners.entries + SWEPT_ENTRIES_MIN {
-            listeners.sweep();
+            listeners.sweep(&self.looks);
         }
         let waited_for = listeners.waiters.contains_key(&name);
         self.forget_if_empty(keyspace, key.slot);
@@ -335,6 +338,16 @@ impl Listeners {
             waiters(key).is_some_and(|waiters| waiters.iter().take(FRONT).any(|waiter| waiter.ticket.is_claimed()))
         };
         keys.filter(is_promised).map(Box::from).collect()
+    }
+
+    /// What listens, for whoever goes through all of it.
+    fn all(&self) -> impl Iterator<Item = &SlotListeners> {
+        self.slots.values().map(|listeners| &**listeners).inspect(|listeners| self.looks.add(listeners.entries))
+    }
+
+    /// Entries that were gone through, by whoever serves the clients too.
+    pub fn looks(&self) -> &Looks {
+        &self.looks
     }
 
     /// Takes out those who wait on a key, to serve them.
@@ -359,7 +372,7 @@ impl Listeners {
 
     /// The keys on which clients wait, and those of whose end some want to hear.
     pub fn waited_for(&self) -> (usize, usize) {
-        let queues = || self.slots.values().flat_map(|listeners| listeners.waiters.values());
+        let queues = || self.all().flat_map(|listeners| listeners.waiters.values());
         let waits = |waiter: &Waiter| !waiter.ticket.has_ended();
         let keys = queues().filter(|waiters| waiters.iter().any(waits)).count();
         let minded = queues().filter(|waiters| waiters.iter().any(|waiter| waiter.minds_loss && waits(waiter)));
@@ -368,9 +381,8 @@ impl Listeners {
 
     /// Entries of clients that still watch or wait, each as often as it has keys here.
     pub fn open_tickets(&self) -> usize {
-        let listeners = || self.slots.values();
-        let watchers = listeners().flat_map(|listeners| listeners.watchers.values().flatten());
-        let waiters = listeners().flat_map(|listeners| listeners.waiters.values().flatten());
+        let watchers = self.all().flat_map(|listeners| listeners.watchers.values().flatten());
+        let waiters = self.all().flat_map(|listeners| listeners.waiters.values().flatten());
         let tickets = watchers.map(|watcher| &watcher.ticket).chain(waiters.map(|waiter| &waiter.ticket));
         tickets.filter(|ticket| !ticket.has_ended()).count()
     }
@@ -393,7 +405,7 @@ impl Listeners {
         wakes: impl Fn(&Waiter) -> bool,
     ) -> Vec<Changed> {
         let mut ready = Vec::new();
-        for listeners in self.slots.values() {
+        for listeners in self.all() {
             for (name, watchers) in listeners.watchers.iter().filter(|(name, _)| dbs.contains(&db_of(name))) {
                 watchers.iter().filter(|watcher| tells(watcher, name)).for_each(|watcher| {
                     watcher.ticket.end();

@@ -62,8 +62,11 @@ pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
                 effects.push(Effect::Broadcast(ChangedKey { key: changed.key[..].into(), by }));
             }
         }
-        if listeners.changed(keyspace, &changed, doubt.as_deref_mut()) && !ready.contains(&changed) {
-            ready.push_back(changed);
+        if listeners.changed(keyspace, &changed, doubt.as_deref_mut()) {
+            listeners.looks().add(ready.len());
+            if !ready.contains(&changed) {
+                ready.push_back(changed);
+            }
         }
     }
     for upheaval in std::mem::take(&mut keyspace.signals.upheavals) {
@@ -152,6 +155,7 @@ impl Shard {
         let mut exhausted: SmallVec<[CommandId; 4]> = in_vain.into_iter().collect();
         let mut index = 0;
         while let Some(waiter) = waiters.get(index) {
+            self.listeners.looks().add(1);
             if waiter.ticket.has_ended() {
                 waiters.remove(index);
                 continue;

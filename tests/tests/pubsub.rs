@@ -196,42 +196,6 @@ fn a_subscriber_that_does_not_read_is_cut_and_nobody_else_waits() {
     }
 }
 
-/// Bytes of a key, which is in every event of it.
-const LARGE_KEY: usize = 1 << 20;
-
-/// Changes of that key by one script: their events pass what one core keeps for another.
-const CHANGES: usize = 260;
-
-#[test]
-fn who_misses_an_event_is_cut_on_every_core() {
-    let flags = ["--notify-keyspace-events", "E$", "--client-output-buffer-limit", "pubsub 0 0 0"];
-    let server = Server::start(Kind::Ashlar { cores: 2 }, &flags);
-    let mut writer = server.client();
-    let channel = "__keyevent@0__:set";
-    let mut subscribers: Vec<Client> = (0..8).map(|_| server.client()).collect();
-    for client in &mut subscribers {
-        client.call(&["SUBSCRIBE", channel]).expect("a confirmation");
-    }
-    // Slot 3300, of the first core; the channel's is 13586, of the second.
-    let key = format!("{{b}}{}", "k".repeat(LARGE_KEY));
-    let script = format!("for i = 1, {CHANGES} do redis.call('set', KEYS[1], i) end");
-    writer.call(&["EVAL", &script, "1", &key]).expect("a reply");
-    writer.ask(&format!("PUBLISH {channel} last"));
-    for client in &mut subscribers {
-        let mut heard = 0;
-        let is_last = |frame: &Frame| matches!(frame, Frame::Array(items) if items[2] == Frame::Bulk(b"last".to_vec()));
-        while let Outcome::Reply(reply) = client.read() {
-            if is_last(&reply.frame) {
-                assert_eq!(heard, CHANGES, "a subscriber misses events and is not cut");
-                break;
-            }
-            heard += 1;
-        }
-    }
-    let Frame::Bulk(info) = writer.ask("INFO stats") else { panic!("INFO is text") };
-    assert!(String::from_utf8_lossy(&info).contains("client_output_buffer_limit_disconnections:8"));
-}
-
 #[test]
 fn a_subscriber_above_the_soft_limit_is_cut_when_its_time_is_over() {
     for cores in [1, 4] {

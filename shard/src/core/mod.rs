@@ -119,6 +119,8 @@ pub struct CoreParts<R: Ring> {
     pub settings: Arc<Settings>,
     /// The users at start.
     pub users: Arc<Users>,
+    /// Bytes of messages that may wait for each other core: `STREAM_BYTES_MAX`, and less where a simulation passes it.
+    pub stream_bytes_max: usize,
     /// Entropy that no other core has.
     pub seed: [u8; 32],
     /// Facts about the process.
@@ -228,7 +230,7 @@ impl<R: Ring> Core<R> {
             deaf: Vec::new(),
             owner: parts.owner,
             ends: parts.ends,
-            outboxes: Outboxes::new(addresses),
+            outboxes: Outboxes::new(addresses, parts.stream_bytes_max),
             map: parts.map,
             hasher: parts.hasher,
             settings: parts.settings,
@@ -332,6 +334,11 @@ impl<R: Ring> Core<R> {
         let scripts = usize::from(scripts.running().is_some()) + scripts.waiting.len();
         let blocked = blocked_clients.count() + blocked_clients.timed();
         units.len() + ghosts.len() + gatherings.len() + scripts + blocked + again.len()
+    }
+
+    /// Connections that were gone through to find those whom something concerns: for a simulation to look at.
+    pub fn looks(&self) -> u64 {
+        self.inner.conns.looks()
     }
 
     /// The core's ring, for a simulation to drive.

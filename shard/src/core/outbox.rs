@@ -32,15 +32,15 @@ pub(super) struct Outboxes<S> {
 }
 
 impl<S> Outboxes<S> {
-    /// Empty outboxes for this many addresses.
-    pub(super) fn new(addresses: usize) -> Self {
+    /// Empty outboxes for this many addresses, each with room for messages of so many bytes.
+    pub(super) fn new(addresses: usize, stream_bytes_max: usize) -> Self {
         let empty = || Outbox {
             hops: Vec::new(),
             requests: Vec::new(),
             done: Vec::new(),
             answers: Vec::new(),
             notices: VecDeque::new(),
-            stream: Stream::default(),
+            stream: Stream::new(stream_bytes_max),
         };
         Outboxes { boxes: (0..addresses).map(|_| empty()).collect(), credits: Credits::new(addresses), fresh: false }
     }

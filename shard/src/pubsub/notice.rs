@@ -84,18 +84,23 @@ impl Notice {
 }
 
 /// Notices that wait to be posted to one core.
-#[derive(Default)]
 pub struct Stream {
     notices: Vec<Notice>,
     bytes: usize,
+    bytes_max: usize,
 }
 
 impl Stream {
+    /// Nothing waits. Messages of up to `bytes_max` bytes may: `STREAM_BYTES_MAX`, and less in tests.
+    pub fn new(bytes_max: usize) -> Stream {
+        Stream { notices: Vec::new(), bytes: 0, bytes_max }
+    }
+
     /// Appends a notice. If too much waits, all messages are dropped.
     pub fn push(&mut self, notice: Notice) {
         self.bytes += notice.bytes();
         self.notices.push(notice);
-        if self.bytes > STREAM_BYTES_MAX {
+        if self.bytes > self.bytes_max {
             self.drop_messages();
         }
     }
@@ -148,19 +153,22 @@ mod tests {
     use super::*;
     use crate::tracking::ChangedKey;
 
+    /// What may wait in these tests.
+    const BYTES_MAX: usize = 16 << 10;
+
     /// What is left of these, and then of more messages than may wait.
     fn filled(first: Vec<Notice>, mut message: impl FnMut() -> Notice) -> Vec<Notice> {
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(BYTES_MAX);
         first.into_iter().for_each(|notice| stream.push(notice));
-        for _ in 0..STREAM_BYTES_MAX / large().len() {
+        for _ in 0..BYTES_MAX / large().len() {
             stream.push(message());
-            assert!(stream.bytes <= STREAM_BYTES_MAX);
+            assert!(stream.bytes <= BYTES_MAX);
         }
         stream.take()
     }
 
     fn large() -> Vec<u8> {
-        vec![b'x'; 16 << 20]
+        vec![b'x'; BYTES_MAX / 16]
     }
 
     fn conn(index: u32) -> ConnId {
@@ -172,7 +180,7 @@ mod tests {
         let message = Arc::new(Publication::new(Kind::Channel, b"c", &large()));
         let left = filled(vec![Notice::Left(Vec::new())], || Notice::Deliver(message.clone()));
         assert!(matches!(left[..], [Notice::Left(_), Notice::Cut(Lost::Delivered)]));
-        let mut stream = Stream::default();
+        let mut stream = Stream::new(BYTES_MAX);
         stream.put_back(left);
         stream.push(Notice::Deliver(message.clone()));
         assert!(stream.bytes == NOTICE_BYTES + message.bytes() && !stream.is_empty());

@@ -6,7 +6,8 @@
 //! stream arrives does not matter), `fuzz` (any command with any argument answers once), `loans` (slots on loan and what meets
 //! them), `endings` (clients that stop sending), `pubsub` (who hears which messages), `transactions` and `scripts` (amounts that
 //! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores),
-//! `readers` (clients that wait for entries of streams).
+//! `readers` (clients that wait for entries of streams), `crowd` (a wake-up among very many clients),
+//! `cuts` (who misses a message).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
@@ -14,6 +15,8 @@
 mod accounts;
 mod blocking;
 mod client;
+mod crowd;
+mod cuts;
 mod endings;
 mod exact;
 mod fuzz;

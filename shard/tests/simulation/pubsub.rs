@@ -85,24 +85,24 @@ struct Period {
 }
 
 /// A connection with what it reads.
-struct Client {
-    end: SimClient,
+pub(super) struct Client {
+    pub(super) end: SimClient,
     unread: Vec<u8>,
 }
 
 impl Client {
-    fn connect(world: &mut World) -> Client {
+    pub(super) fn connect(world: &mut World) -> Client {
         let core = world.random.u16(..world.cores());
         Client { end: world.net.connect(core, ListenerId(0)), unread: Vec::new() }
     }
 
-    fn send(&self, words: &[&str]) {
+    pub(super) fn send(&self, words: &[&str]) {
         let mut bytes = Vec::new();
         encode(&command(words), &mut bytes);
         self.end.write(&bytes);
     }
 
-    fn read(&mut self) -> Result<Vec<Value>, String> {
+    pub(super) fn read(&mut self) -> Result<Vec<Value>, String> {
         self.unread.extend(self.end.read());
         let (mut values, mut at) = (Vec::new(), 0);
         while let Some((value, len)) = resp::read(&self.unread[at..])? {
@@ -349,7 +349,7 @@ fn check_order(stretches: &[Vec<usize>]) -> Result<(), String> {
 }
 
 /// Asks a new client's questions, one by one.
-fn ask(world: &mut World, questions: &[&[&str]]) -> Result<Vec<Value>, String> {
+pub(super) fn ask(world: &mut World, questions: &[&[&str]]) -> Result<Vec<Value>, String> {
     let mut client = Client::connect(world);
     let mut replies = Vec::new();
     for (index, question) in questions.iter().enumerate() {

@@ -44,7 +44,7 @@ pub(crate) fn each(name: &str, count: u64, test: impl Fn(u64) -> Result<(), Stri
 }
 
 /// Runs a test under a watchdog.
-fn guarded<T>(name: &str, seed: u64, test: impl FnOnce() -> T) -> T {
+pub(crate) fn guarded<T>(name: &str, seed: u64, test: impl FnOnce() -> T) -> T {
     let (done, watch) = channel::<()>();
     let name = name.to_owned();
     let dog = thread::spawn(move || {

@@ -19,6 +19,7 @@ use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
+use shard::pubsub::notice::STREAM_BYTES_MAX;
 use shard::ring::clock;
 use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
 use shard::route::SlotMap;
@@ -78,6 +79,16 @@ impl World {
 
     /// Likewise, with a seed of its own for what the data depend on.
     pub(crate) fn with_hasher(seed: u64, data_seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
+        World::build([seed, data_seed], cores, options, settings, STREAM_BYTES_MAX)
+    }
+
+    /// Likewise, with room for messages of so many bytes from each core to each other.
+    pub(crate) fn with_room(seed: u64, cores: u16, options: SimOptions, settings: Settings, room: usize) -> World {
+        World::build([seed; 2], cores, options, settings, room)
+    }
+
+    fn build(seeds: [u64; 2], cores: u16, options: SimOptions, settings: Settings, stream_bytes_max: usize) -> World {
+        let [seed, data_seed] = seeds;
         clock::simulate();
         let net = SimNet::new(seed, cores, 1, options);
         let settings = Arc::new(settings);
@@ -115,6 +126,7 @@ impl World {
                 hasher: hasher.clone(),
                 settings: settings.clone(),
                 users: Arc::new(Users::new(settings.requirepass.reveal(), settings.acl_pubsub_default)),
+                stream_bytes_max,
                 seed: [core as u8; 32],
                 server: server.clone(),
                 client_ids: client_ids.clone(),
@@ -224,6 +236,18 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Entries of clients that the cores of a world at rest have gone through to find those whom something concerns.
+    pub(crate) fn looks(&self) -> u64 {
+        let listeners = |core: usize| {
+            let visit = self.mesh.baton(CoreId(core as u16)).try_visit().expect("the world rests");
+            let looks = visit.listeners.looks().count();
+            // Nobody waits for this visit.
+            let _ = visit.leave(Errand::None);
+            looks
+        };
+        self.places.iter().enumerate().map(|(core, place)| place.core.looks() + listeners(core)).sum()
     }
 
     /// True if a core knows of a client that listens to something.

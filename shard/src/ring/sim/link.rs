@@ -47,6 +47,11 @@ impl Stream {
         self.chunks.is_empty() && self.end_us.is_some_and(|at| at <= now)
     }
 
+    /// Whether nothing is under way or waits to be taken.
+    pub(super) fn is_idle(&self) -> bool {
+        self.chunks.is_empty() && self.end_us.is_none()
+    }
+
     /// Takes bytes that have arrived into all of `into`; there are at least so many.
     pub(super) fn take(&mut self, into: &mut [u8]) {
         let mut filled = 0;
@@ -80,6 +85,8 @@ impl Stream {
 /// One connection.
 pub(super) struct Link {
     pub(super) port: u64,
+    /// The core whose ring has the server's end, and where in that.
+    pub(super) place: Option<(u16, u32)>,
     pub(super) to_server: Stream,
     pub(super) to_client: Stream,
     /// Reset by either side or by the network: what was under way is lost.
@@ -94,6 +101,7 @@ impl Link {
     pub(super) fn new(port: u64) -> Self {
         Self {
             port,
+            place: None,
             to_server: Stream::default(),
             to_client: Stream::default(),
             reset: false,
@@ -165,7 +173,7 @@ impl SimClient {
             net.links[self.link].to_server.push(at, piece);
             rest = after;
         }
-        net.disturb();
+        net.stir(self.link);
     }
 
     /// Takes everything that has arrived. Not calling this makes a slow reader.
@@ -176,7 +184,7 @@ impl SimClient {
         let mut bytes = vec![0; stream.arrived(now)];
         stream.take(&mut bytes);
         if !bytes.is_empty() {
-            net.disturb();
+            net.stir(self.link);
         }
         bytes
     }
@@ -198,14 +206,14 @@ impl SimClient {
         let mut net = self.net.borrow();
         let at = net.arrival();
         net.links[self.link].to_server.end(at);
-        net.disturb();
+        net.stir(self.link);
     }
 
     /// Resets the connection: whatever is under way is lost.
     pub fn reset(&self) {
         let mut net = self.net.borrow();
         net.links[self.link].reset();
-        net.disturb();
+        net.stir(self.link);
     }
 
     /// This end as [`crate::ring::Addresses`] has it in `peer`.
@@ -222,7 +230,7 @@ impl Drop for SimClient {
         link.to_server.end(at);
         link.to_client.clear();
         link.client_gone = true;
-        net.disturb();
+        net.stir(self.link);
     }
 }
 

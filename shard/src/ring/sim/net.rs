@@ -1,7 +1,7 @@
 //! The world of a simulation: clock, randomness, links, and who waits for what.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,6 +97,9 @@ pub(super) struct Core {
     pub(super) present: bool,
     /// The end of its wait, if it found nothing to do since anything last changed; `u64::MAX` for no end.
     pub(super) parked_until: Option<u64>,
+    /// Places of its ring whose connections may go on, now or when something arrives: an enter looks only at these, so that it costs
+    /// little however many are idle.
+    pub(super) stirred: BTreeSet<u32>,
 }
 
 /// A listener of a core.
@@ -128,6 +131,14 @@ impl Net {
         for core in &mut self.cores {
             core.parked_until = None;
         }
+    }
+
+    /// Something happened to a connection: its ring looks at it.
+    pub(super) fn stir(&mut self, link: usize) {
+        if let Some((core, place)) = self.links[link].place {
+            self.cores[usize::from(core)].stirred.insert(place);
+        }
+        self.disturb();
     }
 
     /// When the next thing that is under way arrives, after now.
@@ -169,6 +180,7 @@ impl SimNet {
             listeners: (0..listeners).map(|_| Listener::default()).collect(),
             present: false,
             parked_until: None,
+            stirred: BTreeSet::new(),
         };
         Self(Rc::new(RefCell::new(Net {
             random: Random::new(seed),

@@ -113,8 +113,9 @@ impl SimRing {
         };
         debug_assert!(connection.sending.is_none(), "two sends in flight");
         connection.sending = Some(Sending { buffer, sent: 0, quiet });
+        let link = connection.link;
         self.prompt |= !quiet;
-        self.net.borrow().disturb();
+        self.net.borrow().stir(link);
     }
 
     /// Lets everything go on once.
@@ -126,11 +127,19 @@ impl SimRing {
         if self.starved_enters == 0 && net.random.chance(starvation) {
             self.starved_enters = net.random.up_to(STARVATION_ENTERS_MAX);
         }
-        let mut order: Vec<u32> = (0..self.places.len() as u32).collect();
+        let stirred = std::mem::take(&mut net.cores[usize::from(self.core)].stirred);
+        let mut order: Vec<u32> = match net.options.reset {
+            0 => stirred.into_iter().collect(),
+            // A reset may strike any of them.
+            _ => (0..self.places.len() as u32).collect(),
+        };
         net.random.shuffle(&mut order);
         for index in order {
             if self.go_on(index, net, events) == Left::Work {
                 left = Left::Work;
+            }
+            if !self.is_idle(index, net) {
+                net.cores[usize::from(self.core)].stirred.insert(index);
             }
         }
         self.starved_enters = self.starved_enters.saturating_sub(1);
@@ -186,6 +195,14 @@ impl SimRing {
         }
         self.receive_on(conn, net, events);
         if self.has_work(index, net) { Left::Work } else { Left::Nothing }
+    }
+
+    /// Whether a connection goes on only after something has happened to it.
+    fn is_idle(&self, index: u32, net: &Net) -> bool {
+        let Some(connection) = &self.places[index as usize].connection else { return true };
+        let link = &net.links[connection.link];
+        let own = connection.sending.is_none() && connection.closing.is_none() && !connection.trailing;
+        own && link.to_server.is_idle() && !link.reset
     }
 
     /// Whether a connection would go on without time passing.
@@ -338,21 +355,19 @@ impl Ring for SimRing {
     }
 
     fn adopt(&mut self, socket: SimSocket) -> ConnId {
-        let connection = Some(Connection {
-            link: socket.adopt(),
-            wanted: false,
-            trailing: false,
-            ended: false,
-            sending: None,
-            closing: None,
-        });
-        if let Some(index) = self.free.pop() {
-            let place = &mut self.places[index as usize];
-            place.connection = connection;
-            return ConnId { index, generation: place.generation };
+        let link = socket.adopt();
+        let connection =
+            Connection { link, wanted: false, trailing: false, ended: false, sending: None, closing: None };
+        let index = self.free.pop().unwrap_or(self.places.len() as u32);
+        if index as usize == self.places.len() {
+            self.places.push(Place { generation: 0, connection: None });
         }
-        self.places.push(Place { generation: 0, connection });
-        ConnId { index: self.places.len() as u32 - 1, generation: 0 }
+        let place = &mut self.places[index as usize];
+        place.connection = Some(connection);
+        let mut net = self.net.borrow();
+        net.links[link].place = Some((self.core, index));
+        net.stir(link);
+        ConnId { index, generation: place.generation }
     }
 
     fn addresses(&self, conn: ConnId) -> Addresses {
@@ -370,7 +385,8 @@ impl Ring for SimRing {
     fn receive(&mut self, conn: ConnId) {
         if let Some(connection) = self.get_mut(conn) {
             connection.wanted = true;
-            self.net.borrow().disturb();
+            let link = connection.link;
+            self.net.borrow().stir(link);
         }
     }
 
@@ -381,6 +397,8 @@ impl Ring for SimRing {
         {
             connection.wanted = false;
             connection.trailing = trailing;
+            let link = connection.link;
+            self.net.borrow().stir(link);
         }
     }
 
@@ -398,7 +416,8 @@ impl Ring for SimRing {
             connection.wanted = false;
             connection.trailing = false;
             connection.closing = Some(enters);
-            self.net.borrow().disturb();
+            let link = connection.link;
+            self.net.borrow().stir(link);
         }
     }
 
@@ -451,8 +470,13 @@ impl Ring for SimRing {
             events.append(&mut self.held);
         }
         // What this enter did not get done is no longer quiet: more output may come to wait for it.
-        let sends = self.places.iter_mut().filter_map(|place| place.connection.as_mut()?.sending.as_mut());
-        sends.for_each(|sending| sending.quiet = false);
+        let world = self.net.clone();
+        for &index in &world.borrow().cores[usize::from(self.core)].stirred {
+            let connection = self.places[index as usize].connection.as_mut();
+            if let Some(sending) = connection.and_then(|connection| connection.sending.as_mut()) {
+                sending.quiet = false;
+            }
+        }
         Ok(())
     }
 
@@ -462,7 +486,7 @@ impl Ring for SimRing {
         self.prompt
             || self.wakes.contains(&self.core)
             || core.woken.load(Ordering::Acquire)
-            || (0..self.places.len() as u32).any(|index| self.has_work(index, &net))
+            || core.stirred.iter().any(|index| self.has_work(*index, &net))
     }
 
     fn waker(&self) -> SimWaker {
