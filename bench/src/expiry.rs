@@ -26,8 +26,8 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     }
     let rig = Rig::new()?;
     let contenders = [
-        Contender::new(REDIS, Kind::Redis, &binaries::redis(options.redis.clone())?),
         Contender::new(ASHLAR, Kind::Ashlar, &binaries::ashlar(options.ashlar.clone())?),
+        Contender::new(REDIS, Kind::Redis, &binaries::redis(options.redis.clone())?),
     ];
     let [rush, memory, cost] = PARTS.map(wanted);
     if rush {

@@ -1,6 +1,6 @@
 //! Keys whose deadlines all fall in the same second, under a load on other keys at half of the rate that the server can take.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::pace::{self, Latency, Outcome, sleep_until, unix_millis};
 use super::{info_number, print_verdict};
@@ -18,9 +18,10 @@ use crate::tool::Tool;
 const KEYS: u64 = 10_000_000;
 /// Their deadlines are spread over so many milliseconds.
 const SPREAD_MS: u64 = 1000;
-/// Time for filling: some, and some per key. Slower servers end the run with an error.
+/// Time for filling: some, and per key a multiple of what a key of the load took, as larger tables are slower. Who needs more ends the
+/// run with an error.
 const FILL_MS: u64 = 8_000;
-const FILL_NS_PER_KEY: u64 = 4_000;
+const FILL_FACTOR: u64 = 3;
 /// How long the load runs before the first deadline.
 const BEFORE_MS: u64 = 4_000;
 /// Longest silence of a server that is asked for its figures.
@@ -64,14 +65,17 @@ pub(super) fn run(contenders: &[Contender], keys: Option<u64>, rig: &Rig) -> Res
 fn one_server(contender: &Contender, keys: u64, rig: &Rig) -> Result<(), BenchError> {
     let server = Server::start(contender, 1, rig.cpus.map(|cpus| cpus.server), rig)?;
     let port = server.endpoint.port;
+    let filling = Instant::now();
     fill(port, KeyRange { prefix: pace::PREFIX, first: 0, count: pace::KEYS }, &"x".repeat(pace::VALUE_BYTES))?;
+    let fill_ns_per_key = filling.elapsed().as_nanos() as u64 / pace::KEYS;
     let (began, cpu_before) = (unix_millis(), procfs::cpu_ns(server.pid())?);
     let output = start(pace::peak_arguments(port), rig)?.wait(deadline(0))?;
     let busy_ms = (procfs::cpu_ns(server.pid())?.saturating_sub(cpu_before)) as f64 / 1e6;
     let busy = 100.0 * busy_ms / unix_millis().saturating_sub(began).max(1) as f64;
     let peak = pace::read_peak(&output.unwrap_or_default())?;
 
-    let first = unix_millis() + FILL_MS + BEFORE_MS + keys * FILL_NS_PER_KEY / 1_000_000;
+    let fill_ms = FILL_MS + keys.saturating_mul(FILL_FACTOR * fill_ns_per_key) / 1_000_000;
+    let first = unix_millis() + fill_ms + BEFORE_MS;
     feed(port, &mut (0..keys).map(|number| with_deadline(number, first)))?;
     if unix_millis() + BEFORE_MS > first {
         let why = format!("{keys} keys take longer to set than was allowed for");
