@@ -24,10 +24,12 @@ pub(crate) enum Action {
     Fairness,
     /// What many blocked clients cost, and their wake-ups.
     Blocked,
+    /// Many keys that expire at once, and what deadlines cost.
+    Expiry,
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 8] = [
+const ACTIONS: [(&str, Action, &str); 9] = [
     (
         "compare",
         Action::Compare,
@@ -48,39 +50,58 @@ const ACTIONS: [(&str, Action, &str); 8] = [
         "how long GETs wait beside clients that ask for much, and beside the same on redis-server",
     ),
     ("blocked", Action::Blocked, "memory and wake-ups of many clients that wait, and of few, beside redis-server"),
+    (
+        "expiry",
+        Action::Expiry,
+        "many keys that expire in the same second under a load, and what deadlines cost, beside redis-server",
+    ),
 ];
 
 /// Options with their argument (empty: none), the commands that take them and what they do.
-const OPTIONS: [(&str, &str, &[Action], &str); 15] = [
+const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
     ("--quick", "", &[Action::Compare, Action::Hop], "small data set, a tenth of the requests, 3 rounds"),
     ("--targets", "", &[Action::Compare], "only the cells that the goals name"),
     (
         "--only",
         "WORDS",
-        &[Action::Fairness, Action::Compare, Action::Hop, Action::Types, Action::Clients],
-        "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of types and clients: rows with this text",
+        &[Action::Fairness, Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
+        "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of others: rows with this text",
     ),
-    ("--list", "", &[Action::Compare, Action::Hop, Action::Types, Action::Clients], "print the cells and do nothing"),
+    (
+        "--list",
+        "",
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
+        "print the cells and do nothing",
+    ),
     (
         "--rounds",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
         "alternating rounds (default 5)",
     ),
     (
         "--requests",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Expiry],
         "requests of each run (soak: of each test, default 5000)",
     ),
     ("--runs", "N", &[Action::Soak], "number of short runs (default 1000)"),
     ("--deadline", "SECONDS", &[Action::Soak], "when a run counts as stalled (default 30)"),
     ("--seconds", "N", &[Action::Idle, Action::Fairness], "how long to look (default 10)"),
     ("--clients", "N", &[Action::Blocked], "how many wait (default 100000; needs as many descriptors)"),
+    ("--keys", "N", &[Action::Expiry], "how many expire in the same second (default 10000000)"),
     (
         "--redis",
         "PATH",
-        &[Action::Blocked, Action::Fairness, Action::Compare, Action::Types, Action::Clients, Action::Idle],
+        &[
+            Action::Blocked,
+            Action::Fairness,
+            Action::Compare,
+            Action::Types,
+            Action::Clients,
+            Action::Idle,
+            Action::Expiry,
+        ],
         "redis-server (default: the one on the path)",
     ),
     ("--ashlar", "PATH", &ALL, "ashlar (default: built now)"),
@@ -89,7 +110,7 @@ const OPTIONS: [(&str, &str, &[Action], &str); 15] = [
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 8] = [
+const ALL: [Action; 9] = [
     Action::Compare,
     Action::Hop,
     Action::Types,
@@ -98,6 +119,7 @@ const ALL: [Action; 8] = [
     Action::Idle,
     Action::Fairness,
     Action::Blocked,
+    Action::Expiry,
 ];
 
 /// What was asked for; `None` and `false` where nothing was said.
@@ -114,6 +136,7 @@ pub(crate) struct Options {
     pub(crate) deadline: Option<u64>,
     pub(crate) seconds: Option<u64>,
     pub(crate) clients: Option<u64>,
+    pub(crate) keys: Option<u64>,
     pub(crate) redis: Option<PathBuf>,
     pub(crate) ashlar: Option<PathBuf>,
     pub(crate) floor: Option<PathBuf>,
@@ -174,6 +197,7 @@ impl Options {
             "--deadline" => self.deadline = Some(positive(flag, value)?),
             "--seconds" => self.seconds = Some(positive(flag, value)?),
             "--clients" => self.clients = Some(positive(flag, value)?),
+            "--keys" => self.keys = Some(positive(flag, value)?),
             "--redis" => self.redis = Some(value.into()),
             "--ashlar" => self.ashlar = Some(value.into()),
             "--floor" => self.floor = Some(value.into()),

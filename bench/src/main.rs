@@ -9,6 +9,7 @@ mod args;
 mod blocked;
 mod clients;
 mod compare;
+mod expiry;
 mod fairness;
 mod hop;
 mod idle;
@@ -42,14 +43,22 @@ use std::process::ExitCode;
 use args::Action;
 use error::BenchError;
 
+/// Runs a load by its arguments.
+type Serve = fn(&[String]) -> Result<(), BenchError>;
+
+/// The hidden subcommands that make loads in processes of their own.
+const LOADS: [(&str, Serve); 2] =
+    [(clients::drive::SUBCOMMAND, clients::drive::serve), (expiry::pace::SUBCOMMAND, expiry::pace::serve)];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|word| word == reaper::SUBCOMMAND) {
         reaper::serve(std::io::stdin().lock(), arguments.get(1).map(Path::new));
         return ExitCode::SUCCESS;
     }
-    if arguments.first().is_some_and(|word| word == clients::drive::SUBCOMMAND) {
-        return match clients::drive::serve(&arguments[1..]) {
+    let load = LOADS.iter().find(|(name, _)| arguments.first().is_some_and(|word| word == name));
+    if let Some((_, serve)) = load {
+        return match serve(&arguments[1..]) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("bench: {error}");
@@ -83,6 +92,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
         Action::Clients => clients::run(&options).map(|()| true)?,
         Action::Fairness => fairness::run(&options).map(|()| true)?,
         Action::Blocked => blocked::run(&options).map(|()| true)?,
+        Action::Expiry => expiry::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

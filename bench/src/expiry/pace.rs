@@ -1,0 +1,245 @@
+//! A load of GETs and SETs at a given rate, whatever the server does: a hidden subcommand, so that it runs on the client's CPU.
+//!
+//! A request has a time at which it is due, and its latency counts from then: requests that a pause of the server delays are counted
+//! with the delay (coordinated omission). One thread goes round its connections without ever waiting, as a thread that sleeps would
+//! wake up later than what is to be measured. Beside the load it asks for DBSIZE, which tells when all that was to expire is gone.
+
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hdrhistogram::Histogram;
+
+use super::connection::{Connection, Expected};
+use crate::error::BenchError;
+use crate::resp_client::push_command;
+use crate::workload::CONNECTIONS;
+
+/// The hidden subcommand that runs [`serve`].
+pub(crate) const SUBCOMMAND: &str = "pace";
+/// Keys of the load, which have no deadline.
+pub(crate) const KEYS: u64 = 100_000;
+/// What stands before their digits.
+pub(crate) const PREFIX: &str = "key:";
+/// Bytes of their values.
+pub(crate) const VALUE_BYTES: usize = 64;
+/// How long the rate without pauses is measured.
+const PEAK_FOR: Duration = Duration::from_secs(3);
+/// Time in which a load gets going before its latency counts.
+pub(crate) const SETTLE: Duration = Duration::from_millis(500);
+/// Time between two looks at DBSIZE.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Time after the first deadline after which a run ends with whatever is left.
+pub(crate) const GONE_WITHIN: Duration = Duration::from_secs(180);
+/// Longest latency that is told from longer ones, in nanoseconds: longer than any run.
+const LONGEST_NS: u64 = 600_000_000_000;
+
+/// Latencies of a part of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Latency {
+    /// Requests.
+    pub(crate) count: u64,
+    /// Median, 99th and 99.9th percentile and maximum, in microseconds.
+    pub(crate) micros: [f64; 4],
+}
+
+/// What a paced run found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    /// Requests that were due before the first deadline.
+    pub(crate) before: Latency,
+    /// Requests that were due while keys expired.
+    pub(crate) during: Latency,
+    /// When all keys were gone, in Unix milliseconds, and how many were left then: 0 but if the run gave up.
+    pub(crate) gone_at: u64,
+    /// See [`Outcome::gone_at`].
+    pub(crate) left: u64,
+}
+
+/// Arguments of our own program that measure the rate at which every connection always has one request under way.
+pub(crate) fn peak_arguments(port: u16) -> Vec<String> {
+    vec![SUBCOMMAND.to_owned(), port.to_string()]
+}
+
+/// Arguments of our own program that make `rate` requests per second until no keys but the load's are left, the first of the others
+/// having its deadline at `first` in Unix milliseconds.
+pub(crate) fn paced_arguments(port: u16, rate: u64, first: u64) -> Vec<String> {
+    vec![SUBCOMMAND.to_owned(), port.to_string(), rate.to_string(), first.to_string()]
+}
+
+/// Reads what a run of [`peak_arguments`] printed: requests per second.
+pub(crate) fn read_peak(output: &str) -> Result<u64, BenchError> {
+    output.trim().parse().map_err(|_| BenchError::parse("requests per second", output))
+}
+
+/// Reads what a run of [`paced_arguments`] printed.
+pub(crate) fn read_outcome(output: &str) -> Result<Outcome, BenchError> {
+    let numbers: Option<Vec<f64>> = output.split_whitespace().map(|word| word.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[count, p50, p99, p999, max, count2, p50_2, p99_2, p999_2, max2, gone_at, left]) => Ok(Outcome {
+            before: Latency { count: count as u64, micros: [p50, p99, p999, max] },
+            during: Latency { count: count2 as u64, micros: [p50_2, p99_2, p999_2, max2] },
+            gone_at: gone_at as u64,
+            left: left as u64,
+        }),
+        _ => Err(BenchError::parse("figures of a paced load", output)),
+    }
+}
+
+/// Runs the load that the arguments after the subcommand name, and prints what it found.
+pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
+    let wrong = || BenchError::Usage(format!("{SUBCOMMAND} {}", arguments.join(" ")));
+    let numbers: Vec<u64> = arguments.iter().map_while(|word| word.parse().ok()).collect();
+    let [port, rest @ ..] = numbers.as_slice() else { return Err(wrong()) };
+    let port = u16::try_from(*port).map_err(|_| wrong())?;
+    let mut load = Load::open(port)?;
+    match *rest {
+        [] => println!("{}", load.peak()?),
+        [rate, first] if rate > 0 => {
+            let outcome = load.paced(rate, first, Connection::open(port)?)?;
+            let figures = |latency: Latency| {
+                let [p50, p99, p999, max] = latency.micros;
+                format!("{} {p50} {p99} {p999} {max}", latency.count)
+            };
+            let (before, during) = (figures(outcome.before), figures(outcome.during));
+            println!("{before}\n{during}\n{} {}", outcome.gone_at, outcome.left);
+        }
+        _ => return Err(wrong()),
+    }
+    Ok(())
+}
+
+/// Now, in milliseconds since 1970.
+pub(crate) fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// The connections, and what they ask next.
+struct Load {
+    connections: Vec<Connection>,
+    number: u64,
+    value: String,
+}
+
+impl Load {
+    fn open(port: u16) -> Result<Self, BenchError> {
+        let connections = (0..CONNECTIONS).map(|_| Connection::open(port)).collect::<Result<_, _>>()?;
+        Ok(Load { connections, number: 0, value: "x".repeat(VALUE_BYTES) })
+    }
+
+    /// GET or SET in turn, of keys in an order without a pattern, sent on the connection with this place.
+    fn send(&mut self, place: usize, due: Instant) -> Result<(), BenchError> {
+        let key = format!("{PREFIX}{:012}", self.number.wrapping_mul(2_654_435_761) % KEYS);
+        let connection = &mut self.connections[place];
+        let expected = if self.number.is_multiple_of(2) {
+            push_command(connection.output(), &["GET", &key]);
+            Expected::Value(VALUE_BYTES)
+        } else {
+            push_command(connection.output(), &["SET", &key, &self.value]);
+            Expected::Ok
+        };
+        self.number += 1;
+        connection.send(expected, due)
+    }
+
+    /// Requests per second with one request under way on every connection.
+    fn peak(&mut self) -> Result<u64, BenchError> {
+        let begun = Instant::now();
+        let mut replies = 0_u64;
+        for place in 0..self.connections.len() {
+            self.send(place, begun)?;
+        }
+        while begun.elapsed() < PEAK_FOR {
+            for place in 0..self.connections.len() {
+                let mut answered = false;
+                self.connections[place].receive(|_, _| answered = true)?;
+                if answered {
+                    replies += 1;
+                    self.send(place, begun)?;
+                }
+            }
+        }
+        Ok((replies as f64 / begun.elapsed().as_secs_f64()) as u64)
+    }
+
+    /// See [`paced_arguments`].
+    fn paced(&mut self, rate: u64, first: u64, mut watch: Connection) -> Result<Outcome, BenchError> {
+        let begun = Instant::now();
+        // The first deadline, and the end whatever happens, on the clock that the load goes by.
+        let deadline = begun + Duration::from_millis(first.saturating_sub(unix_millis()));
+        let settled = begun + SETTLE;
+        let (mut before, mut during) = (histogram(), histogram());
+        let (mut sent, mut next_look) = (0, deadline);
+        let mut left = u64::MAX;
+        while left > 0 && begun < deadline {
+            let now = Instant::now();
+            if now > deadline + GONE_WITHIN {
+                break;
+            }
+            let due_by_now = (now.duration_since(begun).as_nanos() * u128::from(rate) / 1_000_000_000) as u64;
+            while sent < due_by_now {
+                let due = begun + Duration::from_nanos((u128::from(sent) * 1_000_000_000 / u128::from(rate)) as u64);
+                self.send((sent % u64::from(CONNECTIONS)) as usize, due)?;
+                sent += 1;
+            }
+            for connection in &mut self.connections {
+                connection.receive(|due, _| {
+                    let waited = due.elapsed().as_nanos() as u64;
+                    if due >= deadline {
+                        during.saturating_record(waited);
+                    } else if due >= settled {
+                        before.saturating_record(waited);
+                    }
+                })?;
+            }
+            if now >= next_look {
+                push_command(watch.output(), &["DBSIZE"]);
+                watch.send(Expected::Integer, now)?;
+                next_look = now + LOOK_EVERY;
+            }
+            watch.receive(|_, size| left = size.saturating_sub(KEYS))?;
+        }
+        let gone_at = unix_millis();
+        Ok(Outcome { before: latency(&before), during: latency(&during), gone_at, left })
+    }
+}
+
+/// Three digits of nanoseconds.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are in order and the digits few")
+}
+
+fn latency(histogram: &Histogram<u64>) -> Latency {
+    let micros = |ns: u64| ns as f64 / 1000.0;
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| micros(histogram.value_at_quantile(quantile)));
+    Latency { count: histogram.len(), micros: [p50, p99, p999, micros(histogram.max())] }
+}
+
+/// Waits until a time in Unix milliseconds, if it is not past.
+pub(crate) fn sleep_until(at: u64) {
+    thread::sleep(Duration::from_millis(at.saturating_sub(unix_millis())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_read() {
+        let outcome = read_outcome("10 1 2 3 4.5\n20 5 6 7 8\n1700000000000 0\n").expect("twelve figures");
+        assert_eq!(outcome.before, Latency { count: 10, micros: [1.0, 2.0, 3.0, 4.5] });
+        assert_eq!(outcome.during, Latency { count: 20, micros: [5.0, 6.0, 7.0, 8.0] });
+        assert_eq!((outcome.gone_at, outcome.left), (1_700_000_000_000, 0));
+        assert!(read_outcome("10 1 2 3").is_err());
+    }
+
+    #[test]
+    fn percentiles_are_in_microseconds() {
+        let mut some = histogram();
+        (1..=1000_u64).for_each(|micros| some.saturating_record(micros * 1000));
+        let Latency { count, micros: [p50, p99, p999, max] } = latency(&some);
+        assert_eq!(count, 1000);
+        for (got, expected) in [(p50, 500.0), (p99, 990.0), (p999, 999.0), (max, 1000.0)] {
+            assert!((got / expected - 1.0_f64).abs() < 0.002, "{got} {expected}");
+        }
+    }
+}
