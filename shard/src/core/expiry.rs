@@ -118,11 +118,14 @@ impl Deadlines for Data<'_> {
             match self.shard.keyspace.expire_in(place, slot, now) {
                 Expiry::Removed => taken.removed += 1,
                 Expiry::NotYet => {}
-                Expiry::NothingDue => break,
+                Expiry::NothingDue => {
+                    // Once per slot: where much is due, a draw for every few keys would cost as much as these.
+                    if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
+                        taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
+                    }
+                    break;
+                }
             }
-        }
-        if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
-            taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
         }
         taken
     }
