@@ -156,15 +156,18 @@ mod tests {
     /// What may wait in these tests.
     const BYTES_MAX: usize = 16 << 10;
 
-    /// What is left of these, and then of more messages than may wait.
+    /// What is left of these, and of messages until some were dropped.
     fn filled(first: Vec<Notice>, mut message: impl FnMut() -> Notice) -> Vec<Notice> {
         let mut stream = Stream::new(BYTES_MAX);
         first.into_iter().for_each(|notice| stream.push(notice));
-        for _ in 0..BYTES_MAX / large().len() {
+        loop {
+            let before = stream.bytes;
             stream.push(message());
             assert!(stream.bytes <= BYTES_MAX);
+            if stream.bytes < before {
+                return stream.take();
+            }
         }
-        stream.take()
     }
 
     fn large() -> Vec<u8> {
