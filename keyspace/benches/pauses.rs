@@ -117,7 +117,7 @@ fn run_hash([set, delete, free]: &mut [Times; 3], fields: u64) {
         name(&mut bytes, "", number);
         set.time(|| {
             keyspace.edit_hashed(db, key.slot, place, |entry, hasher| {
-                assert!(HashMut::of(entry, hasher, limits).set(&bytes, b"value"));
+                assert!(HashMut::of(entry, hasher, limits, NOW).set(&bytes, b"value"));
             });
         });
     }

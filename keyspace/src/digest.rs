@@ -56,7 +56,7 @@ impl Digest {
         self.append(&type_number(entry.kind()).to_be_bytes());
         match entry.object() {
             Some(Object::List(nodes)) => nodes.nodes().for_each(|node| self.append_items(node)),
-            Some(Object::Hash(fields)) => fields.iter().for_each(|(field, value)| self.add_pair(field, value)),
+            Some(Object::Hash(fields)) => fields.entries().for_each(|field| self.add_field(field)),
             Some(Object::Set(fields)) => fields.iter().for_each(|(member, _)| self.add(member)),
             Some(Object::SortedSet(set)) => set.ascending(0).for_each(|(member, score)| self.add_scored(member, score)),
             Some(Object::Stream(stream)) => {
@@ -105,6 +105,17 @@ impl Digest {
 
     fn add_scored(&mut self, member: &[u8], score: f64) {
         self.add_pair(member, &double::text(score));
+    }
+
+    /// A field of a large hash, which may have a deadline.
+    fn add_field(&mut self, field: &Entry) {
+        let mut pair = Digest::default();
+        pair.append(field.key());
+        pair.append(field.value());
+        if field.deadline().is_some() {
+            pair.add(b"!!hexpire!!");
+        }
+        self.add(&pair.0);
     }
 
     fn add_pair(&mut self, name: &[u8], value: &[u8]) {

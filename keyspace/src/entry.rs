@@ -33,6 +33,7 @@ use crate::hash::KeyHasher;
 use crate::packed::ByteStore;
 use crate::prefetch::prefetch;
 use crate::types::Object;
+use crate::types::fields::Fields;
 pub use crate::types::kind::{Form, Kind, Shape};
 
 pub use header::INLINE_BYTES_MAX;
@@ -142,6 +143,32 @@ impl Entry {
         unsafe {
             let base = self.0.as_ptr();
             (*base.add(3) & DEADLINE != 0).then(|| UnixMillis(base.add(8).cast::<i64>().read()))
+        }
+    }
+
+    /// The fields of a large hash.
+    #[inline]
+    fn fields(&self) -> Option<&Fields> {
+        // The flags come first: an object is memory of its own, which other kinds need not touch for this.
+        match self.kind() {
+            Kind::Hash => self.object().and_then(Object::fields),
+            _ => None,
+        }
+    }
+
+    /// True if it holds a hash with a field that has a deadline.
+    #[inline]
+    pub fn has_volatile_fields(&self) -> bool {
+        self.fields().is_some_and(|fields| fields.volatile() > 0)
+    }
+
+    /// Nothing of it, itself or a field of its hash, is due earlier. `None` if nothing ever is.
+    #[inline]
+    pub fn earliest(&self) -> Option<UnixMillis> {
+        let fields = self.fields().and_then(Fields::earliest);
+        match (self.deadline(), fields) {
+            (Some(own), Some(fields)) => Some(own.min(fields)),
+            (own, fields) => own.or(fields),
         }
     }
 

@@ -19,9 +19,11 @@ use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
 use crate::types::Object;
 
 mod expiry;
+mod figures;
 mod tables;
 
 pub use expiry::Expiry;
+use figures::Figures;
 pub use tables::SlotTables;
 
 /// A database, by the place of its tables. `Keyspace::db` maps the number that clients select to it.
@@ -51,8 +53,10 @@ pub struct Key<'a> {
 pub struct DbTotals {
     /// Entries, expired ones included.
     pub keys: u64,
-    /// Entries with a deadline.
+    /// Entries with a deadline of their own.
     pub volatile: u64,
+    /// Hashes with a field that has a deadline.
+    pub timed_hashes: u64,
 }
 
 /// What commands did to this keyspace since the counters were reset.
@@ -64,6 +68,8 @@ pub struct DataStats {
     pub misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired_keys: u64,
+    /// Hash fields removed because their deadline had passed.
+    pub expired_fields: u64,
     /// Changes of keys: Redis's `rdb_changes_since_last_save`.
     pub changes: u64,
     /// Keys of flushed databases, and large collections, whose memory was given back after they were gone.
@@ -76,6 +82,7 @@ impl DataStats {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired_keys += other.expired_keys;
+        self.expired_fields += other.expired_fields;
         self.changes += other.changes;
         self.lazyfreed_objects += other.lazyfreed_objects;
     }
@@ -204,13 +211,13 @@ impl Keyspace {
 
     /// Whether changes of a slot's keys are noted. The mark moves with the slot.
     pub fn listen(&mut self, slot: Slot, listened: bool) {
-        self.slots[slot.index()].first.marked = listened;
+        self.slots[slot.index()].first.mark(listened);
     }
 
     /// Tells whoever listens that a key was changed, created or deleted.
     #[inline]
     pub fn modified(&mut self, db: Db, key: &Key) {
-        if self.slots[key.slot.index()].first.marked || self.signals.every_change {
+        if self.slots[key.slot.index()].first.is_marked() || self.signals.every_change {
             self.note(db, key, Change::Value);
         }
     }
@@ -223,7 +230,7 @@ impl Keyspace {
 
     /// `modified` for a stream that lost a group: its value is the same.
     pub fn ungrouped(&mut self, db: Db, key: &Key) {
-        if self.slots[key.slot.index()].first.marked {
+        if self.slots[key.slot.index()].first.is_marked() {
             self.note(db, key, Change::Group);
         }
     }
@@ -304,18 +311,20 @@ impl Keyspace {
         let tables = &mut self.slots[slot.index()];
         let table = tables.table_mut(db, databases);
         let entry = table.at_mut(place);
-        let before = (entry.heap_bytes() as u64, entry.deadline());
+        let before = Figures::of(entry);
         let result = change(entry, &self.hasher);
-        let after = (entry.heap_bytes() as u64, entry.deadline());
+        let after = Figures::of(entry);
         if before != after {
-            let delta = after.1.is_some() as i32 - before.1.is_some() as i32;
-            table.correct(delta, after.0.wrapping_sub(before.0) as i64);
-            self.bytes = self.bytes + after.0 - before.0;
+            let volatile = after.volatile as i32 - before.volatile as i32;
+            let timed = after.timed as i32 - before.timed as i32;
+            table.correct(volatile, timed, after.bytes.wrapping_sub(before.bytes) as i64);
+            self.bytes = self.bytes + after.bytes - before.bytes;
             let totals = &mut self.totals[db.0 as usize];
-            totals.volatile = totals.volatile.wrapping_add_signed(delta as i64);
+            totals.volatile = totals.volatile.wrapping_add_signed(volatile as i64);
+            totals.timed_hashes = totals.timed_hashes.wrapping_add_signed(timed as i64);
             // Bounds that hold for a deadline hold for later ones: a key that is put off costs nothing here.
-            if let Some(deadline) = after.1
-                && before.1.is_none_or(|old| deadline < old)
+            if let Some(deadline) = after.earliest
+                && before.earliest.is_none_or(|old| deadline < old)
             {
                 self.set_deadline(db, slot, place, deadline);
             }
@@ -328,8 +337,9 @@ impl Keyspace {
         let databases = self.databases.len();
         let totals = &mut self.totals[db.0 as usize];
         totals.keys += 1;
-        if let Some(deadline) = entry.deadline() {
-            totals.volatile += 1;
+        totals.volatile += entry.deadline().is_some() as u64;
+        totals.timed_hashes += entry.has_volatile_fields() as u64;
+        if let Some(deadline) = entry.earliest() {
             self.due[db.0 as usize].lower(slot.index(), SLOTS, deadline);
         }
         let table = self.slots[slot.index()].table_mut(db, databases);
@@ -375,6 +385,7 @@ impl Keyspace {
         let totals = &mut self.totals[db.0 as usize];
         totals.keys -= 1;
         totals.volatile -= entry.deadline().is_some() as u64;
+        totals.timed_hashes -= entry.has_volatile_fields() as u64;
         entry
     }
 
@@ -526,8 +537,10 @@ impl Keyspace {
         let tables = std::mem::take(&mut self.slots[slot.index()]);
         self.bytes -= tables.heap_bytes();
         for (db, table) in tables.tables() {
-            self.totals[db.0 as usize].keys -= table.len() as u64;
-            self.totals[db.0 as usize].volatile -= table.volatile() as u64;
+            let totals = &mut self.totals[db.0 as usize];
+            totals.keys -= table.len() as u64;
+            totals.volatile -= table.volatile() as u64;
+            totals.timed_hashes -= table.timed() as u64;
             self.due[db.0 as usize].set(slot.index(), SLOTS, NEVER);
         }
         tables
@@ -538,8 +551,10 @@ impl Keyspace {
         debug_assert!(self.slots[slot.index()].is_empty(), "a slot is in one place at a time");
         self.bytes += tables.heap_bytes();
         for (db, table) in tables.tables() {
-            self.totals[db.0 as usize].keys += table.len() as u64;
-            self.totals[db.0 as usize].volatile += table.volatile() as u64;
+            let totals = &mut self.totals[db.0 as usize];
+            totals.keys += table.len() as u64;
+            totals.volatile += table.volatile() as u64;
+            totals.timed_hashes += table.timed() as u64;
             self.due[db.0 as usize].set(slot.index(), SLOTS, table.earliest());
         }
         self.slots[slot.index()] = tables;

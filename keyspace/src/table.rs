@@ -30,12 +30,15 @@ pub const BUCKET_BYTES: usize = 64 / 6;
 /// Some entries by hash.
 pub(crate) type Entries = PointerLines<Option<Entry>>;
 
+/// The bit of `Table::timed` that is the mark.
+const MARK: u32 = 1 << 31;
+
 /// The entries of one slot in one database.
 pub struct Table {
     root: Root,
     volatile: u32,
-    /// For whoever keeps the table: here it costs no room.
-    pub(crate) marked: bool,
+    /// Hashes with volatile fields, and the mark in the highest bit: a slot's tables have no room for a word more.
+    timed: u32,
     entry_bytes: u64,
 }
 
@@ -57,7 +60,7 @@ impl Hashes<Option<Entry>> for KeyHasher {
 
     #[inline]
     fn deadline_of(&self, entry: &Option<Entry>) -> Option<UnixMillis> {
-        there(entry.as_ref()).deadline()
+        there(entry.as_ref()).earliest()
     }
 }
 
@@ -69,7 +72,7 @@ fn there<E>(entry: Option<E>) -> E {
 
 impl Default for Table {
     fn default() -> Self {
-        Table { root: Root::One(Entries::default()), volatile: 0, marked: false, entry_bytes: 0 }
+        Table { root: Root::One(Entries::default()), volatile: 0, timed: 0, entry_bytes: 0 }
     }
 }
 
@@ -94,10 +97,28 @@ impl Table {
         self.volatile as usize
     }
 
-    /// Corrects the figures after an entry changed: the number of those with a deadline by -1, 0 or 1, and their bytes.
+    /// Number of hashes with a field that has a deadline.
+    pub fn timed(&self) -> usize {
+        (self.timed & !MARK) as usize
+    }
+
+    /// A mark for whoever keeps the table: here it costs no room.
     #[inline]
-    pub(crate) fn correct(&mut self, volatile: i32, bytes: i64) {
+    pub(crate) fn is_marked(&self) -> bool {
+        self.timed & MARK != 0
+    }
+
+    /// Sets or clears the mark.
+    pub(crate) fn mark(&mut self, marked: bool) {
+        self.timed = self.timed & !MARK | if marked { MARK } else { 0 };
+    }
+
+    /// Corrects the figures after an entry changed: the number of those with a deadline and of hashes with volatile fields by -1, 0 or 1
+    /// each, and their bytes.
+    #[inline]
+    pub(crate) fn correct(&mut self, volatile: i32, timed: i32, bytes: i64) {
         self.volatile = self.volatile.wrapping_add_signed(volatile);
+        self.timed = self.timed.wrapping_add_signed(timed);
         self.entry_bytes = self.entry_bytes.wrapping_add_signed(bytes);
     }
 
@@ -171,6 +192,7 @@ impl Table {
     #[inline]
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry, hasher: &KeyHasher) {
         self.volatile += entry.deadline().is_some() as u32;
+        self.timed += entry.has_volatile_fields() as u32;
         self.entry_bytes += entry.heap_bytes() as u64;
         match &mut self.root {
             Root::One(table) if table.len() < SEGMENT_ENTRIES_MAX => table.insert(hash, Some(entry), hasher),
@@ -186,7 +208,7 @@ impl Table {
     /// Takes all entries out. The mark stays.
     pub(crate) fn take(&mut self) -> Table {
         let taken = std::mem::take(self);
-        self.marked = taken.marked;
+        self.mark(taken.is_marked());
         taken
     }
 
@@ -240,6 +262,7 @@ impl Table {
         };
         let entry = there(entry);
         self.volatile -= entry.deadline().is_some() as u32;
+        self.timed -= entry.has_volatile_fields() as u32;
         self.entry_bytes -= entry.heap_bytes() as u64;
         entry
     }

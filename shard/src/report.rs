@@ -247,6 +247,7 @@ impl CoreReport {
         for (mine, other) in self.databases.iter_mut().zip(&other.databases) {
             mine.keys += other.keys;
             mine.volatile += other.volatile;
+            mine.timed_hashes += other.timed_hashes;
         }
         self.table_bytes.resize(self.table_bytes.len().max(other.table_bytes.len()), 0);
         self.table_bytes.iter_mut().zip(&other.table_bytes).for_each(|(mine, other)| *mine += other);
@@ -324,6 +325,7 @@ fn add_data(mine: &mut DataStats, other: &DataStats) {
     mine.hits += other.hits;
     mine.misses += other.misses;
     mine.expired_keys += other.expired_keys;
+    mine.expired_fields += other.expired_fields;
     mine.changes += other.changes;
     mine.lazyfreed_objects += other.lazyfreed_objects;
 }

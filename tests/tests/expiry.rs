@@ -156,3 +156,29 @@ fn a_script_sees_none_of_its_keys_go() {
         assert_eq!(expired(&mut listener, 1).len(), 1);
     }
 }
+
+#[test]
+fn fields_go_by_themselves_and_the_hash_with_the_last() {
+    const FIELDS: usize = 500;
+    for server in servers() {
+        let (mut client, mut listener) = (server.client(), server.client());
+        client.ok("CONFIG SET notify-keyspace-events Ehg");
+        listener.ask("SUBSCRIBE __keyevent@0__:del");
+        client.ask("HSET stays a 1 b 2");
+        client.ask("HPEXPIRE stays 30 FIELDS 1 a");
+        for field in 0..FIELDS {
+            client.ask(&format!("HSETEX goes PX 30 FIELDS 1 {field} value"));
+            client.ask(&format!("HSETEX hash:{field} PX 1000000 FIELDS 1 f value"));
+        }
+        let message = listener.read().expect("the emptied hash is deleted").frame;
+        let Frame::Array(items) = message else { panic!("no message: {message:?}") };
+        assert_eq!(items.last(), Some(&Frame::Bulk(b"goes".to_vec())));
+        while field(&mut client, "stats", "expired_subkeys") != (FIELDS + 1).to_string() {
+            pass(&mut client, Duration::from_millis(5));
+        }
+        assert_eq!((client.ask("EXISTS goes"), client.ask("HLEN stays")), (Frame::Int(0), Frame::Int(1)));
+        assert_eq!(field(&mut client, "stats", "expired_keys"), "0");
+        let keyspace = field(&mut client, "keyspace", "db0");
+        assert_eq!(keyspace, format!("keys={},expires=0,avg_ttl=0,subexpiry={FIELDS}", FIELDS + 1));
+    }
+}

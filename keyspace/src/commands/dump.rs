@@ -61,12 +61,15 @@ const BUSY_KEY: Refusal = Refusal::Text("BUSYKEY Target key name already exists.
 const BAD_TTL: Refusal = Refusal::Text("ERR Invalid TTL value, must be >= 0");
 const BAD_IDLE_TIME: Refusal = Refusal::Text("ERR Invalid IDLETIME value, must be >= 0");
 const BAD_FREQUENCY: Refusal = Refusal::Text("ERR Invalid FREQ value, must be >= 0 and <= 255");
+/// The forms of such hashes came with version 12 of the format and are not written; without them the deadlines would be lost.
+const TIMED_FIELDS: Refusal = Refusal::Text("ERR DUMP of a hash with deadlines of fields is not supported");
 const BAD_FRAME: Refusal = Refusal::Text("ERR DUMP payload version or checksum are wrong");
 const BAD_VALUE: Refusal = Refusal::Text("ERR Bad data format");
 
 fn dump(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     match exec.read(&key) {
+        Some(place) if exec.entry(&key, place).has_volatile_fields() => return Err(TIMED_FIELDS),
         Some(place) => reply.bulk(&payloads::dump(exec.entry(&key, place))),
         None => reply.null(),
     }

@@ -107,7 +107,7 @@ const CLASSES: [(EventClasses, &str); 10] = [
     (EventClasses::STRING, "append incrby incrbyfloat pfadd set setbit setrange"),
     (EventClasses::LIST, "linsert lpop lpush lrem lset ltrim rpop rpush sortstore"),
     (EventClasses::SET, "sadd sdiffstore sinterstore spop srem sunionstore"),
-    (EventClasses::HASH, "hdel hincrby hincrbyfloat hset"),
+    (EventClasses::HASH, "hdel hexpire hincrby hincrbyfloat hpersist hset"),
     (
         EventClasses::SORTED_SET,
         "georadiusstore geosearchstore zadd zdiffstore zincr zinterstore zpopmax zpopmin zrangestore zrem \

@@ -1,12 +1,18 @@
 //! Deadlines: what is due is found by slot, table and line ([`crate::due`]), and removed.
+//!
+//! A hash with deadlines of fields stands in the index of keys with the earliest of them, and has an index of its own (`types::fields`). So
+//! one search finds both kinds; a large hash whose fields are due leaves some for the next search.
 
 use evict::time::UnixMillis;
 use smallvec::SmallVec;
 
 use crate::due::{NEVER, Search};
+use crate::entry::Entry;
+use crate::hash::KeyHasher;
 use crate::signals::EventClasses;
 use crate::slot::{SLOTS, Slot};
 use crate::table::Place;
+use crate::types::Object;
 
 use super::{Db, Key, Keyspace};
 
@@ -15,6 +21,8 @@ use super::{Db, Key, Keyspace};
 pub enum Expiry {
     /// A key was removed.
     Removed,
+    /// So many fields of a hash were, and the hash if it had no others.
+    Fields(u32),
     /// Deadlines that had come were changed or are gone.
     NotYet,
     /// Nothing in the slot is due.
@@ -28,16 +36,25 @@ impl Keyspace {
         Some(Slot::new(slot as u16).expect("groups are slots"))
     }
 
-    /// Looks in a slot for something of a database whose deadline has come, and removes it. Reads the entries of one line of its table.
-    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis) -> Expiry {
+    /// Looks in a slot for something of a database whose deadline has come, and removes it: a key, or up to `fields_max` fields of a
+    /// hash, at least one. Reads the entries of one line of its table, and of as many lines of the hash's.
+    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, fields_max: u32) -> Expiry {
         let databases = self.databases.len();
         let table = self.slots[slot.index()].table_mut(db, databases);
         let found = table.next_due(now, &self.hasher);
         if let Search::Found(place) = found {
-            let bytes: SmallVec<[u8; 64]> = table.at(place).key().into();
+            let entry = table.at(place);
+            let is_due = entry.deadline().is_some_and(|at| at <= now);
+            let bytes: SmallVec<[u8; 64]> = entry.key().into();
             let key = Key { slot, hash: self.hasher.hash(&bytes), bytes: &bytes };
-            self.expire(db, &key, place);
-            return Expiry::Removed;
+            if is_due {
+                self.expire(db, &key, place);
+                return Expiry::Removed;
+            }
+            return match self.expire_fields(db, &key, place, now, fields_max.max(1)) {
+                0 => Expiry::NotYet,
+                removed => Expiry::Fields(removed),
+            };
         }
         let earliest = table.earliest();
         self.due[db.0 as usize].set(slot.index(), SLOTS, earliest);
@@ -67,7 +84,27 @@ impl Keyspace {
         self.notify(db, EventClasses::EXPIRED, "expired", key);
     }
 
-    /// The entry at a place got this deadline.
+    /// Deletes up to `max` fields of the hash at a place because their deadlines have come, and the hash with its last field. Says how
+    /// many. One event tells of all of them.
+    fn expire_fields(&mut self, db: Db, key: &Key, place: Place, now: UnixMillis, max: u32) -> u32 {
+        let remove = |entry: &mut Entry, hasher: &KeyHasher| match entry.object_mut() {
+            Some(Object::Hash(fields)) => (fields.remove_due(hasher, now, max), fields.is_empty()),
+            _ => (0, false),
+        };
+        let (removed, emptied) = self.edit_hashed(db, key.slot, place, remove);
+        if removed > 0 {
+            self.stats.expired_fields += u64::from(removed);
+            self.modified(db, key);
+            self.notify(db, EventClasses::HASH, "hexpired", key);
+        }
+        if emptied {
+            self.discard(db, key.slot, key.hash, place);
+            self.notify(db, EventClasses::GENERIC, "del", key);
+        }
+        removed
+    }
+
+    /// The entry at a place got this deadline, or a field of its hash.
     pub(super) fn set_deadline(&mut self, db: Db, slot: Slot, place: Place, deadline: UnixMillis) {
         let databases = self.databases.len();
         let table = self.slots[slot.index()].table_mut(db, databases);
@@ -81,3 +118,7 @@ impl Keyspace {
 #[cfg(test)]
 #[path = "expiry_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "expiry_fields_tests.rs"]
+mod fields_tests;

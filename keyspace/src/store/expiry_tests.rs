@@ -47,7 +47,7 @@ fn expire_all(keyspace: &mut Keyspace, now: i64) -> usize {
     let db = keyspace.db(0).expect("there are two");
     let (mut steps, mut from) = (1, Slot::of(b"any"));
     while let Some(slot) = keyspace.due_slot(db, from, UnixMillis(now)) {
-        keyspace.expire_in(db, slot, UnixMillis(now));
+        keyspace.expire_in(db, slot, UnixMillis(now), 3);
         (steps, from) = (steps + 1, slot);
     }
     steps
@@ -170,5 +170,5 @@ fn a_flush_forgets_deadlines_and_keeps_who_listens() {
     keyspace.listen(slot, true);
     keyspace.flush(db);
     assert_eq!((keyspace.next_due(db), expire_all(&mut keyspace, 9)), (None, 1));
-    assert!(keyspace.slots[slot.index()].first.marked);
+    assert!(keyspace.slots[slot.index()].first.is_marked());
 }

@@ -2,13 +2,16 @@
 //!
 //! It is the table of a slot (`table`), with a field for a key: that has what a large collection needs. It grows and shrinks by at
 //! most one segment per step, keeps an order for HSCAN and SSCAN that no resize disturbs, draws at random, and knows its bytes.
-//! A field is an entry, one allocation with its value behind a thin pointer, and an entry has room for a deadline of its own.
+//! A field is an entry, one allocation with its value behind a thin pointer, and an entry has room for a deadline of its own, by which
+//! the table finds what is due. Whether a field whose deadline has passed is shown is not decided here: it is there until it is removed.
 
 use evict::access::AccessBits;
+use evict::time::UnixMillis;
 
+use crate::due::{NEVER, Search};
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::table::{ScanPosition, Table};
+use crate::table::{Place, ScanPosition, Table};
 
 /// Fields of one large collection.
 #[derive(Default)]
@@ -33,11 +36,29 @@ impl Fields {
         self.0.heap_bytes() as usize
     }
 
+    /// The entry of a field.
+    #[inline]
+    pub fn find(&self, hasher: &KeyHasher, name: &[u8]) -> Option<&Entry> {
+        let place = self.0.locate(hasher.hash(name), name)?;
+        Some(self.0.at(place))
+    }
+
     /// The value of a field.
     #[inline]
     pub fn get(&self, hasher: &KeyHasher, name: &[u8]) -> Option<&[u8]> {
-        let place = self.0.locate(hasher.hash(name), name)?;
-        Some(self.0.at(place).value())
+        self.find(hasher, name).map(Entry::value)
+    }
+
+    /// Number of fields with a deadline.
+    #[inline]
+    pub fn volatile(&self) -> usize {
+        self.0.volatile()
+    }
+
+    /// No field is due earlier. `None` if none ever is.
+    #[inline]
+    pub fn earliest(&self) -> Option<UnixMillis> {
+        Some(self.0.earliest()).filter(|at| *at != NEVER)
     }
 
     /// True if there is a field of this name.
@@ -60,19 +81,69 @@ impl Fields {
         }
     }
 
-    /// Sets a field; true if it is new. Moves at most one segment of other fields.
+    /// Sets or clears the deadline of a field; nothing if there is none of this name.
+    pub fn set_deadline(&mut self, hasher: &KeyHasher, name: &[u8], deadline: Option<UnixMillis>) {
+        if let Some(place) = self.0.locate(hasher.hash(name), name) {
+            self.edit(place, |field| field.set_deadline(deadline));
+        }
+    }
+
+    /// Removes up to `max` fields that are due, and says how many. Looks at `max` lines at most that turn out to have none.
+    pub fn remove_due(&mut self, hasher: &KeyHasher, now: UnixMillis, max: u32) -> u32 {
+        let mut removed = 0;
+        for _ in 0..max {
+            match self.0.next_due(now, hasher) {
+                Search::Found(place) => {
+                    let hash = hasher.hash(self.0.at(place).key());
+                    self.0.remove(hash, place, hasher);
+                    removed += 1;
+                }
+                Search::Raised => {}
+                Search::Nothing => break,
+            }
+        }
+        removed
+    }
+
+    /// Changes a field; its name stays.
+    #[inline]
+    fn edit(&mut self, place: Place, change: impl FnOnce(&mut Entry)) {
+        let field = self.0.at_mut(place);
+        let before = (field.heap_bytes() as i64, field.deadline());
+        change(field);
+        let after = (field.heap_bytes() as i64, field.deadline());
+        if before != after {
+            self.0.correct(after.1.is_some() as i32 - before.1.is_some() as i32, 0, after.0 - before.0);
+            if let Some(deadline) = after.1
+                && before.1 != after.1
+            {
+                self.0.set_deadline(place, deadline);
+            }
+        }
+    }
+
+    /// Sets the value of a field, whose deadline stays; true if it is new. Moves at most one segment of other fields.
+    #[inline]
+    pub fn set_value(&mut self, hasher: &KeyHasher, name: &[u8], value: &[u8]) -> bool {
+        self.put(hasher, name, value, |field| field.set_value(value))
+    }
+
+    /// Sets a field, which has no deadline then; true if it is new. Moves at most one segment of other fields.
     #[inline]
     pub fn set(&mut self, hasher: &KeyHasher, name: &[u8], value: &[u8]) -> bool {
+        self.put(hasher, name, value, |field| {
+            field.set_deadline(None);
+            field.set_value(value);
+        })
+    }
+
+    /// Adds a field, or changes the one that is there.
+    #[inline]
+    fn put(&mut self, hasher: &KeyHasher, name: &[u8], value: &[u8], change: impl FnOnce(&mut Entry)) -> bool {
         let hash = hasher.hash(name);
         match self.0.locate(hash, name) {
             Some(place) => {
-                let field = self.0.at_mut(place);
-                let before = field.heap_bytes() as i64;
-                field.set_value(value);
-                let after = field.heap_bytes() as i64;
-                if before != after {
-                    self.0.correct(0, after - before);
-                }
+                self.edit(place, change);
                 false
             }
             None => {
@@ -109,9 +180,14 @@ impl Fields {
         self.0.iter().map(|field| (field.key(), field.value()))
     }
 
+    /// All fields, in no order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
+    }
+
     /// A field drawn with `random`: each with the same probability.
-    pub fn sample(&self, random: &mut Random) -> Option<(&[u8], &[u8])> {
-        self.0.sample(random).map(|field| (field.key(), field.value()))
+    pub fn sample(&self, random: &mut Random) -> Option<&Entry> {
+        self.0.sample(random)
     }
 
     /// Takes out a field drawn with `random`: each with the same probability. Moves at most one segment of other fields.
@@ -130,9 +206,9 @@ impl Fields {
         hasher: &KeyHasher,
         from: ScanPosition,
         limit: usize,
-        visit: &mut impl FnMut(&[u8], &[u8]) -> usize,
+        visit: &mut impl FnMut(&Entry) -> usize,
     ) -> Option<ScanPosition> {
-        self.0.scan(from, limit, hasher, &mut |_, field| visit(field.key(), field.value()))
+        self.0.scan(from, limit, hasher, &mut |_, field| visit(field))
     }
 
     /// Frees some segments, until `elements` fields are gone. An empty segment counts as one.
@@ -201,14 +277,14 @@ mod tests {
         let (mut seen, mut from, mut calls) = (std::collections::HashSet::new(), Some(0), 0);
         while let Some(position) = from {
             calls += 1;
-            from = fields.scan(&hasher, position, 100, &mut |name, _| {
-                seen.insert(name.to_vec());
+            from = fields.scan(&hasher, position, 100, &mut |field| {
+                seen.insert(field.key().to_vec());
                 1
             });
         }
         assert_eq!(seen.len(), 20_000);
         assert!((150..=201).contains(&calls), "{calls} calls");
-        let drawn = fields.sample(&mut Random::new(1)).map(|(name, _)| name.to_vec()).unwrap();
+        let drawn = fields.sample(&mut Random::new(1)).map(|field| field.key().to_vec()).unwrap();
         assert!(fields.contains(&hasher, &drawn));
         let large = fields.heap_bytes();
         (0..19_990).for_each(|n| assert!(fields.remove(&hasher, &name(n))));

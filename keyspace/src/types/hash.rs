@@ -1,15 +1,20 @@
 //! A hash as its entry keeps it: packed while it is small, a table of fields when it is large.
 //!
 //! Packed, a field and its value are two elements in turn. Commands see neither form: they read a `Hash` and change a `HashMut`,
-//! which moves a hash to the table when it passes a limit. Fields with deadlines will need a form of their own when packed;
-//! `Form` has one number left, and a table's fields have room.
+//! which moves a hash to the table when it passes a limit.
+//!
+//! A hash also becomes a table when a field of it first gets a deadline: the fields there have room for one and an index to find what is
+//! due, so that there is one way only. A packed form with deadlines would save memory where small hashes have them; `Form` has a
+//! number left for it. A field whose deadline has passed is hidden from whoever reads a hash until it is removed; only `len` counts it.
 
 use evict::access::AccessBits;
+use evict::time::UnixMillis;
 
 use crate::entry::Entry;
 use crate::hash::KeyHasher;
 use crate::limits::PackedLimits;
 use crate::packed::{self, ByteStore, Element, Encoded, Offset, Packed, PackedMut};
+use crate::store::is_expired;
 use crate::table::ScanPosition;
 
 use super::Object;
@@ -30,26 +35,79 @@ pub enum Hash<'a> {
     /// Fields and values in turn.
     Packed(Packed<'a>),
     /// A table of fields.
-    Large(&'a Fields),
+    Large(Shown<'a>),
+}
+
+/// The fields of a table that are shown at some time.
+#[derive(Clone, Copy)]
+pub struct Shown<'a> {
+    fields: &'a Fields,
+    now: UnixMillis,
+}
+
+impl<'a> Shown<'a> {
+    #[inline]
+    fn shows(&self, field: &Entry) -> bool {
+        !is_expired(field.deadline(), self.now)
+    }
+
+    #[inline]
+    fn find(&self, hasher: &KeyHasher, name: &[u8]) -> Option<&'a Entry> {
+        self.fields.find(hasher, name).filter(|field| self.shows(field))
+    }
+
+    fn iter(self) -> impl Iterator<Item = &'a Entry> {
+        self.fields.entries().filter(move |field| self.shows(field))
+    }
+}
+
+#[inline]
+fn pair(field: &Entry) -> (Element<'_>, Element<'_>) {
+    (Element::Bytes(field.key()), Element::Bytes(field.value()))
 }
 
 impl<'a> Hash<'a> {
-    /// The hash of an entry of that kind.
+    /// The hash of an entry of that kind, as it is at `now`.
     #[inline]
-    pub fn of(entry: &'a Entry) -> Hash<'a> {
+    pub fn of(entry: &'a Entry, now: UnixMillis) -> Hash<'a> {
         debug_assert!(entry.kind() == Kind::Hash);
         match entry.object() {
-            Some(Object::Hash(fields)) => Hash::Large(fields),
+            Some(Object::Hash(fields)) => Hash::Large(Shown { fields, now }),
             _ => Hash::Packed(Packed::new(entry.value())),
         }
     }
 
-    /// Number of fields.
+    /// Number of fields, hidden ones included.
     #[inline]
     pub fn len(&self) -> usize {
         match self {
             Hash::Packed(packed) => packed.len() / STRIDE,
-            Hash::Large(fields) => fields.len(),
+            Hash::Large(shown) => shown.fields.len(),
+        }
+    }
+
+    /// True if some fields may be hidden.
+    #[inline]
+    pub fn may_hide(&self) -> bool {
+        match self {
+            Hash::Packed(_) => false,
+            Hash::Large(shown) => is_expired(shown.fields.earliest(), shown.now),
+        }
+    }
+
+    /// Number of fields that are shown. O(n) if some may be hidden.
+    pub fn shown_len(&self) -> usize {
+        match self {
+            Hash::Large(shown) if self.may_hide() => shown.iter().count(),
+            _ => self.len(),
+        }
+    }
+
+    /// The deadline of a field that is shown, if it has one; `None` without such a field.
+    pub fn deadline(&self, hasher: &KeyHasher, field: &[u8]) -> Option<Option<UnixMillis>> {
+        match self {
+            Hash::Packed(_) => self.get(hasher, field).map(|_| None),
+            Hash::Large(shown) => shown.find(hasher, field).map(Entry::deadline),
         }
     }
 
@@ -64,11 +122,11 @@ impl<'a> Hash<'a> {
     pub fn get(&self, hasher: &KeyHasher, field: &[u8]) -> Option<Element<'a>> {
         match self {
             Hash::Packed(packed) => find(packed, &Encoded::of(field)).map(|at| packed.get(value_of(packed, at))),
-            Hash::Large(fields) => fields.get(hasher, field).map(Element::Bytes),
+            Hash::Large(shown) => shown.find(hasher, field).map(|field| Element::Bytes(field.value())),
         }
     }
 
-    /// Visits every field with its value, in the order in which it is kept.
+    /// Visits every field that is shown with its value, in the order in which it is kept.
     #[inline]
     pub fn for_each(&self, mut visit: impl FnMut(Element<'a>, Element<'a>)) {
         match self {
@@ -78,13 +136,11 @@ impl<'a> Hash<'a> {
                     visit(field, value);
                 }
             }
-            Hash::Large(fields) => {
-                fields.iter().for_each(|(field, value)| visit(Element::Bytes(field), Element::Bytes(value)));
-            }
+            Hash::Large(shown) => shown.iter().map(pair).for_each(|(field, value)| visit(field, value)),
         }
     }
 
-    /// A field drawn with `random`, with its value.
+    /// A field drawn with `random`, with its value; `None` if none is shown. O(n) if most are hidden.
     pub fn sample(&self, random: &mut crate::hash::Random) -> Option<(Element<'a>, Element<'a>)> {
         match self {
             Hash::Packed(packed) if packed.is_empty() => None,
@@ -93,8 +149,15 @@ impl<'a> Hash<'a> {
                 let at = packed.seek(index * STRIDE as i64)?;
                 Some((packed.get(at), packed.get(value_of(packed, at))))
             }
-            Hash::Large(fields) => {
-                fields.sample(random).map(|(field, value)| (Element::Bytes(field), Element::Bytes(value)))
+            Hash::Large(shown) => {
+                /// Fields that are drawn before the shown ones are counted.
+                const DRAWS_MAX: usize = 16;
+                let drawn = (0..DRAWS_MAX).find_map(|_| shown.fields.sample(random).filter(|field| shown.shows(field)));
+                let field = drawn.or_else(|| match shown.iter().count() {
+                    0 => None,
+                    count => shown.iter().nth(random.below(count as u64) as usize),
+                });
+                field.map(pair)
             }
         }
     }
@@ -115,8 +178,10 @@ impl<'a> Hash<'a> {
                 });
                 None
             }
-            Hash::Large(fields) => fields
-                .scan(hasher, from, limit, &mut |field, value| visit(Element::Bytes(field), Element::Bytes(value))),
+            Hash::Large(shown) => shown.fields.scan(hasher, from, limit, &mut |field| match shown.shows(field) {
+                true => visit(Element::Bytes(field.key()), Element::Bytes(field.value())),
+                false => 1,
+            }),
         }
     }
 }
@@ -132,32 +197,52 @@ fn value_of(packed: &Packed, at: Offset) -> Offset {
     packed.next(at).expect("a value follows each field")
 }
 
+/// True if a table has a field that is not shown at `now`.
+#[inline]
+fn is_hidden(fields: &Fields, hasher: &KeyHasher, name: &[u8], now: UnixMillis) -> bool {
+    fields.volatile() > 0 && fields.find(hasher, name).is_some_and(|field| is_expired(field.deadline(), now))
+}
+
 /// A hash, to change.
 pub struct HashMut<'a> {
     entry: &'a mut Entry,
     hasher: &'a KeyHasher,
     limits: PackedLimits,
+    now: UnixMillis,
 }
 
 impl<'a> HashMut<'a> {
-    /// The hash of an entry of that kind, which is to stay packed within `limits`.
+    /// The hash of an entry of that kind, as it is at `now`, which is to stay packed within `limits`.
     #[inline]
-    pub fn of(entry: &'a mut Entry, hasher: &'a KeyHasher, limits: PackedLimits) -> HashMut<'a> {
+    pub fn of(entry: &'a mut Entry, hasher: &'a KeyHasher, limits: PackedLimits, now: UnixMillis) -> HashMut<'a> {
         debug_assert!(entry.kind() == Kind::Hash);
-        HashMut { entry, hasher, limits }
+        HashMut { entry, hasher, limits, now }
     }
 
     /// The hash, to read.
     #[inline]
     pub fn as_hash(&self) -> Hash<'_> {
-        Hash::of(self.entry)
+        Hash::of(self.entry, self.now)
     }
 
-    /// Sets a field; true if it is new.
+    /// The value of a field.
+    #[inline]
+    pub fn get(&self, field: &[u8]) -> Option<Element<'_>> {
+        self.as_hash().get(self.hasher, field)
+    }
+
+    /// The deadline of a field, if it has one; `None` without such a field.
+    #[inline]
+    pub fn deadline(&self, field: &[u8]) -> Option<Option<UnixMillis>> {
+        self.as_hash().deadline(self.hasher, field)
+    }
+
+    /// Sets a field, which has no deadline then; true if it is new, as one that was hidden is.
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
         if let Some(Object::Hash(fields)) = self.entry.object_mut() {
-            return fields.set(self.hasher, field, value);
+            let hidden = is_hidden(fields, self.hasher, field, self.now);
+            return fields.set(self.hasher, field, value) || hidden;
         }
         let bytes = Packed::new(self.entry.bytes()).listpack_bytes();
         let bytes = bytes.saturating_add(field.len()).saturating_add(value.len());
@@ -172,6 +257,29 @@ impl<'a> HashMut<'a> {
         new
     }
 
+    /// Sets a field, whose deadline stays; true if it is new, as one that was hidden is.
+    pub fn set_value(&mut self, field: &[u8], value: &[u8]) -> bool {
+        match self.entry.object_mut() {
+            Some(Object::Hash(fields)) if !is_hidden(fields, self.hasher, field, self.now) => {
+                fields.set_value(self.hasher, field, value)
+            }
+            _ => self.set(field, value),
+        }
+    }
+
+    /// Sets or clears the deadline of a field; nothing if there is none of this name.
+    pub fn set_deadline(&mut self, field: &[u8], deadline: Option<UnixMillis>) {
+        if !self.entry.is_large() {
+            if deadline.is_none() {
+                return;
+            }
+            self.enlarge();
+        }
+        if let Some(Object::Hash(fields)) = self.entry.object_mut() {
+            fields.set_deadline(self.hasher, field, deadline);
+        }
+    }
+
     fn set_packed(&mut self, field: &[u8], value: &[u8]) -> bool {
         let (field, value) = (Encoded::of(field), Encoded::of(value));
         let mut packed = PackedMut::new(self.entry);
@@ -183,11 +291,12 @@ impl<'a> HashMut<'a> {
         found.is_none()
     }
 
-    /// Removes a field; false if there is none of this name.
+    /// Removes a field; false if there is none of this name, or was none to be seen.
     #[inline]
     pub fn remove(&mut self, field: &[u8]) -> bool {
         if let Some(Object::Hash(fields)) = self.entry.object_mut() {
-            return fields.remove(self.hasher, field);
+            let hidden = is_hidden(fields, self.hasher, field, self.now);
+            return fields.remove(self.hasher, field) && !hidden;
         }
         let mut packed = PackedMut::new(self.entry);
         let found = find(&packed.as_packed(), &Encoded::of(field));
@@ -232,14 +341,14 @@ mod tests {
             let mut entry = empty(b"key", AccessBits::default());
             let (mut model, mut large) = (BTreeMap::new(), false);
             for (set, name, value) in edits {
-                let mut hash = HashMut::of(&mut entry, &hasher, limits);
+                let mut hash = HashMut::of(&mut entry, &hasher, limits, UnixMillis(0));
                 if set {
                     prop_assert_eq!(hash.set(&name, &value), model.insert(name.clone(), value.clone()).is_none());
                     large |= value.len() > 8 || model.len() > 10;
                 } else {
                     prop_assert_eq!(hash.remove(&name), model.remove(&name).is_some());
                 }
-                let hash = Hash::of(&entry);
+                let hash = Hash::of(&entry, UnixMillis(0));
                 prop_assert_eq!(entry.is_large(), large);
                 prop_assert_eq!((hash.len(), hash.is_empty()), (model.len(), model.is_empty()));
                 prop_assert_eq!(hash.get(&hasher, &name).map(|value| value.to_vec()), model.get(&name).cloned());

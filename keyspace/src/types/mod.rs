@@ -49,6 +49,15 @@ impl Object {
         }
     }
 
+    /// The fields of a hash.
+    #[inline]
+    pub fn fields(&self) -> Option<&Fields> {
+        match self {
+            Object::Hash(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
     /// The name of its encoding, as OBJECT ENCODING tells it.
     pub fn encoding_name(&self) -> &'static str {
         match self {

@@ -127,7 +127,7 @@ impl<'a> Set<'a> {
     /// A member drawn with `random`: each with the same probability.
     pub fn sample(&self, random: &mut Random) -> Option<Element<'a>> {
         if let Set::Large(set) = self {
-            return set.sample(random).map(|(name, _)| Element::Bytes(name));
+            return set.sample(random).map(|member| Element::Bytes(member.key()));
         }
         let len = self.len();
         if len == 0 {
@@ -151,7 +151,7 @@ impl<'a> Set<'a> {
         visit: &mut impl FnMut(Element) -> usize,
     ) -> Option<ScanPosition> {
         match self {
-            Set::Large(set) => set.scan(hasher, from, limit, &mut |name, _| visit(Element::Bytes(name))),
+            Set::Large(set) => set.scan(hasher, from, limit, &mut |member| visit(Element::Bytes(member.key()))),
             small => {
                 small.for_each(|member| {
                     visit(member);

@@ -57,6 +57,7 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("rejected_connections", traffic.rejected);
     out.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
     out.put("expired_keys", data.expired_keys);
+    out.put("expired_subkeys", data.expired_fields);
     out.put("expired_stale_perc", format!("{:.2}", sum.expiry.stale_percent()));
     out.put("expired_time_cap_reached_count", sum.expiry.time_cap_reached);
     out.put("expire_cycle_cpu_milliseconds", sum.expiry.micros / 1000);

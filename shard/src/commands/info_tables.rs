@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use keyspace::store::DbTotals;
+
 use crate::command::{CommandId, CommandTable};
 use crate::settings::Settings;
 use crate::stats::{CommandStats, Histogram, Stats};
@@ -74,7 +76,8 @@ pub(super) fn keyspace(view: &View<'_>, out: &mut Lines) {
         if totals.keys > 0 {
             let ttl_sum = view.sum.expiry.ttl_sums.get(number).copied().unwrap_or(0);
             let ttl = ttl_sum / u128::from(totals.volatile.max(1));
-            let line = format!("keys={},expires={},avg_ttl={ttl}", totals.keys, totals.volatile);
+            let &DbTotals { keys, volatile, timed_hashes } = totals;
+            let line = format!("keys={keys},expires={volatile},avg_ttl={ttl},subexpiry={timed_hashes}");
             out.put(&format!("db{number}"), line);
         }
     }

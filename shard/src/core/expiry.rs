@@ -2,6 +2,10 @@
 //!
 //! Its slow calls begin with the cron, its fast ones before sleep; both work in slices of a turn. Slots on loan to other cores are not here, and
 //! those that a unit of this core has stand still: time does not pass for them.
+//!
+//! One index finds keys and hashes with fields that are due, so a step removes what it finds of either kind, and both kinds of steps are the
+//! same but for their names. The quota of fields bounds the steps that are made for fields; slots take turns, so a large hash holds up
+//! only the keys of its own slot, and those a command does not see meanwhile.
 
 use evict::budget::{Effort, dynamic_hz};
 use evict::cycle::{Cycle, Deadlines, Progress, Report, Standing, Switch, Taken};
@@ -77,6 +81,39 @@ impl Data<'_> {
         }
         None
     }
+
+    /// Removes up to `max` keys and fields that are due in the next slot that has some.
+    fn take(&mut self, db: u16, now: UnixMillis, max: u32) -> Taken {
+        self.cursors.resize(self.shard.keyspace.databases(), Slot::FIRST);
+        let place = self.shard.keyspace.db_at(db);
+        let mut taken = Taken { removed: 0, live: Live::default(), left: Left::Nothing };
+        let Some(slot) = self.next_slot(place, now) else { return taken };
+        self.cursors[db as usize] = slot.next();
+        taken.left = Left::More;
+        // What finds nothing due counts as well: it costs about the same.
+        let mut looks = 0;
+        while looks < max {
+            looks += match self.shard.keyspace.expire_in(place, slot, now, max - looks) {
+                Expiry::Removed => {
+                    taken.removed += 1;
+                    1
+                }
+                Expiry::Fields(fields) => {
+                    taken.removed += fields;
+                    fields
+                }
+                Expiry::NotYet => 1,
+                Expiry::NothingDue => {
+                    // Once per slot: where much is due, a draw for every few keys would cost as much as these.
+                    if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
+                        taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
+                    }
+                    break;
+                }
+            };
+        }
+        taken
+    }
 }
 
 impl Deadlines for Data<'_> {
@@ -88,8 +125,8 @@ impl Deadlines for Data<'_> {
         self.shard.keyspace.totals(self.shard.keyspace.db_at(db)).volatile
     }
 
-    fn hashes(&self, _: u16) -> u64 {
-        0
+    fn hashes(&self, db: u16) -> u64 {
+        self.shard.keyspace.totals(self.shard.keyspace.db_at(db)).timed_hashes
     }
 
     fn due(&mut self, now: UnixMillis) -> u64 {
@@ -107,31 +144,11 @@ impl Deadlines for Data<'_> {
     }
 
     fn take_due(&mut self, db: u16, now: UnixMillis, max: u32) -> Taken {
-        self.cursors.resize(self.shard.keyspace.databases(), Slot::FIRST);
-        let place = self.shard.keyspace.db_at(db);
-        let left = |left| Taken { removed: 0, live: Live::default(), left };
-        let Some(slot) = self.next_slot(place, now) else { return left(Left::Nothing) };
-        self.cursors[db as usize] = slot.next();
-        let mut taken = left(Left::More);
-        // What finds nothing due counts as well: it costs about the same.
-        for _ in 0..max {
-            match self.shard.keyspace.expire_in(place, slot, now) {
-                Expiry::Removed => taken.removed += 1,
-                Expiry::NotYet => {}
-                Expiry::NothingDue => {
-                    // Once per slot: where much is due, a draw for every few keys would cost as much as these.
-                    if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
-                        taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
-                    }
-                    break;
-                }
-            }
-        }
-        taken
+        self.take(db, now, max)
     }
 
-    fn take_due_fields(&mut self, _: u16, _: UnixMillis, _: u32) -> Taken {
-        unreachable!("no hash has a field with a deadline")
+    fn take_due_fields(&mut self, db: u16, now: UnixMillis, max: u32) -> Taken {
+        self.take(db, now, max)
     }
 }
 

@@ -11,10 +11,9 @@ use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, KeyFlags, KeySpec};
 use crate::store::Key;
 use crate::table::Place;
-use crate::types::hash::Hash;
 use crate::types::kind::Kind;
 
-use super::{HASH, STORES, change};
+use super::{HASH, STORES, change, hash_at};
 
 /// What the rows of this family share.
 const COUNTER: CommandSpec = CommandSpec {
@@ -50,7 +49,7 @@ pub(super) static ROWS: &[DataRow] = &[
 /// The value of a field of the hash at `place`.
 #[inline]
 fn value<'e>(exec: &'e Exec, key: &Key, place: Option<Place>, field: &[u8]) -> Option<Element<'e>> {
-    Hash::of(exec.entry(key, place?)).get(exec.keyspace.hasher(), field)
+    hash_at(exec, key, place?).get(exec.keyspace.hasher(), field)
 }
 
 fn hincrby(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -66,7 +65,7 @@ fn hincrby(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let sum = before.checked_add(term).ok_or(Refusal::Overflow)?;
     let mut digits = itoa::Buffer::new();
     let text = digits.format(sum).as_bytes();
-    change(exec, &key, place, |hash| hash.set(args.at(2), text));
+    change(exec, &key, place, |hash| hash.set_value(args.at(2), text));
     exec.happened(&key, 1, EventClasses::HASH, "hincrby");
     reply.int(sum);
     Ok(())
@@ -84,7 +83,7 @@ fn hincrbyfloat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let before = LongDouble::parse(before.text(&mut digits)).ok_or(Refusal::Text("ERR hash value is not a float"))?;
     let sum = before.checked_add(term).ok_or(Refusal::Text("ERR increment would produce NaN or Infinity"))?;
     let text = sum.text();
-    change(exec, &key, place, |hash| hash.set(args.at(2), &text));
+    change(exec, &key, place, |hash| hash.set_value(args.at(2), &text));
     exec.happened(&key, 1, EventClasses::HASH, "hincrbyfloat");
     reply.bulk(&text);
     Ok(())

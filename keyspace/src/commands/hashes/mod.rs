@@ -3,8 +3,11 @@
 //! How a hash is kept is `types::hash`'s business. A hash that loses its last field is deleted: no key holds an empty one.
 
 mod counters;
+mod deadlines;
+mod field_list;
 mod read;
 mod walk;
+mod with_deadlines;
 
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
@@ -26,7 +29,7 @@ pub(super) const STORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAS
 
 /// The rows of all hash commands.
 pub fn rows() -> impl Iterator<Item = &'static DataRow> {
-    [ROWS, read::ROWS, counters::ROWS, walk::ROWS].into_iter().flatten()
+    [ROWS, read::ROWS, counters::ROWS, walk::ROWS, deadlines::ROWS, with_deadlines::ROWS].into_iter().flatten()
 }
 
 /// The rows of this file.
@@ -90,16 +93,24 @@ static ROWS: &[DataRow] = &[
 /// Changes the hash of a key, which stands at `place` or is yet to be made.
 #[inline]
 pub(super) fn change<R>(exec: &mut Exec, key: &Key, place: Option<Place>, change: impl FnOnce(&mut HashMut) -> R) -> R {
-    let limits = exec.keyspace.limits.hash;
+    let (limits, now) = (exec.keyspace.limits.hash, exec.now);
     match place {
-        Some(place) => exec.edit_hashed(key, place, |entry, hasher| change(&mut HashMut::of(entry, hasher, limits))),
+        Some(place) => {
+            exec.edit_hashed(key, place, |entry, hasher| change(&mut HashMut::of(entry, hasher, limits, now)))
+        }
         None => {
             let mut entry = hash::empty(key.bytes, exec.access);
-            let result = change(&mut HashMut::of(&mut entry, exec.keyspace.hasher(), limits));
+            let result = change(&mut HashMut::of(&mut entry, exec.keyspace.hasher(), limits, now));
             exec.insert(key, entry);
             result
         }
     }
+}
+
+/// The hash at a place, to read.
+#[inline]
+pub(super) fn hash_at<'e>(exec: &'e Exec, key: &Key, place: Place) -> Hash<'e> {
+    Hash::of(exec.entry(key, place), exec.now)
 }
 
 /// Sets the fields that the arguments name from the third on; returns how many are new.
@@ -114,6 +125,14 @@ fn set_fields(exec: &mut Exec, args: Args, name: &'static str) -> Result<usize, 
     });
     exec.happened(&key, args.len() as u64 / 2 - 1, EventClasses::HASH, "hset");
     Ok(added)
+}
+
+/// Deletes a hash that has lost its last field.
+pub(super) fn delete_emptied(exec: &mut Exec, key: &Key, place: Place) {
+    exec.delete(key, place);
+    // What was removed may have been hidden, so that it was not counted.
+    exec.touched(key);
+    exec.emptied(key);
 }
 
 fn hset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -132,8 +151,7 @@ fn hsetnx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.write_as(&key, Kind::Hash)?;
     let field = args.at(2);
-    let taken =
-        place.is_some_and(|place| Hash::of(exec.entry(&key, place)).get(exec.keyspace.hasher(), field).is_some());
+    let taken = place.is_some_and(|place| hash_at(exec, &key, place).get(exec.keyspace.hasher(), field).is_some());
     if !taken {
         change(exec, &key, place, |hash| hash.set(field, args.at(3)));
         exec.happened(&key, 1, EventClasses::HASH, "hset");
@@ -160,8 +178,7 @@ fn hdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     });
     exec.happened(&key, removed as u64, EventClasses::HASH, "hdel");
     if emptied {
-        exec.delete(&key, place);
-        exec.emptied(&key);
+        delete_emptied(exec, &key, place);
     }
     reply.int(removed);
     Ok(())

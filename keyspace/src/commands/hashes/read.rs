@@ -9,7 +9,7 @@ use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::hash::Hash;
 use crate::types::kind::Kind;
 
-use super::HASH;
+use super::{HASH, hash_at};
 
 const ACCESS: &[KeySpec] = &[KeySpec { flags: KeyFlags::RO.and(KeyFlags::ACCESS), first: 1, last: 0, step: 1 }];
 const LOOK: &[KeySpec] = &[KeySpec { flags: KeyFlags::RO, first: 1, last: 0, step: 1 }];
@@ -49,7 +49,7 @@ pub(super) static ROWS: &[DataRow] = &[
             arity: 2,
             flags: FAST_READ,
             keys: LOOK,
-            summary: "Counts the fields of a hash.",
+            summary: "Counts the fields of a hash, those included that have expired and are still there.",
             syntax: "key",
             ..HASH
         },
@@ -105,7 +105,7 @@ const fn all(name: &'static str, summary: &'static str, run: DataFn) -> DataRow 
 pub(super) fn read<'e>(exec: &'e mut Exec, args: Args) -> Result<Option<Hash<'e>>, Refusal> {
     let key = exec.first_key(args, 1);
     let place = exec.read_as(&key, Kind::Hash)?;
-    Ok(place.map(|place| Hash::of(exec.keyspace.at(exec.db, key.slot, place))))
+    Ok(place.map(|place| hash_at(exec, &key, place)))
 }
 
 /// The value of the field that is the second argument of the first key's hash.
@@ -113,8 +113,7 @@ pub(super) fn read<'e>(exec: &'e mut Exec, args: Args) -> Result<Option<Hash<'e>
 fn field<'e>(exec: &'e mut Exec, args: Args) -> Result<Option<Element<'e>>, Refusal> {
     let key = exec.first_key(args, 1);
     let place = exec.read_as(&key, Kind::Hash)?;
-    let keyspace = &*exec.keyspace;
-    Ok(place.and_then(|place| Hash::of(keyspace.at(exec.db, key.slot, place)).get(keyspace.hasher(), args.at(2))))
+    Ok(place.and_then(|place| hash_at(exec, &key, place).get(exec.keyspace.hasher(), args.at(2))))
 }
 
 fn hget(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -128,7 +127,7 @@ fn hget(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn hmget(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.read_as(&key, Kind::Hash)?;
-    let hash = place.map(|place| Hash::of(exec.entry(&key, place)));
+    let hash = place.map(|place| hash_at(exec, &key, place));
     reply.array(args.len() - 2);
     for field in args.from(2).iter() {
         match hash.and_then(|hash| hash.get(exec.keyspace.hasher(), field)) {
@@ -159,7 +158,7 @@ fn hstrlen(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn hgetall(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let hash = read(exec, args)?;
-    reply.map(hash.map_or(0, |hash| hash.len()));
+    reply.map(hash.map_or(0, |hash| hash.shown_len()));
     if let Some(hash) = hash {
         hash.for_each(|field, value| {
             reply.element(field);
@@ -171,7 +170,7 @@ fn hgetall(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn hkeys(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let hash = read(exec, args)?;
-    reply.array(hash.map_or(0, |hash| hash.len()));
+    reply.array(hash.map_or(0, |hash| hash.shown_len()));
     if let Some(hash) = hash {
         hash.for_each(|field, _| reply.element(field));
     }
@@ -180,7 +179,7 @@ fn hkeys(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn hvals(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let hash = read(exec, args)?;
-    reply.array(hash.map_or(0, |hash| hash.len()));
+    reply.array(hash.map_or(0, |hash| hash.shown_len()));
     if let Some(hash) = hash {
         hash.for_each(|_, value| reply.element(value));
     }

@@ -13,7 +13,7 @@ use crate::types::hash::Hash;
 use crate::types::kind::Kind;
 use crate::types::selection::Selection;
 
-use super::HASH;
+use super::{HASH, hash_at};
 use crate::commands::draw::Draw;
 use crate::commands::scan_options::{BYTES_PER_VISIT, ScanOptions, Walk, parse_cursor, reply_with_walk};
 
@@ -67,14 +67,14 @@ fn hrandfield(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.read_as(&key, Kind::Hash)?;
     let mut random = exec.keyspace.random.clone();
-    let hash = place.map(|place| Hash::of(exec.entry(&key, place)));
+    let hash = place.map(|place| hash_at(exec, &key, place));
     match (hash, asked) {
         (None, None) => reply.null(),
         (None, Some(_)) => reply.array(0),
-        (Some(hash), None) => {
-            let (field, _) = hash.sample(&mut random).expect("no stored hash is empty");
-            reply.element(field);
-        }
+        (Some(hash), None) => match hash.sample(&mut random) {
+            Some((field, _)) => reply.element(field),
+            None => reply.null(),
+        },
         (Some(hash), Some((Draw::Repeated(count), shown))) => {
             draw(hash, count, shown, &mut random, exec.keyspace.limits.reply_bytes_max, reply);
         }
@@ -113,9 +113,20 @@ fn write(field: Element, value: Element, shown: Shown, reply: &mut Reply) {
 /// Replies with `count` fields, any of them any number of times. The reply ends early once it is so long that the connection will
 /// be closed for it.
 fn draw(hash: Hash, count: u64, shown: Shown, random: &mut Random, bytes_max: usize, reply: &mut Reply) {
+    // Where fields are hidden, the others are listed once: a draw that meets hidden ones may take as long as the list.
+    let mut list = Vec::new();
+    if hash.may_hide() {
+        hash.for_each(|field, value| list.push((field, value)));
+        if list.is_empty() {
+            return reply.array(0);
+        }
+    }
     head(count as usize, shown, reply);
     for _ in 0..count {
-        let (field, value) = hash.sample(random).expect("no stored hash is empty");
+        let (field, value) = match list.len() as u64 {
+            0 => hash.sample(random).expect("no stored hash is empty, and none of this one is hidden"),
+            len => list[random.below(len) as usize],
+        };
         write(field, value, shown, reply);
         if reply.len() > bytes_max {
             return;
@@ -127,10 +138,11 @@ fn draw(hash: Hash, count: u64, shown: Shown, random: &mut Random, bytes_max: us
 fn draw_distinct(hash: Hash, count: usize, shown: Shown, random: &mut Random, reply: &mut Reply) {
     /// Above this part of a large hash, one pass over all of it is cheaper than drawing until enough differ.
     const PART: usize = 3;
-    let len = hash.len();
+    let len = hash.shown_len();
     head(count.min(len), shown, reply);
     if let Hash::Large(_) = hash
         && count < len / PART
+        && !hash.may_hide()
     {
         let mut drawn = HashSet::with_capacity(count);
         while drawn.len() < count {
@@ -159,7 +171,7 @@ fn hscan(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return Ok(());
     };
     let options = ScanOptions::parse(args.from(3), Walk::Elements)?;
-    let (hash, hasher) = (Hash::of(exec.entry(&key, place)), exec.keyspace.hasher());
+    let (hash, hasher) = (hash_at(exec, &key, place), exec.keyspace.hasher());
     reply_with_walk(cursor, reply, |from, reply| {
         let (mut count, mut name) = (0, itoa::Buffer::new());
         let next = hash.scan(hasher, from, options.visits(), &mut |field, value| {

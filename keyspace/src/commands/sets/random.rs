@@ -169,10 +169,10 @@ fn draw_distinct(set: Set, count: usize, random: &mut Random, reply: &mut Reply)
     {
         let mut drawn = HashSet::with_capacity(count);
         while drawn.len() < count {
-            if let Some((name, _)) = members.sample(random)
-                && drawn.insert(name)
+            if let Some(member) = members.sample(random)
+                && drawn.insert(member.key())
             {
-                reply.bulk(name);
+                reply.bulk(member.key());
             }
         }
         return;

@@ -71,7 +71,7 @@ impl<'a> KeyPattern<'a> {
         let keyspace = &*whole.keyspaces[(whole.owner)(slot)];
         let entry = keyspace.at(db, slot, place);
         match (self.field, entry.kind()) {
-            (Some(field), Kind::Hash) => Hash::of(entry).get(keyspace.hasher(), field),
+            (Some(field), Kind::Hash) => Hash::of(entry, whole.now).get(keyspace.hasher(), field),
             (None, Kind::String) => Some(Element::Bytes(entry.value())),
             _ => None,
         }

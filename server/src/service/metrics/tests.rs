@@ -28,7 +28,7 @@ fn report(n: u64) -> CoreReport {
     stats.failed(get, b"WRONGTYPE no string");
     CoreReport {
         stats,
-        databases: vec![DbTotals { keys: 10 * n, volatile: n }, DbTotals::default()],
+        databases: vec![DbTotals { keys: 10 * n, volatile: n, timed_hashes: 0 }, DbTotals::default()],
         traffic: Traffic { accepted: n, hops: 7, ..Traffic::default() },
         clients: ClientTotals { connected: n, ..ClientTotals::default() },
         memory: MemoryTotals { data: 1000, tables: 100, clients: 20, startup: 3 },
