@@ -60,6 +60,9 @@ pub const INFO_DYNAMIC: &[&str] = &["cmdstat_", "errorstat_", "latency_percentil
 /// Starts of the parts of such a field that are times.
 pub const STATS_TIMES: &[&str] = &["usec=", "usec_per_call=", "p50=", "p99=", "p99.9=", "avg_ttl="];
 
+/// Starts of the parts that came after 7.0.
+pub const STATS_OF_LATER_VERSIONS: &[&str] = &["subexpiry="];
+
 /// Fields of a CLIENT LIST line whose values belong to the process or the moment: presence only.
 pub const CLIENT_FIELDS_OF_THE_MOMENT: &[&str] = &[
     "id",

@@ -5,7 +5,9 @@
 
 mod docs;
 
-use crate::exceptions::{CLIENT_FIELDS_OF_THE_MOMENT, HELP_LINES_OF_7_2, INFO_DYNAMIC, INFO_FIELDS, STATS_TIMES};
+use crate::exceptions::{
+    CLIENT_FIELDS_OF_THE_MOMENT, HELP_LINES_OF_7_2, INFO_DYNAMIC, INFO_FIELDS, STATS_OF_LATER_VERSIONS, STATS_TIMES,
+};
 use crate::frame::Frame;
 use std::collections::BTreeSet;
 
@@ -276,10 +278,11 @@ fn info(reference: &Frame, ours: &Frame) -> bool {
 }
 
 fn stats(frame: &Frame) -> Vec<String> {
-    let timed = |field: &&str| !STATS_TIMES.iter().any(|name| field.starts_with(name));
+    let left_out = || STATS_TIMES.iter().chain(STATS_OF_LATER_VERSIONS);
+    let compared = |field: &&str| !left_out().any(|name| field.starts_with(name));
     let text = text_of(frame);
     let mut lines: Vec<String> =
-        text.lines().map(|line| line.split([',', ':']).filter(timed).collect::<Vec<_>>().join(",")).collect();
+        text.lines().map(|line| line.split([',', ':']).filter(compared).collect::<Vec<_>>().join(",")).collect();
     lines.sort();
     lines
 }
