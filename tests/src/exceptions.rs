@@ -88,3 +88,19 @@ pub const CLIENT_FIELDS_OF_THE_MOMENT: &[&str] = &[
 pub fn named(name: &str) -> Result<&'static Exception, String> {
     EXCEPTIONS.iter().find(|exception| exception.name == name).ok_or_else(|| format!("no exception is named {name}"))
 }
+
+/// Commands that 7.0.15 does not have: nothing can be compared. The tables beside them in `keyspace` play their arguments and events.
+pub const COMMANDS_OF_LATER_VERSIONS: &[&str] = &[
+    "hexpire",
+    "hexpireat",
+    "hexpiretime",
+    "hgetdel",
+    "hgetex",
+    "hpersist",
+    "hpexpire",
+    "hpexpireat",
+    "hpexpiretime",
+    "hpttl",
+    "hsetex",
+    "httl",
+];

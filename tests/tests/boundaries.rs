@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 use tests::boundaries::play::{self, Round};
 use tests::boundaries::{Section, Selection, read};
+use tests::exceptions::COMMANDS_OF_LATER_VERSIONS;
 use tests::frame::Frame;
 use tests::replay::Protocol;
 use tests::server::{Kind, Server};
@@ -68,22 +69,6 @@ const NO_DATA: &[&str] = &[
 
 /// Commands that wait for ever with some of the values: `tests/sessions/blocking.txt` has their arguments.
 const WAITS: &[&str] = &["blmove", "blmpop", "blpop", "brpop", "brpoplpush", "bzmpop", "bzpopmax", "bzpopmin"];
-
-/// Commands that redis-server 7.0.15 does not have; the tests beside them have their arguments.
-const NEWER: &[&str] = &[
-    "hexpire",
-    "hexpireat",
-    "hexpiretime",
-    "hgetdel",
-    "hgetex",
-    "hpersist",
-    "hpexpire",
-    "hpexpireat",
-    "hpexpiretime",
-    "hpttl",
-    "hsetex",
-    "httl",
-];
 
 fn sections(family: &str) -> Vec<Section> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("boundaries").join(format!("{family}.txt"));
@@ -148,7 +133,10 @@ fn every_command_has_a_sample() {
     let is_missing = |name: &String| {
         let container = name.split('|').next().unwrap_or(name);
         let has_no_data = NO_DATA.contains(&container) || NO_DATA.contains(&&name[..]) || name.ends_with("|help");
-        !has_no_data && !WAITS.contains(&&name[..]) && !NEWER.contains(&&name[..]) && !sampled.contains(name)
+        !has_no_data
+            && !WAITS.contains(&&name[..])
+            && !COMMANDS_OF_LATER_VERSIONS.contains(&&name[..])
+            && !sampled.contains(name)
     };
     let missing: Vec<String> =
         listed.map(|name| String::from_utf8_lossy(name).into_owned()).filter(is_missing).collect();
