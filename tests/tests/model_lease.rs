@@ -1,21 +1,22 @@
-//! Model of the lease (`spec/cores.md` §7, §11): request, grant, run, return, cancel and shutdown of two coordinators over two owners, in
+//! Model of the lease (`spec/cores.md` §7, §11): request, grant, run, return, death of the client and shutdown of two coordinators over two owners, in
 //! every order that loom finds with at most three preemptions.
 //!
 //! It compiles the shard's own `loans.rs`. Each thread is a core: owner of one slot and coordinator of one unit, which adds one to the slot
-//! of each core; beside that it asks for a lease that it cancels, and runs a command on its own slot. A slot's value is a token that
+//! of each core; beside that it asks for a lease whose client is gone before the grant, and runs a command on its own slot. A slot's value is a token that
 //! cannot be copied: where it is missing, whoever needs it panics, and a core that waits for ever is a deadlock of the model. Each rule is
 //! then broken in turn, to show that the model would notice.
 
-use loom::sync::{Mutex, Notify};
 use loom::thread;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+mod inbox;
 
 #[allow(dead_code, missing_docs, unreachable_pub)]
 #[path = "../../shard/src/mesh/loans.rs"]
 mod loans;
 
+use inbox::Inbox;
 use loans::{Loans, Need, UnitId};
 
 /// The only slot of each core.
@@ -32,10 +33,8 @@ enum Broken {
     CommandsWait,
     /// The owner does not look for what waits when a slot comes back.
     ReturnsFreeTheNext,
-    /// The coordinator drops the grant that crosses its cancel.
-    CrossingGrantIsReturned,
-    /// The owner does not acknowledge a cancel.
-    CancelIsAcknowledged,
+    /// The coordinator drops a grant when it finds that the client is gone.
+    AbandonedGrantIsReturned,
     /// A core leaves when its own units are done.
     LastCoreStays,
 }
@@ -51,36 +50,8 @@ enum Message {
     Request(UnitId),
     Grant(UnitId, Slot),
     Return(UnitId, Slot),
-    Cancel(UnitId),
-    Cancelled(UnitId),
     /// The sender asks for nothing more.
     Done,
-}
-
-/// What was sent to one core, in order.
-struct Inbox {
-    messages: Mutex<VecDeque<Message>>,
-    arrived: Notify,
-}
-
-impl Inbox {
-    fn new() -> Arc<Inbox> {
-        Arc::new(Inbox { messages: Mutex::new(VecDeque::new()), arrived: Notify::new() })
-    }
-
-    fn push(&self, message: Message) {
-        self.messages.lock().expect("a panic ends the model").push_back(message);
-        self.arrived.notify();
-    }
-
-    fn pop(&self) -> Message {
-        loop {
-            if let Some(message) = self.messages.lock().expect("a panic ends the model").pop_front() {
-                return message;
-            }
-            self.arrived.wait();
-        }
-    }
 }
 
 /// What waits at an owner.
@@ -97,19 +68,19 @@ struct Core {
     slot: Option<Slot>,
     loans: Loans<Work>,
     commands_run: usize,
-    // The coordinator: the unit that runs, the slots that it has, and a lease asked for and cancelled.
+    // The coordinator: the unit that runs, the slots that it has, and a unit whose client is gone.
     unit: UnitId,
     held: Vec<Slot>,
     unit_is_done: bool,
-    cancelled: Option<UnitId>,
+    abandoned: Option<UnitId>,
     // The other core.
-    inbox: Arc<Inbox>,
-    peer: Arc<Inbox>,
+    inbox: Arc<Inbox<Message>>,
+    peer: Arc<Inbox<Message>>,
     peer_is_done: bool,
 }
 
 impl Core {
-    fn new(me: usize, broken: Broken, inbox: Arc<Inbox>, peer: Arc<Inbox>) -> Core {
+    fn new(me: usize, broken: Broken, inbox: Arc<Inbox<Message>>, peer: Arc<Inbox<Message>>) -> Core {
         Core {
             me,
             broken,
@@ -119,7 +90,7 @@ impl Core {
             unit: UnitId { core: me as u16, seq: 0 },
             held: Vec::new(),
             unit_is_done: false,
-            cancelled: None,
+            abandoned: None,
             inbox,
             peer,
             peer_is_done: false,
@@ -127,19 +98,18 @@ impl Core {
     }
 
     /// Everything this core does, to the end: then its slot is at home again.
-    fn run(mut self, cancels: bool) -> Slot {
-        if cancels {
-            // The client is gone before the answer.
+    fn run(mut self, dies: bool) -> Slot {
+        if dies {
+            // The client is gone before the grant; nobody takes the request back.
             let unit = UnitId { seq: 1, ..self.unit };
             self.send(Message::Request(unit));
-            self.send(Message::Cancel(unit));
-            self.cancelled = Some(unit);
+            self.abandoned = Some(unit);
         }
         self.ask_next();
         self.arrive(Work::Command);
         let mut told = false;
         loop {
-            let is_done = self.unit_is_done && self.cancelled.is_none();
+            let is_done = self.unit_is_done && self.abandoned.is_none();
             if is_done && !told {
                 told = true;
                 self.send(Message::Done);
@@ -164,20 +134,11 @@ impl Core {
             Message::Return(unit, slot) => self.take_back(unit, slot),
             Message::Grant(unit, slot) if unit == self.unit => self.hold(slot),
             Message::Grant(unit, slot) => {
-                assert_eq!(self.cancelled.take(), Some(unit), "the grant crossed the cancel");
-                if self.broken != Broken::CrossingGrantIsReturned {
+                assert_eq!(self.abandoned.take(), Some(unit), "a grant is for a unit that asked");
+                if self.broken != Broken::AbandonedGrantIsReturned {
                     self.send(Message::Return(unit, slot));
                 }
             }
-            Message::Cancel(unit) => {
-                let withdrawn = self.loans.withdraw(|_, work| matches!(work, Work::Lease(asked) if *asked == unit));
-                // Not there: the grant is on its way and its return will come.
-                if withdrawn.is_some() && self.broken != Broken::CancelIsAcknowledged {
-                    self.send(Message::Cancelled(unit));
-                }
-                self.run_what_waited();
-            }
-            Message::Cancelled(unit) => assert_eq!(self.cancelled.take(), Some(unit)),
             Message::Done => self.peer_is_done = true,
         }
     }
@@ -260,22 +221,22 @@ impl Core {
     }
 }
 
-/// Both cores to the end, with one unit each; core 0 cancels a lease if `cancels` says so of it, core 1 likewise.
-fn two_cores(broken: Broken, cancels: [bool; CORES]) {
-    let inboxes = [Inbox::new(), Inbox::new()];
+/// Both cores to the end, with one unit each, and one more of a client that is gone for each core of which `dies` says so.
+fn two_cores(broken: Broken, dies: [bool; CORES]) {
+    let inboxes = [Inbox::new(), Inbox::new()].map(Arc::new);
     let core = |me: usize| Core::new(me, broken, inboxes[me].clone(), inboxes[1 - me].clone());
     let (first, second) = (core(0), core(1));
-    let second = thread::spawn(move || second.run(cancels[1]));
-    let slots = [first.run(cancels[0]), second.join().expect("a panic ends the model")];
+    let second = thread::spawn(move || second.run(dies[1]));
+    let slots = [first.run(dies[0]), second.join().expect("a panic ends the model")];
     for (core, slot) in slots.iter().enumerate() {
         assert_eq!((slot.owner, slot.units), (core, CORES), "each unit counts once in each slot");
     }
 }
 
-fn explore(broken: Broken, cancels: [bool; CORES]) {
+fn explore(broken: Broken, dies: [bool; CORES]) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
-    builder.check(move || two_cores(broken, cancels));
+    builder.check(move || two_cores(broken, dies));
 }
 
 #[test]
@@ -284,32 +245,31 @@ fn two_units_over_two_cores_both_finish() {
 }
 
 #[test]
-fn a_cancel_from_below_loses_no_slot() {
+fn a_client_of_the_first_core_that_dies_loses_no_slot() {
     explore(Broken::Nothing, [true, false]);
 }
 
 #[test]
-fn a_cancel_from_above_loses_no_slot() {
+fn a_client_of_the_second_core_that_dies_loses_no_slot() {
     explore(Broken::Nothing, [false, true]);
 }
 
 #[test]
-fn two_cancels_lose_no_slot() {
+fn two_clients_that_die_lose_no_slot() {
     explore(Broken::Nothing, [true, true]);
 }
 
 #[test]
 fn the_model_notices_a_missing_rule() {
     let deadlock = "deadlock";
-    for (broken, cancels, said) in [
+    for (broken, dies, said) in [
         (Broken::AscendingOrder, [false, false], deadlock),
         (Broken::CommandsWait, [false, false], "a command runs on a slot that is lent"),
         (Broken::ReturnsFreeTheNext, [false, false], deadlock),
-        (Broken::CrossingGrantIsReturned, [true, false], deadlock),
-        (Broken::CancelIsAcknowledged, [false, true], deadlock),
+        (Broken::AbandonedGrantIsReturned, [true, false], deadlock),
         (Broken::LastCoreStays, [false, false], "loans.is_quiet"),
     ] {
-        let panic = catch_unwind(AssertUnwindSafe(|| explore(broken, cancels)));
+        let panic = catch_unwind(AssertUnwindSafe(|| explore(broken, dies)));
         let payload = panic.expect_err(&format!("the model does not notice that {broken:?} is missing"));
         let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
         assert!(text.is_some_and(|text| text.contains(said)), "{broken:?}: {text:?}");

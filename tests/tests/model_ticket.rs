@@ -10,14 +10,16 @@
 
 use loom::sync::{Mutex, Notify};
 use loom::thread;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+mod inbox;
 
 #[allow(dead_code, missing_docs, unreachable_pub)]
 #[path = "../../shard/src/mesh/ticket.rs"]
 mod ticket;
 
+use inbox::Inbox;
 use ticket::Ticket;
 
 /// What `ticket.rs` is built from here.
@@ -136,27 +138,6 @@ enum Message {
     Done,
 }
 
-/// What was sent to the home core, in order.
-struct Inbox {
-    messages: Mutex<VecDeque<Message>>,
-    arrived: Notify,
-}
-
-impl Inbox {
-    fn new() -> Inbox {
-        Inbox { messages: Mutex::new(VecDeque::new()), arrived: Notify::new() }
-    }
-
-    fn push(&self, message: Message) {
-        self.messages.lock().expect("a panic ends the model").push_back(message);
-        self.arrived.notify();
-    }
-
-    fn try_pop(&self) -> Option<Message> {
-        self.messages.lock().expect("a panic ends the model").pop_front()
-    }
-}
-
 /// An owner's clock. Who finds the ticket claimed looks again a while later, and whoever has claimed it is done by then.
 struct Clock(Notify);
 
@@ -169,7 +150,7 @@ impl Clocks {
     }
 
     /// A claim is over: all look again, the home core too.
-    fn pass(&self, home: &Inbox) {
+    fn pass(&self, home: &Inbox<Message>) {
         self.0.iter().for_each(|clock| clock.0.notify());
         home.arrived.notify();
     }
@@ -182,7 +163,7 @@ impl Clocks {
 }
 
 /// An owner looks at the client once: returns what stays in its key.
-fn serve(kind: Owner, number: usize, ticket: &Ticket, home: &Inbox, clocks: &Clocks) -> List {
+fn serve(kind: Owner, number: usize, ticket: &Ticket, home: &Inbox<Message>, clocks: &Clocks) -> List {
     let mut list = (kind != Owner::InVain).then_some(Element);
     let early = if breaks(Broken::ClaimComesFirst) { list.take() } else { None };
     while !ticket.claim() {
@@ -249,16 +230,16 @@ impl Client {
     }
 
     /// Waits for mail, or for the time when a time-out that found the ticket claimed comes again.
-    fn wait(&mut self, home: &Inbox) {
+    fn wait(&mut self, home: &Inbox<Message>) {
         let again = self.ending == Ending::TimeOut && !self.ticket.has_ended() && !self.ticket.is_claimed();
         match home.try_pop() {
             Some(message) => self.handle(message, home),
             None if again => {}
-            None => home.arrived.wait(),
+            None => home.wait(),
         }
     }
 
-    fn handle(&mut self, message: Message, home: &Inbox) {
+    fn handle(&mut self, message: Message, home: &Inbox<Message>) {
         match message {
             Message::Done => self.done += 1,
             Message::Served(element) if !self.connected => self.lost.push(element),

@@ -8,16 +8,18 @@
 //! no mail. A slot's value is a token that cannot be copied. Each rule is then broken in turn, to show that the model would notice.
 
 use loom::sync::atomic::{AtomicBool, Ordering};
-use loom::sync::{Mutex, Notify};
 use loom::thread;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+mod inbox;
 
 #[allow(dead_code, missing_docs, unreachable_pub)]
 #[path = "../../shard/src/mesh/loans.rs"]
 mod loans;
 
+use inbox::Inbox;
 use loans::{Loans, Need, NeedOwned, UnitId};
 
 const CORES: usize = 2;
@@ -89,32 +91,6 @@ enum Mail {
     Stop,
 }
 
-/// What was sent to one core, in order.
-struct Inbox {
-    mail: Mutex<VecDeque<Mail>>,
-    arrived: Notify,
-}
-
-impl Inbox {
-    fn new() -> Arc<Inbox> {
-        Arc::new(Inbox { mail: Mutex::new(VecDeque::new()), arrived: Notify::new() })
-    }
-
-    fn push(&self, mail: Mail) {
-        self.mail.lock().expect("a panic ends the model").push_back(mail);
-        self.arrived.notify();
-    }
-
-    fn pop(&self) -> Mail {
-        loop {
-            if let Some(mail) = self.mail.lock().expect("a panic ends the model").pop_front() {
-                return mail;
-            }
-            self.arrived.wait();
-        }
-    }
-}
-
 /// What a unit runs.
 #[derive(Clone, Copy, PartialEq)]
 enum Job {
@@ -138,7 +114,7 @@ struct Unit {
 struct Parts {
     broken: Broken,
     event: Event,
-    inboxes: [Arc<Inbox>; CORES],
+    inboxes: [Arc<Inbox<Mail>>; CORES],
     /// The client of the transaction is gone.
     gone: Arc<AtomicBool>,
 }
@@ -437,7 +413,7 @@ fn value(loan: Loan) -> Option<Slot> {
 
 /// Both cores to the end.
 fn two_cores(broken: Broken, event: Event) {
-    let inboxes = [Inbox::new(), Inbox::new()];
+    let inboxes = [Inbox::new(), Inbox::new()].map(Arc::new);
     let parts = Parts { broken, event, inboxes: inboxes.clone(), gone: Arc::new(AtomicBool::new(false)) };
     let cores = [0, 1].map(|me| {
         let parts = parts.clone();
