@@ -52,7 +52,7 @@ impl EventClasses {
 }
 
 /// A key that a command changed, in a slot to which somebody listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Changed {
     /// Number of its database.
     pub db: u16,
@@ -72,7 +72,7 @@ impl Changed {
 }
 
 /// What of a key was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// Its value or deadline, or whether it exists.
     Value,

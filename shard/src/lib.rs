@@ -2,6 +2,7 @@
 
 // What a core stands on.
 pub mod mesh;
+pub mod ready;
 pub mod resp;
 pub mod ring;
 pub mod settings;

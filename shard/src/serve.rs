@@ -18,6 +18,7 @@ use crate::listeners::{Doubt, Listeners, Waiter};
 use crate::mesh::CoreId;
 use crate::mesh::loans::Need;
 use crate::mesh::ticket::Ticket;
+use crate::ready::Ready;
 use crate::ring::ConnId;
 use crate::shard::Shard;
 use crate::tracking::prefixes::Prefixes;
@@ -37,7 +38,7 @@ enum Outcome {
 /// Who is told of what commands left, and where it is noted.
 pub struct Told<'a> {
     /// Keys on which clients wait.
-    pub ready: &'a mut VecDeque<Changed>,
+    pub ready: &'a mut Ready,
     /// What the owner has to do.
     pub effects: &'a mut Vec<Effect>,
     /// Who tracks by prefixes.
@@ -63,10 +64,7 @@ pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
             }
         }
         if listeners.changed(keyspace, &changed, doubt.as_deref_mut()) {
-            listeners.looks().add(ready.len());
-            if !ready.contains(&changed) {
-                ready.push_back(changed);
-            }
+            ready.push(changed);
         }
     }
     for upheaval in std::mem::take(&mut keyspace.signals.upheavals) {
@@ -76,11 +74,12 @@ pub fn hear(keyspace: &mut Keyspace, listeners: &mut Listeners, told: Told) {
                 effects.push(Effect::Invalid(Invalid::Everything, Vec::new()));
             }
         }
-        ready.extend(match upheaval {
+        let keys = match upheaval {
             Upheaval::Flushed(db) => listeners.flushed(db),
             Upheaval::Swapped(a, b) if a == b => Vec::new(),
             Upheaval::Swapped(a, b) => listeners.swapped([a, b], |db, key| keyspace.has(&Changed::value(db, key))),
-        });
+        };
+        keys.into_iter().for_each(|key| ready.push(key));
     }
     effects.extend(keyspace.signals.events.drain(..).map(Effect::Event));
     keyspace.signals.pending = false;
@@ -137,7 +136,7 @@ impl Shard {
 
     /// Serves those who wait on the first of the keys that are ready.
     pub fn serve_next(&mut self) {
-        if let Some(key) = self.ready.pop_front() {
+        if let Some(key) = self.ready.pop() {
             self.serve_key(&key, None);
         }
     }

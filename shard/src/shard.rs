@@ -3,7 +3,6 @@
 //! A shard sits behind its core's baton. Its owner works with it while awake; a core that finds it parked may visit. Neither
 //! does I/O here.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +12,7 @@ use keyspace::args::Args;
 use keyspace::exec::Exec;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
-use keyspace::signals::{Changed, EventClasses};
+use keyspace::signals::EventClasses;
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
@@ -29,6 +28,7 @@ use crate::mail::Question;
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Loans, Need, UnitId};
 use crate::mesh::mailbox::Address;
+use crate::ready::Ready;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::route::SlotMap;
 use crate::settings::Settings;
@@ -87,7 +87,7 @@ pub struct Shard {
     /// Who wants to hear of changes of keys.
     pub listeners: Listeners,
     /// Changed keys on which clients wait: to be served once the command, transaction or script is over.
-    pub ready: VecDeque<Changed>,
+    pub ready: Ready,
     /// Who watches what a script has changed that may be taken back; only while such a script runs.
     pub doubt: Option<Doubt>,
     /// What commands left for the owner to do.
@@ -155,7 +155,7 @@ impl Shard {
             keyspace: parts.keyspace,
             loans: Loans::new(),
             listeners: Listeners::default(),
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             doubt: None,
             now: UnixMillis(0),
             stats: Stats::new(parts.table.all().len()),

@@ -62,7 +62,7 @@ impl<'a> Stage<'a> {
 
     /// Serves the clients that the unit made ready: at its end.
     pub fn serve_ready(&mut self) {
-        while let Some(key) = self.shard.ready.front() {
+        while let Some(key) = self.shard.ready.first() {
             let slots = [key.slot];
             self.with_slots(&slots, |shard| shard.serve_next());
         }

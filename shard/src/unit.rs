@@ -4,8 +4,6 @@
 //! no two units wait for each other. When all are granted it puts the foreign slots into its own keyspace, runs the ordinary
 //! command, takes them out again and sends them back.
 
-use std::collections::VecDeque;
-
 use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::signals::Changed;
@@ -18,6 +16,7 @@ use crate::hop::Context;
 use crate::listeners::{Listeners, SlotListeners, Waiter};
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
+use crate::ready::Ready;
 use crate::ring::ConnId;
 use crate::route::SlotMap;
 use crate::script::Script;
@@ -146,7 +145,7 @@ pub struct Unit {
 #[derive(Debug, Default)]
 pub struct Aside {
     /// Keys that it changed and on which clients wait: they are served when it is over.
-    pub ready: VecDeque<Changed>,
+    pub ready: Ready,
     /// Its time, which does not pass (`cores.md` §4).
     pub now: Option<UnixMillis>,
     /// The shard's time while the unit has the shard.

@@ -120,8 +120,9 @@ impl<R: Ring> Inner<R> {
         Answer::Done
     }
 
-    /// DEBUG SLEEP: to stop the core, and all who wait for it, is what it is for.
+    /// DEBUG SLEEP.
     fn sleep(&mut self, time: Duration) -> Answer {
+        // To stop the core, and all who wait for it, is what was asked for.
         std::thread::sleep(time);
         self.clock();
         Answer::Done

@@ -224,7 +224,12 @@ impl World {
             let Some(visit) = self.mesh.baton(CoreId(core as u16)).try_visit() else {
                 return Err(format!("core {core} does not rest"));
             };
-            let left = (visit.listeners.open_tickets(), visit.ready.len(), visit.effects.len(), visit.busy.len());
+            let left = (
+                visit.listeners.open_tickets(),
+                usize::from(!visit.ready.is_empty()),
+                visit.effects.len(),
+                visit.busy.len(),
+            );
             // Nobody waits for this visit.
             let _ = visit.leave(Errand::None);
             if left != (0, 0, 0, 0) {
