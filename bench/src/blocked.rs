@@ -177,6 +177,7 @@ fn await_blocked(server: &Server, clients: usize) -> Result<(), BenchError> {
             let why = format!("{clients} clients are not blocked after {PATIENCE:?}");
             return Err(BenchError::Server { server: server.name.to_owned(), why });
         }
+        // Between looks at what only the server knows: the loop ends by what it says, or by the deadline.
         thread::sleep(LOOK_EVERY);
     }
     Ok(())

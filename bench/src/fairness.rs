@@ -98,6 +98,7 @@ fn beside(load: Load, port: u16, time: Duration) -> Result<[u128; 3], BenchError
 
 fn probe(port: u16, time: Duration) -> Result<[u128; 3], BenchError> {
     let mut client = Client::connect(port, PATIENCE)?;
+    // For a load to measure; nothing relies on its being there.
     thread::sleep(SETTLE);
     let begun = Instant::now();
     let mut waits = Vec::new();
@@ -105,6 +106,7 @@ fn probe(port: u16, time: Duration) -> Result<[u128; 3], BenchError> {
         let sent = Instant::now();
         client.ask(&["GET", "probe"])?;
         waits.push(sent.elapsed().as_micros());
+        // The pace of the probes.
         thread::sleep(PROBE_EVERY);
     }
     waits.sort_unstable();
@@ -178,6 +180,7 @@ fn await_blocked(port: u16) -> Result<(), BenchError> {
             let why = format!("{BLOCKED} clients are not blocked after {PATIENCE:?}");
             return Err(BenchError::Server { server: format!("port {port}"), why });
         }
+        // Between looks at what only the server knows: the loop ends by what it says, or by the deadline.
         thread::sleep(PROBE_EVERY);
     }
     Ok(())

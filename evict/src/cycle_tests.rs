@@ -431,11 +431,11 @@ pub(crate) fn FR_P2C_008_U001_fields_and_keys_that_expire_together_go_once() {
     }
     let mut cycle = Cycle::default();
     let (mut keys, mut fields) = (0, 0);
-    for now in [999, 1_000, 1_001] {
-        let (report, _) = slow_call(&mut cycle, &mut data, Effort::LEAST, UnixMillis(now));
+    for moment in [999, 1_000, 1_001] {
+        let (report, _) = slow_call(&mut cycle, &mut data, Effort::LEAST, UnixMillis(moment));
         keys += report.keys;
         fields += report.fields;
-        assert_eq!((keys, fields), [(0, 0), (1_500, 1_500), (1_620, 1_500)][(now - 999) as usize], "{now}");
+        assert_eq!((keys, fields), [(0, 0), (1_500, 1_500), (1_620, 1_500)][(moment - 999) as usize], "{moment}");
     }
     assert_eq!(data.left(), 0);
 }

@@ -21,7 +21,8 @@ use crate::oom::{Need, Subject, refused};
 use crate::order::OrderCheck;
 use crate::policy::{Class, Policy, Use};
 use crate::pressure::fair_share;
-use crate::quota::{Balance, Quota, Reserve, Terms};
+use crate::quota::tests::Pot;
+use crate::quota::{Balance, Quota, Terms};
 use crate::record::{Cause, Form, Header, Kind, Place, decode, encode};
 use crate::s3fifo::{S3Fifo, Search};
 use crate::safety::{Circumstances, Eviction, tests::FREE};
@@ -34,24 +35,6 @@ const CORES: usize = 4;
 const BUDGET: u64 = 4_000_000;
 const VALUE_MAX: u64 = 5_000;
 const START: i64 = 1_700_000_000_000;
-
-struct Pot(Cell<Balance>);
-
-impl Reserve for Pot {
-    fn take(&self, at_most: u64) -> u64 {
-        let (balance, taken) = self.0.get().take(at_most);
-        self.0.set(balance);
-        taken
-    }
-
-    fn put(&self, bytes: u64) {
-        self.0.set(self.0.get().put(bytes));
-    }
-
-    fn charge(&self, bytes: u64) {
-        self.0.set(self.0.get().charge(bytes));
-    }
-}
 
 /// A core's data and its log: what it removes it logs in the same step.
 struct Data {

@@ -6,7 +6,8 @@ use std::cell::Cell;
 use super::*;
 use crate::pressure::fair_share;
 
-struct Pot(Cell<Balance>);
+/// The shared budget of cores that are all in one thread.
+pub(crate) struct Pot(pub(crate) Cell<Balance>);
 
 impl Reserve for Pot {
     fn take(&self, at_most: u64) -> u64 {

@@ -166,14 +166,14 @@ mod tests {
                 }
                 let earliest = *model.iter().min().expect("there are groups");
                 prop_assert_eq!(dues.earliest(), UnixMillis(earliest));
-                for now in [at - 1, at, at + 1, i64::MAX - 1, i64::MAX] {
-                    let found = dues.first(UnixMillis(now));
-                    prop_assert_eq!(found.is_some(), earliest <= now && earliest != NEVER.0);
-                    prop_assert!(found.is_none_or(|group| model[group] <= now));
+                for moment in [at - 1, at, at + 1, i64::MAX - 1, i64::MAX] {
+                    let found = dues.first(UnixMillis(moment));
+                    prop_assert_eq!(found.is_some(), earliest <= moment && earliest != NEVER.0);
+                    prop_assert!(found.is_none_or(|group| model[group] <= moment));
                     let from = group.min(dues.groups().saturating_sub(1));
-                    let due = |group: &usize| model.get(*group).is_some_and(|at| *at <= now && *at != NEVER.0);
+                    let due = |group: &usize| model.get(*group).is_some_and(|at| *at <= moment && *at != NEVER.0);
                     let expected = (from..groups).find(due).or_else(|| (0..from).find(due));
-                    prop_assert_eq!(dues.next(from, UnixMillis(now)), expected);
+                    prop_assert_eq!(dues.next(from, UnixMillis(moment)), expected);
                 }
             }
         }

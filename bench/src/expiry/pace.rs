@@ -216,6 +216,7 @@ fn latency(histogram: &Histogram<u64>) -> Latency {
 
 /// Waits until a time in Unix milliseconds, if it is not past.
 pub(crate) fn sleep_until(at: u64) {
+    // The time itself is what is waited for: a deadline that was given to the server.
     thread::sleep(Duration::from_millis(at.saturating_sub(unix_millis())));
 }
 

@@ -284,7 +284,7 @@ mod tests {
         }
         assert_eq!(seen.len(), 20_000);
         assert!((150..=201).contains(&calls), "{calls} calls");
-        let drawn = fields.sample(&mut Random::new(1)).map(|field| field.key().to_vec()).unwrap();
+        let drawn = fields.sample(&mut Random::new(1)).map(|field| field.key().to_vec()).expect("there are fields");
         assert!(fields.contains(&hasher, &drawn));
         let large = fields.heap_bytes();
         (0..19_990).for_each(|n| assert!(fields.remove(&hasher, &name(n))));
