@@ -152,7 +152,7 @@ impl Clocks {
     /// A claim is over: all look again, the home core too.
     fn pass(&self, home: &Inbox<Message>) {
         self.0.iter().for_each(|clock| clock.0.notify());
-        home.arrived.notify();
+        home.nudge();
     }
 
     fn wait(&self, whose: usize, ticket: &Ticket) {

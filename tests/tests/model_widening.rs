@@ -429,8 +429,7 @@ fn two_cores(broken: Broken, event: Event) {
     let mut slots: Vec<Slot> = left.into_iter().flat_map(|left| left.slots).collect();
     for inbox in &inboxes {
         // Values that were under way when the cores stopped.
-        let mail = std::mem::take(&mut *inbox.mail.lock().expect("a panic ends the model"));
-        slots.extend(mail.into_iter().filter_map(|mail| match mail {
+        slots.extend(std::iter::from_fn(|| inbox.try_pop()).filter_map(|mail| match mail {
             Mail::Granted(_, _, loan) | Mail::Return(_, loan) => value(loan),
             _ => None,
         }));

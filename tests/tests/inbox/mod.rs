@@ -8,31 +8,31 @@ use std::collections::VecDeque;
 use loom::sync::{Mutex, Notify};
 
 /// What was sent to one core, in order.
-pub struct Inbox<M> {
+pub(crate) struct Inbox<M> {
     messages: Mutex<VecDeque<M>>,
     arrived: Notify,
 }
 
 impl<M> Inbox<M> {
     /// An empty one.
-    pub fn new() -> Inbox<M> {
+    pub(crate) fn new() -> Inbox<M> {
         Inbox { messages: Mutex::new(VecDeque::new()), arrived: Notify::new() }
     }
 
     /// Sends.
-    pub fn push(&self, message: M) {
+    pub(crate) fn push(&self, message: M) {
         self.messages.lock().expect("a panic ends the model").push_back(message);
         self.arrived.notify();
     }
 
     /// The next message, if it is there.
-    pub fn try_pop(&self) -> Option<M> {
+    pub(crate) fn try_pop(&self) -> Option<M> {
         self.messages.lock().expect("a panic ends the model").pop_front()
     }
 
     /// The next message, once it is there.
     #[allow(dead_code)] // One of the models only looks.
-    pub fn pop(&self) -> M {
+    pub(crate) fn pop(&self) -> M {
         loop {
             if let Some(message) = self.try_pop() {
                 return message;
@@ -41,8 +41,14 @@ impl<M> Inbox<M> {
         }
     }
 
+    /// Wakes who waits, without mail: something else that it looks at has changed.
+    #[allow(dead_code)] // One of the models has such a thing.
+    pub(crate) fn nudge(&self) {
+        self.arrived.notify();
+    }
+
     /// Waits until something is sent, or was since the last time.
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         self.arrived.wait();
     }
 }
