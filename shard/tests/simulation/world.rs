@@ -188,6 +188,8 @@ impl World {
             Park::Busy => State::Turn(Park::Busy),
             Park::Stopped => panic!("nobody stops a core"),
         };
+        let [entered, real] = core.client_bytes();
+        assert_eq!(entered, real, "core {index} counts the bytes of its clients");
     }
 
     /// Lets the next timer of any core fire.
