@@ -37,9 +37,9 @@ enum Use {
 const USES: [Use; 6] = [Use::Query, Use::Replies, Use::Queue, Use::Channels, Use::Watched, Use::Blocked];
 
 impl Use {
-    /// Redis counts names of watched keys and channels with nobody.
+    /// Redis counts names of watched keys and channels with nobody, and may close everybody once it has closed who does not read.
     fn counts_in(self, kind: Kind) -> bool {
-        kind != Kind::Redis || !matches!(self, Use::Watched | Use::Channels)
+        kind != Kind::Redis || !matches!(self, Use::Watched | Use::Channels | Use::Replies)
     }
 
     /// Makes a client use about four megabytes and more.
@@ -219,7 +219,8 @@ fn FR_P2C_008_E012_an_exempt_client_stays() {
         (0..4).for_each(|_| assert_eq!(exempt.read().expect(&name).raw, b"+QUEUED\r\n", "{name}"));
         is_served(&mut watch.client().0, &name);
         let (mut other, _) = watch.client();
-        other.send_raw(&query(4 * MIB)).expect("the server reads");
+        // It may be closed before all is sent.
+        let _ = other.send_raw(&query(4 * MIB));
         is_closed(&mut other, &name);
         watch.until("the other client is not counted", |watch| watch.info("evicted_clients") == 1);
         exempt.ok("DISCARD");
@@ -237,7 +238,7 @@ fn FR_P2C_008_E012_a_client_that_ends_its_exemption_goes_at_once() {
         encode(&["CLIENT", "NO-EVICT", "off"], &mut bytes);
         let mut sent = bytes.clone();
         sent.extend(query(4 * MIB));
-        client.send_raw(&sent).expect("the server reads");
+        let _ = client.send_raw(&sent);
         is_closed(&mut client, &name);
         watch.until("it is not counted", |watch| watch.info("evicted_clients") == 1);
     }
