@@ -16,6 +16,7 @@ pub mod effects;
 pub mod latency;
 pub mod listeners;
 pub mod looks;
+pub mod memory;
 pub mod report;
 pub mod script;
 pub mod serve;

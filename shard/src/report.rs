@@ -110,6 +110,26 @@ impl ExpiryTotals {
     }
 }
 
+/// What a core's evictions came to since the counters were reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvictionTotals {
+    /// Keys removed for want of memory.
+    pub keys: u64,
+    /// How long the core has been above its quota, in microseconds; 0 while it is not.
+    pub exceeded_now_us: u64,
+    /// How long it was in all.
+    pub exceeded_us: u64,
+}
+
+impl EvictionTotals {
+    /// Cores are above their quotas at the same time, as parts of one process that is above its limit.
+    fn add(&mut self, other: &EvictionTotals) {
+        self.keys += other.keys;
+        self.exceeded_now_us = self.exceeded_now_us.max(other.exceeded_now_us);
+        self.exceeded_us = self.exceeded_us.max(other.exceeded_us);
+    }
+}
+
 /// What a core keeps to run scripts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScriptTotals {
@@ -169,7 +189,12 @@ pub struct MemoryTotals {
 impl MemoryTotals {
     /// Everything: Redis's `used_memory`.
     pub fn used(&self) -> u64 {
-        self.data + self.clients + self.startup
+        self.data + self.beside()
+    }
+
+    /// What does not belong to slots.
+    pub fn beside(&self) -> u64 {
+        self.clients + self.startup
     }
 }
 
@@ -222,6 +247,8 @@ pub struct CoreReport {
     pub tracking: TrackingTotals,
     /// Its active-expire cycle.
     pub expiry: ExpiryTotals,
+    /// Its evictions.
+    pub evictions: EvictionTotals,
     /// What it keeps to run scripts.
     pub scripts: ScriptTotals,
     /// Bytes.
@@ -262,6 +289,7 @@ impl CoreReport {
         self.pubsub.shard_channels += other.pubsub.shard_channels;
         self.scripts.add(&other.scripts);
         self.expiry.add(&other.expiry);
+        self.evictions.add(&other.evictions);
         self.tracking.clients += other.tracking.clients;
         self.tracking.keys += other.tracking.keys;
         self.tracking.items += other.tracking.items;

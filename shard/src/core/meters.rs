@@ -3,10 +3,8 @@
 //! Rates are sampled as Redis samples them: sixteen samples, 100 ms apart, averaged. Clients are looked at once a second. Nothing
 //! here is on the path of a command.
 
-use keyspace::slot::SLOTS;
-use keyspace::store::SlotTables;
-
 use crate::conn::Conn;
+use crate::memory::startup_bytes;
 use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::Kind;
 use crate::report::{ClientTotals, CoreReport, MemoryTotals, ProcessReport, PubsubTotals, Rates, TrackingTotals};
@@ -155,13 +153,13 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    fn memory(&mut self) -> MemoryTotals {
-        let buffers = u64::from(self.settings.ring_buffers) * u64::from(self.settings.ring_buffer_bytes);
+    /// What the core accounts for.
+    pub(super) fn memory(&mut self) -> MemoryTotals {
         MemoryTotals {
             data: self.owner.shard().keyspace.heap_bytes(),
             tables: self.cron.meters.table_bytes.iter().sum(),
             clients: self.cron.meters.clients_bytes,
-            startup: (SLOTS * size_of::<SlotTables>()) as u64 + buffers,
+            startup: startup_bytes(&self.settings),
         }
     }
 
@@ -221,6 +219,7 @@ impl<R: Ring> Inner<R> {
             pubsub,
             tracking,
             expiry,
+            evictions: shard.memory.totals(),
             scripts,
             memory,
             cpu: process::cpu_of_thread(),

@@ -23,6 +23,7 @@ mod exec;
 mod expiry;
 mod functions;
 mod jobs;
+mod memory;
 mod meters;
 mod monitors;
 mod notices;
@@ -341,6 +342,12 @@ impl<R: Ring> Core<R> {
         self.inner.conns.looks()
     }
 
+    /// Bytes that the core uses and may use, if its shard is not open to visitors: for a simulation to look at.
+    pub fn memory(&mut self) -> Option<(u64, u64)> {
+        let Inner { owner, .. } = &mut self.inner;
+        owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
+    }
+
     /// The core's ring, for a simulation to drive.
     pub fn ring_mut(&mut self) -> &mut R {
         &mut self.inner.ring
@@ -368,8 +375,9 @@ impl<R: Ring> Inner<R> {
         self.owner.shard().advance(now);
     }
 
-    /// Before sleep: sends, then mail, then the freeing of what was dropped.
+    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped.
     fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
+        self.share_memory();
         self.send_dirty();
         self.post_mail(mesh);
         mesh.published(self.id).abandoned.set(self.abandoned as u64);
@@ -394,6 +402,7 @@ impl<R: Ring> Inner<R> {
             || !self.owner.shard().effects.is_empty()
             || self.scripts.is_due()
             || self.expiry.is_under_way()
+            || self.owner.shard().memory.is_under_way()
             || !self.own_refusals.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
