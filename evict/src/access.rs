@@ -68,7 +68,7 @@ impl AccessBits {
     /// LFU: a key made at `now`.
     #[inline]
     pub const fn lfu(now: UnixMillis) -> Self {
-        Self::lfu_of(now, LFU_INIT)
+        Self::lfu_counted(now, LFU_INIT)
     }
 
     /// LFU: the counter as it stands at `now`, decayed since the last use.
@@ -85,10 +85,11 @@ impl AccessBits {
         let counter = self.lfu_counter(now, settings);
         let odds = counter.saturating_sub(LFU_INIT) as u64 * settings.log_factor as u64 + 1;
         let grows = (random as u64).saturating_mul(odds) < 1 << 32;
-        Self::lfu_of(now, counter.saturating_add(grows as u8))
+        Self::lfu_counted(now, counter.saturating_add(grows as u8))
     }
 
-    const fn lfu_of(now: UnixMillis, counter: u8) -> Self {
+    /// LFU: a key whose counter is this one at `now`.
+    pub const fn lfu_counted(now: UnixMillis, counter: u8) -> Self {
         Self(minutes(now) << 8 | counter as u32)
     }
 }

@@ -5,6 +5,7 @@
 
 use evict::access::AccessBits;
 use evict::gate::{self, DataSet, GateContext, GateFlags, Role, Verdict, gate};
+use evict::policy::Use;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -66,7 +67,7 @@ pub struct Exec<'a> {
     pub db: Db,
     /// The time of this command.
     pub now: UnixMillis,
-    /// The access bits of a key that is used now.
+    /// The access bits of a key that is made now: what `Keyspace::made` says.
     pub access: AccessBits,
     /// The caller.
     pub caller: Caller,
@@ -99,7 +100,7 @@ impl<'a> Exec<'a> {
             Some(place) => {
                 self.keyspace.stats.hits += 1;
                 if !self.caller.no_touch {
-                    self.keyspace.touch(self.db, key.slot, place, self.access);
+                    self.keyspace.used(self.db, key.slot, place, Use::Read, self.now, self.access);
                 }
             }
             None => self.missed(key),
@@ -168,9 +169,25 @@ impl<'a> Exec<'a> {
     pub fn write_in(&mut self, db: Db, key: &Key) -> Option<Place> {
         let place = self.peek_in(db, key)?;
         if !self.caller.no_touch {
-            self.keyspace.touch(db, key.slot, place, self.access);
+            self.keyspace.used(db, key.slot, place, Use::Write, self.now, self.access);
         }
         Some(place)
+    }
+
+    /// Looks a key up to store over it. A value that is stored leaves the stamp of its time; only policies that count uses note one here.
+    #[inline]
+    pub fn target(&mut self, key: &Key) -> Option<Place> {
+        let place = self.peek(key)?;
+        self.overwritten(key, place);
+        Some(place)
+    }
+
+    /// Notes a use of the key at a place that another look-up found and that is stored over now, where uses are counted.
+    #[inline]
+    pub fn overwritten(&mut self, key: &Key, place: Place) {
+        if self.keyspace.counts_uses() && !self.caller.no_touch {
+            self.keyspace.used(self.db, key.slot, place, Use::Write, self.now, self.access);
+        }
     }
 
     /// Looks a key up without a trace, but for the removal of what is expired.
@@ -243,21 +260,27 @@ impl<'a> Exec<'a> {
 
     /// Stores an entry under its key, over whatever stands there.
     pub fn replace(&mut self, key: &Key, entry: Entry) {
-        match self.peek(key) {
-            Some(place) => {
-                self.delete(key, place);
-                self.keyspace.insert(self.db, key.slot, key.hash, entry);
+        let Some(place) = self.target(key) else { return self.insert(key, entry) };
+        let counts = self.keyspace.counts_uses();
+        let mut replaced = self.edit(key, place, |held| {
+            let access = held.access();
+            let replaced = std::mem::replace(held, entry);
+            if counts {
+                held.set_access(access);
             }
-            None => self.insert(key, entry),
+            replaced
+        });
+        if let Some(object) = replaced.take_object() {
+            self.keyspace.drop_later(object);
         }
     }
 
-    /// Stores a string under a key, over whatever stands at `place`.
+    /// Stores a string under a key, over whatever stands at `place`, which `target` gave, or a look-up that marks the key as used.
     #[inline]
     pub fn put(&mut self, key: &Key, place: Option<Place>, value: &[u8], expiry: Expiry, shape: Shape) {
         match place {
             Some(place) => {
-                let access = self.access;
+                let stamp = (!self.keyspace.counts_uses()).then_some(self.access);
                 let replaced = self.edit(key, place, |entry| {
                     let replaced = entry.take_object();
                     match expiry {
@@ -267,7 +290,9 @@ impl<'a> Exec<'a> {
                     }
                     entry.set_value(value);
                     entry.set_shape(shape);
-                    entry.set_access(access);
+                    if let Some(stamp) = stamp {
+                        entry.set_access(stamp);
+                    }
                     replaced
                 });
                 if let Some(object) = replaced {

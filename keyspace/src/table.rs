@@ -22,6 +22,8 @@ use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::lines::{Hashes, PointerLines};
 
+mod draws;
+
 pub use crate::directory::{Place, SEGMENT_VALUES_MAX as SEGMENT_ENTRIES_MAX, ScanPosition};
 
 /// What an entry takes in its table: its share of a line, at the highest load. A table that has just grown has a third less of it in use.
@@ -142,6 +144,15 @@ impl Table {
     #[inline]
     pub fn locate(&self, hash: u64, key: &[u8]) -> Option<Place> {
         let is_it = |entry: &Option<Entry>| there(entry.as_ref()).key() == key;
+        match &self.root {
+            Root::One(table) => table.find(hash, is_it).map(|line| Place { segment: 0, line }),
+            Root::Many(directory) => directory.find(hash, is_it),
+        }
+    }
+
+    /// Where the entry stands that has this hash, if it is here. Of two with the same, one.
+    pub(crate) fn locate_hash(&self, hash: u64, hasher: &KeyHasher) -> Option<Place> {
+        let is_it = |entry: &Option<Entry>| hasher.hash_of(entry) == hash;
         match &self.root {
             Root::One(table) => table.find(hash, is_it).map(|line| Place { segment: 0, line }),
             Root::Many(directory) => directory.find(hash, is_it),

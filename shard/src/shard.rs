@@ -196,10 +196,10 @@ impl Shard {
         self.now = self.now.max(now);
     }
 
-    /// The access bits of what is used now.
+    /// The access bits of what is made now.
     #[inline]
     pub fn access(&self) -> AccessBits {
-        AccessBits::lru(self.now)
+        self.keyspace.made(self.now)
     }
 
     /// True if a command on this slot may run now.

@@ -186,7 +186,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return set_with_options(exec, args, reply);
     }
     let key = exec.first_key(args, 1);
-    let place = exec.peek(&key);
+    let place = exec.target(&key);
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     reply.ok();
@@ -204,6 +204,9 @@ fn set_with_options(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             reply.null();
         }
         return Ok(());
+    }
+    if get && let Some(place) = place {
+        exec.overwritten(&key, place);
     }
     exec.put(&key, place, args.at(2), expiry, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
@@ -239,7 +242,7 @@ fn psetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, name: &'static str) -> Outcome {
     let at = deadline(form, args.at(2), exec.now, name)?;
     let key = exec.first_key(args, 1);
-    let place = exec.peek(&key);
+    let place = exec.target(&key);
     exec.put(&key, place, args.at(3), Expiry::At(at), Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     exec.notify(EventClasses::GENERIC, "expire", &key);
@@ -250,6 +253,9 @@ fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, nam
 fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = read_value(exec, &key, reply)?;
+    if let Some(place) = place {
+        exec.overwritten(&key, place);
+    }
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     Ok(())
