@@ -422,6 +422,11 @@ impl Keyspace {
         self.slots[slot.index()].table(db)
     }
 
+    /// What each database holds here, by place.
+    pub fn all_totals(&self) -> impl Iterator<Item = DbTotals> {
+        self.totals.iter().copied()
+    }
+
     /// What a database holds here.
     pub fn totals(&self, db: Db) -> DbTotals {
         self.totals[db.0 as usize]

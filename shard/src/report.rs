@@ -180,8 +180,18 @@ pub struct MemoryTotals {
     pub data: u64,
     /// Of `data`, the tables without their entries: the sum of `CoreReport::table_bytes`.
     pub tables: u64,
-    /// Connections with their buffers, as of the last look at all of them (once a second).
+    /// Connections with all that is held for them.
     pub clients: u64,
+    /// Who hears which channel, without the names, for which the clients stand.
+    pub pubsub: u64,
+    /// Who watches, waits on and tracks which key.
+    pub listeners: u64,
+    /// The interpreter with all scripts and functions, and their sources.
+    pub scripts: u64,
+    /// Slow log, ACL log and counters.
+    pub logs: u64,
+    /// Buffers kept for reuse, what waits to be told to other cores and monitors, and the tables of what is under way.
+    pub buffers: u64,
     /// What the core holds from its start: slots, receive buffers, counters.
     pub startup: u64,
 }
@@ -189,12 +199,24 @@ pub struct MemoryTotals {
 impl MemoryTotals {
     /// Everything: Redis's `used_memory`.
     pub fn used(&self) -> u64 {
-        self.data + self.beside()
+        self.data + self.startup + self.others()
     }
 
-    /// What does not belong to slots.
-    pub fn beside(&self) -> u64 {
-        self.clients + self.startup
+    /// What is neither data nor held from the start.
+    pub fn others(&self) -> u64 {
+        self.clients + self.pubsub + self.listeners + self.scripts + self.logs + self.buffers
+    }
+
+    fn add(&mut self, other: &MemoryTotals) {
+        self.data += other.data;
+        self.tables += other.tables;
+        self.clients += other.clients;
+        self.pubsub += other.pubsub;
+        self.listeners += other.listeners;
+        self.scripts += other.scripts;
+        self.logs += other.logs;
+        self.buffers += other.buffers;
+        self.startup += other.startup;
     }
 }
 
@@ -294,10 +316,7 @@ impl CoreReport {
         self.tracking.keys += other.tracking.keys;
         self.tracking.items += other.tracking.items;
         self.tracking.prefixes = self.tracking.prefixes.max(other.tracking.prefixes);
-        self.memory.data += other.memory.data;
-        self.memory.tables += other.memory.tables;
-        self.memory.clients += other.memory.clients;
-        self.memory.startup += other.memory.startup;
+        self.memory.add(&other.memory);
         self.cpu.user_us += other.cpu.user_us;
         self.cpu.system_us += other.cpu.system_us;
         self.lazyfree_pending += other.lazyfree_pending;

@@ -106,6 +106,16 @@ pub enum Job {
 }
 
 impl Job {
+    /// Bytes that it holds on the heap for its client.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Job::Command { args, .. } | Job::Watch(args) => args.room(),
+            Job::Exec(exec) => exec.heap_bytes(),
+            Job::Script(script) => script.heap_bytes(),
+            Job::Serve(_) => size_of::<Turn>(),
+        }
+    }
+
     /// The script that it runs, as itself or in a transaction.
     pub fn script_mut(&mut self) -> Option<&mut Script> {
         match self {

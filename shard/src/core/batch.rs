@@ -34,6 +34,13 @@ pub(super) struct Batch {
     calls: Vec<(Call, CoreId)>,
 }
 
+impl Batch {
+    /// Bytes that it holds on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.calls.capacity() * size_of::<(Call, CoreId)>()
+    }
+}
+
 /// Why a batch ends.
 enum End {
     /// The input has no other complete command.
@@ -220,7 +227,7 @@ impl<R: Ring> Inner<R> {
                 }
             }
             let index = away.unwrap_or_else(|| {
-                let mut hop = self.hop();
+                let mut hop = self.spares.hop();
                 hop.context = context;
                 hop.home = Some((self.id, conn.id));
                 hop.target = *target;
@@ -274,8 +281,8 @@ impl<R: Ring> Inner<R> {
 
     /// Sends hops off. One to this very core goes on in the next turn.
     fn depart(&mut self, flight: &mut Flight, hops: Hops) {
-        for (target, hop) in hops {
-            flight.departed();
+        for (target, mut hop) in hops {
+            flight.departed(&mut hop);
             self.pauses.writing_hops += usize::from(hop.writes);
             if target == self.id {
                 // Its slot is on loan, or it has had its share of this turn.

@@ -22,6 +22,7 @@ mod events;
 mod exec;
 mod expiry;
 mod functions;
+mod holdings;
 mod jobs;
 mod memory;
 mod meters;
@@ -32,6 +33,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod scripts;
+mod spares;
 mod tracking;
 mod units;
 mod visits;
@@ -50,7 +52,7 @@ use crate::acl::{Guard, Users};
 use crate::busy::Busy;
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
-use crate::conn::{Conn, Conns};
+use crate::conn::{Conn, Conns, Waiting};
 use crate::hop::Hop;
 use crate::mail::{Mail, Question};
 use crate::mesh::baton::{Owner, Wake as Woken};
@@ -77,6 +79,7 @@ use engine::Scripts;
 use expiry::ActiveExpiry;
 use outbox::Outboxes;
 use pause::PauseState;
+use spares::Spares;
 
 /// How long a core may wait in its next enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,8 +192,7 @@ struct Inner<R: Ring> {
     abandoned: usize,
     next_gathering: u64,
     batch: Batch,
-    spare_buffers: Vec<Vec<u8>>,
-    spare_hops: Vec<Box<Hop>>,
+    spares: Spares,
     events: Vec<Event<R::Socket>>,
     mail: Vec<(Address, Mail<R::Socket>)>,
     mail_left: bool,
@@ -213,12 +215,6 @@ struct Inner<R: Ring> {
     cron: Cron,
     stopping: bool,
 }
-
-/// Buffers kept for reuse, per core.
-const SPARE_BUFFERS_MAX: usize = 256;
-
-/// A reply or input buffer larger than this is freed rather than kept, in bytes.
-const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
 
 impl<R: Ring> Core<R> {
     /// A core that has not begun to accept.
@@ -260,8 +256,7 @@ impl<R: Ring> Core<R> {
             next_gathering: 0,
             abandoned: 0,
             batch: Batch::default(),
-            spare_buffers: Vec::new(),
-            spare_hops: Vec::new(),
+            spares: Spares::default(),
             events: Vec::new(),
             mail: Vec::new(),
             mail_left: false,
@@ -348,6 +343,16 @@ impl<R: Ring> Core<R> {
         owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
     }
 
+    /// Bytes of the core's clients, as they stand in its books and as they are: for a simulation to compare.
+    pub fn client_bytes(&self) -> [u64; 2] {
+        let inner = &self.inner;
+        let real = inner.conns.in_place().map(|conn| {
+            let away = if conn.waiting == Waiting::No { 0 } else { inner.away_bytes(conn) };
+            conn.heap_bytes() - conn.away_bytes + away
+        });
+        [inner.conns.books().bytes(), real.sum::<usize>() as u64]
+    }
+
     /// The core's ring, for a simulation to drive.
     pub fn ring_mut(&mut self) -> &mut R {
         &mut self.inner.ring
@@ -419,28 +424,12 @@ impl<R: Ring> Inner<R> {
 
     /// An empty buffer with some room.
     fn buffer(&mut self) -> Vec<u8> {
-        self.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(4096))
+        self.spares.buffer()
     }
 
     /// Keeps a buffer for reuse.
-    fn spare(&mut self, mut buffer: Vec<u8>) {
-        let fits = buffer.capacity() > 0 && buffer.capacity() <= SPARE_BUFFER_BYTES_MAX;
-        if fits && self.spare_buffers.len() < SPARE_BUFFERS_MAX {
-            buffer.clear();
-            self.spare_buffers.push(buffer);
-        }
-    }
-
-    /// An empty hop.
-    fn hop(&mut self) -> Box<Hop> {
-        self.spare_hops.pop().unwrap_or_default()
-    }
-
-    /// Keeps a hop for reuse.
-    fn spare_hop(&mut self, mut hop: Box<Hop>) {
-        if hop.reset() && self.spare_hops.len() < SPARE_BUFFERS_MAX {
-            self.spare_hops.push(hop);
-        }
+    fn spare(&mut self, buffer: Vec<u8>) {
+        self.spares.keep_buffer(buffer);
     }
 
     /// Takes slow commands of one of our clients into the slow log.

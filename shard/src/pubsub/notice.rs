@@ -131,6 +131,11 @@ impl Stream {
         self.bytes = self.notices.iter().map(Notice::bytes).sum();
     }
 
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// True if nothing waits.
     pub fn is_empty(&self) -> bool {
         self.notices.is_empty()

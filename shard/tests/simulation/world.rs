@@ -191,6 +191,8 @@ impl World {
             Park::Busy => State::Turn(Park::Busy),
             Park::Stopped => panic!("nobody stops a core"),
         };
+        let [entered, real] = core.client_bytes();
+        assert_eq!(entered, real, "core {index} counts the bytes of its clients");
     }
 
     /// Lets the next timer of any core fire.
@@ -264,13 +266,14 @@ impl World {
     }
 
     /// Bytes that all cores use, and that they and the reserve hold.
-    pub(crate) fn memory(&mut self) -> (u64, i64) {
+    pub(crate) fn memory(&mut self) -> Option<(u64, i64)> {
         let (mut used, mut held) = (0, 0);
         for core in 0..self.mesh.cores() {
             let (of_core, holds) = match self.places[core].core.memory() {
                 Some(awake) => awake,
                 None => {
-                    let visit = self.mesh.baton(CoreId(core as u16)).try_visit().expect("who is not awake is parked");
+                    // A core that is about to wake up does not tell.
+                    let visit = self.mesh.baton(CoreId(core as u16)).try_visit()?;
                     let memory = (visit.used_bytes(), visit.memory.held());
                     // Nobody waits for this visit.
                     let _ = visit.leave(Errand::None);
@@ -279,7 +282,7 @@ impl World {
             };
             (used, held) = (used + of_core, held + holds as i64);
         }
-        (used, held + self.budget.balance().0)
+        Some((used, held + self.budget.balance().0))
     }
 
     /// Connections that the cores count.
