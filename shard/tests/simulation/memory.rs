@@ -14,16 +14,21 @@ use super::seeds;
 use super::world::World;
 
 /// Room for data.
-const ROOM: u64 = 1_500_000;
+const ROOM: u64 = 2_500_000;
+
+const CLIENTS: usize = 5;
 
 /// Different keys.
 const KEYS: u32 = 3_000;
 
 /// Greatest value.
-const VALUE_MAX: usize = 6_000;
+const VALUE_MAX: usize = 3_000;
 
-/// What commands that one core has under way may add before it looks again.
-const COMMAND_MAX: u64 = 4 * VALUE_MAX as u64 + 20_000;
+/// Greatest number of commands in a pipeline.
+const PIPELINE_MAX: usize = 5;
+
+/// What clients may have sent, in their buffers and on the way to another core: nobody can evict that.
+const UNDER_WAY_MAX: usize = CLIENTS * PIPELINE_MAX * 2 * VALUE_MAX * 2;
 
 const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
@@ -33,7 +38,7 @@ fn key(random: &mut fastrand::Rng) -> String {
 
 fn pipeline(random: &mut fastrand::Rng) -> Vec<Command> {
     let mut made = Vec::new();
-    for _ in 0..random.usize(1..12) {
+    for _ in 0..random.usize(1..=PIPELINE_MAX) {
         let (first, second, value) = (key(random), key(random), "v".repeat(random.usize(1..VALUE_MAX)));
         match random.u8(..16) {
             0..7 => made.push(command(["SET", &first, &value])),
@@ -60,7 +65,7 @@ fn pipeline(random: &mut fastrand::Rng) -> Vec<Command> {
 /// What went wrong, if anything did.
 fn check(world: &mut World, maxmemory: u64) -> Result<(), String> {
     let Some((used, budget)) = world.memory() else { return Ok(()) };
-    let most = maxmemory + maxmemory / 100 + u64::from(world.cores()) * COMMAND_MAX;
+    let most = maxmemory + maxmemory / 100 + UNDER_WAY_MAX as u64;
     if budget != maxmemory as i64 {
         return Err(format!("quotas and reserve are {budget}, not {maxmemory}"));
     }
@@ -78,15 +83,15 @@ fn run(seed: u64) -> Result<(), String> {
     let maxmemory = fixed + ROOM;
     let settings = Settings { maxmemory, maxmemory_policy: policy, ..settings(seed) };
     let mut world = World::new(seed, cores, SimOptions { accept_error: 0, ..SimOptions::rough() }, settings);
-    let mut clients: Vec<_> = (0..6).map(|_| Client::connect(&mut world)).collect();
-    let (mut pipelines, mut refused, mut wrong) = (400, 0, Ok(()));
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(&mut world)).collect();
+    let (mut pipelines, mut refused, mut wrong) = (1_500, 0, Ok(()));
     let mut send = |world: &mut World, client: &mut Client| {
         pipelines -= 1;
         client.send(&pipeline(&mut world.random));
         pipelines > 0
     };
-    clients.iter_mut().for_each(|client| drop(send(&mut world, client)));
     let mut more = true;
+    clients.iter_mut().for_each(|client| more &= send(&mut world, client));
     settle(&mut world, &mut clients, |world, _, client, _| {
         for reply in client.replies.drain(..) {
             if let Value::Error(text) = &reply {
