@@ -158,6 +158,8 @@ pub struct TrackingTotals {
 pub struct MemoryTotals {
     /// Tables and entries of the core's slots.
     pub data: u64,
+    /// What was dropped from them and is not freed yet.
+    pub dropped: u64,
     /// Of `data`, the tables without their entries: the sum of `CoreReport::table_bytes`.
     pub tables: u64,
     /// Connections with their buffers, as of the last look at all of them (once a second).
@@ -169,7 +171,7 @@ pub struct MemoryTotals {
 impl MemoryTotals {
     /// Everything: Redis's `used_memory`.
     pub fn used(&self) -> u64 {
-        self.data + self.clients + self.startup
+        self.data + self.dropped + self.clients + self.startup
     }
 }
 
@@ -228,7 +230,7 @@ pub struct CoreReport {
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
     pub cpu: CpuTime,
-    /// Keys of flushed databases whose memory is still to be freed.
+    /// Keys of flushed databases, and large collections, that are still to be freed lazily.
     pub lazyfree_pending: u64,
     /// Units that have slots of this core on loan, and work that waits for such slots.
     pub loans: u64,
@@ -267,6 +269,7 @@ impl CoreReport {
         self.tracking.items += other.tracking.items;
         self.tracking.prefixes = self.tracking.prefixes.max(other.tracking.prefixes);
         self.memory.data += other.memory.data;
+        self.memory.dropped += other.memory.dropped;
         self.memory.tables += other.memory.tables;
         self.memory.clients += other.memory.clients;
         self.memory.startup += other.memory.startup;

@@ -157,8 +157,10 @@ impl<R: Ring> Inner<R> {
 
     fn memory(&mut self) -> MemoryTotals {
         let buffers = u64::from(self.settings.ring_buffers) * u64::from(self.settings.ring_buffer_bytes);
+        let keyspace = &self.owner.shard().keyspace;
         MemoryTotals {
-            data: self.owner.shard().keyspace.heap_bytes(),
+            data: keyspace.heap_bytes(),
+            dropped: keyspace.dropped_bytes(),
             tables: self.cron.meters.table_bytes.iter().sum(),
             clients: self.cron.meters.clients_bytes,
             startup: (SLOTS * size_of::<SlotTables>()) as u64 + buffers,
