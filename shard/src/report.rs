@@ -178,6 +178,8 @@ pub struct TrackingTotals {
 pub struct MemoryTotals {
     /// Tables and entries of the core's slots.
     pub data: u64,
+    /// What was dropped from them and is not freed yet.
+    pub dropped: u64,
     /// Of `data`, the tables without their entries: the sum of `CoreReport::table_bytes`.
     pub tables: u64,
     /// Connections with all that is held for them.
@@ -199,7 +201,7 @@ pub struct MemoryTotals {
 impl MemoryTotals {
     /// Everything: Redis's `used_memory`.
     pub fn used(&self) -> u64 {
-        self.data + self.startup + self.others()
+        self.data + self.dropped + self.startup + self.others()
     }
 
     /// What is neither data nor held from the start.
@@ -209,6 +211,7 @@ impl MemoryTotals {
 
     fn add(&mut self, other: &MemoryTotals) {
         self.data += other.data;
+        self.dropped += other.dropped;
         self.tables += other.tables;
         self.clients += other.clients;
         self.pubsub += other.pubsub;
@@ -277,7 +280,7 @@ pub struct CoreReport {
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
     pub cpu: CpuTime,
-    /// Keys of flushed databases whose memory is still to be freed.
+    /// Keys of flushed databases, and large collections, that are still to be freed lazily.
     pub lazyfree_pending: u64,
     /// Units that have slots of this core on loan, and work that waits for such slots.
     pub loans: u64,

@@ -12,6 +12,7 @@ use evict::evictions::Outcome as Memory;
 use evict::oom::{Declared, Need, OomRefusal, Subject, Written, refused};
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::entry::Entry;
+use keyspace::limits::Removal;
 use keyspace::refusal::Refusal;
 use keyspace::reply::Resp;
 use keyspace::signals::Changed;
@@ -327,7 +328,7 @@ impl Undo {
             let db = keyspace.db(changed.db as usize).expect("it was kept by this number");
             let key = keyspace.key(&changed.key);
             if let Some(place) = keyspace.locate(db, &key) {
-                keyspace.discard(db, key.slot, key.hash, place);
+                keyspace.discard(db, key.slot, key.hash, place, Removal::Server);
             }
             if let Some(entry) = image {
                 keyspace.insert(db, key.slot, key.hash, entry);

@@ -11,6 +11,7 @@ use evict::victim::{Choice, Chooser};
 use evict::weights::Weights;
 use smallvec::SmallVec;
 
+use crate::limits::Removal;
 use crate::signals::EventClasses;
 use crate::slot::{SLOTS, Slot};
 use crate::table::Table;
@@ -166,7 +167,7 @@ impl Keyspace {
         let bytes: SmallVec<[u8; 64]> = self.at(db, slot, place).key().into();
         let key = Key { bytes: &bytes, slot, hash };
         let before = self.heap_bytes();
-        self.discard(db, slot, hash, place);
+        self.discard(db, slot, hash, place, Removal::Eviction);
         self.notify(db, EventClasses::EVICTED, "evicted", &key);
         self.modified(db, &key);
         self.stats.evicted_keys += 1;

@@ -43,8 +43,10 @@ impl<R: Ring> Inner<R> {
 
     /// All bytes that the core accounts for. O(1) but for the tables, of which there is one number per database.
     pub(super) fn memory(&mut self) -> MemoryTotals {
+        let keyspace = &self.owner.shard().keyspace;
         MemoryTotals {
-            data: self.owner.shard().keyspace.heap_bytes(),
+            data: keyspace.heap_bytes(),
+            dropped: keyspace.dropped_bytes(),
             tables: self.cron.meters.table_bytes.iter().sum(),
             startup: startup_bytes(&self.settings),
             ..self.holdings()
@@ -53,7 +55,7 @@ impl<R: Ring> Inner<R> {
 
     /// The sum of these. O(1).
     pub(super) fn used_bytes(&mut self) -> u64 {
-        self.owner.shard().keyspace.heap_bytes() + self.other_bytes()
+        self.owner.shard().keyspace.held_bytes() + self.other_bytes()
     }
 
     /// Bytes that the core holds beside its data. O(1).

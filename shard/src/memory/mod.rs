@@ -210,7 +210,7 @@ impl Shard {
     /// Bytes that count against the core's quota.
     #[inline]
     pub fn used_bytes(&self) -> u64 {
-        self.keyspace.heap_bytes().saturating_add_signed(self.memory.beside)
+        self.keyspace.held_bytes().saturating_add_signed(self.memory.beside)
     }
 
     /// True if the core uses more than its quota.

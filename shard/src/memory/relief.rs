@@ -39,8 +39,8 @@ impl Evictable for Evicting<'_> {
 
     /// What is dropped already is on its way: nothing more has to go for it.
     fn excess(&mut self) -> u64 {
-        let used = self.keyspace.heap_bytes().saturating_add_signed(self.beside);
-        self.quota.settle(used, &self.terms, self.budget).saturating_sub(0)
+        let used = self.keyspace.held_bytes().saturating_add_signed(self.beside);
+        self.quota.settle(used, &self.terms, self.budget).saturating_sub(self.keyspace.dropped_bytes())
     }
 
     /// Slots that a unit of this core has stand still, though they are here.
@@ -103,7 +103,7 @@ impl Shard {
         let Some(terms) = self.memory.terms else { return Outcome::Ok };
         let hindrances = self.hindrances();
         let (used, keys, volatile) = (self.used_bytes(), self.keys(), self.volatile());
-        let (here, dropped) = (self.evictable(), 0);
+        let (here, dropped) = (self.evictable(), self.keyspace.dropped_bytes());
         let memory = &mut self.memory;
         let before = memory.quota.wanted();
         let pressure = memory.quota.pressure(used, Some(&terms), &*memory.budget);
