@@ -35,6 +35,9 @@ impl<R: Ring> Inner<R> {
     /// Gives others of the memory budget, and makes room where it is short. Other cores that are parked are woken if this one needs
     /// something of them, or can no longer be the reason why they refuse.
     pub(super) fn share_memory(&mut self) {
+        if !self.owner.shard().memory.is_limited() {
+            return;
+        }
         let others = self.other_bytes();
         if self.owner.shard().share_memory(others) == Want::Told {
             return;

@@ -185,7 +185,7 @@ mod tests {
         quotas[0] = Quota::begin(300, &budget);
         quotas[1].release(&budget);
         quotas[1] = Quota::begin(500, &budget);
-        assert_eq!(budget.balance(), Balance(-100));
+        assert_eq!((budget.balance(), quotas[1].held()), (Balance(-100), 500));
     }
 
     #[test]
