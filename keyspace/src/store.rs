@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use evict::gate::expired_on_access;
+use evict::s3fifo::S3Fifo;
 use evict::time::UnixMillis;
 use evict::victim::Choice;
 
@@ -24,6 +25,7 @@ mod candidates;
 mod expiry;
 mod figures;
 mod loans;
+mod queues;
 mod tables;
 mod victims;
 mod walk;
@@ -31,6 +33,7 @@ mod walk;
 use access::{DEFAULT_CHOICE, Marks};
 pub use expiry::Expiry;
 use figures::Figures;
+use loans::Strays;
 pub use tables::SlotTables;
 pub use victims::Victim;
 use victims::Victims;
@@ -135,6 +138,10 @@ pub struct Keyspace {
     choice: Choice,
     /// What choosing victims needs: only while memory is limited.
     victims: Option<Box<Victims>>,
+    /// Queues that were given up and are not freed yet.
+    retired: Vec<S3Fifo<Victim>>,
+    /// Which slots are on loan, and which are borrowed.
+    strays: Strays,
     dropped: VecDeque<Dropped>,
     dropped_keys: u64,
     /// Counters.
@@ -161,6 +168,8 @@ impl Keyspace {
             marks: Marks::of(DEFAULT_CHOICE.policy),
             choice: DEFAULT_CHOICE,
             victims: None,
+            retired: Vec::new(),
+            strays: Strays::default(),
             dropped: VecDeque::new(),
             dropped_keys: 0,
             stats: DataStats::default(),
@@ -184,6 +193,8 @@ impl Keyspace {
             marks: self.marks,
             choice: self.choice,
             victims: self.victims.as_ref().map(|victims| victims.renewed()),
+            retired: Vec::new(),
+            strays: Strays::default(),
             dropped: VecDeque::new(),
             dropped_keys: 0,
             stats: std::mem::take(&mut self.stats),
@@ -203,6 +214,7 @@ impl Keyspace {
         lent.stats.add(&self.stats);
         lent.dropped.append(&mut self.dropped);
         lent.dropped_keys += self.dropped_keys;
+        lent.retired.append(&mut self.retired);
         lent.limits = self.limits;
         lent.set_choice(self.choice, self.victims.is_some());
         lent.signals.classes = self.signals.classes;
@@ -369,7 +381,7 @@ impl Keyspace {
         // What a split leaves may be less than there was.
         self.bytes = self.bytes.wrapping_add(table.heap_bytes().wrapping_sub(before));
         if self.victims.is_some() {
-            self.count_victims(db, slot);
+            self.victim_made(db, slot, hash);
         }
     }
 
@@ -434,7 +446,7 @@ impl Keyspace {
 
     /// Bytes of all tables and entries here, and of what choosing victims needs.
     pub fn heap_bytes(&self) -> u64 {
-        self.bytes + self.victims.as_ref().map_or(0, |victims| victims.heap_bytes())
+        self.bytes + self.victims_bytes()
     }
 
     /// Empties one database: its tables are put aside, and `free_dropped` frees them. O(slots): at most some 0.7 ms.
@@ -449,9 +461,7 @@ impl Keyspace {
         // Room at once: growing step by step would take as long as all the rest.
         self.dropped.reserve(SLOTS.min(keys as usize));
         self.due[db.0 as usize] = Due::default();
-        if let Some(victims) = &mut self.victims {
-            victims.flushed(db);
-        }
+        self.victims_flushed(db);
         let databases = self.databases.len();
         for tables in self.slots.iter_mut() {
             if tables.table(db).is_none_or(Table::is_empty) {
