@@ -173,7 +173,7 @@ mod tests {
         ];
         for (counter, made, asked, decay_minutes, left) in rows {
             let settings = LfuSettings { decay_minutes, ..LfuSettings::default() };
-            let bits = AccessBits::lfu_of(minute(made), counter);
+            let bits = AccessBits::lfu_counted(minute(made), counter);
             assert_eq!(bits.lfu_counter(minute(asked), settings), left, "{counter} {made} {asked} {decay_minutes}");
         }
     }
@@ -192,13 +192,13 @@ mod tests {
         ];
         for (counter, log_factor, border) in rows {
             let settings = LfuSettings { log_factor, decay_minutes: 1 };
-            let used = |random| AccessBits::lfu_of(now, counter).lfu_used(now, settings, random);
-            assert_eq!(used(border), AccessBits::lfu_of(now, counter + 1), "{counter} {log_factor}");
+            let used = |random| AccessBits::lfu_counted(now, counter).lfu_used(now, settings, random);
+            assert_eq!(used(border), AccessBits::lfu_counted(now, counter + 1), "{counter} {log_factor}");
             if let Some(above) = border.checked_add(1) {
-                assert_eq!(used(above), AccessBits::lfu_of(now, counter), "{counter} {log_factor}");
+                assert_eq!(used(above), AccessBits::lfu_counted(now, counter), "{counter} {log_factor}");
             }
         }
-        let full = AccessBits::lfu_of(now, 255);
+        let full = AccessBits::lfu_counted(now, 255);
         assert_eq!(full.lfu_used(now, LfuSettings::default(), 0), full);
     }
 
@@ -206,7 +206,7 @@ mod tests {
     fn FR_P2C_008_U011_lfu_use_decays_first_and_moves_the_stamp() {
         let settings = LfuSettings::default();
         let bits = AccessBits::lfu(seconds(0)).lfu_used(seconds(120), settings, u32::MAX);
-        assert_eq!(bits, AccessBits::lfu_of(seconds(120), 4));
+        assert_eq!(bits, AccessBits::lfu_counted(seconds(120), 4));
     }
 
     #[test]

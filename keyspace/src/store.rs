@@ -5,6 +5,7 @@
 //! the memory figures of slot and core true.
 
 use evict::gate::expired_on_access;
+use evict::s3fifo::S3Fifo;
 use evict::time::UnixMillis;
 use evict::victim::Choice;
 
@@ -22,6 +23,7 @@ mod expiry;
 mod figures;
 mod freeing;
 mod loans;
+mod queues;
 mod tables;
 mod victims;
 mod walk;
@@ -30,6 +32,7 @@ use access::{DEFAULT_CHOICE, Marks};
 pub use expiry::Expiry;
 use figures::Figures;
 use freeing::Freeing;
+use loans::Strays;
 pub use tables::SlotTables;
 pub use victims::Victim;
 use victims::Victims;
@@ -117,6 +120,10 @@ pub struct Keyspace {
     /// What choosing victims needs: only while memory is limited.
     victims: Option<Box<Victims>>,
     freeing: Freeing,
+    /// Queues that were given up and are not freed yet.
+    retired: Vec<S3Fifo<Victim>>,
+    /// Which slots are on loan, and which are borrowed.
+    strays: Strays,
     /// Counters.
     pub stats: DataStats,
     /// Limits in force.
@@ -142,6 +149,8 @@ impl Keyspace {
             choice: DEFAULT_CHOICE,
             victims: None,
             freeing: Freeing::default(),
+            retired: Vec::new(),
+            strays: Strays::default(),
             stats: DataStats::default(),
             limits,
             random,
@@ -164,6 +173,8 @@ impl Keyspace {
             choice: self.choice,
             victims: self.victims.as_ref().map(|victims| victims.renewed()),
             freeing: self.freeing.stand_in(),
+            retired: Vec::new(),
+            strays: Strays::default(),
             stats: std::mem::take(&mut self.stats),
             limits: self.limits,
             random: self.random.clone(),
@@ -180,6 +191,7 @@ impl Keyspace {
     pub fn take_back_whole(&mut self, mut lent: Keyspace) {
         lent.stats.add(&self.stats);
         lent.freeing.take_over(std::mem::take(&mut self.freeing));
+        lent.retired.append(&mut self.retired);
         lent.limits = self.limits;
         lent.set_choice(self.choice, self.victims.is_some());
         lent.signals.classes = self.signals.classes;
@@ -346,7 +358,7 @@ impl Keyspace {
         // What a split leaves may be less than there was.
         self.bytes = self.bytes.wrapping_add(table.heap_bytes().wrapping_sub(before));
         if self.victims.is_some() {
-            self.count_victims(db, slot);
+            self.victim_made(db, slot, hash);
         }
     }
 
@@ -400,7 +412,7 @@ impl Keyspace {
     /// Bytes of all tables and entries here, and of what choosing victims needs. What was dropped and is not freed yet is not among them:
     /// `dropped_bytes` has it.
     pub fn heap_bytes(&self) -> u64 {
-        self.bytes + self.victims.as_ref().map_or(0, |victims| victims.heap_bytes())
+        self.bytes + self.victims_bytes()
     }
 
     /// Keys of all databases in one slot.

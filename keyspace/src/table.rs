@@ -22,8 +22,6 @@ use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::lines::{Hashes, PointerLines};
 
-mod draws;
-
 pub use crate::directory::{Place, SEGMENT_VALUES_MAX as SEGMENT_ENTRIES_MAX, ScanPosition};
 
 /// What an entry takes in its table: its share of a line, at the highest load. A table that has just grown has a third less of it in use.
@@ -351,6 +349,8 @@ impl Table {
         Some(entries)
     }
 }
+
+mod draws;
 
 #[cfg(test)]
 #[path = "table_tests.rs"]

@@ -6,29 +6,25 @@ use evict::weights::Weights;
 
 use crate::hash::{KeyHasher, Random};
 use crate::slot::Slot;
-use crate::table::{Place, Table};
+use crate::table::Table;
 
 use super::victims::Victim;
 use super::{Db, SlotTables};
 
 /// The keys that are here, with how many of the policy's class each slot has. That is the only class that is asked for.
 pub(super) struct Here<'a> {
-    pub(super) slots: &'a [SlotTables],
+    pub(super) slots: &'a mut [SlotTables],
+    pub(super) databases: usize,
     pub(super) weights: &'a [Option<Weights>],
     pub(super) hasher: &'a KeyHasher,
 }
 
 impl Here<'_> {
     /// A slot of a database, each with the probability of its share of the keys.
-    fn draw_slot(&self, db: Db, random: u64) -> Option<(Slot, &Table)> {
+    fn draw_slot(&mut self, db: Db, random: u64) -> Option<(Slot, &mut Table)> {
         let number = self.weights[db.0 as usize].as_ref()?.draw(random)?;
         let slot = Slot::new(number as u16).expect("weights are those of slots");
-        let table = self.slots[number].table(db).expect("a slot with keys has a table");
-        Some((slot, table))
-    }
-
-    fn handle(&self, db: Db, slot: Slot, table: &Table, place: Place) -> Victim {
-        Victim::new(db, slot, self.hasher.hash(table.at(place).key()))
+        Some((slot, self.slots[number].table_mut(db, self.databases)))
     }
 }
 
@@ -55,20 +51,23 @@ impl Candidates for Here<'_> {
         random: &mut impl FnMut() -> u64,
         show: &mut impl FnMut(Sampled<Victim>),
     ) {
-        let db = Db(db);
+        let (db, hasher) = (Db(db), self.hasher);
         let Some((slot, table)) = self.draw_slot(db, random()) else { return };
-        table.draw_places(class, max as usize, &mut Random::new(random()), &mut |place| {
+        let places = table.draw_places(class, max as usize, &mut Random::new(random()), hasher);
+        // All are fetched before any is read, so that their misses overlap.
+        places.iter().for_each(|place| table.at(*place).prefetch());
+        for place in places {
             let entry = table.at(place);
-            let handle = self.handle(db, slot, table, place);
+            let handle = Victim::new(db, slot, hasher.hash(entry.key()));
             show(Sampled { handle, bits: entry.access(), when: entry.deadline() });
-        });
+        }
     }
 
     fn draw(&mut self, db: u16, class: Class, random: &mut impl FnMut() -> u64) -> Option<Victim> {
-        let db = Db(db);
+        let (db, hasher) = (Db(db), self.hasher);
         let (slot, table) = self.draw_slot(db, random())?;
-        let place = table.draw_place(class, &mut Random::new(random()))?;
-        Some(self.handle(db, slot, table, place))
+        let place = table.draw_place(class, &mut Random::new(random()), hasher)?;
+        Some(Victim::new(db, slot, hasher.hash(table.at(place).key())))
     }
 
     fn found(&self, handle: Victim) -> Option<Class> {

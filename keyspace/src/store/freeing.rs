@@ -171,9 +171,7 @@ impl Keyspace {
         // Room at once: growing step by step would take as long as all the rest.
         self.freeing.queue.reserve(SLOTS.min(keys as usize));
         self.due[db.0 as usize] = Due::default();
-        if let Some(victims) = &mut self.victims {
-            victims.flushed(db);
-        }
+        self.victims_flushed(db);
         let databases = self.databases.len();
         for tables in self.slots.iter_mut() {
             if tables.table(db).is_none_or(Table::is_empty) {

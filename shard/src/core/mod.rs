@@ -183,6 +183,8 @@ struct Inner<R: Ring> {
     scripts: Scripts,
     /// What removes keys whose time is over.
     expiry: ActiveExpiry,
+    /// The queues of an eviction policy have keys to take in.
+    adopting: bool,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -249,6 +251,7 @@ impl<R: Ring> Core<R> {
             own_refusals: Vec::new(),
             scripts: Scripts::default(),
             expiry: ActiveExpiry::default(),
+            adopting: false,
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -386,7 +389,9 @@ impl<R: Ring> Inner<R> {
         self.send_dirty();
         self.post_mail(mesh);
         mesh.published(self.id).abandoned.set(self.abandoned as u64);
-        self.owner.shard().keyspace.free_dropped();
+        let keyspace = &mut self.owner.shard().keyspace;
+        keyspace.free_dropped();
+        self.adopting = keyspace.adopt_some();
     }
 
     /// What the next enter may do. A core that owes anything does not park.
@@ -408,6 +413,7 @@ impl<R: Ring> Inner<R> {
             || self.scripts.is_due()
             || self.expiry.is_under_way()
             || self.owner.shard().memory.is_under_way()
+            || self.adopting
             || !self.own_refusals.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {

@@ -47,7 +47,7 @@ impl Evictable for Evicting<'_> {
     fn choose(&mut self) -> Search<Victim> {
         for _ in 0..BARRED_MAX {
             match self.keyspace.choose_victim(self.now) {
-                Search::Victim(victim) if !self.is_free(victim.slot()) => {}
+                Search::Victim(victim) if !self.is_free(victim.slot()) => self.keyspace.spare(victim),
                 found => return found,
             }
         }
