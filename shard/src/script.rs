@@ -209,11 +209,10 @@ impl Script {
         self.everything || self.slots.binary_search(&slot).is_ok()
     }
 
-    /// Bytes that it holds for its client: arguments, and what it reads. Copies of what it may have to take back, which are bounded by
-    /// the keys that it declares, and what it keeps in Lua are not among them.
+    /// Bytes that it holds for its client. Copies of what it may have to take back, which are bounded by the keys that it declares, and
+    /// what it keeps in Lua are not among them.
     pub fn heap_bytes(&self) -> usize {
-        let answer = self.answer.as_ref().map_or(0, |answer| answer.capacity());
-        size_of::<Script>() + size_of::<Conn>() + self.args.room() + answer
+        size_of::<Script>() + size_of::<Conn>() + self.args.room()
     }
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.

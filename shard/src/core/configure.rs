@@ -12,6 +12,7 @@ use crate::ring::{Ring, process};
 use crate::settings::{Settings, config_set};
 
 use super::Inner;
+use super::client_eviction::clients_limit;
 
 /// Descriptors of the process that are not a client's: standard streams, log, service thread.
 const DESCRIPTORS_RESERVED: u64 = 32;
@@ -66,6 +67,7 @@ impl<R: Ring> Inner<R> {
             self.settings_version = version;
             self.ring.set_keepalive(settings.tcp_keepalive);
             self.owner.shard().configure(settings.clone());
+            self.clients_limit = clients_limit(&settings);
             self.settings = settings;
         }
     }

@@ -13,6 +13,7 @@ mod barrier;
 mod batch;
 mod blocked;
 mod busy;
+mod client_eviction;
 mod clients;
 mod configure;
 mod cron;
@@ -155,6 +156,8 @@ struct Inner<R: Ring> {
     hasher: KeyHasher,
     settings: Arc<Settings>,
     settings_version: u64,
+    /// Bytes that the clients of all cores may use together, if there is a limit.
+    clients_limit: Option<u64>,
     /// Who may do what.
     guard: Guard,
     server: Arc<ServerInfo>,
@@ -232,6 +235,7 @@ impl<R: Ring> Core<R> {
             outboxes: Outboxes::new(addresses, parts.stream_bytes_max),
             map: parts.map,
             hasher: parts.hasher,
+            clients_limit: client_eviction::clients_limit(&parts.settings),
             settings: parts.settings,
             settings_version: 0,
             guard: Guard::new(parts.users, parts.seed),
@@ -346,6 +350,11 @@ impl<R: Ring> Core<R> {
         owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
     }
 
+    /// How many clients the core has: for a simulation to look at.
+    pub fn clients(&self) -> usize {
+        self.inner.conns.len()
+    }
+
     /// Bytes of the core's clients, as they stand in its books and as they are: for a simulation to compare.
     pub fn client_bytes(&self) -> [u64; 2] {
         let inner = &self.inner;
@@ -354,6 +363,11 @@ impl<R: Ring> Core<R> {
             conn.heap_bytes() - conn.away_bytes + away
         });
         [inner.conns.books().bytes(), real.sum::<usize>() as u64]
+    }
+
+    /// Bytes of the core's clients that may be closed for them: for a simulation to look at.
+    pub fn closable_client_bytes(&self) -> u64 {
+        self.inner.conns.books().counted().total()
     }
 
     /// The core's ring, for a simulation to drive.
@@ -383,7 +397,7 @@ impl<R: Ring> Inner<R> {
         self.owner.shard().advance(now);
     }
 
-    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped.
+    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped, then the end of clients that use too much.
     fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
         self.share_memory();
         self.send_dirty();
@@ -392,6 +406,7 @@ impl<R: Ring> Inner<R> {
         let keyspace = &mut self.owner.shard().keyspace;
         keyspace.free_dropped();
         self.adopting = keyspace.adopt_some();
+        self.evict_clients(mesh);
     }
 
     /// What the next enter may do. A core that owes anything does not park.
