@@ -9,6 +9,7 @@
 mod access;
 mod answers;
 mod asks;
+mod audit;
 mod barrier;
 mod batch;
 mod blocked;
@@ -69,6 +70,7 @@ use crate::slowlog::{Slow, Slowlog};
 use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
+use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
@@ -179,6 +181,8 @@ struct Inner<R: Ring> {
     scripts: Scripts,
     /// What removes keys whose time is over.
     expiry: ActiveExpiry,
+    /// What is watched for the audit.
+    watch: Watch,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -252,6 +256,7 @@ impl<R: Ring> Core<R> {
             own_refusals: Vec::new(),
             scripts: Scripts::default(),
             expiry: ActiveExpiry::default(),
+            watch: Watch::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -356,6 +361,7 @@ const VISIT_WAIT: Duration = Duration::from_millis(100);
 impl<R: Ring> Inner<R> {
     fn start(&mut self) {
         self.clock();
+        self.audit_settings(&self.settings.clone());
         for listener in 0..self.listeners.len() {
             self.ring.accept(ListenerId(listener as u32));
         }
