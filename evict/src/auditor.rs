@@ -38,8 +38,8 @@ pub struct Event {
     pub input: Digest,
     /// `Fail` for what was detected or rejected, `Pass` for a defence and for what is over.
     pub verdict: Verdict,
-    /// The code of the row that it is about, or why a deviation was rejected.
-    pub reason: &'static str,
+    /// The code of the row that it is about, or why a deviation was rejected; none for what was configured.
+    pub reason: Option<&'static str>,
     /// How long it went on, in milliseconds; 0 for what is of a moment.
     pub millis: u64,
 }
@@ -58,7 +58,7 @@ impl Event {
             output: Digest::default().and(&self.count.to_le_bytes()),
             millis: self.millis,
             verdict: self.verdict,
-            reason: Some(self.reason),
+            reason: self.reason,
             replay: "",
             artifacts: &[],
         }
@@ -121,7 +121,7 @@ impl Auditor {
         let defence = topic.wanted().filter(|_| self.mode() == Mode::Hardened);
         let rejection = match defence.map(|deviation| self.ask(topic, deviation)) {
             Some(Ok(())) => {
-                let reason = topic.error().code();
+                let reason = Some(topic.error().code());
                 return self.single.push(self.event(topic, 1, input, Verdict::Pass, reason));
             }
             Some(Err(rejection)) => Some(rejection),
@@ -202,14 +202,14 @@ impl Auditor {
     fn mode_changed(&mut self, before: Mode) {
         let input = Digest::default().and(before.name().as_bytes()).and(self.mode().name().as_bytes());
         let (verdict, reason) = match self.fallen {
-            true => (Verdict::Fail, rejection_code(Rejection::Exhausted)),
-            false => (Verdict::Pass, Topic::ModeChanged.error().code()),
+            true => (Verdict::Fail, Some(rejection_code(Rejection::Exhausted))),
+            false => (Verdict::Pass, None),
         };
         self.single.push(self.event(Topic::ModeChanged, 1, input, verdict, reason));
         self.pending = true;
     }
 
-    fn event(&self, topic: Topic, count: u64, input: Digest, verdict: Verdict, reason: &'static str) -> Event {
+    fn event(&self, topic: Topic, count: u64, input: Digest, verdict: Verdict, reason: Option<&'static str>) -> Event {
         Event { topic, at: UnixMillis(0), count, mode: self.mode(), input, verdict, reason, millis: 0 }
     }
 
@@ -235,7 +235,7 @@ impl Auditor {
             let over = tally.told_to_stand && !tally.stands;
             let verdict = if over { Verdict::Pass } else { Verdict::Fail };
             let millis = if over { now.micros_since(tally.since) / 1000 } else { 0 };
-            let event = self.event(topic, tally.count, tally.input, verdict, rejected);
+            let event = self.event(topic, tally.count, tally.input, verdict, Some(rejected));
             events.push(Event { at, millis, ..event });
             let Tally { stands, since, .. } = tally;
             self.tallies[topic as usize] =
