@@ -73,5 +73,5 @@ fn words_and_where_they_stand(bed: &mut Bed) {
         beside.same_args(&[command.as_bytes(), b"key", b"", b"NX"]);
         beside.same_args(&[command.as_bytes(), b"key", b" 4000000000"]);
     }
-    beside.same("PTTL key");
+    beside.same("EXISTS key");
 }

@@ -26,7 +26,7 @@ const ON_ONE: [(&str, &[&str]); 9] = [
             "SET {k}a 11 NX",
             "SET {k}a 11 GET",
             "GETSET {k}a 11",
-            "SETEX {k}a 1000000000 x",
+            "SET {k}a x EXAT 4200000000",
             "SETNX {k}a 11",
             "MSET {k}a 11",
             "MSETNX {k}a 11",
