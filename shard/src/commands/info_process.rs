@@ -88,7 +88,7 @@ pub(super) fn memory(view: &View<'_>, out: &mut Lines) {
     out.put("used_memory_functions", scripts.library_bytes);
     human(out, "used_memory_scripts", scripts.source_bytes + scripts.library_bytes);
     human(out, "maxmemory", view.facts.settings.maxmemory);
-    out.put("maxmemory_policy", view.facts.settings.maxmemory_policy.word());
+    out.put("maxmemory_policy", view.facts.settings.maxmemory_policy.name());
     out.put("allocator_frag_ratio", format_args!("{:.2}", memory.fragmentation()));
     out.put("allocator_frag_bytes", memory.fragmentation_bytes());
     // Nothing is known between what the allocator holds and what is resident.
