@@ -9,6 +9,7 @@ pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
 pub mod acl;
+pub mod audit;
 pub mod busy;
 pub mod command;
 pub mod commands;

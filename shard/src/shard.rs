@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use evict::access::AccessBits;
 use evict::oom::OomRefusal;
+use evict::auditor::Auditor;
+use evict::mode::Mode;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
@@ -111,6 +113,8 @@ pub struct Shard {
     pub latency: LatencyMonitor,
     /// Slow commands, for whoever carried them out to take to the client's core.
     pub slow: Vec<Slow>,
+    /// What the core has to say for the audit: for its owner to take.
+    pub auditor: Auditor,
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
     /// Units that have slots of this shard for long: what needs those is refused.
@@ -173,6 +177,7 @@ impl Shard {
             prefixes: Prefixes::default(),
             acting: 0,
             tracked_max: usize::MAX,
+            auditor: Auditor::new(Mode::Strict),
             paused: false,
             busy: Vec::new(),
             freed: false,
@@ -231,6 +236,7 @@ impl Shard {
         let ended = ticks();
         if let Err(refusal) = outcome {
             self.refuse(command, &refusal, context, start, out);
+            self.note_refusal(command, args, &refusal);
         }
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
         if self.keyspace.signals.pending {

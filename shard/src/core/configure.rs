@@ -22,9 +22,11 @@ const DESCRIPTORS_PER_CORE: u64 = 8;
 
 impl<R: Ring> Inner<R> {
     /// Decides about a change: on the deciding core only.
-    pub(super) fn config_set(&mut self, pairs: Args) -> Answer {
-        let pairs: Vec<(&[u8], &[u8])> = (0..pairs.len() / 2).map(|n| (pairs.at(2 * n), pairs.at(2 * n + 1))).collect();
-        let settings = match config_set(&self.settings, &pairs) {
+    pub(super) fn config_set(&mut self, args: Args) -> Answer {
+        let pairs: Vec<(&[u8], &[u8])> = (0..args.len() / 2).map(|n| (args.at(2 * n), args.at(2 * n + 1))).collect();
+        let result = config_set(&self.settings, &pairs);
+        self.note_config_set(args, &result);
+        let settings = match result {
             Ok(settings) => Arc::new(settings),
             Err(error) => return Answer::Settings(Err(error.to_string())),
         };
@@ -68,6 +70,7 @@ impl<R: Ring> Inner<R> {
             self.ring.set_keepalive(settings.tcp_keepalive);
             self.owner.shard().configure(settings.clone());
             self.clients_limit = clients_limit(&settings);
+            self.audit_settings(&settings);
             self.settings = settings;
         }
     }

@@ -9,6 +9,7 @@
 mod access;
 mod answers;
 mod asks;
+mod audit;
 mod barrier;
 mod batch;
 mod blocked;
@@ -73,6 +74,7 @@ use crate::slowlog::{Slow, Slowlog};
 use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
+use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
@@ -188,6 +190,8 @@ struct Inner<R: Ring> {
     expiry: ActiveExpiry,
     /// The queues of an eviction policy have keys to take in.
     adopting: bool,
+    /// What is watched for the audit.
+    watch: Watch,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -256,6 +260,7 @@ impl<R: Ring> Core<R> {
             scripts: Scripts::default(),
             expiry: ActiveExpiry::default(),
             adopting: false,
+            watch: Watch::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -385,6 +390,7 @@ const VISIT_WAIT: Duration = Duration::from_millis(100);
 impl<R: Ring> Inner<R> {
     fn start(&mut self) {
         self.clock();
+        self.audit_settings(&self.settings.clone());
         for listener in 0..self.listeners.len() {
             self.ring.accept(ListenerId(listener as u32));
         }

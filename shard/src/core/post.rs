@@ -82,7 +82,7 @@ impl<R: Ring> Inner<R> {
             Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
             Mail::Stop => self.stopping = true,
-            Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
+            Mail::Configured(_) | Mail::Audit(_) => unreachable!("only service threads are told of that by mail"),
         }
     }
 
