@@ -121,6 +121,12 @@ impl Notes {
         }
     }
 
+    /// Exchanges what was noted so far with what was noted for something else.
+    pub fn exchange(&mut self, other: &mut Notes) {
+        std::mem::swap(&mut self.taken, &mut other.taken);
+        std::mem::swap(&mut self.bytes, &mut other.bytes);
+    }
+
     /// Takes all notes, for records.
     pub fn take(&mut self) -> Vec<Note> {
         self.bytes = 0;

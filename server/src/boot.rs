@@ -98,7 +98,7 @@ pub(crate) fn start(
         let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), Random::new(random.draw()), limits);
         let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
         let map = SlotMap::striped(cores);
-        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
+        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, log: None })
     });
     let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
     let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);

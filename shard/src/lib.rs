@@ -15,6 +15,7 @@ pub mod commands;
 pub mod effects;
 pub mod latency;
 pub mod listeners;
+pub mod log;
 pub mod looks;
 pub mod report;
 pub mod script;

@@ -10,6 +10,7 @@ use evict::access::AccessBits;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
+use keyspace::log::Notes;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::signals::EventClasses;
@@ -24,6 +25,7 @@ use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::{Doubt, Listeners};
+use crate::log::{Log, LogBytes};
 use crate::mail::Question;
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Loans, Need, UnitId};
@@ -90,6 +92,10 @@ pub struct Shard {
     pub ready: Ready,
     /// Who watches what a script has changed that may be taken back; only while such a script runs.
     pub doubt: Option<Doubt>,
+    /// Records of what was changed, if somebody reads them.
+    pub log: Option<Box<Log>>,
+    /// A unit is under way in this shard: what it leaves for the log belongs together.
+    pub in_unit: bool,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Who tracks keys by prefixes: the same on every core.
@@ -145,6 +151,8 @@ pub struct ShardParts {
     pub table: &'static CommandTable,
     /// The slot map at start.
     pub map: SlotMap,
+    /// Room for the records of what is changed, if somebody is to read them.
+    pub log: Option<LogBytes>,
 }
 
 impl Shard {
@@ -161,6 +169,8 @@ impl Shard {
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            log: parts.log.map(|room| Box::new(Log::new(parts.core, room))),
+            in_unit: false,
             effects: Vec::new(),
             prefixes: Prefixes::default(),
             acting: 0,
@@ -178,6 +188,9 @@ impl Shard {
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
+        if shard.log.is_some() {
+            shard.keyspace.signals.log = Notes::on();
+        }
         shard.configure(parts.settings);
         shard
     }
@@ -227,6 +240,7 @@ impl Shard {
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
         if self.keyspace.signals.pending {
             self.acting = context.client;
+            self.end_command(context, args);
             self.hear();
         }
         if let Some(tracker) = context.tracker
@@ -235,6 +249,15 @@ impl Shard {
             self.track(command, args, tracker);
         }
         ended
+    }
+
+    /// Notes for the log what a command did that is over.
+    #[cold]
+    pub fn end_command(&mut self, context: &Context, args: Args) {
+        if self.log.is_some() {
+            self.keyspace.signals.log.end_command(context.caller.db, args);
+            self.seal();
+        }
     }
 
     /// Calls a data command's handler.
@@ -469,6 +492,7 @@ impl Shard {
             keys => keys.div_ceil(u64::from(self.map.cores())) as usize,
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
+        self.set_log_forms(&settings);
         self.settings = settings;
     }
 }

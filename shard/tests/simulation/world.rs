@@ -15,6 +15,7 @@ use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
+use shard::log::LogBytes;
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
@@ -30,6 +31,9 @@ thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
     pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
 }
+
+/// Room for a core's log: no test leaves as much.
+const LOG_BYTES: LogBytes = LogBytes(256 << 20);
 
 /// What a core does next.
 enum State {
@@ -100,7 +104,7 @@ impl World {
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
             let map = SlotMap::striped(cores);
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, log: Some(LOG_BYTES) })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);

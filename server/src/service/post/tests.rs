@@ -32,6 +32,7 @@ fn post_and_cores() -> (Rc<RefCell<Post>>, Cores) {
             slow_ids,
             table: command::table(),
             map: shard::route::SlotMap::striped(2),
+            log: None,
         })
     };
     let MeshParts { mesh, cores, services } = MeshParts::new(vec![shard(0), shard(1)], 1);
