@@ -18,7 +18,7 @@
 //! 6. A record stands in the log of the core that has its first key. Has a command keys of other cores, those have a record of
 //!    the same unit and index that only names these keys: so each key's log shows the place of all that happened to it.
 //! 7. Each record has an order (Lamport 1978): of two that concern one key the later has the greater, and all of a unit have the
-//!    same. Whoever sorts the records of all logs by order, unit, core and index can carry them out one after the other.
+//!    same. Whoever sorts the records of all logs by order, unit and index can carry them out one after the other.
 //!
 //! [`crate::order`] checks what of this a reader of the log can see.
 //!

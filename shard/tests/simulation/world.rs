@@ -15,7 +15,7 @@ use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
-use shard::log::LogBytes;
+use shard::log::{LogBytes, Taken};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
@@ -262,6 +262,20 @@ impl World {
     /// True if a core knows of a client that listens to something.
     pub(crate) fn has_listeners(&self) -> bool {
         self.places.iter().any(|place| place.core.has_listeners())
+    }
+
+    /// Visits a core of a world at rest.
+    pub(crate) fn visit<T>(&self, core: usize, look: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut visit = self.mesh.baton(CoreId(core as u16)).try_visit().expect("the world rests");
+        let seen = look(&mut visit);
+        // Nobody waits for this visit.
+        let _ = visit.leave(Errand::None);
+        seen
+    }
+
+    /// What a core of a world at rest has recorded since it was asked last.
+    pub(crate) fn take_log(&self, core: usize) -> Taken {
+        self.visit(core, |shard| shard.log.as_mut().expect("every world has a log").take())
     }
 
     /// Connections that the cores count.

@@ -41,6 +41,8 @@ fn push_what_stays(exec: &mut Exec, key: &Key, trim: Trim, words: &mut OwnedArgs
     let log = stream_at(exec, key, place).log();
     match trim.stays {
         Stays::Newest(_) => words.push(itoa::Buffer::new().format(log.len()).as_bytes()),
+        // Nothing is left: whatever there was went.
+        Stays::From(_) if log.is_empty() => words.push(StreamId::MAX.text(&mut [0; ID_BYTES_MAX])),
         Stays::From(_) => words.push(log.first_id.text(&mut [0; ID_BYTES_MAX])),
     }
 }
