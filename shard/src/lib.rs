@@ -17,6 +17,7 @@ pub mod effects;
 pub mod heap;
 pub mod latency;
 pub mod listeners;
+pub mod log;
 pub mod looks;
 pub mod memory;
 pub mod report;

@@ -239,6 +239,13 @@ impl Script {
     /// Takes back what it wrote and selected.
     pub fn roll_back(&mut self, keyspace: &mut Keyspace) {
         self.undo.restore(keyspace);
+        // What it found to be over stays so, unless it was put back for being written to.
+        let mut notes = std::mem::take(&mut keyspace.signals.log);
+        notes.take_back(|note| {
+            let db = keyspace.db(usize::from(note.db)).expect("it was noted by this number");
+            keyspace.locate(db, &keyspace.key(note.parts.args().at(0))).is_none()
+        });
+        keyspace.signals.log = notes;
         keyspace.stats.changes = keyspace.stats.changes.wrapping_sub(std::mem::take(&mut self.changes));
         self.client.session.db = self.db;
         (self.wrote, self.started) = (false, false);

@@ -13,6 +13,7 @@ use evict::mode::Mode;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
+use keyspace::log::Notes;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::signals::EventClasses;
@@ -27,6 +28,7 @@ use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::{Doubt, Listeners};
+use crate::log::{Log, LogBytes};
 use crate::mail::Question;
 use crate::memory::{Memory, Prepared};
 use crate::mesh::CoreId;
@@ -97,6 +99,10 @@ pub struct Shard {
     pub ready: Ready,
     /// Who watches what a script has changed that may be taken back; only while such a script runs.
     pub doubt: Option<Doubt>,
+    /// Records of what was changed, if somebody reads them.
+    pub log: Option<Box<Log>>,
+    /// A unit is under way in this shard: what it leaves for the log belongs together.
+    pub in_unit: bool,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Who tracks keys by prefixes: the same on every core.
@@ -156,6 +162,8 @@ pub struct ShardParts {
     pub map: SlotMap,
     /// The process's memory budget.
     pub budget: Arc<Budget>,
+    /// Room for the records of what is changed, if somebody is to read them.
+    pub log: Option<LogBytes>,
 }
 
 impl Shard {
@@ -173,6 +181,8 @@ impl Shard {
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            log: parts.log.map(|room| Box::new(Log::new(parts.core, room))),
+            in_unit: false,
             effects: Vec::new(),
             prefixes: Prefixes::default(),
             acting: 0,
@@ -191,6 +201,9 @@ impl Shard {
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
+        if shard.log.is_some() {
+            shard.keyspace.signals.log = Notes::on();
+        }
         shard.configure(parts.settings);
         shard
     }
@@ -241,6 +254,7 @@ impl Shard {
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
         if self.keyspace.signals.pending {
             self.acting = context.client;
+            self.end_command(context, args);
             self.hear();
         }
         if let Some(tracker) = context.tracker
@@ -256,6 +270,15 @@ impl Shard {
     pub fn refuse_memory(&mut self, command: &Command, context: &Context, refusal: OomRefusal, out: &mut Vec<u8>) {
         self.stats.rejected(Some(command.id), refusal.text().as_bytes());
         Reply::new(out, context.resp).error(refusal.text());
+    }
+
+    /// Notes for the log what a command did that is over.
+    #[cold]
+    pub fn end_command(&mut self, context: &Context, args: Args) {
+        if self.log.is_some() {
+            self.keyspace.signals.log.end_command(context.caller.db, args);
+            self.seal();
+        }
     }
 
     /// Calls a data command's handler.
@@ -508,6 +531,7 @@ impl Shard {
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.configure_memory(&settings);
+        self.set_log_forms(&settings);
         self.settings = settings;
     }
 }

@@ -72,7 +72,7 @@ impl<R: Ring> Inner<R> {
             }
             Mail::Granted(grant) => self.granted(mesh, *grant),
             Mail::Return(back) => {
-                self.owner.shard().take_back(back.unit, back.loan, back.now);
+                self.owner.shard().take_back(back.unit, back.loan, back.log, back.now);
             }
             Mail::Ask(question) => self.answer(mesh, from, *question),
             Mail::Answer(reply) => {

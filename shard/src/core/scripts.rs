@@ -258,6 +258,7 @@ impl<R: Ring> Inner<R> {
                         engine.abort();
                         let shard = self.owner.shard();
                         script.roll_back(&mut shard.keyspace);
+                        shard.seal_each();
                         // Who was told that a key is not what it was is not told again.
                         shard.effects.retain(|effect| matches!(effect, Effect::Invalid(..)));
                         break Left::WantsAll;

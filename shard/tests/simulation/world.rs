@@ -15,6 +15,7 @@ use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
+use shard::log::{LogBytes, Taken};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
 use shard::mesh::budget::Budget;
@@ -31,6 +32,9 @@ thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
     pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
 }
+
+/// Room for a core's log: no test leaves as much.
+const LOG_BYTES: LogBytes = LogBytes(256 << 20);
 
 /// What a core does next.
 enum State {
@@ -107,8 +111,8 @@ impl World {
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-            let (map, budget) = (SlotMap::striped(cores), budget.clone());
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget })
+            let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), Some(LOG_BYTES));
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
@@ -297,6 +301,20 @@ impl World {
     /// Bytes of the clients of all cores that may be closed for them.
     pub(crate) fn closable_client_bytes(&self) -> u64 {
         self.places.iter().map(|place| place.core.closable_client_bytes()).sum()
+    }
+
+    /// Visits a core of a world at rest.
+    pub(crate) fn visit<T>(&self, core: usize, look: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut visit = self.mesh.baton(CoreId(core as u16)).try_visit().expect("the world rests");
+        let seen = look(&mut visit);
+        // Nobody waits for this visit.
+        let _ = visit.leave(Errand::None);
+        seen
+    }
+
+    /// What a core of a world at rest has recorded since it was asked last.
+    pub(crate) fn take_log(&self, core: usize) -> Taken {
+        self.visit(core, |shard| shard.log.as_mut().expect("every world has a log").take())
     }
 
     /// Connections that the cores count.
