@@ -20,6 +20,14 @@ impl Epoch {
         (number <= Self::TAKEN_MAX.0).then_some(Epoch(number))
     }
 
+    /// The greatest one that our own file may hold. Between the two is room for more elections than there will be.
+    pub const STORED_MAX: Epoch = Epoch(u64::MAX / 4 * 3);
+
+    /// The epoch with this number, if our own file may hold it.
+    pub fn stored(number: u64) -> Option<Epoch> {
+        (number <= Self::STORED_MAX.0).then_some(Epoch(number))
+    }
+
     /// Its number.
     pub const fn number(self) -> u64 {
         self.0

@@ -11,6 +11,11 @@ pub mod flags;
 pub mod id;
 pub mod reason;
 pub mod slot_set;
+pub mod time;
 
 // What nodes tell each other.
 pub mod wire;
+
+// What a node knows.
+pub mod conf;
+pub mod slot_table;
