@@ -19,3 +19,14 @@ pub mod wire;
 // What a node knows.
 pub mod conf;
 pub mod slot_table;
+
+// Who serves a key.
+pub mod gate;
+pub mod modes;
+pub mod redirect;
+pub mod snapshot;
+
+#[cfg(test)]
+mod gate_captured_tests;
+#[cfg(test)]
+mod gate_tests;
