@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evict::access::AccessBits;
-use evict::oom::OomRefusal;
 use evict::auditor::Auditor;
 use evict::mode::Mode;
+use evict::oom::OomRefusal;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
