@@ -19,6 +19,8 @@ pub struct Transaction {
     pub failed: bool,
     /// A queued command writes.
     pub writes: bool,
+    /// A queued command may need memory.
+    pub needs_memory: bool,
 }
 
 /// One queued command.

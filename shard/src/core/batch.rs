@@ -10,6 +10,7 @@ use crate::command::{Command, Run};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
+use crate::memory::Prepared;
 use crate::mesh::{CoreId, Mesh};
 use crate::resp::{Limits, Step};
 use crate::ring::Ring;
@@ -209,10 +210,18 @@ impl<R: Ring> Inner<R> {
                 let shard = self.owner.shard();
                 // Past its share of replies the connection goes on in the next turn.
                 let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
-                if shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                let prepared = match shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                    true => shard.prepare(command),
+                    false => Prepared::Later,
+                };
+                if prepared != Prepared::Later {
                     let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
-                    started = reply_with(conn, aside, call.muted, |out| {
-                        shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out)
+                    started = reply_with(conn, aside, call.muted, |out| match prepared {
+                        Prepared::Refused(refusal) => {
+                            shard.refuse_memory(command, &context, refusal, out);
+                            started
+                        }
+                        _ => shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out),
                     });
                     continue;
                 }

@@ -5,10 +5,8 @@
 //!
 //! Not counted: what is in the mailboxes between two cores for the time of a turn, io_uring's own rings, and what the allocator adds.
 
-use keyspace::slot::SLOTS;
-use keyspace::store::SlotTables;
-
 use crate::heap::table_bytes;
+use crate::memory::startup_bytes;
 use crate::report::MemoryTotals;
 use crate::ring::Ring;
 use crate::unit::{Unit, UnitSeq};
@@ -45,28 +43,24 @@ impl<R: Ring> Inner<R> {
 
     /// All bytes that the core accounts for. O(1) but for the tables, of which there is one number per database.
     pub(super) fn memory(&mut self) -> MemoryTotals {
+        let keyspace = &self.owner.shard().keyspace;
         MemoryTotals {
-            data: self.owner.shard().keyspace.heap_bytes(),
+            data: keyspace.heap_bytes(),
+            dropped: keyspace.dropped_bytes(),
             tables: self.cron.meters.table_bytes.iter().sum(),
-            startup: self.startup_bytes(),
+            startup: startup_bytes(&self.settings),
             ..self.holdings()
         }
     }
 
     /// The sum of these. O(1).
     pub(super) fn used_bytes(&mut self) -> u64 {
-        self.owner.shard().keyspace.heap_bytes() + self.startup_bytes() + self.other_bytes()
+        self.owner.shard().keyspace.held_bytes() + self.other_bytes()
     }
 
-    /// Bytes that the core holds from its start: slots and receive buffers.
-    fn startup_bytes(&self) -> u64 {
-        let receive_buffers = u64::from(self.settings.ring_buffers) * u64::from(self.settings.ring_buffer_bytes);
-        (SLOTS * size_of::<SlotTables>()) as u64 + receive_buffers
-    }
-
-    /// Bytes that the core holds beside its data and what it holds from its start. O(1).
+    /// Bytes that the core holds beside its data. O(1).
     pub(super) fn other_bytes(&mut self) -> u64 {
-        self.holdings().others()
+        startup_bytes(&self.settings) + self.holdings().others()
     }
 
     fn holdings(&mut self) -> MemoryTotals {

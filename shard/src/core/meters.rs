@@ -207,6 +207,7 @@ impl<R: Ring> Inner<R> {
             pubsub,
             tracking,
             expiry,
+            evictions: shard.memory.totals(),
             scripts,
             memory,
             cpu: process::cpu_of_thread(),

@@ -9,6 +9,7 @@
 mod access;
 mod answers;
 mod asks;
+mod audit;
 mod barrier;
 mod batch;
 mod blocked;
@@ -25,6 +26,7 @@ mod expiry;
 mod functions;
 mod holdings;
 mod jobs;
+mod memory;
 mod meters;
 mod monitors;
 mod notices;
@@ -72,6 +74,7 @@ use crate::slowlog::{Slow, Slowlog};
 use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
+use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
@@ -185,6 +188,10 @@ struct Inner<R: Ring> {
     scripts: Scripts,
     /// What removes keys whose time is over.
     expiry: ActiveExpiry,
+    /// The queues of an eviction policy have keys to take in.
+    adopting: bool,
+    /// What is watched for the audit.
+    watch: Watch,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -252,6 +259,8 @@ impl<R: Ring> Core<R> {
             own_refusals: Vec::new(),
             scripts: Scripts::default(),
             expiry: ActiveExpiry::default(),
+            adopting: false,
+            watch: Watch::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -340,6 +349,12 @@ impl<R: Ring> Core<R> {
         self.inner.conns.looks()
     }
 
+    /// Bytes that the core uses and may use, if its shard is not open to visitors: for a simulation to look at.
+    pub fn memory(&mut self) -> Option<(u64, u64)> {
+        let Inner { owner, .. } = &mut self.inner;
+        owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
+    }
+
     /// How many clients the core has: for a simulation to look at.
     pub fn clients(&self) -> usize {
         self.inner.conns.len()
@@ -375,6 +390,7 @@ const VISIT_WAIT: Duration = Duration::from_millis(100);
 impl<R: Ring> Inner<R> {
     fn start(&mut self) {
         self.clock();
+        self.audit_settings(&self.settings.clone());
         for listener in 0..self.listeners.len() {
             self.ring.accept(ListenerId(listener as u32));
         }
@@ -387,12 +403,15 @@ impl<R: Ring> Inner<R> {
         self.owner.shard().advance(now);
     }
 
-    /// Before sleep: sends, then mail, then the freeing of what was dropped, then the end of clients that use too much.
+    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped, then the end of clients that use too much.
     fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
+        self.share_memory();
         self.send_dirty();
         self.post_mail(mesh);
         mesh.published(self.id).abandoned.set(self.abandoned as u64);
-        self.owner.shard().keyspace.free_dropped();
+        let keyspace = &mut self.owner.shard().keyspace;
+        keyspace.free_dropped();
+        self.adopting = keyspace.adopt_some();
         self.evict_clients(mesh);
     }
 
@@ -414,6 +433,8 @@ impl<R: Ring> Inner<R> {
             || !self.owner.shard().effects.is_empty()
             || self.scripts.is_due()
             || self.expiry.is_under_way()
+            || self.owner.shard().memory.is_under_way()
+            || self.adopting
             || !self.own_refusals.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {

@@ -59,6 +59,8 @@ impl<R: Ring> Inner<R> {
             Notice::Again(key) => self.again.push(key),
             Notice::Busy(unit, busy) => self.refuse_for(mesh, unit, busy),
             Notice::Monitored(lines) => self.monitors.receive(lines),
+            // The end of the turn looks at it.
+            Notice::Memory => {}
             Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
             Notice::InvalidEverything => self.invalidate_everything(),

@@ -103,4 +103,6 @@ published! {
     visits,
     /// Slots of this core that are on loan.
     lent_slots,
+    /// One more than the version of the settings under which the core gave hardened mode up; 0 for never.
+    hardening_lost,
 }

@@ -55,6 +55,8 @@ pub enum Notice {
     Monitored(Lines),
     /// The sender has one monitor fewer.
     MonitorGone,
+    /// The sender wants memory, or has some again: the end of the receiver's turn sees to it.
+    Memory,
     /// Such messages were dropped here: end who misses them.
     Cut(Lost),
 }

@@ -15,8 +15,10 @@ use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
+use shard::log::{LogBytes, Taken};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::budget::Budget;
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
@@ -30,6 +32,9 @@ thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
     pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
 }
+
+/// Room for a core's log: no test leaves as much.
+const LOG_BYTES: LogBytes = LogBytes(256 << 20);
 
 /// What a core does next.
 enum State {
@@ -72,6 +77,7 @@ pub(crate) struct World {
     steps: u64,
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
+    budget: Arc<Budget>,
     /// Nobody runs the service thread, but its address exists.
     _service: (Owner<()>, Ends<Mail<SimSocket>>),
 }
@@ -99,13 +105,14 @@ impl World {
         let settings = Arc::new(settings);
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
         let slow_ids = Arc::new(AtomicU64::new(0));
+        let budget = Arc::new(Budget::new(settings.maxmemory, usize::from(cores)));
         let shards = (0..cores).map(|core| {
             let limits = settings.data_limits();
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-            let map = SlotMap::striped(cores);
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
+            let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), Some(LOG_BYTES));
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
@@ -142,7 +149,8 @@ impl World {
         let places = places.collect();
         let service = services.into_iter().next().expect("one service was asked for");
         let random = fastrand::Rng::with_seed(seed);
-        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, _service: (service, service_ends) }
+        let _service = (service, service_ends);
+        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, _service }
     }
 
     /// Number of cores.
@@ -270,9 +278,43 @@ impl World {
         self.places.iter().any(|place| place.core.has_listeners())
     }
 
+    /// Bytes that all cores use, and that they and the reserve hold.
+    pub(crate) fn memory(&mut self) -> Option<(u64, i64)> {
+        let (mut used, mut held) = (0, 0);
+        for core in 0..self.mesh.cores() {
+            let (of_core, holds) = match self.places[core].core.memory() {
+                Some(awake) => awake,
+                None => {
+                    // A core that is about to wake up does not tell.
+                    let visit = self.mesh.baton(CoreId(core as u16)).try_visit()?;
+                    let memory = (visit.used_bytes(), visit.memory.held());
+                    // Nobody waits for this visit.
+                    let _ = visit.leave(Errand::None);
+                    memory
+                }
+            };
+            (used, held) = (used + of_core, held + holds as i64);
+        }
+        Some((used, held + self.budget.balance().0))
+    }
+
     /// Bytes of the clients of all cores that may be closed for them.
     pub(crate) fn closable_client_bytes(&self) -> u64 {
         self.places.iter().map(|place| place.core.closable_client_bytes()).sum()
+    }
+
+    /// Visits a core of a world at rest.
+    pub(crate) fn visit<T>(&self, core: usize, look: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut visit = self.mesh.baton(CoreId(core as u16)).try_visit().expect("the world rests");
+        let seen = look(&mut visit);
+        // Nobody waits for this visit.
+        let _ = visit.leave(Errand::None);
+        seen
+    }
+
+    /// What a core of a world at rest has recorded since it was asked last.
+    pub(crate) fn take_log(&self, core: usize) -> Taken {
+        self.visit(core, |shard| shard.log.as_mut().expect("every world has a log").take())
     }
 
     /// Connections that the cores count.
