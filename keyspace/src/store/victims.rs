@@ -125,7 +125,8 @@ impl Keyspace {
         if let Some(victims) = &mut self.victims
             && choice.policy.ranking() == Ranking::Queues
         {
-            victims.queues.get_or_insert_with(|| Queues::of_all(&self.strays.lent));
+            let keys = victims.keys();
+            victims.queues.get_or_insert_with(|| Queues::of_all(keys, &self.strays.lent));
         }
     }
 
