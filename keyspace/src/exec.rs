@@ -11,6 +11,7 @@ use evict::time::UnixMillis;
 use crate::args::Args;
 use crate::entry::{Entry, Shape};
 use crate::hash::KeyHasher;
+use crate::limits::Removal;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::{EventClasses, Wait};
@@ -271,7 +272,7 @@ impl<'a> Exec<'a> {
             replaced
         });
         if let Some(object) = replaced.take_object() {
-            self.keyspace.drop_later(object);
+            self.keyspace.drop_later(object, Removal::Server);
         }
     }
 
@@ -296,7 +297,7 @@ impl<'a> Exec<'a> {
                     replaced
                 });
                 if let Some(object) = replaced {
-                    self.keyspace.drop_later(object);
+                    self.keyspace.drop_later(object, Removal::Server);
                 }
             }
             None => {
@@ -308,10 +309,10 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Deletes the key at a place on behalf of the command. What is large is freed later.
+    /// Deletes the key at a place on behalf of the command, which needs it no more. What is large is freed later.
     #[inline]
     pub fn delete(&mut self, key: &Key, place: Place) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place);
+        self.keyspace.discard(self.db, key.slot, key.hash, place, Removal::Server);
     }
 
     /// Takes the key at a place out, to put it somewhere else.
@@ -358,15 +359,15 @@ impl<'a> Exec<'a> {
 
     /// Deletes the key at a place, counts it as a change and tells of it.
     #[inline]
-    pub fn delete_loudly(&mut self, key: &Key, place: Place) {
-        self.delete(key, place);
+    pub fn delete_loudly(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 
     /// Deletes whatever stands under a key, expired or not, and tells of it: what a command does that has no result to store there.
     pub fn clear(&mut self, key: &Key) {
         if let Some(place) = self.keyspace.locate(self.db, key) {
-            self.delete_loudly(key, place);
+            self.delete_loudly(key, place, Removal::Server);
         }
     }
 

@@ -4,8 +4,6 @@
 //! a core fills those that it owns or has on loan. Everything that changes an entry goes through here: that keeps the counts and
 //! the memory figures of slot and core true.
 
-use std::collections::VecDeque;
-
 use evict::gate::expired_on_access;
 use evict::s3fifo::S3Fifo;
 use evict::time::UnixMillis;
@@ -14,16 +12,16 @@ use evict::victim::Choice;
 use crate::due::Due;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::limits::DataLimits;
+use crate::limits::{DataLimits, Removal};
 use crate::signals::{Change, Changed, EventClasses, Signals, Upheaval};
 use crate::slot::{SLOTS, Slot};
-use crate::table::{Place, SEGMENT_ENTRIES_MAX, Table};
-use crate::types::Object;
+use crate::table::{Place, Table};
 
 mod access;
 mod candidates;
 mod expiry;
 mod figures;
+mod freeing;
 mod loans;
 mod queues;
 mod tables;
@@ -33,6 +31,7 @@ mod walk;
 use access::{DEFAULT_CHOICE, Marks};
 pub use expiry::Expiry;
 use figures::Figures;
+use freeing::Freeing;
 use loans::Strays;
 pub use tables::SlotTables;
 pub use victims::Victim;
@@ -86,7 +85,7 @@ pub struct DataStats {
     pub evicted_keys: u64,
     /// Changes of keys: Redis's `rdb_changes_since_last_save`.
     pub changes: u64,
-    /// Keys of flushed databases, and large collections, whose memory was given back after they were gone.
+    /// Keys of flushed databases, and large collections, that were freed lazily.
     pub lazyfreed_objects: u64,
 }
 
@@ -101,24 +100,6 @@ impl DataStats {
         self.changes += other.changes;
         self.lazyfreed_objects += other.lazyfreed_objects;
     }
-}
-
-/// Pieces and tables that one call of `free_dropped` looks at: small tables are many.
-const FREED_STEPS_MAX: usize = 128;
-
-/// What is gone for commands and still to be freed.
-enum Dropped {
-    Table(Table),
-    Object(Box<Object>),
-    /// What a value that stays has lost: no key, so it is not counted among them.
-    Parts(Box<Object>),
-}
-
-/// Frees a piece of a collection, and adds its elements to `freed`. False when nothing is left.
-fn free_piece(object: &mut Object, freed: &mut usize) -> bool {
-    let elements = object.free_piece(SEGMENT_ENTRIES_MAX);
-    *freed += elements;
-    elements >= SEGMENT_ENTRIES_MAX
 }
 
 /// The keyspace of one core.
@@ -138,12 +119,11 @@ pub struct Keyspace {
     choice: Choice,
     /// What choosing victims needs: only while memory is limited.
     victims: Option<Box<Victims>>,
+    freeing: Freeing,
     /// Queues that were given up and are not freed yet.
     retired: Vec<S3Fifo<Victim>>,
     /// Which slots are on loan, and which are borrowed.
     strays: Strays,
-    dropped: VecDeque<Dropped>,
-    dropped_keys: u64,
     /// Counters.
     pub stats: DataStats,
     /// Limits in force.
@@ -168,10 +148,9 @@ impl Keyspace {
             marks: Marks::of(DEFAULT_CHOICE.policy),
             choice: DEFAULT_CHOICE,
             victims: None,
+            freeing: Freeing::default(),
             retired: Vec::new(),
             strays: Strays::default(),
-            dropped: VecDeque::new(),
-            dropped_keys: 0,
             stats: DataStats::default(),
             limits,
             random,
@@ -193,10 +172,9 @@ impl Keyspace {
             marks: self.marks,
             choice: self.choice,
             victims: self.victims.as_ref().map(|victims| victims.renewed()),
+            freeing: self.freeing.stand_in(),
             retired: Vec::new(),
             strays: Strays::default(),
-            dropped: VecDeque::new(),
-            dropped_keys: 0,
             stats: std::mem::take(&mut self.stats),
             limits: self.limits,
             random: self.random.clone(),
@@ -212,8 +190,7 @@ impl Keyspace {
     /// Takes back what `lend_whole` gave. What was counted, set and dropped here meanwhile stays.
     pub fn take_back_whole(&mut self, mut lent: Keyspace) {
         lent.stats.add(&self.stats);
-        lent.dropped.append(&mut self.dropped);
-        lent.dropped_keys += self.dropped_keys;
+        lent.freeing.take_over(std::mem::take(&mut self.freeing));
         lent.retired.append(&mut self.retired);
         lent.limits = self.limits;
         lent.set_choice(self.choice, self.victims.is_some());
@@ -385,30 +362,13 @@ impl Keyspace {
         }
     }
 
-    /// Deletes the entry of a key. A large collection is freed later, in pieces.
+    /// Deletes the entry of a key. A large collection is freed later, in pieces; `removal` tells how.
     #[inline]
-    pub fn discard(&mut self, db: Db, slot: Slot, hash: u64, place: Place) {
+    pub fn discard(&mut self, db: Db, slot: Slot, hash: u64, place: Place, removal: Removal) {
         let mut entry = self.remove(db, slot, hash, place);
         if let Some(object) = entry.take_object() {
-            self.drop_later(object);
+            self.drop_later(object, removal);
         }
-    }
-
-    /// Puts a large collection aside that no entry holds any more. A piece of what stands there is freed at once, so that a small
-    /// one costs no later turn, and whoever drops much pays for it.
-    #[cold]
-    pub fn drop_later(&mut self, object: Box<Object>) {
-        self.dropped_keys += 1;
-        self.dropped.push_back(Dropped::Object(object));
-        self.free_dropped();
-    }
-
-    /// `drop_later` for parts of a value that stays, which are put aside as a collection of their own. Neither `dropped_keys` nor
-    /// `lazyfreed_objects` counts them.
-    #[cold]
-    pub fn drop_parts_later(&mut self, parts: Box<Object>) {
-        self.dropped.push_back(Dropped::Parts(parts));
-        self.free_dropped();
     }
 
     /// Takes the entry of a key out: to put it somewhere else.
@@ -434,6 +394,11 @@ impl Keyspace {
         self.slots[slot.index()].table(db)
     }
 
+    /// What each database holds here, by place.
+    pub fn all_totals(&self) -> impl Iterator<Item = DbTotals> {
+        self.totals.iter().copied()
+    }
+
     /// What a database holds here.
     pub fn totals(&self, db: Db) -> DbTotals {
         self.totals[db.0 as usize]
@@ -444,93 +409,10 @@ impl Keyspace {
         self.slots.iter().filter_map(|tables| tables.table(db)).map(Table::own_bytes).sum()
     }
 
-    /// Bytes of all tables and entries here, and of what choosing victims needs.
+    /// Bytes of all tables and entries here, and of what choosing victims needs. What was dropped and is not freed yet is not among them:
+    /// `dropped_bytes` has it.
     pub fn heap_bytes(&self) -> u64 {
         self.bytes + self.victims_bytes()
-    }
-
-    /// Empties one database: its tables are put aside, and `free_dropped` frees them. O(slots): at most some 0.7 ms.
-    pub fn flush(&mut self, db: Db) {
-        let number = self.number_of(db);
-        self.signals.upheaval(Upheaval::Flushed(number));
-        let keys = std::mem::take(&mut self.totals[db.0 as usize]).keys;
-        if keys == 0 {
-            return;
-        }
-        self.dropped_keys += keys;
-        // Room at once: growing step by step would take as long as all the rest.
-        self.dropped.reserve(SLOTS.min(keys as usize));
-        self.due[db.0 as usize] = Due::default();
-        self.victims_flushed(db);
-        let databases = self.databases.len();
-        for tables in self.slots.iter_mut() {
-            if tables.table(db).is_none_or(Table::is_empty) {
-                continue;
-            }
-            let table = tables.table_mut(db, databases).take();
-            self.bytes -= table.heap_bytes();
-            self.dropped.push_back(Dropped::Table(table));
-        }
-    }
-
-    /// Frees a part of what was dropped: some tables, or entries and elements up to one segment and what makes it full. False
-    /// when nothing was left.
-    pub fn free_dropped(&mut self) -> bool {
-        let (mut freed, mut steps) = (0, 0);
-        while freed < SEGMENT_ENTRIES_MAX && steps < FREED_STEPS_MAX {
-            steps += 1;
-            let more = match self.dropped.front_mut() {
-                None => return steps > 1,
-                Some(Dropped::Object(object)) => {
-                    let more = free_piece(object, &mut freed);
-                    self.count_freed(!more as u64);
-                    more
-                }
-                Some(Dropped::Parts(parts)) => free_piece(parts, &mut freed),
-                Some(Dropped::Table(table)) => match table.take_piece() {
-                    Some(piece) => {
-                        freed += piece.len();
-                        self.free_entries(piece);
-                        true
-                    }
-                    None => false,
-                },
-            };
-            if !more {
-                self.dropped.pop_front();
-            }
-        }
-        if self.dropped.is_empty() {
-            self.dropped = VecDeque::new();
-        }
-        true
-    }
-
-    /// Frees entries but for the large collections among them, which have to wait for their turn.
-    fn free_entries(&mut self, piece: impl ExactSizeIterator<Item = Entry>) {
-        let mut freed = piece.len() as u64;
-        for mut entry in piece {
-            if let Some(object) = entry.take_object() {
-                self.dropped.push_back(Dropped::Object(object));
-                freed -= 1;
-            }
-        }
-        self.count_freed(freed);
-    }
-
-    fn count_freed(&mut self, keys: u64) {
-        self.stats.lazyfreed_objects += keys;
-        self.dropped_keys -= keys;
-    }
-
-    /// Flushed tables and large collections that are not freed yet.
-    pub fn dropped(&self) -> usize {
-        self.dropped.len()
-    }
-
-    /// Keys in flushed tables, and large collections, that are not freed yet.
-    pub fn dropped_keys(&self) -> u64 {
-        self.dropped_keys
     }
 
     /// Keys of all databases in one slot.

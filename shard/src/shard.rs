@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evict::access::AccessBits;
+use evict::oom::OomRefusal;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
@@ -25,7 +26,9 @@ use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::{Doubt, Listeners};
 use crate::mail::Question;
+use crate::memory::{Memory, Prepared};
 use crate::mesh::CoreId;
+use crate::mesh::budget::Budget;
 use crate::mesh::loans::{Loans, Need, UnitId};
 use crate::mesh::mailbox::Address;
 use crate::ready::Ready;
@@ -82,6 +85,8 @@ pub struct Shard {
     pub core: CoreId,
     /// The data.
     pub keyspace: Keyspace,
+    /// How much memory it may use.
+    pub memory: Memory,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
     /// Who wants to hear of changes of keys.
@@ -145,6 +150,8 @@ pub struct ShardParts {
     pub table: &'static CommandTable,
     /// The slot map at start.
     pub map: SlotMap,
+    /// The process's memory budget.
+    pub budget: Arc<Budget>,
 }
 
 impl Shard {
@@ -153,6 +160,7 @@ impl Shard {
         let mut shard = Shard {
             core: parts.core,
             keyspace: parts.keyspace,
+            memory: Memory::new(parts.core, parts.budget),
             loans: Loans::new(),
             listeners: Listeners::default(),
             ready: Ready::default(),
@@ -235,6 +243,13 @@ impl Shard {
             self.track(command, args, tracker);
         }
         ended
+    }
+
+    /// Refuses a command for want of memory.
+    #[cold]
+    pub fn refuse_memory(&mut self, command: &Command, context: &Context, refusal: OomRefusal, out: &mut Vec<u8>) {
+        self.stats.rejected(Some(command.id), refusal.text().as_bytes());
+        Reply::new(out, context.resp).error(refusal.text());
     }
 
     /// Calls a data command's handler.
@@ -330,6 +345,7 @@ impl Shard {
     /// Sets counters to zero: CONFIG RESETSTAT. How many changes there were is not forgotten.
     pub fn reset_stats(&mut self) {
         self.stats.reset();
+        self.memory.reset_stats();
         self.keyspace.stats = DataStats { changes: self.keyspace.stats.changes, ..DataStats::default() };
     }
 
@@ -352,7 +368,11 @@ impl Shard {
             if hop.replies.len() - before > OUT_BYTES_PER_TURN_MAX {
                 break Stop::LongEnough;
             }
-            started = self.step(hop, call, started);
+            match self.prepare(self.table.get(call.command)) {
+                Prepared::Go => started = self.step(hop, call, started),
+                Prepared::Later => break Stop::LongEnough,
+                Prepared::Refused(refusal) => self.refuse_step(hop, call, refusal),
+            }
         };
         hop.slow.append(&mut self.slow);
         stop
@@ -383,12 +403,20 @@ impl Shard {
         let mut started = ticks();
         while let Some(call) = hop.next() {
             let light = db.is_none_or(|db| self.is_light(db, call.slot, call.hash));
-            if !light || !self.is_free(call.slot) || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
+            let has_room = !self.is_short() || !self.table.get(call.command).is(Flags::DENYOOM);
+            if !light || !has_room || !self.is_free(call.slot) || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
                 break;
             }
             started = self.step(hop, call, started);
         }
         hop.slow.append(&mut self.slow);
+    }
+
+    /// Refuses the next command of a hop for want of memory.
+    #[cold]
+    fn refuse_step(&mut self, hop: &mut Hop, call: Call, refusal: OomRefusal) {
+        let (command, context) = (self.table.get(call.command), hop.context);
+        hop.step(call, |_, out| self.refuse_memory(command, &context, refusal, out));
     }
 
     /// Carries out the next command of a hop; returns when it ended.
@@ -445,7 +473,11 @@ impl Shard {
     /// slot: it does not hold that command up.
     pub fn carry_on_or_park(&mut self, mut hop: Box<Hop>) -> Carried {
         let call = hop.next().expect("a parked hop has a next command");
-        self.step(&mut hop, call, ticks());
+        match self.prepare(self.table.get(call.command)) {
+            // It has waited for its turn: what it needs beyond the quota is one command's growth.
+            Prepared::Go | Prepared::Later => drop(self.step(&mut hop, call, ticks())),
+            Prepared::Refused(refusal) => self.refuse_step(&mut hop, call, refusal),
+        }
         self.carry_out_or_park(hop)
     }
 
@@ -469,6 +501,7 @@ impl Shard {
             keys => keys.div_ceil(u64::from(self.map.cores())) as usize,
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
+        self.configure_memory(&settings);
         self.settings = settings;
     }
 }

@@ -12,6 +12,7 @@ use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::exec::{DataFn, DataRow, Exec};
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -145,7 +146,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     let place = exec.write(&key).filter(|&place| conditions.allow(exec.entry(&key, place).deadline(), when));
     if let Some(place) = place {
         match placement(when, exec.now, DataSet::Ready, Author::Own) {
-            Placement::Delete => exec.delete_loudly(&key, place),
+            Placement::Delete => exec.delete_loudly(&key, place, Removal::Expiry),
             Placement::Store => {
                 exec.edit(&key, place, |entry| entry.set_deadline(Some(when)));
                 exec.happened(&key, 1, EventClasses::GENERIC, "expire");

@@ -6,6 +6,7 @@
 use crate::args::Args;
 use crate::entry::Shape;
 use crate::exec::{DataRow, Exec, Expiry};
+use crate::limits::Removal;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::EventClasses;
@@ -264,7 +265,7 @@ fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     if let Some(place) = read_value(exec, &key, reply)? {
-        exec.delete_loudly(&key, place);
+        exec.delete_loudly(&key, place, Removal::Del);
     }
     Ok(())
 }
@@ -294,7 +295,7 @@ fn getex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         Expiry::At(at) => {
             // A time that has come already deletes the key; only an absolute one can be one.
             if at <= exec.now {
-                exec.delete_loudly(&key, place);
+                exec.delete_loudly(&key, place, Removal::Expiry);
             } else {
                 exec.edit(&key, place, |entry| entry.set_deadline(Some(at)));
                 exec.happened(&key, 1, EventClasses::GENERIC, "expire");

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::due::{NEVER, Search};
 use crate::entry::Entry;
 use crate::hash::KeyHasher;
+use crate::limits::Removal;
 use crate::signals::EventClasses;
 use crate::slot::{SLOTS, Slot};
 use crate::table::Place;
@@ -78,7 +79,7 @@ impl Keyspace {
     /// Deletes the entry of a key because its deadline has passed.
     #[cold]
     pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        self.discard(db, key.slot, key.hash, place);
+        self.discard(db, key.slot, key.hash, place, Removal::Expiry);
         self.stats.expired_keys += 1;
         self.modified(db, key);
         self.notify(db, EventClasses::EXPIRED, "expired", key);
@@ -98,7 +99,7 @@ impl Keyspace {
             self.notify(db, EventClasses::HASH, "hexpired", key);
         }
         if emptied {
-            self.discard(db, key.slot, key.hash, place);
+            self.discard(db, key.slot, key.hash, place, Removal::Expiry);
             self.notify(db, EventClasses::GENERIC, "del", key);
         }
         removed

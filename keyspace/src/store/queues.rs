@@ -69,6 +69,11 @@ impl Queues {
         }
     }
 
+    /// Takes in a key that was chosen and stays.
+    pub(super) fn spare(&mut self, keys: &mut Keys, key: Victim) {
+        self.order.adopt(keys, key);
+    }
+
     /// A slot is here again. `made` are the keys that were made in it meanwhile.
     pub(super) fn slot_is_back(&mut self, slot: Slot, made: Option<Made>, keys: &mut Keys) {
         let missed = self.missed.remove(slot);

@@ -11,6 +11,7 @@ use evict::victim::{Choice, Chooser};
 use evict::weights::Weights;
 use smallvec::SmallVec;
 
+use crate::limits::Removal;
 use crate::signals::EventClasses;
 use crate::slot::{SLOTS, Slot};
 use crate::table::Table;
@@ -173,6 +174,13 @@ impl Keyspace {
         victim.map_or(Search::Nothing, Search::Victim)
     }
 
+    /// Takes a key back in that was chosen and is not evicted: a unit has its slot for now.
+    pub fn spare(&mut self, victim: Victim) {
+        if let Some((queues, mut keys)) = self.queues() {
+            queues.spare(&mut keys, victim);
+        }
+    }
+
     /// Evicts a key: removes it, tells of it and counts it. Says by how many bytes `heap_bytes` fell: by none if the key is gone.
     pub fn evict(&mut self, victim: Victim) -> u64 {
         let Victim { db, slot, .. } = victim;
@@ -182,7 +190,7 @@ impl Keyspace {
         let bytes: SmallVec<[u8; 64]> = self.at(db, slot, place).key().into();
         let key = Key { bytes: &bytes, slot, hash };
         let before = self.heap_bytes();
-        self.discard(db, slot, hash, place);
+        self.discard(db, slot, hash, place, Removal::Eviction);
         self.notify(db, EventClasses::EVICTED, "evicted", &key);
         self.modified(db, &key);
         self.stats.evicted_keys += 1;

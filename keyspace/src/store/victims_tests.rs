@@ -9,7 +9,7 @@ use super::super::SlotTables;
 use super::*;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::limits::DataLimits;
+use crate::limits::{DataLimits, Removal};
 use crate::store::access::DEFAULT_CHOICE;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -40,7 +40,7 @@ fn store(keyspace: &mut Keyspace, db: Db, bytes: &[u8], deadline: Option<UnixMil
 fn remove(keyspace: &mut Keyspace, db: Db, bytes: &[u8]) {
     let key = keyspace.key(bytes);
     if let Some(place) = keyspace.locate(db, &key) {
-        keyspace.discard(db, key.slot, key.hash, place);
+        keyspace.discard(db, key.slot, key.hash, place, Removal::Del);
     }
 }
 

@@ -29,7 +29,7 @@ impl<R: Ring> Inner<R> {
             reply_capacity: conn.out.capacity(),
             reply_bytes: conn.out.len(),
             sending_bytes: conn.sending,
-            total_bytes: conn.heap_bytes() + args_bytes,
+            total_bytes: conn.entered_bytes() as usize,
             blocked: matches!(conn.waiting, Waiting::Pause | Waiting::Blocked),
             closing: conn.closing != Closing::No,
             deaf: conn.paused,
@@ -46,6 +46,17 @@ impl<R: Ring> Inner<R> {
             Waiting::Answers(id) => self.gatherings.get(&id).map(|gathering| gathering.args()),
             Waiting::No | Waiting::Hops | Waiting::Blocked => None,
         }
+    }
+
+    /// Bytes that this core holds outside of a connection for the command that it waits for.
+    pub(super) fn away_bytes(&self, conn: &Conn) -> usize {
+        let of_unit = |seq| self.units.get(&seq).map_or(0, |unit| unit.job.heap_bytes());
+        let waits_for = match conn.waiting {
+            Waiting::Unit(seq) if conn.executing != Some(seq) => of_unit(seq),
+            Waiting::Answers(id) => self.gatherings.get(&id).map_or(0, |gathering| gathering.heap_bytes()),
+            Waiting::Unit(_) | Waiting::No | Waiting::Hops | Waiting::Pause | Waiting::Blocked => 0,
+        };
+        waits_for + conn.executing.map_or(0, of_unit)
     }
 
     /// Ends this core's clients that pass, at once; says how many. What they waited for finds them gone.

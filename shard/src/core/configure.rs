@@ -6,6 +6,7 @@ use keyspace::args::Args;
 
 use crate::ask::Answer;
 use crate::mail::Mail;
+use crate::memory;
 use crate::mesh::mailbox::Address;
 use crate::ring::{Ring, process};
 use crate::settings::{Settings, config_set};
@@ -29,6 +30,11 @@ impl<R: Ring> Inner<R> {
         if let Err(refusal) = self.make_room(settings.maxclients) {
             return Answer::Settings(Err(refusal));
         }
+        if let Some(reason) = memory::too_little(&settings, self.map.cores()) {
+            let text = format!("ERR CONFIG SET failed (possibly related to argument 'maxmemory') - {reason}");
+            return Answer::Settings(Err(text));
+        }
+        self.owner.shard().memory.budget().resize(self.settings.maxmemory, settings.maxmemory);
         let version = self.settings_version + 1;
         let users = self.users_under(&settings);
         self.configure(settings.clone(), version);

@@ -1,5 +1,6 @@
 //! What lies between the cores, and nothing else is shared by them: `spec/cores.md`.
 //!
+//! - [`budget`]: the process's memory budget as cores share it.
 //! - [`baton`]: the right to touch a core's shard, one atomic word; the only `unsafe` here.
 //! - [`mailbox`]: bounded lanes between addresses, and the credits that keep them from filling.
 //! - [`loans`]: what one owner has lent and what waits for it.
@@ -9,6 +10,7 @@
 //! [`Mesh`] holds what all threads share: the batons and the published numbers. Mailbox ends and loans belong to one core each.
 
 pub mod baton;
+pub mod budget;
 pub mod loans;
 pub mod mailbox;
 pub mod published;

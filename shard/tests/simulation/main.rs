@@ -7,7 +7,7 @@
 //! them), `endings` (clients that stop sending), `pubsub` (who hears which messages), `transactions` and `scripts` (amounts that
 //! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores),
 //! `readers` (clients that wait for entries of streams), `crowd` (a wake-up among very many clients),
-//! `cuts` (who misses a message).
+//! `cuts` (who misses a message), `memory` (what all cores use stays within the budget).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ mod endings;
 mod exact;
 mod fuzz;
 mod loans;
+mod memory;
 mod model;
 mod program;
 mod pubsub;

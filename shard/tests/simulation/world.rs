@@ -17,6 +17,7 @@ use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::budget::Budget;
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
@@ -67,6 +68,7 @@ pub(crate) struct World {
     pub(crate) stopped: Option<usize>,
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
+    budget: Arc<Budget>,
     /// Nobody runs the service thread, but its address exists.
     _service: (Owner<()>, Ends<Mail<SimSocket>>),
 }
@@ -94,13 +96,14 @@ impl World {
         let settings = Arc::new(settings);
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
         let slow_ids = Arc::new(AtomicU64::new(0));
+        let budget = Arc::new(Budget::new(settings.maxmemory, usize::from(cores)));
         let shards = (0..cores).map(|core| {
             let limits = settings.data_limits();
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-            let map = SlotMap::striped(cores);
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
+            let (map, budget) = (SlotMap::striped(cores), budget.clone());
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
@@ -137,7 +140,7 @@ impl World {
         let places = places.collect();
         let service = services.into_iter().next().expect("one service was asked for");
         let random = fastrand::Rng::with_seed(seed);
-        World { net, random, pauses: false, stopped: None, places, mesh, _service: (service, service_ends) }
+        World { net, random, pauses: false, stopped: None, places, mesh, budget, _service: (service, service_ends) }
     }
 
     /// Number of cores.
@@ -188,6 +191,8 @@ impl World {
             Park::Busy => State::Turn(Park::Busy),
             Park::Stopped => panic!("nobody stops a core"),
         };
+        let [entered, real] = core.client_bytes();
+        assert_eq!(entered, real, "core {index} counts the bytes of its clients");
     }
 
     /// Lets the next timer of any core fire.
@@ -258,6 +263,26 @@ impl World {
     /// True if a core knows of a client that listens to something.
     pub(crate) fn has_listeners(&self) -> bool {
         self.places.iter().any(|place| place.core.has_listeners())
+    }
+
+    /// Bytes that all cores use, and that they and the reserve hold.
+    pub(crate) fn memory(&mut self) -> Option<(u64, i64)> {
+        let (mut used, mut held) = (0, 0);
+        for core in 0..self.mesh.cores() {
+            let (of_core, holds) = match self.places[core].core.memory() {
+                Some(awake) => awake,
+                None => {
+                    // A core that is about to wake up does not tell.
+                    let visit = self.mesh.baton(CoreId(core as u16)).try_visit()?;
+                    let memory = (visit.used_bytes(), visit.memory.held());
+                    // Nobody waits for this visit.
+                    let _ = visit.leave(Errand::None);
+                    memory
+                }
+            };
+            (used, held) = (used + of_core, held + holds as i64);
+        }
+        Some((used, held + self.budget.balance().0))
     }
 
     /// Connections that the cores count.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::hash::Random;
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
@@ -103,7 +104,7 @@ fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut 
             change(exec, key, place, |set| set.take_many(count, &mut random, &mut |member| reply.element(member)));
         exec.keyspace.random = random;
         if let Some(object) = replaced {
-            exec.keyspace.drop_later(object);
+            exec.keyspace.drop_later(object, Removal::Server);
         }
     }
     tell(exec, key, count.min(len), count >= len);
