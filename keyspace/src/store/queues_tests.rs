@@ -9,7 +9,7 @@ use evict::victim::Choice;
 
 use super::*;
 use crate::hash::Random;
-use crate::limits::DataLimits;
+use crate::limits::{DataLimits, Pace, Removal};
 use crate::store::access::DEFAULT_CHOICE;
 use crate::store::{Db, Keyspace};
 
@@ -49,7 +49,7 @@ fn delete(keyspace: &mut Keyspace, db: Db, number: u32) {
     let name = number.to_le_bytes();
     let key = keyspace.key(&name);
     let place = keyspace.locate(db, &key).expect("a key that is deleted is there");
-    keyspace.discard(db, key.slot, key.hash, place);
+    keyspace.discard(db, key.slot, key.hash, place, Removal::Del);
 }
 
 /// The next victim, if there is one.
@@ -254,7 +254,7 @@ fn memory_of_queues_is_counted_and_given_back() {
     let few = queues(&keyspace) - empty;
     assert!(few < 150_000, "{few}");
     // A flush gives all of it up.
-    keyspace.flush(Db(0));
+    keyspace.flush(Db(0), Pace::Lazy);
     while keyspace.adopt_some() {}
     while keyspace.free_dropped() {}
     assert_eq!(queues(&keyspace), empty);

@@ -9,7 +9,7 @@ use super::super::SlotTables;
 use super::*;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::limits::{DataLimits, Removal};
+use crate::limits::{DataLimits, Pace, Removal};
 use crate::store::access::DEFAULT_CHOICE;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -150,7 +150,7 @@ fn take(keyspace: &mut Keyspace, other: &mut Keyspace, step: Step, number: u16, 
                 keyspace.expire_in(db, slot, NOW, 1);
             }
         }
-        Step::Flush => keyspace.flush(db),
+        Step::Flush => keyspace.flush(db, Pace::Lazy),
         Step::Swap => keyspace.swap_databases(0, number as usize),
         Step::Lend => {
             let slot = keyspace.key(&bytes).slot;
@@ -207,7 +207,7 @@ proptest! {
         keyspace.set_choice(choice(Policy::NoEviction), true);
         while keyspace.adopt_some() {}
         for number in 0..DATABASES {
-            keyspace.flush(Db(number));
+            keyspace.flush(Db(number), Pace::Prompt);
         }
         while keyspace.free_dropped() {}
         let tables: u64 = keyspace.slots.iter().map(SlotTables::heap_bytes).sum();
