@@ -14,9 +14,12 @@ pub mod busy;
 pub mod command;
 pub mod commands;
 pub mod effects;
+pub mod heap;
 pub mod latency;
 pub mod listeners;
+pub mod log;
 pub mod looks;
+pub mod memory;
 pub mod report;
 pub mod script;
 pub mod serve;
@@ -38,6 +41,7 @@ pub mod transaction;
 pub mod unit;
 
 // The loop.
+pub mod client_memory;
 pub mod conn;
 pub mod core;
 pub mod session;

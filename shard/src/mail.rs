@@ -8,6 +8,7 @@ use evict::time::UnixMillis;
 use crate::ask::{Answer, Ask};
 use crate::busy::Busy;
 use crate::hop::Hop;
+use crate::log::Part;
 use crate::mesh::loans::UnitId;
 use crate::pubsub::notice::Notice;
 use crate::settings::Settings;
@@ -49,6 +50,8 @@ pub struct Return {
     pub unit: UnitId,
     /// The slots.
     pub loan: Loan,
+    /// What the unit did to them, for the owner's log.
+    pub log: Vec<Part>,
     /// The time of the unit: the owner's clock is not before it.
     pub now: UnixMillis,
 }

@@ -6,11 +6,13 @@ use keyspace::args::Args;
 
 use crate::ask::Answer;
 use crate::mail::Mail;
+use crate::memory;
 use crate::mesh::mailbox::Address;
 use crate::ring::{Ring, process};
 use crate::settings::{Settings, config_set};
 
 use super::Inner;
+use super::client_eviction::clients_limit;
 
 /// Descriptors of the process that are not a client's: standard streams, log, service thread.
 const DESCRIPTORS_RESERVED: u64 = 32;
@@ -31,6 +33,11 @@ impl<R: Ring> Inner<R> {
         if let Err(refusal) = self.make_room(settings.maxclients) {
             return Answer::Settings(Err(refusal));
         }
+        if let Some(reason) = memory::too_little(&settings, self.map.cores()) {
+            let text = format!("ERR CONFIG SET failed (possibly related to argument 'maxmemory') - {reason}");
+            return Answer::Settings(Err(text));
+        }
+        self.owner.shard().memory.budget().resize(self.settings.maxmemory, settings.maxmemory);
         let version = self.settings_version + 1;
         let users = self.users_under(&settings);
         self.configure(settings.clone(), version);
@@ -62,6 +69,7 @@ impl<R: Ring> Inner<R> {
             self.settings_version = version;
             self.ring.set_keepalive(settings.tcp_keepalive);
             self.owner.shard().configure(settings.clone());
+            self.clients_limit = clients_limit(&settings);
             self.audit_settings(&settings);
             self.settings = settings;
         }

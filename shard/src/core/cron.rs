@@ -53,6 +53,7 @@ impl<R: Ring> Inner<R> {
             self.cron.clients_next_us = now_us + CLIENTS_CRON_US;
             self.clients_cron();
             self.look_at_tables();
+            self.look_at_holdings();
             self.audit_expiry();
         }
     }
