@@ -84,7 +84,19 @@ pub(crate) mod tests {
 
     fn header(sequence: u64, unit: u64, place: Place) -> Header {
         let kind = Kind::Keys(Cause::Expired, Form::Del);
-        Header { sequence, unit, order: 0, index: 0, logs: 1, time: UnixMillis(0), core: 2, db: 0, slot: None, kind, place }
+        Header {
+            sequence,
+            unit,
+            order: 0,
+            index: 0,
+            logs: 1,
+            time: UnixMillis(0),
+            core: 2,
+            db: 0,
+            slot: None,
+            kind,
+            place,
+        }
     }
 
     /// A log of units and single records.

@@ -5,11 +5,13 @@
 
 use evict::access::AccessBits;
 use evict::gate::{self, DataSet, GateContext, GateFlags, Role, Verdict, gate};
+use evict::policy::Use;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::entry::{Entry, Shape};
 use crate::hash::KeyHasher;
+use crate::limits::Removal;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::{EventClasses, Wait};
@@ -68,7 +70,7 @@ pub struct Exec<'a> {
     pub db: Db,
     /// The time of this command.
     pub now: UnixMillis,
-    /// The access bits of a key that is used now.
+    /// The access bits of a key that is made now: what `Keyspace::made` says.
     pub access: AccessBits,
     /// The caller.
     pub caller: Caller,
@@ -101,7 +103,7 @@ impl<'a> Exec<'a> {
             Some(place) => {
                 self.keyspace.stats.hits += 1;
                 if !self.caller.no_touch {
-                    self.keyspace.touch(self.db, key.slot, place, self.access);
+                    self.keyspace.used(self.db, key.slot, place, Use::Read, self.now, self.access);
                 }
             }
             None => self.missed(key),
@@ -170,9 +172,25 @@ impl<'a> Exec<'a> {
     pub fn write_in(&mut self, db: Db, key: &Key) -> Option<Place> {
         let place = self.peek_in(db, key)?;
         if !self.caller.no_touch {
-            self.keyspace.touch(db, key.slot, place, self.access);
+            self.keyspace.used(db, key.slot, place, Use::Write, self.now, self.access);
         }
         Some(place)
+    }
+
+    /// Looks a key up to store over it. A value that is stored leaves the stamp of its time; only policies that count uses note one here.
+    #[inline]
+    pub fn target(&mut self, key: &Key) -> Option<Place> {
+        let place = self.peek(key)?;
+        self.overwritten(key, place);
+        Some(place)
+    }
+
+    /// Notes a use of the key at a place that another look-up found and that is stored over now, where uses are counted.
+    #[inline]
+    pub fn overwritten(&mut self, key: &Key, place: Place) {
+        if self.keyspace.counts_uses() && !self.caller.no_touch {
+            self.keyspace.used(self.db, key.slot, place, Use::Write, self.now, self.access);
+        }
     }
 
     /// Looks a key up without a trace, but for the removal of what is expired.
@@ -251,21 +269,27 @@ impl<'a> Exec<'a> {
 
     /// Stores an entry under its key, over whatever stands there.
     pub fn replace(&mut self, key: &Key, entry: Entry) {
-        match self.peek(key) {
-            Some(place) => {
-                self.delete(key, place);
-                self.keyspace.insert(self.db, key.slot, key.hash, entry);
+        let Some(place) = self.target(key) else { return self.insert(key, entry) };
+        let counts = self.keyspace.counts_uses();
+        let mut replaced = self.edit(key, place, |held| {
+            let access = held.access();
+            let replaced = std::mem::replace(held, entry);
+            if counts {
+                held.set_access(access);
             }
-            None => self.insert(key, entry),
+            replaced
+        });
+        if let Some(object) = replaced.take_object() {
+            self.keyspace.drop_later(object, Removal::Server);
         }
     }
 
-    /// Stores a string under a key, over whatever stands at `place`.
+    /// Stores a string under a key, over whatever stands at `place`, which `target` gave, or a look-up that marks the key as used.
     #[inline]
     pub fn put(&mut self, key: &Key, place: Option<Place>, value: &[u8], expiry: Expiry, shape: Shape) {
         match place {
             Some(place) => {
-                let access = self.access;
+                let stamp = (!self.keyspace.counts_uses()).then_some(self.access);
                 let replaced = self.edit(key, place, |entry| {
                     let replaced = entry.take_object();
                     match expiry {
@@ -275,11 +299,13 @@ impl<'a> Exec<'a> {
                     }
                     entry.set_value(value);
                     entry.set_shape(shape);
-                    entry.set_access(access);
+                    if let Some(stamp) = stamp {
+                        entry.set_access(stamp);
+                    }
                     replaced
                 });
                 if let Some(object) = replaced {
-                    self.keyspace.drop_later(object);
+                    self.keyspace.drop_later(object, Removal::Server);
                 }
             }
             None => {
@@ -291,10 +317,10 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Deletes the key at a place on behalf of the command. What is large is freed later.
+    /// Deletes the key at a place on behalf of the command, which needs it no more. What is large is freed later.
     #[inline]
     pub fn delete(&mut self, key: &Key, place: Place) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place);
+        self.keyspace.discard(self.db, key.slot, key.hash, place, Removal::Server);
     }
 
     /// Takes the key at a place out, to put it somewhere else.
@@ -342,15 +368,15 @@ impl<'a> Exec<'a> {
 
     /// Deletes the key at a place, counts it as a change and tells of it.
     #[inline]
-    pub fn delete_loudly(&mut self, key: &Key, place: Place) {
-        self.delete(key, place);
+    pub fn delete_loudly(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 
     /// Deletes whatever stands under a key, expired or not, and tells of it: what a command does that has no result to store there.
     pub fn clear(&mut self, key: &Key) {
         if let Some(place) = self.keyspace.locate(self.db, key) {
-            self.delete_loudly(key, place);
+            self.delete_loudly(key, place, Removal::Server);
         }
     }
 

@@ -150,11 +150,12 @@ impl Log {
         let mut parts: Vec<(CoreId, Vec<PartRecord>)> = Vec::new();
         let count = notes.len();
         for (note, index) in notes.into_iter().zip(0..) {
-            split(note, index, self.core, map, table, &mut |core, record| {
-                match parts.iter_mut().find(|(owner, _)| *owner == core) {
-                    Some((_, records)) => records.push(record),
-                    None => parts.push((core, vec![record])),
-                }
+            split(note, index, self.core, map, table, &mut |core, record| match parts
+                .iter_mut()
+                .find(|(owner, _)| *owner == core)
+            {
+                Some((_, records)) => records.push(record),
+                None => parts.push((core, vec![record])),
             });
         }
         if is_lost && !parts.iter().any(|(core, _)| *core == self.core) {

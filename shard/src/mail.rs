@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use evict::auditor::Event;
 use evict::time::UnixMillis;
 
 use crate::ask::{Answer, Ask};
@@ -37,6 +38,8 @@ pub enum Mail<S> {
     Notices(Vec<Notice>),
     /// Settings that are in force everywhere: to service threads. A notice.
     Configured(Arc<Settings>),
+    /// What a core has to say for the audit: to service threads. A notice.
+    Audit(Vec<Event>),
     /// The core stops. A notice, from a service thread.
     Stop,
 }

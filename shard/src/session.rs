@@ -266,6 +266,19 @@ impl Session {
         self.subscriptions.take_if(|subscriptions| subscriptions.is_empty());
     }
 
+    /// Bytes that it holds on the heap: names and addresses, the transaction that is queued, the keys that are watched, subscriptions, and
+    /// prefixes that are tracked. Its user is shared.
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        let names = self.name.capacity() + self.lib_name.capacity() + self.lib_ver.capacity();
+        let addresses = self.peer.capacity() + self.local.capacity();
+        let queued = self.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
+        let watched = self.watching.as_ref().map_or(0, |watching| watching.heap_bytes());
+        let listens = self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.heap_bytes());
+        let tracks = self.tracking.as_ref().map_or(0, |tracking| tracking.heap_bytes());
+        names + addresses + queued + watched + listens + tracks
+    }
+
     /// True if it may use only the commands of a subscriber: it could not tell other replies from messages.
     #[inline]
     pub fn only_listens(&self) -> bool {

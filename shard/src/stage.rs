@@ -39,9 +39,10 @@ impl<'a> Stage<'a> {
                 log.follow(grant.order);
             }
             if let Loan::Slots(slots) = &mut grant.loan {
-                for LentSlot { slot, tables, listeners } in slots {
+                for LentSlot { slot, tables, listeners, home_bytes } in slots {
                     let (tables, listeners) = (std::mem::take(tables), listeners.take());
-                    self.shard.put_slot(LentSlot { slot: *slot, tables, listeners });
+                    self.shard.memory.guest(*home_bytes);
+                    self.shard.put_slot(LentSlot { slot: *slot, tables, listeners, home_bytes: *home_bytes });
                 }
             }
         }
@@ -54,7 +55,11 @@ impl<'a> Stage<'a> {
         self.hand_over_log();
         for grant in self.grants.iter_mut() {
             if let Loan::Slots(slots) = &mut grant.loan {
-                slots.iter_mut().for_each(|lent| *lent = self.shard.take_slot(lent.slot));
+                for lent in slots {
+                    let home_bytes = lent.home_bytes;
+                    *lent = LentSlot { home_bytes, ..self.shard.take_slot(lent.slot) };
+                    self.shard.memory.guest_left(home_bytes);
+                }
             }
         }
     }
@@ -108,9 +113,8 @@ impl<'a> Stage<'a> {
             if !brought.contains(&slot)
                 && let Some(lent) = lent_whole(self.grants, self.shard.map.owner(slot))
             {
-                let moved =
-                    LentSlot { slot, tables: lent.keyspace.take_slot(slot), listeners: lent.listeners.take(slot) };
-                self.shard.put_slot(moved);
+                let (tables, listeners) = (lent.keyspace.take_slot(slot), lent.listeners.take(slot));
+                self.shard.put_slot(LentSlot { slot, tables, listeners, home_bytes: 0 });
                 brought.push(slot);
             }
         }

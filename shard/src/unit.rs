@@ -44,6 +44,8 @@ pub struct LentSlot {
     pub tables: SlotTables,
     /// What listens to it.
     pub listeners: Option<Box<SlotListeners>>,
+    /// Bytes that its owner is charged with until it is back: what it had when it left.
+    pub home_bytes: u64,
 }
 
 /// All that an owner has, on loan.
@@ -110,6 +112,16 @@ pub enum Job {
 }
 
 impl Job {
+    /// Bytes that it holds on the heap for its client.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Job::Command { args, .. } | Job::Watch(args) => args.room(),
+            Job::Exec(exec) => exec.heap_bytes(),
+            Job::Script(script) => script.heap_bytes(),
+            Job::Serve(_) => size_of::<Turn>(),
+        }
+    }
+
     /// The script that it runs, as itself or in a transaction.
     pub fn script_mut(&mut self) -> Option<&mut Script> {
         match self {
@@ -260,12 +272,20 @@ impl Shard {
 
     fn take_out(&mut self, slots: &[u16]) -> Vec<LentSlot> {
         let slots = slots.iter().map(|&number| Slot::new(number).expect("a need names slots"));
-        slots.map(|slot| self.take_slot(slot)).collect()
+        let lend = |slot| {
+            let before = self.keyspace.heap_bytes();
+            let lent = self.take_slot(slot);
+            let home_bytes = before - self.keyspace.heap_bytes();
+            self.memory.lent(home_bytes);
+            LentSlot { home_bytes, ..lent }
+        };
+        slots.map(lend).collect()
     }
 
     /// Takes a slot out, with what listens to it.
     pub fn take_slot(&mut self, slot: Slot) -> LentSlot {
-        LentSlot { slot, tables: self.keyspace.take_slot(slot), listeners: self.listeners.take(slot) }
+        let (tables, listeners) = (self.keyspace.take_slot(slot), self.listeners.take(slot));
+        LentSlot { slot, tables, listeners, home_bytes: 0 }
     }
 
     /// Puts a slot in that is nowhere else.
@@ -296,7 +316,10 @@ impl Shard {
         match loan {
             Loan::Slots(slots) => {
                 let numbers: Vec<u16> = slots.iter().map(|lent| lent.slot.number()).collect();
-                slots.into_iter().for_each(|lent| self.put_slot(lent));
+                for lent in slots {
+                    self.memory.returned(lent.home_bytes);
+                    self.put_slot(lent);
+                }
                 self.loans.give_back(unit, Need::Slots(&numbers));
             }
             Loan::Whole(lent) => {

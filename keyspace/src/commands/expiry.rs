@@ -11,6 +11,7 @@ use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::exec::{DataFn, DataRow, Exec};
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -145,7 +146,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     if let Some(place) = place {
         match placement(when, exec.now, exec.data_set(), Author::Own) {
             Placement::Delete => {
-                exec.delete_loudly(&key, place);
+                exec.delete_loudly(&key, place, Removal::Expiry);
                 exec.log_past(&key);
             }
             Placement::Store => {

@@ -8,6 +8,7 @@ use evict::time::UnixMillis;
 use crate::args::Args;
 use crate::entry::Shape;
 use crate::exec::{DataRow, Exec, Expiry};
+use crate::limits::Removal;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::EventClasses;
@@ -188,7 +189,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return set_with_options(exec, args, reply);
     }
     let key = exec.first_key(args, 1);
-    let place = exec.peek(&key);
+    let place = exec.target(&key);
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     reply.ok();
@@ -206,6 +207,9 @@ fn set_with_options(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             reply.null();
         }
         return Ok(());
+    }
+    if get && let Some(place) = place {
+        exec.overwritten(&key, place);
     }
     exec.put(&key, place, args.at(2), expiry, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
@@ -258,7 +262,7 @@ fn psetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, name: &'static str) -> Outcome {
     let at = deadline(form, args.at(2), exec.now, name)?;
     let key = exec.first_key(args, 1);
-    let place = exec.peek(&key);
+    let place = exec.target(&key);
     exec.put(&key, place, args.at(3), Expiry::At(at), Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     exec.notify(EventClasses::GENERIC, "expire", &key);
@@ -270,6 +274,9 @@ fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, nam
 fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = read_value(exec, &key, reply)?;
+    if let Some(place) = place {
+        exec.overwritten(&key, place);
+    }
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     exec.log_as(&[b"SET", key.bytes, args.at(2)]);
@@ -279,7 +286,7 @@ fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     if let Some(place) = read_value(exec, &key, reply)? {
-        exec.delete_loudly(&key, place);
+        exec.delete_loudly(&key, place, Removal::Del);
         exec.log_deletion(exec.keyspace.signals.log.forms.by_user, &key);
     }
     Ok(())
@@ -311,7 +318,7 @@ fn getex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         Expiry::At(at) => {
             // A time that has come already deletes the key; only an absolute one can be one.
             if at <= exec.now {
-                exec.delete_loudly(&key, place);
+                exec.delete_loudly(&key, place, Removal::Expiry);
                 exec.log_past(&key);
             } else {
                 exec.edit(&key, place, |entry| entry.set_deadline(Some(at)));

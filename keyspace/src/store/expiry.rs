@@ -11,6 +11,7 @@ use crate::args::OwnedArgs;
 use crate::due::{NEVER, Search};
 use crate::entry::Entry;
 use crate::hash::KeyHasher;
+use crate::limits::Removal;
 use crate::signals::EventClasses;
 use crate::slot::{SLOTS, Slot};
 use crate::table::Place;
@@ -80,7 +81,7 @@ impl Keyspace {
     /// Deletes the entry of a key because its deadline has passed.
     #[cold]
     pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        self.discard(db, key.slot, key.hash, place);
+        self.discard(db, key.slot, key.hash, place, Removal::Expiry);
         self.stats.expired_keys += 1;
         self.log_gone(Cause::Expired, db, key);
         self.modified(db, key);
@@ -108,7 +109,7 @@ impl Keyspace {
             self.notify(db, EventClasses::HASH, "hexpired", key);
         }
         if emptied {
-            self.discard(db, key.slot, key.hash, place);
+            self.discard(db, key.slot, key.hash, place, Removal::Expiry);
             self.notify(db, EventClasses::GENERIC, "del", key);
         }
         removed

@@ -56,6 +56,11 @@ impl ActiveExpiry {
         self.cycle.under_way()
     }
 
+    /// How often the cycle ran into its limit.
+    pub(super) fn limits_reached(&self) -> u64 {
+        self.cycle.stats().time_cap_reached
+    }
+
     /// Sets the counters to zero.
     pub(super) fn reset_stats(&mut self) {
         self.cycle.reset_stats();

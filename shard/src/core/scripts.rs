@@ -106,6 +106,7 @@ impl<R: Ring> Inner<R> {
         script.tracker = conn.session.context(false).tracker;
         script.read_only = request.read_only;
         script.by_reader = request.read_only;
+        script.memory = self.owner.shard().memory.outcome();
         if conn.executing.is_some() {
             script.everything = true;
             conn.script = Some(script);
@@ -363,7 +364,10 @@ impl<R: Ring> Inner<R> {
         if script.read_only && super::pause::writes(command) {
             return Err(Refusal::Text("ERR Write commands are not allowed from read-only scripts."));
         }
-        Ok(command)
+        match script.refused_for_memory(command) {
+            Some(refusal) => Err(Refusal::Text(refusal.text())),
+            None => Ok(command),
+        }
     }
 
     /// Answers `redis.acl_check_cmd`.

@@ -164,7 +164,7 @@ impl<R: Ring> Inner<R> {
         {
             visit.take_back(unit, loan, log, now);
             // What waited for the slots, and what was dropped, is the owner's to see to.
-            let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0;
+            let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0 || visit.is_short();
             let errand = if owed { Errand::ForOwner } else { Errand::None };
             leave(&mut self.ring, visit, core, errand);
             return;

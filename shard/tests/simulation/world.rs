@@ -18,6 +18,7 @@ use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::log::{LogBytes, Taken};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::budget::Budget;
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
@@ -50,6 +51,9 @@ struct Place {
     state: State,
 }
 
+/// A core with no more clients has their bytes summed after each of its turns, and one with more the less often the more it has.
+const FEW_CLIENTS: u64 = 64;
+
 /// What a step did.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -69,8 +73,11 @@ pub(crate) struct World {
     pub(crate) pauses: bool,
     /// A core that takes no turns.
     pub(crate) stopped: Option<usize>,
+    /// Turns so far.
+    steps: u64,
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
+    budget: Arc<Budget>,
     /// Nobody runs the service thread, but its address exists.
     _service: (Owner<()>, Ends<Mail<SimSocket>>),
 }
@@ -98,13 +105,14 @@ impl World {
         let settings = Arc::new(settings);
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
         let slow_ids = Arc::new(AtomicU64::new(0));
+        let budget = Arc::new(Budget::new(settings.maxmemory, usize::from(cores)));
         let shards = (0..cores).map(|core| {
             let limits = settings.data_limits();
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-            let map = SlotMap::striped(cores);
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, log: Some(LOG_BYTES) })
+            let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), Some(LOG_BYTES));
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
@@ -141,7 +149,8 @@ impl World {
         let places = places.collect();
         let service = services.into_iter().next().expect("one service was asked for");
         let random = fastrand::Rng::with_seed(seed);
-        World { net, random, pauses: false, stopped: None, places, mesh, _service: (service, service_ends) }
+        let _service = (service, service_ends);
+        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, _service }
     }
 
     /// Number of cores.
@@ -192,6 +201,11 @@ impl World {
             Park::Busy => State::Turn(Park::Busy),
             Park::Stopped => panic!("nobody stops a core"),
         };
+        self.steps += 1;
+        if self.steps.is_multiple_of(1 + core.clients() as u64 / FEW_CLIENTS) {
+            let [entered, real] = core.client_bytes();
+            assert_eq!(entered, real, "core {index} counts the bytes of its clients");
+        }
     }
 
     /// Lets the next timer of any core fire.
@@ -262,6 +276,31 @@ impl World {
     /// True if a core knows of a client that listens to something.
     pub(crate) fn has_listeners(&self) -> bool {
         self.places.iter().any(|place| place.core.has_listeners())
+    }
+
+    /// Bytes that all cores use, and that they and the reserve hold.
+    pub(crate) fn memory(&mut self) -> Option<(u64, i64)> {
+        let (mut used, mut held) = (0, 0);
+        for core in 0..self.mesh.cores() {
+            let (of_core, holds) = match self.places[core].core.memory() {
+                Some(awake) => awake,
+                None => {
+                    // A core that is about to wake up does not tell.
+                    let visit = self.mesh.baton(CoreId(core as u16)).try_visit()?;
+                    let memory = (visit.used_bytes(), visit.memory.held());
+                    // Nobody waits for this visit.
+                    let _ = visit.leave(Errand::None);
+                    memory
+                }
+            };
+            (used, held) = (used + of_core, held + holds as i64);
+        }
+        Some((used, held + self.budget.balance().0))
+    }
+
+    /// Bytes of the clients of all cores that may be closed for them.
+    pub(crate) fn closable_client_bytes(&self) -> u64 {
+        self.places.iter().map(|place| place.core.closable_client_bytes()).sum()
     }
 
     /// Visits a core of a world at rest.

@@ -7,6 +7,7 @@ use evict::record::Form;
 use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataRow, Exec};
 use crate::hash::Random;
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
@@ -138,7 +139,7 @@ fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut 
         exec.keyspace.random = random;
         popped.log(exec);
         if let Some(object) = replaced {
-            exec.keyspace.drop_later(object);
+            exec.keyspace.drop_later(object, Removal::Server);
         }
     }
     tell(exec, key, count.min(len), count >= len);

@@ -3,9 +3,9 @@
 //! How a stream is kept is `types::stream`'s business. One without entries stays: it has a last id and groups.
 
 mod claim;
-mod logged;
 pub mod groups;
 pub mod info;
+mod logged;
 mod options;
 mod pending;
 mod range;

@@ -16,6 +16,7 @@ use keyspace::types::stream::StreamId;
 use shard::command;
 use shard::hop::Context;
 use shard::mesh::CoreId;
+use shard::mesh::budget::Budget;
 use shard::mesh::loans::{NeedOwned, UnitId};
 use shard::route::SlotMap;
 use shard::settings::Settings;
@@ -49,6 +50,7 @@ impl Replica {
             table: command::table(),
             map: SlotMap::striped(1),
             log: None,
+            budget: Arc::new(Budget::new(0, 1)),
         });
         Replica { shard }
     }
@@ -126,11 +128,6 @@ impl Image {
             })
             .collect();
         if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
-    }
-
-    /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
     }
 }
 
