@@ -148,6 +148,15 @@ impl Table {
         }
     }
 
+    /// Where the entry stands that has this hash, if it is here. Of two with the same, one.
+    pub(crate) fn locate_hash(&self, hash: u64, hasher: &KeyHasher) -> Option<Place> {
+        let is_it = |entry: &Option<Entry>| hasher.hash_of(entry) == hash;
+        match &self.root {
+            Root::One(table) => table.find(hash, is_it).map(|line| Place { segment: 0, line }),
+            Root::Many(directory) => directory.find(hash, is_it),
+        }
+    }
+
     #[inline]
     fn lines_of(&self, hash: u64) -> &Entries {
         match &self.root {
@@ -340,6 +349,8 @@ impl Table {
         Some(entries)
     }
 }
+
+mod draws;
 
 #[cfg(test)]
 #[path = "table_tests.rs"]

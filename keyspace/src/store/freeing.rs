@@ -171,6 +171,7 @@ impl Keyspace {
         // Room at once: growing step by step would take as long as all the rest.
         self.freeing.queue.reserve(SLOTS.min(keys as usize));
         self.due[db.0 as usize] = Due::default();
+        self.victims_flushed(db);
         let databases = self.databases.len();
         for tables in self.slots.iter_mut() {
             if tables.table(db).is_none_or(Table::is_empty) {
@@ -196,6 +197,12 @@ impl Keyspace {
             self.stats.lazyfreed_objects += keys;
         }
         true
+    }
+
+    /// Bytes of all that is here, and of what was dropped and is not freed yet.
+    #[inline]
+    pub fn held_bytes(&self) -> u64 {
+        self.heap_bytes() + self.dropped_bytes()
     }
 
     /// Bytes of what was dropped and is not freed yet. `heap_bytes` does not contain them.
