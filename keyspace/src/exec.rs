@@ -320,7 +320,13 @@ impl<'a> Exec<'a> {
     /// Deletes the key at a place on behalf of the command, which needs it no more. What is large is freed later.
     #[inline]
     pub fn delete(&mut self, key: &Key, place: Place) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place, Removal::Server);
+        self.delete_as(key, place, Removal::Server);
+    }
+
+    /// `delete` for whatever reason.
+    #[inline]
+    pub fn delete_as(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
     }
 
     /// Takes the key at a place out, to put it somewhere else.
@@ -369,7 +375,7 @@ impl<'a> Exec<'a> {
     /// Deletes the key at a place, counts it as a change and tells of it.
     #[inline]
     pub fn delete_loudly(&mut self, key: &Key, place: Place, removal: Removal) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
+        self.delete_as(key, place, removal);
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 
