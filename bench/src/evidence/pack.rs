@@ -56,7 +56,7 @@ fn side(profile: &Profile, side: usize, what: &str) -> Value {
         "lever": "LEV-008",
         "side": what,
         "questions": profile.questions,
-        "answers_computed": [profile.questions, profile.computed][side],
+        "answers_computed": ([profile.questions, profile.computed][side]),
         "ns_per_answer": spread(profile.answer[side]),
         "ns_per_answer_with_its_question": spread(profile.whole[side]),
         "rounds": {"ns_per_answer": profile.raw[names[0]], "ns_per_answer_with_its_question": profile.raw[names[1]]},
