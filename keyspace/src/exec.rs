@@ -47,6 +47,8 @@ pub struct Caller {
     /// It waited, and what is tried now is the command that `Wait` has for one of its keys. A key of another type serves it as
     /// little as none, and a group's reader is told of its loss.
     pub waited: bool,
+    /// It carries out what a log says: nothing expires by itself, and nobody waits.
+    pub replays: bool,
 }
 
 /// What a stored value does to the key's deadline.
@@ -212,12 +214,18 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// What the expiry gate needs to know of this command. There are no replicas, no scripts and nothing to load.
+    /// What the expiry gate needs to know of this command. There are no replicas and no scripts.
     #[inline]
     fn gate_context(&self) -> GateContext {
         let expiry = if self.caller.expiry_paused { gate::Expiry::Paused } else { gate::Expiry::Running };
-        let (role, caller, data_set) = (Role::Master, gate::Caller::Client, DataSet::Ready);
+        let (role, caller, data_set) = (Role::Master, gate::Caller::Client, self.data_set());
         GateContext { now: self.now, role, caller, data_set, expiry }
+    }
+
+    /// Whether the data are there, or a log is about to make them.
+    #[inline]
+    pub fn data_set(&self) -> DataSet {
+        if self.caller.replays { DataSet::Loading } else { DataSet::Ready }
     }
 
     /// The entry of a key, without any trace: what is expired stays hidden and in place. Several can be borrowed at a time.
@@ -312,7 +320,13 @@ impl<'a> Exec<'a> {
     /// Deletes the key at a place on behalf of the command, which needs it no more. What is large is freed later.
     #[inline]
     pub fn delete(&mut self, key: &Key, place: Place) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place, Removal::Server);
+        self.delete_as(key, place, Removal::Server);
+    }
+
+    /// `delete` for whatever reason.
+    #[inline]
+    pub fn delete_as(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
     }
 
     /// Takes the key at a place out, to put it somewhere else.
@@ -332,6 +346,7 @@ impl<'a> Exec<'a> {
     pub fn modified_in(&mut self, db: Db, key: &Key, n: u64) {
         self.keyspace.stats.changes += n;
         if n > 0 {
+            self.keyspace.signals.dirtied();
             self.keyspace.modified(db, key);
         }
     }
@@ -360,7 +375,7 @@ impl<'a> Exec<'a> {
     /// Deletes the key at a place, counts it as a change and tells of it.
     #[inline]
     pub fn delete_loudly(&mut self, key: &Key, place: Place, removal: Removal) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
+        self.delete_as(key, place, removal);
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 
@@ -394,5 +409,8 @@ impl<'a> Exec<'a> {
     #[inline]
     pub fn counted(&mut self, n: u64) {
         self.keyspace.stats.changes += n;
+        if n > 0 {
+            self.keyspace.signals.dirtied();
+        }
     }
 }

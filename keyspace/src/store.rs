@@ -181,6 +181,7 @@ impl Keyspace {
             signals: Signals {
                 classes: self.signals.classes,
                 every_change: self.signals.every_change,
+                log: self.signals.log.fresh(),
                 ..Signals::default()
             },
         };
@@ -196,6 +197,7 @@ impl Keyspace {
         lent.set_choice(self.choice, self.victims.is_some());
         lent.signals.classes = self.signals.classes;
         lent.signals.every_change = self.signals.every_change;
+        lent.signals.log.forms = self.signals.log.forms;
         lent.spare = Some(std::mem::take(&mut self.slots));
         *self = lent;
     }

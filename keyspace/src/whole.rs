@@ -73,5 +73,8 @@ impl Whole<'_> {
     /// Counts `n` changes. Which core counts them makes no difference: readers add all up.
     pub fn counted(&mut self, n: u64) {
         self.keyspaces[0].stats.changes += n;
+        if n > 0 {
+            self.keyspaces[0].signals.dirtied();
+        }
     }
 }

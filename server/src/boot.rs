@@ -106,8 +106,8 @@ pub(crate) fn start(
         let limits = settings.data_limits();
         let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), Random::new(random.draw()), limits);
         let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-        let (map, budget) = (SlotMap::striped(cores), budget.clone());
-        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget })
+        let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), None);
+        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
     });
     let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
     let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);

@@ -96,11 +96,6 @@ impl ClientBooks {
     pub fn take_changed(&mut self) -> u32 {
         std::mem::take(&mut self.changed)
     }
-
-    /// Has all buckets count as changed.
-    pub fn change_all(&mut self) {
-        self.changed = (1 << BUCKETS) - 1;
-    }
 }
 
 #[cfg(test)]

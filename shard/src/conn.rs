@@ -166,6 +166,12 @@ impl Conn {
         self.out.len() + self.held.len() + self.sending
     }
 
+    /// Bytes of the buffers in which they stand, and of what is put aside of replies while hops are under way.
+    pub fn output_room(&self) -> usize {
+        let aside = self.flight.as_ref().map_or(0, |flight| flight.heap_bytes());
+        self.out.capacity() + self.held.capacity() + self.sending_room + aside
+    }
+
     /// Bytes received and not consumed.
     pub fn unread_bytes(&self) -> usize {
         self.input.len() - self.parser.position()

@@ -9,6 +9,7 @@ pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
 pub mod acl;
+pub mod audit;
 pub mod busy;
 pub mod command;
 pub mod commands;
@@ -16,6 +17,7 @@ pub mod effects;
 pub mod heap;
 pub mod latency;
 pub mod listeners;
+pub mod log;
 pub mod looks;
 pub mod memory;
 pub mod report;

@@ -32,6 +32,8 @@ pub struct Traffic {
     pub output_limit_closed: u64,
     /// Connections ended because of the query buffer limit.
     pub query_limit_closed: u64,
+    /// Connections ended because all clients together used too much memory.
+    pub evicted: u64,
     /// Commands that were sent to another core.
     pub hops: u64,
     /// Commands that were carried out as a visitor of another core.
@@ -354,6 +356,7 @@ impl Traffic {
         self.writes += other.writes;
         self.output_limit_closed += other.output_limit_closed;
         self.query_limit_closed += other.query_limit_closed;
+        self.evicted += other.evicted;
         self.hops += other.hops;
         self.visits += other.visits;
     }

@@ -209,11 +209,10 @@ impl Script {
         self.everything || self.slots.binary_search(&slot).is_ok()
     }
 
-    /// Bytes that it holds for its client: arguments, and what it reads. Copies of what it may have to take back, which are bounded by
-    /// the keys that it declares, and what it keeps in Lua are not among them.
+    /// Bytes that it holds for its client. Copies of what it may have to take back, which are bounded by the keys that it declares, and
+    /// what it keeps in Lua are not among them.
     pub fn heap_bytes(&self) -> usize {
-        let answer = self.answer.as_ref().map_or(0, |answer| answer.capacity());
-        size_of::<Script>() + size_of::<Conn>() + self.args.room() + answer
+        size_of::<Script>() + size_of::<Conn>() + self.args.room()
     }
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
@@ -240,6 +239,13 @@ impl Script {
     /// Takes back what it wrote and selected.
     pub fn roll_back(&mut self, keyspace: &mut Keyspace) {
         self.undo.restore(keyspace);
+        // What it found to be over stays so, unless it was put back for being written to.
+        let mut notes = std::mem::take(&mut keyspace.signals.log);
+        notes.take_back(|note| {
+            let db = keyspace.db(usize::from(note.db)).expect("it was noted by this number");
+            keyspace.locate(db, &keyspace.key(note.parts.args().at(0))).is_none()
+        });
+        keyspace.signals.log = notes;
         keyspace.stats.changes = keyspace.stats.changes.wrapping_sub(std::mem::take(&mut self.changes));
         self.client.session.db = self.db;
         (self.wrote, self.started) = (false, false);

@@ -202,7 +202,7 @@ impl Session {
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
-        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
+        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, ..Caller::default() };
         let tracker = self.tracking.as_ref().and_then(|tracking| tracking.notes());
         Context { caller, resp: self.resp, client: self.id, tracker }
     }

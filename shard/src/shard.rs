@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evict::access::AccessBits;
+use evict::auditor::Auditor;
+use evict::mode::Mode;
 use evict::oom::OomRefusal;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
+use keyspace::log::Notes;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::signals::EventClasses;
@@ -25,6 +28,7 @@ use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::{Doubt, Listeners};
+use crate::log::{Log, LogBytes};
 use crate::mail::Question;
 use crate::memory::{Memory, Prepared};
 use crate::mesh::CoreId;
@@ -95,6 +99,10 @@ pub struct Shard {
     pub ready: Ready,
     /// Who watches what a script has changed that may be taken back; only while such a script runs.
     pub doubt: Option<Doubt>,
+    /// Records of what was changed, if somebody reads them.
+    pub log: Option<Box<Log>>,
+    /// A unit is under way in this shard: what it leaves for the log belongs together.
+    pub in_unit: bool,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Who tracks keys by prefixes: the same on every core.
@@ -111,6 +119,8 @@ pub struct Shard {
     pub latency: LatencyMonitor,
     /// Slow commands, for whoever carried them out to take to the client's core.
     pub slow: Vec<Slow>,
+    /// What the core has to say for the audit: for its owner to take.
+    pub auditor: Auditor,
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
     /// Units that have slots of this shard for long: what needs those is refused.
@@ -152,6 +162,8 @@ pub struct ShardParts {
     pub map: SlotMap,
     /// The process's memory budget.
     pub budget: Arc<Budget>,
+    /// Room for the records of what is changed, if somebody is to read them.
+    pub log: Option<LogBytes>,
 }
 
 impl Shard {
@@ -169,10 +181,13 @@ impl Shard {
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            log: parts.log.map(|room| Box::new(Log::new(parts.core, room))),
+            in_unit: false,
             effects: Vec::new(),
             prefixes: Prefixes::default(),
             acting: 0,
             tracked_max: usize::MAX,
+            auditor: Auditor::new(Mode::Strict),
             paused: false,
             busy: Vec::new(),
             freed: false,
@@ -186,6 +201,9 @@ impl Shard {
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
+        if shard.log.is_some() {
+            shard.keyspace.signals.log = Notes::on();
+        }
         shard.configure(parts.settings);
         shard
     }
@@ -231,10 +249,12 @@ impl Shard {
         let ended = ticks();
         if let Err(refusal) = outcome {
             self.refuse(command, &refusal, context, start, out);
+            self.note_refusal(command, args, &refusal);
         }
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
         if self.keyspace.signals.pending {
             self.acting = context.client;
+            self.end_command(context, args);
             self.hear();
         }
         if let Some(tracker) = context.tracker
@@ -248,8 +268,18 @@ impl Shard {
     /// Refuses a command for want of memory.
     #[cold]
     pub fn refuse_memory(&mut self, command: &Command, context: &Context, refusal: OomRefusal, out: &mut Vec<u8>) {
+        self.note_oom(command);
         self.stats.rejected(Some(command.id), refusal.text().as_bytes());
         Reply::new(out, context.resp).error(refusal.text());
+    }
+
+    /// Notes for the log what a command did that is over.
+    #[cold]
+    pub fn end_command(&mut self, context: &Context, args: Args) {
+        if self.log.is_some() {
+            self.keyspace.signals.log.end_command(context.caller.db, args);
+            self.seal();
+        }
     }
 
     /// Calls a data command's handler.
@@ -502,6 +532,7 @@ impl Shard {
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.configure_memory(&settings);
+        self.set_log_forms(&settings);
         self.settings = settings;
     }
 }

@@ -6,6 +6,7 @@
 
 use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::log::Notes;
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
 use keyspace::store::{Keyspace, SlotTables};
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 use crate::command::Command;
 use crate::hop::Context;
 use crate::listeners::{Listeners, SlotListeners, Waiter};
+use crate::log::Part;
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::ready::Ready;
@@ -76,6 +78,10 @@ pub struct Grant {
     pub loan: Loan,
     /// The owner's clock.
     pub clock: UnixMillis,
+    /// Where the owner's log stands.
+    pub order: u64,
+    /// What the unit did to the slots, for the owner's log.
+    pub log: Vec<Part>,
 }
 
 /// What a unit needs of which core, ascending. Most need something of one.
@@ -162,12 +168,16 @@ pub struct Aside {
     pub now: Option<UnixMillis>,
     /// The shard's time while the unit has the shard.
     outside: UnixMillis,
+    /// What it left for the log so far.
+    notes: Notes,
 }
 
 impl Aside {
     /// The unit has the shard from now on, or not any more: its keys and its time change places with the shard's.
     pub fn enter(&mut self, shard: &mut Shard) {
         std::mem::swap(&mut shard.ready, &mut self.ready);
+        self.exchange_notes(shard);
+        shard.in_unit = true;
         let now = *self.now.get_or_insert(shard.now);
         self.outside = std::mem::replace(&mut shard.now, now);
     }
@@ -175,7 +185,15 @@ impl Aside {
     /// Undoes `enter`.
     pub fn leave(&mut self, shard: &mut Shard) {
         std::mem::swap(&mut shard.ready, &mut self.ready);
+        self.exchange_notes(shard);
+        shard.in_unit = false;
         shard.now = self.outside.max(shard.now);
+    }
+
+    fn exchange_notes(&mut self, shard: &mut Shard) {
+        if shard.log.is_some() {
+            shard.keyspace.signals.log.exchange(&mut self.notes);
+        }
     }
 }
 
@@ -249,7 +267,7 @@ impl Shard {
                 Loan::Whole(Box::new(LentWhole { keyspace: self.keyspace.lend_whole(), listeners }))
             }
         };
-        Grant { unit, core: self.core, loan, clock: self.now }
+        Grant { unit, core: self.core, loan, clock: self.now, order: self.log_order(), log: Vec::new() }
     }
 
     fn take_out(&mut self, slots: &[u16]) -> Vec<LentSlot> {
@@ -288,8 +306,11 @@ impl Shard {
     }
 
     /// Takes a loan back in. What waited for it is handed out by `loans.next_runnable`.
-    pub fn take_back(&mut self, unit: UnitId, loan: Loan, now: UnixMillis) {
+    pub fn take_back(&mut self, unit: UnitId, loan: Loan, parts: Vec<Part>, now: UnixMillis) {
         self.advance(now);
+        if let Some(log) = &mut self.log {
+            parts.into_iter().for_each(|part| log.append(part));
+        }
         self.freed = true;
         self.no_longer_busy(unit);
         match loan {

@@ -1,5 +1,6 @@
 //! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
 
+use evict::record::Form;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -147,13 +148,26 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let deadline = deadline(exec.now, ttl, options.absolute);
     if is_expired(deadline, exec.now) {
         exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
+        if replaced.is_some() {
+            exec.log_deletion(Form::Del, &key);
+        }
     } else {
         entry.set_deadline(deadline);
         exec.insert(&key, entry);
         exec.happened(&key, 1, EventClasses::GENERIC, "restore");
+        if let Some(at) = deadline.filter(|_| exec.is_logged() && !options.absolute) {
+            log_absolute(exec, args, at);
+        }
     }
     reply.ok();
     Ok(())
+}
+
+/// RESTORE with the deadline as a time.
+fn log_absolute(exec: &mut Exec, args: Args, at: UnixMillis) {
+    let mut digits = itoa::Buffer::new();
+    let words = [args.at(0), args.at(1), digits.format(at.0).as_bytes()];
+    exec.log_words(words.into_iter().chain(args.from(3).iter()).chain([&b"ABSTTL"[..]]).collect());
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ fn flush(whole: &mut Whole, numbers: std::ops::Range<usize>, pace: Pace) {
         whole.counted(whole.keys(db));
         whole.keyspaces.iter_mut().for_each(|keyspace| keyspace.flush(db, pace));
     }
+    // It is logged even if there was nothing to remove, as at redis-server.
+    whole.keyspaces[0].signals.dirtied();
 }
 
 fn flushdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {

@@ -89,13 +89,13 @@ impl Fields {
     }
 
     /// Removes up to `max` fields that are due, and says how many. Looks at `max` lines at most that turn out to have none.
-    pub fn remove_due(&mut self, hasher: &KeyHasher, now: UnixMillis, max: u32) -> u32 {
+    pub fn remove_due(&mut self, hasher: &KeyHasher, now: UnixMillis, max: u32, mut gone: impl FnMut(&[u8])) -> u32 {
         let mut removed = 0;
         for _ in 0..max {
             match self.0.next_due(now, hasher) {
                 Search::Found(place) => {
                     let hash = hasher.hash(self.0.at(place).key());
-                    self.0.remove(hash, place, hasher);
+                    gone(self.0.remove(hash, place, hasher).key());
                     removed += 1;
                 }
                 Search::Raised => {}

@@ -63,7 +63,7 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("expire_cycle_cpu_milliseconds", sum.expiry.micros / 1000);
     let evictions = &sum.evictions;
     out.put("evicted_keys", evictions.keys);
-    out.put("evicted_clients", 0);
+    out.put("evicted_clients", traffic.evicted);
     out.put("total_eviction_exceeded_time", evictions.exceeded_us / 1_000);
     out.put("current_eviction_exceeded_time", evictions.exceeded_now_us / 1_000);
     out.put("keyspace_hits", data.hits);

@@ -26,9 +26,11 @@ impl<R: Ring> Inner<R> {
             query_bytes: conn.unread_bytes() + asking,
             query_free_bytes: conn.input.capacity() - conn.input.len(),
             args_bytes,
-            reply_capacity: conn.out.capacity(),
+            reply_capacity: conn.out.capacity().max(conn.sending_room),
             reply_bytes: conn.out.len(),
             sending_bytes: conn.sending,
+            held_bytes: conn.held.len(),
+            output_bytes: conn.output_room(),
             total_bytes: conn.entered_bytes() as usize,
             blocked: matches!(conn.waiting, Waiting::Pause | Waiting::Blocked),
             closing: conn.closing != Closing::No,
@@ -44,7 +46,8 @@ impl<R: Ring> Inner<R> {
             Waiting::Pause => conn.deferred.as_ref().map(|args| args.args()),
             Waiting::Unit(seq) => self.units.get(&seq).and_then(|unit| unit.args()),
             Waiting::Answers(id) => self.gatherings.get(&id).map(|gathering| gathering.args()),
-            Waiting::No | Waiting::Hops | Waiting::Blocked => None,
+            Waiting::Blocked => conn.blocked.as_ref().map(|blocked| blocked.args.args()),
+            Waiting::No | Waiting::Hops => None,
         }
     }
 

@@ -42,6 +42,9 @@ impl<R: Ring> Inner<R> {
                 self.again(&mut conn);
                 break;
             }
+            if self.evicts(mesh, &mut conn) {
+                break;
+            }
             let progress = match conn.deferred.take() {
                 Some(args) => self.single(mesh, &mut conn, args.args()),
                 None => self.batch(mesh, &mut conn),

@@ -9,10 +9,12 @@
 mod access;
 mod answers;
 mod asks;
+mod audit;
 mod barrier;
 mod batch;
 mod blocked;
 mod busy;
+mod client_eviction;
 mod clients;
 mod configure;
 mod cron;
@@ -72,6 +74,7 @@ use crate::slowlog::{Slow, Slowlog};
 use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
+use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
@@ -155,6 +158,8 @@ struct Inner<R: Ring> {
     hasher: KeyHasher,
     settings: Arc<Settings>,
     settings_version: u64,
+    /// Bytes that the clients of all cores may use together, if there is a limit.
+    clients_limit: Option<u64>,
     /// Who may do what.
     guard: Guard,
     server: Arc<ServerInfo>,
@@ -185,6 +190,8 @@ struct Inner<R: Ring> {
     expiry: ActiveExpiry,
     /// The queues of an eviction policy have keys to take in.
     adopting: bool,
+    /// What is watched for the audit.
+    watch: Watch,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -232,6 +239,7 @@ impl<R: Ring> Core<R> {
             outboxes: Outboxes::new(addresses, parts.stream_bytes_max),
             map: parts.map,
             hasher: parts.hasher,
+            clients_limit: client_eviction::clients_limit(&parts.settings),
             settings: parts.settings,
             settings_version: 0,
             guard: Guard::new(parts.users, parts.seed),
@@ -252,6 +260,7 @@ impl<R: Ring> Core<R> {
             scripts: Scripts::default(),
             expiry: ActiveExpiry::default(),
             adopting: false,
+            watch: Watch::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -346,6 +355,11 @@ impl<R: Ring> Core<R> {
         owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
     }
 
+    /// How many clients the core has: for a simulation to look at.
+    pub fn clients(&self) -> usize {
+        self.inner.conns.len()
+    }
+
     /// Bytes of the core's clients, as they stand in its books and as they are: for a simulation to compare.
     pub fn client_bytes(&self) -> [u64; 2] {
         let inner = &self.inner;
@@ -354,6 +368,11 @@ impl<R: Ring> Core<R> {
             conn.heap_bytes() - conn.away_bytes + away
         });
         [inner.conns.books().bytes(), real.sum::<usize>() as u64]
+    }
+
+    /// Bytes of the core's clients that may be closed for them: for a simulation to look at.
+    pub fn closable_client_bytes(&self) -> u64 {
+        self.inner.conns.books().counted().total()
     }
 
     /// The core's ring, for a simulation to drive.
@@ -371,6 +390,7 @@ const VISIT_WAIT: Duration = Duration::from_millis(100);
 impl<R: Ring> Inner<R> {
     fn start(&mut self) {
         self.clock();
+        self.audit_settings(&self.settings.clone());
         for listener in 0..self.listeners.len() {
             self.ring.accept(ListenerId(listener as u32));
         }
@@ -383,7 +403,7 @@ impl<R: Ring> Inner<R> {
         self.owner.shard().advance(now);
     }
 
-    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped.
+    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped, then the end of clients that use too much.
     fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
         self.share_memory();
         self.send_dirty();
@@ -392,6 +412,7 @@ impl<R: Ring> Inner<R> {
         let keyspace = &mut self.owner.shard().keyspace;
         keyspace.free_dropped();
         self.adopting = keyspace.adopt_some();
+        self.evict_clients(mesh);
     }
 
     /// What the next enter may do. A core that owes anything does not park.

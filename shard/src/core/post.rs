@@ -72,7 +72,7 @@ impl<R: Ring> Inner<R> {
             }
             Mail::Granted(grant) => self.granted(mesh, *grant),
             Mail::Return(back) => {
-                self.owner.shard().take_back(back.unit, back.loan, back.now);
+                self.owner.shard().take_back(back.unit, back.loan, back.log, back.now);
             }
             Mail::Ask(question) => self.answer(mesh, from, *question),
             Mail::Answer(reply) => {
@@ -82,7 +82,7 @@ impl<R: Ring> Inner<R> {
             Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
             Mail::Stop => self.stopping = true,
-            Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
+            Mail::Configured(_) | Mail::Audit(_) => unreachable!("only service threads are told of that by mail"),
         }
     }
 

@@ -95,6 +95,16 @@ choice! {
 }
 
 choice! {
+    /// How strictly the contract of expiry and eviction is kept.
+    ExpireEvictMode {
+        /// Exactly; nothing more is said about what is refused than that.
+        Strict = "strict",
+        /// With evidence of each refusal, within budgets.
+        Hardened = "hardened",
+    }
+}
+
+choice! {
     /// What a user without rules about channels may use of them.
     PubsubDefault {
         /// All.

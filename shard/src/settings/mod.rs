@@ -19,7 +19,7 @@ mod table;
 mod value;
 
 pub use access::{ConfigSetError, config_get, config_set};
-pub use choices::{DebugAccess, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
+pub use choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
 pub use limits::{OutputLimit, OutputLimits};
 pub use row::{Change, Group, Kind, Row, find, nearest};
 pub use table::{QUERY_BYTES_MAX, ROWS, Settings};

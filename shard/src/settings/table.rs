@@ -8,7 +8,7 @@ use evict::policy::Policy;
 use evict::victim::SAMPLES_MAX;
 use keyspace::signals::EventClasses;
 
-use super::choices::{DebugAccess, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
+use super::choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
 use super::limits::OutputLimits;
 use super::memory::POLICIES;
 use super::row::{
@@ -126,6 +126,11 @@ settings! {
     /// long with every further wrong one, up to a minute; 0 for no limit.
     auth_failures_max: u64 = 20,
         Security "auth-failures-max" LONG, Anytime;
+    /// `strict`: refusals of commands and settings that concern deadlines and memory are counted in the audit log. `hardened`: each
+    /// is told there by itself as well, within a budget; a core that spends it in two windows in a row makes all strict. Clients see
+    /// no difference.
+    expire_evict_mode: ExpireEvictMode = ExpireEvictMode::Strict,
+        Security "expire-evict-mode" Kind::OneOf(ExpireEvictMode::WORDS), Anytime;
 
     /// Directory in which the process works; empty for the one it is started in.
     dir: String = String::new(),

@@ -26,6 +26,7 @@ fn shard() -> (Shard, KeyHasher) {
             table: table(),
             map: SlotMap::striped(1),
             budget: Arc::new(Budget::new(0, 1)),
+            log: None,
         }),
         hasher,
     )

@@ -86,6 +86,7 @@ pub(super) static SERVER: &[Metric<View>] = metrics! {
     Counter "redis_total_error_replies", "Error replies.", |v| v.sum.stats.error_replies as f64;
     Counter "redis_client_query_buffer_limit_disconnections_total", "Clients ended because of the query buffer limit.", |v| v.sum.traffic.query_limit_closed as f64;
     Counter "redis_client_output_buffer_limit_disconnections_total", "Clients ended because of the output buffer limit.", |v| v.sum.traffic.output_limit_closed as f64;
+    Counter "redis_evicted_clients_total", "Clients ended because all together used too much memory.", |v| v.sum.traffic.evicted as f64;
     Counter "redis_keyspace_hits_total", "Look-ups that found a key.", |v| v.sum.data.hits as f64;
     Counter "redis_keyspace_misses_total", "Look-ups that found none.", |v| v.sum.data.misses as f64;
     Counter "redis_expired_keys_total", "Keys removed because their deadline had passed.", |v| v.sum.data.expired_keys as f64;

@@ -34,6 +34,7 @@ fn post_and_cores() -> (Rc<RefCell<Post>>, Cores) {
             table: command::table(),
             map: shard::route::SlotMap::striped(2),
             budget: Arc::new(Budget::new(0, 2)),
+            log: None,
         })
     };
     let MeshParts { mesh, cores, services } = MeshParts::new(vec![shard(0), shard(1)], 1);
