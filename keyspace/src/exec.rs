@@ -185,7 +185,7 @@ impl<'a> Exec<'a> {
         Some(place)
     }
 
-    /// Notes a use of the key at a place that another look-up found and that is stored over now, where uses are counted.
+    /// Notes one more use of the key at a place where uses are counted: another look-up noted one, and now it is stored to as well.
     #[inline]
     pub fn overwritten(&mut self, key: &Key, place: Place) {
         if self.keyspace.counts_uses() && !self.caller.no_touch {

@@ -30,15 +30,13 @@ pub struct Forms {
     pub expired: Form,
     /// Those that have to make room.
     pub evicted: Form,
-    /// Those that a command deletes as a side effect.
-    pub by_server: Form,
     /// Those that a command deletes because the client said so.
     pub by_user: Form,
 }
 
 impl Default for Forms {
     fn default() -> Forms {
-        Forms { expired: Form::Del, evicted: Form::Del, by_server: Form::Del, by_user: Form::Del }
+        Forms { expired: Form::Del, evicted: Form::Del, by_user: Form::Del }
     }
 }
 
@@ -180,6 +178,15 @@ impl Exec<'_> {
     pub fn log_words(&mut self, words: OwnedArgs) {
         self.keyspace.signals.log.said = true;
         self.keyspace.note_for_log(Kind::Command, self.db, words);
+    }
+
+    /// Notes that a command found fields expired, which it removed.
+    #[cold]
+    pub fn log_expired_fields(&mut self, key: &Key, fields: &[&[u8]]) {
+        if self.is_logged() {
+            let parts = std::iter::once(key.bytes).chain(fields.iter().copied()).collect();
+            self.keyspace.note_for_log(Kind::Fields, self.db, parts);
+        }
     }
 
     /// True if there is a reader, and the command has changed something so far.

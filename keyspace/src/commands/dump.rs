@@ -1,6 +1,7 @@
 //! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
 
 use evict::gate::DataSet;
+use evict::record::Form;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -159,7 +160,7 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         _ => {
             exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
             if replaced.is_some() {
-                exec.log_deletion(exec.keyspace.signals.log.forms.by_server, &key);
+                exec.log_deletion(Form::Del, &key);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! DUMP and RESTORE: replies of redis-server 7.0.15.
 
+use evict::access::AccessBits;
+
 use crate::commands::testing::{Desk, check};
 
 const CHECKSUM: &str = "-ERR DUMP payload version or checksum are wrong";
@@ -114,6 +116,29 @@ fn restore_and_its_options() {
 }
 
 #[test]
+fn what_a_restored_key_has_of_uses_is_what_the_policy_reads() {
+    let rows = [
+        ("allkeys-lru", "idletime 7", "idletime", ":7"),
+        ("allkeys-lru", "freq 7", "idletime", ":0"),
+        ("volatile-lfu", "freq 0", "freq", ":0"),
+        ("volatile-lfu", "freq 255", "freq", ":255"),
+        ("volatile-lfu", "idletime 7", "freq", ":5"),
+        ("volatile-lfu", "", "freq", ":5"),
+        ("allkeys-s3fifo", "idletime 64", "idletime", ":64"),
+        ("allkeys-s3fifo", "idletime 9223372036854775807", "exists", ""),
+    ];
+    for (policy, option, told, expected) in rows {
+        let mut desk = Desk::new();
+        desk.run(&format!("@policy {policy}"));
+        desk.access = AccessBits::lru(desk.now);
+        assert_eq!(desk.run(&format!("restore k 0 {A} {option}")), "+OK", "{policy}, {option}");
+        if told != "exists" {
+            assert_eq!(desk.run(&format!("object {told} k")), expected, "{policy}, {option}");
+        }
+    }
+}
+
+#[test]
 fn restored_string_is_a_string() {
     let mut desk = Desk::new();
     for text in ["", "a", "12", "-129", "70000", "3000000000", "007", &"ab".repeat(5000)] {
@@ -146,4 +171,55 @@ fn counts_of_a_stream_have_all_64_bits() {
     let payload = &payload[start..payload.len() - 2];
     assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", payload]), b"+OK\r\n");
     assert_eq!(desk.run("xinfo groups t"), desk.run("xinfo groups s"));
+}
+
+/// The payload of a key, as a client gets it.
+fn payload(desk: &mut Desk, key: &str) -> Vec<u8> {
+    let reply = desk.command(&["dump", key]);
+    let start = reply.iter().position(|&byte| byte == b'\n').expect("a bulk string has a head") + 1;
+    reply[start..reply.len() - 2].to_vec()
+}
+
+#[test]
+fn deadlines_of_fields_come_back() {
+    let mut desk = Desk::new();
+    for line in ["hset h a 1 b 2 c 3", "hexpireat h 2524600800 fields 1 a", "hexpireat h 2524600801 fields 1 b"] {
+        desk.run(line);
+    }
+    let large: String = (0..600).map(|n| format!(" {n} v")).collect();
+    desk.run(&format!("hset large{large}"));
+    desk.run("hexpire large 100 fields 2 7 8");
+    for key in ["h", "large"] {
+        let payload = payload(&mut desk, key);
+        assert_eq!(payload[0], if key == "h" { 25 } else { 24 });
+        assert_eq!(desk.command(&[&b"restore"[..], b"copy", b"0", &payload, b"replace"]), b"+OK\r\n");
+        let names = if key == "h" { "a b c" } else { "7 8 9" };
+        assert_eq!(
+            desk.run(&format!("hpexpiretime copy fields 3 {names}")),
+            desk.run(&format!("hpexpiretime {key} fields 3 {names}"))
+        );
+        assert_eq!(desk.run("hlen copy"), desk.run(&format!("hlen {key}")));
+        assert_eq!(desk.run("debug digest-value copy"), desk.run(&format!("debug digest-value {key}")));
+    }
+    // What was a hash with deadlines is one without again.
+    desk.run("hpersist h fields 2 a b");
+    assert_eq!(payload(&mut desk, "h")[0], 4);
+}
+
+#[test]
+fn fields_that_have_expired_are_not_restored() {
+    let mut desk = Desk::new();
+    desk.run("hset h a 1 b 2 c 3");
+    desk.run("hpexpire h 10 fields 2 a b");
+    desk.run("hset gone a 1");
+    desk.run("hpexpire gone 10 fields 1 a");
+    let (some, gone) = (payload(&mut desk, "h"), payload(&mut desk, "gone"));
+    desk.run("@later 11");
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", &some]), b"+OK\r\n");
+    assert_eq!(desk.run("hgetall t"), "*2 $1 c $1 3");
+    assert_eq!((desk.run("hlen t"), desk.run("object encoding t")), (":1".into(), "$8 listpack".into()));
+    // Nothing is left: as if the key had expired.
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", &gone]), b"-BUSYKEY Target key name already exists.\r\n");
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", &gone, b"replace"]), b"+OK\r\n");
+    assert_eq!(desk.run("exists t"), ":0");
 }
