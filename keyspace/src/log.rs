@@ -180,6 +180,15 @@ impl Exec<'_> {
         self.keyspace.note_for_log(Kind::Command, self.db, words);
     }
 
+    /// Notes that a command found fields expired, which it removed.
+    #[cold]
+    pub fn log_expired_fields(&mut self, key: &Key, fields: &[&[u8]]) {
+        if self.is_logged() {
+            let parts = std::iter::once(key.bytes).chain(fields.iter().copied()).collect();
+            self.keyspace.note_for_log(Kind::Fields, self.db, parts);
+        }
+    }
+
     /// True if there is a reader, and the command has changed something so far.
     #[inline]
     pub fn has_changed(&self) -> bool {
