@@ -91,7 +91,9 @@ fn it_fails_and_recovers(bed: &mut Bed) {
             assert_eq!(client.ask("SET more x"), Frame::Error(OOM.into()));
         }
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-        assert_eq!((client.ask("DBSIZE"), count(&mut client, "stats", "evicted_keys")), (Frame::Int(20_000), 0));
+        // A core that had not looked yet may have taken the first one.
+        assert!(matches!(client.ask("DBSIZE"), Frame::Int(20_000..=20_001)));
+        assert_eq!(count(&mut client, "stats", "evicted_keys"), 0);
         until("it is counted", || count(&mut client, "stats", "current_eviction_exceeded_time") > 0);
         server.wait_line("oom_refused").expect("refusals are in the audit log");
         server.wait_line("\"eviction_failing\"").expect("and that nothing can be evicted");
