@@ -30,15 +30,13 @@ pub struct Forms {
     pub expired: Form,
     /// Those that have to make room.
     pub evicted: Form,
-    /// Those that a command deletes as a side effect.
-    pub by_server: Form,
     /// Those that a command deletes because the client said so.
     pub by_user: Form,
 }
 
 impl Default for Forms {
     fn default() -> Forms {
-        Forms { expired: Form::Del, evicted: Form::Del, by_server: Form::Del, by_user: Form::Del }
+        Forms { expired: Form::Del, evicted: Form::Del, by_user: Form::Del }
     }
 }
 

@@ -79,6 +79,11 @@ impl Log {
         Log { core, room, bytes, sequence: 0, order: 0, units: 0, is_lost: false, outward }
     }
 
+    /// Changes its room.
+    pub fn limit(&mut self, room: LogBytes) {
+        self.room = room;
+    }
+
     /// Takes what there is.
     pub fn take(&mut self) -> Taken {
         if std::mem::take(&mut self.is_lost) {
@@ -266,7 +271,6 @@ impl Shard {
         self.keyspace.signals.log.forms = Forms {
             expired: form(settings.lazyfree_lazy_expire),
             evicted: form(settings.lazyfree_lazy_eviction),
-            by_server: form(settings.lazyfree_lazy_server_del),
             by_user: form(settings.lazyfree_lazy_user_del),
         };
     }

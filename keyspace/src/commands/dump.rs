@@ -1,5 +1,6 @@
 //! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
 
+use evict::record::Form;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -148,7 +149,7 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if is_expired(deadline, exec.now) {
         exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
         if replaced.is_some() {
-            exec.log_deletion(exec.keyspace.signals.log.forms.by_server, &key);
+            exec.log_deletion(Form::Del, &key);
         }
     } else {
         entry.set_deadline(deadline);

@@ -3,7 +3,6 @@
 //! GET and SET without options are the hot path of the server: nothing stands between the look-up and the reply. Options are
 //! another file's business (`strings_options`).
 
-use evict::record::Form;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -288,7 +287,7 @@ fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     if let Some(place) = read_value(exec, &key, reply)? {
         exec.delete_loudly(&key, place, Removal::Del);
-        exec.log_deletion(Form::Del, &key);
+        exec.log_deletion(exec.keyspace.signals.log.forms.by_user, &key);
     }
     Ok(())
 }

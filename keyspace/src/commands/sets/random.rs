@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use evict::record::Form;
+
 use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataRow, Exec};
 use crate::hash::Random;
@@ -125,7 +127,7 @@ fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut 
     if count >= len {
         set.for_each(|member| reply.element(member));
         exec.delete(key, place);
-        exec.log_deletion(exec.keyspace.signals.log.forms.by_server, key);
+        exec.log_deletion(Form::Del, key);
     } else {
         let mut random = exec.keyspace.random.clone();
         let mut popped = Popped::new(exec, key);

@@ -45,7 +45,7 @@ impl Desk {
     fn run(&mut self, client: usize, words: &Command) -> (Value, Vec<Record>) {
         let before = self.reader.records.len();
         self.clients[client].send(std::slice::from_ref(words));
-        settle(&mut self.world, &mut self.clients, |_, _, _, _| {}).expect("the command is answered");
+        settle(&mut self.world, &mut self.clients[client..=client], |_, _, _, _| {}).expect("the command is answered");
         let reply = self.clients[client].replies.pop_front().expect("a reply");
         self.rest();
         (reply, self.reader.records[before..].to_vec())
@@ -55,12 +55,16 @@ impl Desk {
     fn block(&mut self, client: usize, words: &Command) {
         self.clients[client].send(std::slice::from_ref(words));
         self.rest();
-        assert!(self.clients[client].replies.is_empty(), "it waits");
+        let replies = &self.clients[client].replies;
+        assert!(replies.is_empty(), "{words:?} waits, and has {replies:?}");
     }
 
     /// What was recorded until all cores were at rest.
     fn rest(&mut self) {
         rest(&mut self.world, &mut self.clients).expect("the cores come to rest");
+        for client in &mut self.clients {
+            client.poll().expect("replies are RESP");
+        }
         self.reader.read(&self.world).expect("the logs are in order");
     }
 
@@ -79,6 +83,13 @@ impl Desk {
         self.rest();
         check(&self.world, &self.reader)
     }
+}
+
+/// Records as a line: units apart by `|`, their records by `;`, each with its database.
+fn show(records: &[Record]) -> String {
+    let units = records.chunk_by(|a, b| a.header.unit == b.header.unit && a.header.unit != 0);
+    let one = |record: &Record| format!("{}> {}", record.header.db, record.text());
+    units.map(|unit| unit.iter().map(one).collect::<Vec<_>>().join("; ")).collect::<Vec<_>>().join(" | ")
 }
 
 /// What is wrong with a log that was read to its end, if replaying it does not give what the world has.

@@ -5,7 +5,7 @@ use keyspace::spec::Flags;
 use shard::command::{self, Run};
 use shard::settings::Settings;
 
-use super::super::client::Command;
+use super::super::client::{Command, command as words};
 use super::super::resp::Value;
 use super::super::seeds;
 use super::Desk;
@@ -150,15 +150,25 @@ const LINES: &[&str] = &[
     "DISCARD",
 ];
 
+/// Keys: most on slots of their own, two on one slot.
+const KEYS: &[&str] = &["a", "b", "c", "d", "{f}1", "{f}2", "key:7"];
+
 fn pick<'a>(random: &mut fastrand::Rng, from: &[&'a str]) -> &'a str {
     from[random.usize(..from.len())]
 }
 
-fn hole(letter: u8, desk: &mut Desk) -> Vec<u8> {
-    let now = desk.now();
-    let random = &mut desk.world.random;
+/// What holes are filled with that is not drawn.
+pub(super) struct Known {
+    /// The wall clock, in milliseconds.
+    pub(super) now: i64,
+    /// The DUMP of a value.
+    pub(super) payload: Vec<u8>,
+}
+
+fn hole(letter: u8, random: &mut fastrand::Rng, known: &Known) -> Vec<u8> {
+    let now = known.now;
     let text = match letter {
-        b'k' => pick(random, &["a", "b", "c", "d", "{f}1", "{f}2", "key:7"]).to_owned(),
+        b'k' => pick(random, KEYS).to_owned(),
         b's' => pick(random, &["s", "s", "s", "t", "a"]).to_owned(),
         b'm' => pick(random, &["a", "b", "c", "d", "1", "2", "77"]).to_owned(),
         b'v' => match random.u8(..8) {
@@ -178,32 +188,23 @@ fn hole(letter: u8, desk: &mut Desk) -> Vec<u8> {
         b'u' => random.u8(1..3).to_string(),
         b'a' => (now + random.i64(-20..100)).to_string(),
         b'b' => random.u8(..3).to_string(),
-        b'p' => return dump(desk),
+        b'p' => return known.payload.clone(),
         other => panic!("%{} stands for nothing", other as char),
     };
     text.into_bytes()
 }
 
-/// The serialised value of some key.
-fn dump(desk: &mut Desk) -> Vec<u8> {
-    let key = hole(b'k', desk);
-    match desk.run(1, &vec![b"DUMP".to_vec(), key]).0 {
-        Value::Bulk(bytes) => bytes,
-        _ => b"none".to_vec(),
-    }
-}
-
-/// A command of a line.
-fn fill(line: &str, desk: &mut Desk) -> Command {
+/// A command of some line.
+pub(super) fn any(random: &mut fastrand::Rng, known: &Known) -> Command {
     let mut command = Command::new();
-    for word in line.split(' ') {
+    for word in pick(random, LINES).split(' ') {
         let (word, most) = match word.strip_suffix('+') {
             Some(word) if !word.is_empty() => (word, 4),
             _ => (word, 2),
         };
-        for _ in 1..desk.world.random.usize(2..=most) {
+        for _ in 1..random.usize(2..=most) {
             let alternatives: Vec<&str> = word.split('|').collect();
-            let chosen = pick(&mut desk.world.random, &alternatives);
+            let chosen = pick(random, &alternatives);
             // A script is one word.
             if chosen.contains("redis.call") {
                 command.push(chosen.replace('_', " ").into_bytes());
@@ -212,7 +213,7 @@ fn fill(line: &str, desk: &mut Desk) -> Command {
             for part in chosen.split('_').filter(|part| !part.is_empty()) {
                 match part.split_once('%') {
                     Some((before, letter)) => {
-                        command.push([before.as_bytes(), &hole(letter.as_bytes()[0], desk)].concat());
+                        command.push([before.as_bytes(), &hole(letter.as_bytes()[0], random, known)].concat());
                     }
                     None => command.push(part.as_bytes().to_vec()),
                 }
@@ -237,12 +238,17 @@ pub(super) fn run(seed: u64) -> Result<(), String> {
     let mut desk = Desk::new(seed, cores, settings);
     let mut history: Vec<String> = Vec::new();
     for number in 0..COMMANDS {
-        let line = pick(&mut desk.world.random, LINES);
-        let command = fill(line, &mut desk);
+        let key = pick(&mut desk.world.random, KEYS);
+        let payload = match desk.run(1, &words(["DUMP", key])).0 {
+            Value::Bulk(bytes) => bytes,
+            _ => b"none".to_vec(),
+        };
+        let known = Known { now: desk.now(), payload };
+        let command = any(&mut desk.world.random, &known);
         let (reply, records) = desk.run(0, &command);
-        let words: Vec<_> = command.iter().map(|word| String::from_utf8_lossy(word)).collect();
+        let sent: Vec<_> = command.iter().map(|word| String::from_utf8_lossy(word)).collect();
         let records: Vec<String> = records.iter().map(|record| record.text()).collect();
-        history.push(format!("{} -> {reply:?} => {records:?}", words.join(" ")));
+        history.push(format!("{} -> {reply:?} => {records:?}", sent.join(" ")));
         let ms = desk.world.random.u64(..8);
         desk.later(ms);
         if number % 100 == 99 || number + 1 == COMMANDS {

@@ -129,11 +129,6 @@ impl Image {
             .collect();
         if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
     }
-
-    /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
 }
 
 /// An entry: its digest, as DEBUG DIGEST has it, and what that leaves out.
