@@ -10,6 +10,7 @@ use evict::record::{Cause, Form, Kind};
 
 use crate::args::{Args, OwnedArgs};
 use crate::exec::Exec;
+use crate::limits::{Pace, Removal};
 use crate::store::{Db, Key, Keyspace};
 
 /// One record to be.
@@ -23,23 +24,6 @@ pub struct Note {
     pub parts: OwnedArgs,
 }
 
-/// How keys are deleted, by the settings `lazyfree-lazy-*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forms {
-    /// Those whose time is over.
-    pub expired: Form,
-    /// Those that have to make room.
-    pub evicted: Form,
-    /// Those that a command deletes because the client said so.
-    pub by_user: Form,
-}
-
-impl Default for Forms {
-    fn default() -> Forms {
-        Forms { expired: Form::Del, evicted: Form::Del, by_user: Form::Del }
-    }
-}
-
 /// The most bytes of the notes of one unit. A unit above is not kept: the log is told that it lost something.
 pub const NOTES_BYTES_MAX: usize = 1 << 30;
 
@@ -47,8 +31,6 @@ pub const NOTES_BYTES_MAX: usize = 1 << 30;
 #[derive(Debug, Default)]
 pub struct Notes {
     on: bool,
-    /// How keys are deleted.
-    pub forms: Forms,
     /// The command under way changed something.
     changed: bool,
     /// Its handler said what is to be noted.
@@ -63,9 +45,9 @@ impl Notes {
         Notes { on: true, ..Notes::default() }
     }
 
-    /// No notes, with the same settings.
+    /// No notes, with a reader if these have one.
     pub fn fresh(&self) -> Notes {
-        Notes { on: self.on, forms: self.forms, ..Notes::default() }
+        Notes { on: self.on, ..Notes::default() }
     }
 
     /// True if there is a reader.
@@ -143,9 +125,17 @@ impl Keyspace {
     #[inline]
     pub fn log_gone(&mut self, why: Cause, db: Db, key: &Key) {
         if self.signals.log.is_on() {
-            let forms = self.signals.log.forms;
-            let form = if why == Cause::Evicted { forms.evicted } else { forms.expired };
-            self.note_for_log(Kind::Keys(why, form), db, std::iter::once(key.bytes).collect());
+            let removal = if why == Cause::Evicted { Removal::Eviction } else { Removal::Expiry };
+            let kind = Kind::Keys(why, self.form_of(removal));
+            self.note_for_log(kind, db, std::iter::once(key.bytes).collect());
+        }
+    }
+
+    /// How a key that is removed for this reason is deleted elsewhere.
+    pub(crate) fn form_of(&self, removal: Removal) -> Form {
+        match self.limits.lazy_free.pace(removal) {
+            Pace::Prompt => Form::Del,
+            Pace::Lazy => Form::Unlink,
         }
     }
 

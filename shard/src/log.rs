@@ -11,13 +11,12 @@
 use evict::record::{Header, Kind, Place, encode};
 use evict::time::UnixMillis;
 use keyspace::args::OwnedArgs;
-use keyspace::log::{Forms, Note};
+use keyspace::log::Note;
 use keyspace::slot::Slot;
 
 use crate::command::CommandTable;
 use crate::mesh::CoreId;
 use crate::route::SlotMap;
-use crate::settings::Settings;
 use crate::shard::Shard;
 
 /// The most bytes of records that wait for a reader, as who attaches one says.
@@ -249,7 +248,14 @@ impl Shard {
         }
     }
 
-    /// Makes a unit of each thing that was left for the log: what the cycle or eviction removed.
+    /// Makes a unit of each thing that the cycle or eviction removed. In a unit it is a part of that.
+    pub fn seal_removed(&mut self) {
+        if self.log.is_some() && !self.in_unit {
+            self.seal_each();
+        }
+    }
+
+    /// Makes a unit of each thing that was left for the log.
     #[cold]
     pub fn seal_each(&mut self) {
         let taken = self.keyspace.signals.log.take();
@@ -262,16 +268,5 @@ impl Shard {
     /// Where the log stands; 0 without one.
     pub fn log_order(&self) -> u64 {
         self.log.as_ref().map_or(0, |log| log.order())
-    }
-
-    /// How keys are deleted that nobody asked to delete.
-    pub(crate) fn set_log_forms(&mut self, settings: &Settings) {
-        use evict::record::Form;
-        let form = |lazy: bool| if lazy { Form::Unlink } else { Form::Del };
-        self.keyspace.signals.log.forms = Forms {
-            expired: form(settings.lazyfree_lazy_expire),
-            evicted: form(settings.lazyfree_lazy_eviction),
-            by_user: form(settings.lazyfree_lazy_user_del),
-        };
     }
 }

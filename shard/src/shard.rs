@@ -531,7 +531,6 @@ impl Shard {
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.configure_memory(&settings);
-        self.set_log_forms(&settings);
         self.settings = settings;
     }
 }

@@ -170,6 +170,8 @@ struct Moment {
 impl Moment {
     fn same_word(&self, ours: &[u8], theirs: &[u8]) -> bool {
         match (distance(ours, self.ours), distance(theirs, self.theirs[0])) {
+            // The time of an earlier command: how long ago that was is the machine's matter.
+            (Some((..=0, rest)), Some((..=0, end))) => rest == end,
             (Some((own, rest)), Some((other, end))) => {
                 rest == end && (0..=self.theirs[1] - self.theirs[0] + 1).contains(&(other - own))
             }
