@@ -10,6 +10,7 @@ pub mod epoch;
 pub mod flags;
 pub mod id;
 pub mod reason;
+pub mod settings;
 pub mod slot_set;
 pub mod time;
 
@@ -18,7 +19,17 @@ pub mod wire;
 
 // What a node knows.
 pub mod conf;
+pub mod forgotten;
+pub mod nodes;
+pub mod reports;
 pub mod slot_table;
+
+// What it concludes.
+pub mod cluster;
+pub mod dice;
+pub mod effect;
+pub mod health;
+pub mod quorum;
 
 // Who serves a key.
 pub mod gate;

@@ -117,18 +117,23 @@ impl Auditor {
 
     /// Notes one more of a topic. `input` is the sum over what it is about.
     pub fn note(&mut self, topic: Topic, input: Digest) {
+        self.note_many(topic, 1, input);
+    }
+
+    /// Notes so many more of a topic, as one: for what is counted elsewhere.
+    pub fn note_many(&mut self, topic: Topic, count: u64, input: Digest) {
         self.pending = true;
         let defence = topic.wanted().filter(|_| self.mode() == Mode::Hardened);
         let rejection = match defence.map(|deviation| self.ask(topic, deviation)) {
             Some(Ok(())) => {
                 let reason = Some(topic.error().code());
-                return self.single.push(self.event(topic, 1, input, Verdict::Pass, reason));
+                return self.single.push(self.event(topic, count, input, Verdict::Pass, reason));
             }
             Some(Err(rejection)) => Some(rejection),
             None => None,
         };
         let tally = &mut self.tallies[topic as usize];
-        tally.count += 1;
+        tally.count += count;
         tally.input = tally.input.and(&input.sum().to_le_bytes());
         tally.rejection = rejection;
     }

@@ -185,7 +185,7 @@ impl<'a> Exec<'a> {
         Some(place)
     }
 
-    /// Notes a use of the key at a place that another look-up found and that is stored over now, where uses are counted.
+    /// Notes one more use of the key at a place where uses are counted: another look-up noted one, and now it is stored to as well.
     #[inline]
     pub fn overwritten(&mut self, key: &Key, place: Place) {
         if self.keyspace.counts_uses() && !self.caller.no_touch {
@@ -320,7 +320,13 @@ impl<'a> Exec<'a> {
     /// Deletes the key at a place on behalf of the command, which needs it no more. What is large is freed later.
     #[inline]
     pub fn delete(&mut self, key: &Key, place: Place) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place, Removal::Server);
+        self.delete_as(key, place, Removal::Server);
+    }
+
+    /// `delete` for whatever reason.
+    #[inline]
+    pub fn delete_as(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
     }
 
     /// Takes the key at a place out, to put it somewhere else.
@@ -369,7 +375,7 @@ impl<'a> Exec<'a> {
     /// Deletes the key at a place, counts it as a change and tells of it.
     #[inline]
     pub fn delete_loudly(&mut self, key: &Key, place: Place, removal: Removal) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
+        self.delete_as(key, place, removal);
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 

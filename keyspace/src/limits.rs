@@ -81,8 +81,10 @@ impl NodeLimit {
 /// Why a value goes, by which a setting says how it is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// A command puts something else in its place, or has taken its last element.
+    /// A command puts something else in its place, or has no more use for it.
     Server,
+    /// A command has taken all its elements.
+    Emptied,
     /// DEL and its kin.
     Del,
     /// UNLINK.
@@ -122,6 +124,7 @@ impl LazyFree {
     pub fn pace(&self, removal: Removal) -> Pace {
         let lazy = match removal {
             Removal::Server => self.server_del,
+            Removal::Emptied => false,
             Removal::Del => self.user_del,
             Removal::Unlink => true,
             Removal::Expiry => self.expire,

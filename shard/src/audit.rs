@@ -51,6 +51,11 @@ fn topic_of(command: &str, refusal: &Refusal) -> Option<Topic> {
 }
 
 impl Shard {
+    /// Notes that a command was refused for want of memory. Clients may bring this about as fast as they send: it counts and no more.
+    pub(crate) fn note_oom(&mut self, command: &Command) {
+        self.auditor.note(Topic::OutOfMemory, Digest::default().and(command.spec.name.as_bytes()));
+    }
+
     /// Notes the refusal of a command.
     pub(crate) fn note_refusal(&mut self, command: &Command, args: Args, refusal: &Refusal) {
         if let Some(topic) = topic_of(command.spec.name, refusal) {

@@ -268,6 +268,7 @@ impl Shard {
     /// Refuses a command for want of memory.
     #[cold]
     pub fn refuse_memory(&mut self, command: &Command, context: &Context, refusal: OomRefusal, out: &mut Vec<u8>) {
+        self.note_oom(command);
         self.stats.rejected(Some(command.id), refusal.text().as_bytes());
         Reply::new(out, context.resp).error(refusal.text());
     }

@@ -142,6 +142,11 @@ impl Watch {
         line.unwrap_or_else(|| panic!("{field} in {info}")).trim().parse().expect("a number")
     }
 
+    /// Stores the value that `Use::Replies` reads, by a client that is gone then: Redis adds up what exempt clients use too.
+    fn store_large(&self) {
+        self.server.client().call(&["SET", "large", &"x".repeat(MIB as usize)]).expect("a reply");
+    }
+
     fn limit(&mut self, limit: &str) {
         self.admin.ok(&format!("CONFIG SET maxmemory-clients {limit}"));
     }
@@ -164,7 +169,7 @@ fn FR_P2C_008_E012_whoever_uses_most_is_closed_whatever_for() {
         for what in USES.into_iter().filter(|what| what.counts_in(kind)) {
             let mut watch = Watch::start(kind, &[]);
             let name = format!("{} {what:?}", watch.name());
-            watch.admin.call(&["SET", "large", &"x".repeat(MIB as usize)]).expect("a reply");
+            watch.store_large();
             let mut small: Vec<Client> = (0..12).map(|_| watch.client().0).collect();
             let mut large: Vec<(Client, i64)> = (0..3).map(|_| watch.client()).collect();
             large.iter_mut().for_each(|(client, _)| what.take(client));
@@ -219,7 +224,8 @@ fn FR_P2C_008_E012_an_exempt_client_stays() {
         (0..4).for_each(|_| assert_eq!(exempt.read().expect(&name).raw, b"+QUEUED\r\n", "{name}"));
         is_served(&mut watch.client().0, &name);
         let (mut other, _) = watch.client();
-        other.send_raw(&query(4 * MIB)).expect("the server reads");
+        // It may be closed before all is sent.
+        let _ = other.send_raw(&query(4 * MIB));
         is_closed(&mut other, &name);
         watch.until("the other client is not counted", |watch| watch.info("evicted_clients") == 1);
         exempt.ok("DISCARD");
@@ -237,7 +243,7 @@ fn FR_P2C_008_E012_a_client_that_ends_its_exemption_goes_at_once() {
         encode(&["CLIENT", "NO-EVICT", "off"], &mut bytes);
         let mut sent = bytes.clone();
         sent.extend(query(4 * MIB));
-        client.send_raw(&sent).expect("the server reads");
+        let _ = client.send_raw(&sent);
         is_closed(&mut client, &name);
         watch.until("it is not counted", |watch| watch.info("evicted_clients") == 1);
     }
@@ -289,7 +295,7 @@ fn FR_P2C_008_E012_clients_of_all_cores_count_together() {
 fn FR_P2C_008_E012_one_that_does_not_read_is_closed_as_it_asks_for_more() {
     for kind in ALL {
         let mut watch = Watch::start(kind, &["--maxmemory-clients", "8mb"]);
-        watch.admin.call(&["SET", "large", &"x".repeat(MIB as usize)]).expect("a reply");
+        watch.store_large();
         let (mut small, _) = watch.client();
         let (mut large, _) = watch.client();
         Use::Replies.take(&mut large);

@@ -41,10 +41,10 @@ struct Scan {
 }
 
 impl Queues {
-    /// Queues for keys that are there already; `lent` are the slots that are elsewhere.
-    pub(super) fn of_all(lent: &SlotSet) -> Queues {
-        let scans = vec![Scan { slot: 0, end: SLOTS, db: 0, from: 0 }];
-        Queues { scans, missed: lent.clone(), ..Queues::default() }
+    /// Queues for so many keys that are there already; `lent` are the slots that are elsewhere.
+    pub(super) fn of_all(keys: u64, lent: &SlotSet) -> Queues {
+        let all = (keys > 0).then_some(Scan { slot: 0, end: SLOTS, db: 0, from: 0 });
+        Queues { scans: all.into_iter().collect(), missed: lent.clone(), ..Queues::default() }
     }
 
     /// Bytes on the heap. O(1).

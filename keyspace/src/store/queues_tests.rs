@@ -254,7 +254,7 @@ fn memory_of_queues_is_counted_and_given_back() {
     let few = queues(&keyspace) - empty;
     assert!(few < 150_000, "{few}");
     // A flush gives all of it up.
-    keyspace.flush(Db(0), Pace::Prompt);
+    keyspace.flush(Db(0), Pace::Lazy);
     while keyspace.adopt_some() {}
     while keyspace.free_dropped() {}
     assert_eq!(queues(&keyspace), empty);

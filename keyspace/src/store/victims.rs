@@ -59,6 +59,10 @@ pub(super) struct Victims {
     class: Class,
     /// How many of them each slot has, by database: room for it comes with a database's first key.
     pub(super) weights: Box<[Option<Weights>]>,
+    /// All of them together.
+    keys: u64,
+    /// Bytes of `weights`.
+    weights_bytes: usize,
     chooser: Chooser<Victim>,
     /// Only for the policy that has queues.
     queues: Option<Queues>,
@@ -68,7 +72,8 @@ impl Victims {
     /// What a policy that takes keys of this class needs where nothing is stored yet.
     pub(super) fn new(class: Class, databases: usize) -> Box<Victims> {
         let weights = (0..databases).map(|_| None).collect();
-        Box::new(Victims { class, weights, chooser: Chooser::default(), queues: None })
+        let (chooser, queues) = (Chooser::default(), None);
+        Box::new(Victims { class, weights, keys: 0, weights_bytes: 0, chooser, queues })
     }
 
     /// The same for another place, where nothing is stored.
@@ -85,27 +90,39 @@ impl Victims {
             Class::Volatile => table.volatile(),
         };
         let keys = u32::try_from(keys).expect("a table has fewer than 2^32 entries");
-        match &mut self.weights[db.0 as usize] {
-            Some(weights) => weights.set(slot.index(), keys),
-            None if keys == 0 => {}
-            none => none.insert(Weights::new(SLOTS)).set(slot.index(), keys),
-        }
+        let weights = match &mut self.weights[db.0 as usize] {
+            Some(weights) => weights,
+            None if keys == 0 => return,
+            none => {
+                let weights = none.insert(Weights::new(SLOTS));
+                self.weights_bytes += weights.heap_bytes();
+                weights
+            }
+        };
+        self.keys = self.keys + u64::from(keys) - u64::from(weights.get(slot.index()));
+        weights.set(slot.index(), keys);
     }
 
     /// The keys of a slot are not here any more.
     fn clear(&mut self, slot: Slot) {
-        self.weights.iter_mut().flatten().for_each(|weights| weights.set(slot.index(), 0));
+        for weights in self.weights.iter_mut().flatten() {
+            self.keys -= u64::from(weights.get(slot.index()));
+            weights.set(slot.index(), 0);
+        }
     }
 
-    /// Bytes on the heap. O(databases).
-    pub(super) fn heap_bytes(&self) -> u64 {
-        let weights: usize = self.weights.iter().flatten().map(Weights::heap_bytes).sum();
+    /// A database is empty.
+    fn clear_database(&mut self, db: Db) {
+        if let Some(weights) = self.weights[db.0 as usize].take() {
+            self.keys -= weights.total();
+            self.weights_bytes -= weights.heap_bytes();
+        }
+    }
+
+    /// Bytes on the heap, itself included. O(1).
+    fn heap_bytes(&self) -> u64 {
         let queues = self.queues.as_ref().map_or(0, Queues::heap_bytes);
-        (size_of::<Victims>() + size_of_val(&*self.weights) + weights + queues) as u64
-    }
-
-    fn keys(&self) -> u64 {
-        self.weights.iter().flatten().map(Weights::total).sum()
+        (size_of::<Victims>() + size_of_val(&*self.weights) + self.weights_bytes + queues) as u64
     }
 }
 
@@ -127,7 +144,7 @@ impl Keyspace {
         if let Some(victims) = &mut self.victims
             && choice.policy.ranking() == Ranking::Queues
         {
-            victims.queues.get_or_insert_with(|| Queues::of_all(&self.strays.lent));
+            victims.queues.get_or_insert_with(|| Queues::of_all(victims.keys, &self.strays.lent));
         }
     }
 
@@ -153,9 +170,9 @@ impl Keyspace {
         &self.choice
     }
 
-    /// How many keys that are here the policy may take; 0 without a limit of memory. O(databases).
+    /// How many keys that are here the policy may take; 0 without a limit of memory. O(1).
     pub fn evictable(&self) -> u64 {
-        self.victims.as_ref().map_or(0, |victims| victims.keys())
+        self.victims.as_ref().map_or(0, |victims| victims.keys)
     }
 
     /// The key to evict next. `Nothing` if there is none, or no limit.
@@ -210,7 +227,7 @@ impl Keyspace {
         self.queues().is_some_and(|(queues, mut keys)| queues.adopt_some(&mut keys))
     }
 
-    /// Bytes of what choosing victims needs. O(databases).
+    /// Bytes of what choosing victims needs. O(1).
     pub(super) fn victims_bytes(&self) -> u64 {
         let retired: usize = self.retired.iter().map(S3Fifo::heap_bytes).sum();
         retired as u64 + self.victims.as_ref().map_or(0, |victims| victims.heap_bytes())
@@ -241,9 +258,9 @@ impl Keyspace {
     /// A database was emptied.
     pub(super) fn victims_flushed(&mut self, db: Db) {
         if let Some(victims) = &mut self.victims {
-            victims.weights[db.0 as usize] = None;
+            victims.clear_database(db);
             if let Some(queues) = &mut victims.queues
-                && victims.weights.iter().flatten().all(|weights| weights.total() == 0)
+                && victims.keys == 0
                 && self.strays.lent.is_empty()
             {
                 self.retired.push(queues.give_up());
@@ -286,9 +303,8 @@ impl Keyspace {
     fn queues(&mut self) -> Option<(&mut Queues, Keys<'_>)> {
         let Keyspace { victims, slots, databases, strays, hasher, .. } = self;
         let victims = victims.as_mut()?;
-        let count = victims.keys();
         let queues = victims.queues.as_mut()?;
-        Some((queues, Keys { slots, databases: databases.len(), strays, hasher, count }))
+        Some((queues, Keys { slots, databases: databases.len(), strays, hasher, count: victims.keys }))
     }
 }
 

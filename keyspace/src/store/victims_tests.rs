@@ -86,6 +86,8 @@ fn chosen(keyspace: &mut Keyspace, keys: usize, draws: u32) -> Vec<u64> {
 /// Counts are those of the tables, in every place.
 fn check_counts(keyspace: &Keyspace) {
     let Some(victims) = &keyspace.victims else { return };
+    assert_eq!(victims.keys, victims.weights.iter().flatten().map(Weights::total).sum::<u64>());
+    assert_eq!(victims.weights_bytes, victims.weights.iter().flatten().map(Weights::heap_bytes).sum::<usize>());
     for (place, weights) in (0..).zip(victims.weights.iter()) {
         for (slot, tables) in Slot::all().zip(keyspace.slots.iter()) {
             let table = tables.table(Db(place));
@@ -150,7 +152,7 @@ fn take(keyspace: &mut Keyspace, other: &mut Keyspace, step: Step, number: u16, 
                 keyspace.expire_in(db, slot, NOW, 1);
             }
         }
-        Step::Flush => keyspace.flush(db, Pace::Prompt),
+        Step::Flush => keyspace.flush(db, Pace::Lazy),
         Step::Swap => keyspace.swap_databases(0, number as usize),
         Step::Lend => {
             let slot = keyspace.key(&bytes).slot;

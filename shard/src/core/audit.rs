@@ -3,6 +3,7 @@
 //! Once a timer it costs a look at a flag. Here too the clocks are compared, and hardening is given up when another core has lost it.
 
 use evict::audit::Digest;
+use evict::evictions::Outcome;
 use evict::mode::Mode;
 use evict::time::{Monotonic, UnixMillis};
 use evict::topics::Topic;
@@ -32,6 +33,8 @@ pub(super) struct Watch {
     /// Limits that the cycle ran into up to the last second, and seconds in a row in which that grew.
     limits: u64,
     seconds: u32,
+    /// Clients that were closed for their memory up to the last look.
+    evicted: u64,
     /// The version of the settings that brought the mode.
     mode_since: u64,
     mode: Mode,
@@ -72,6 +75,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn audit(&mut self, mesh: &Mesh<Shard>) {
         self.compare_clocks();
         self.keep_mode(mesh);
+        self.look_at_evictions();
         let (at, now) = (UnixMillis((self.now.wall_us / 1000) as i64), Monotonic(self.now.monotonic_us));
         let auditor = &mut self.owner.shard().auditor;
         let events = auditor.take(at, now);
@@ -92,6 +96,18 @@ impl<R: Ring> Inner<R> {
         self.watch.seconds = if grew { self.watch.seconds.saturating_add(1) } else { 0 };
         let (behind, now) = (self.watch.seconds >= BEHIND_SECONDS, Monotonic(self.now.monotonic_us));
         self.owner.shard().auditor.stands(Topic::ExpiryBehind, behind, now);
+    }
+
+    /// Notes clients that were closed for their memory, and whether evicting keys fails.
+    fn look_at_evictions(&mut self) {
+        let (evicted, now) = (self.cron.traffic.evicted, Monotonic(self.now.monotonic_us));
+        let before = std::mem::replace(&mut self.watch.evicted, evicted);
+        let Shard { auditor, memory, .. } = self.owner.shard();
+        // After a reset of the counters it is less.
+        if evicted > before {
+            auditor.note_many(Topic::ClientEvicted, evicted - before, Digest::default().and(&evicted.to_le_bytes()));
+        }
+        auditor.stands(Topic::EvictionFailing, memory.outcome() == Outcome::Fail, now);
     }
 
     /// Notes a wall clock that was set: it and the monotonic one went on by different times.

@@ -29,6 +29,7 @@ impl<R: Ring> Inner<R> {
             None => Subject::Command(need(command.is(Flags::DENYOOM))),
         };
         let refusal = refused(shard.memory_state(), subject)?;
+        shard.note_oom(command);
         Some(Refusal::Text(refusal.text()))
     }
 

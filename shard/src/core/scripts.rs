@@ -348,7 +348,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// The command that a script names, if it may call it.
-    fn admit(&self, script: &Script, args: Args) -> Result<&'static Command, Refusal> {
+    fn admit(&mut self, script: &Script, args: Args) -> Result<&'static Command, Refusal> {
         let command = self.table.resolve(args).map_err(|rejection| match rejection.command {
             None => Refusal::Text("ERR Unknown Redis command called from script"),
             Some(_) => Refusal::Text("ERR Wrong number of args calling Redis command from script"),
@@ -365,7 +365,10 @@ impl<R: Ring> Inner<R> {
             return Err(Refusal::Text("ERR Write commands are not allowed from read-only scripts."));
         }
         match script.refused_for_memory(command) {
-            Some(refusal) => Err(Refusal::Text(refusal.text())),
+            Some(refusal) => {
+                self.owner.shard().note_oom(command);
+                Err(Refusal::Text(refusal.text()))
+            }
             None => Ok(command),
         }
     }

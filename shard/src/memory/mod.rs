@@ -114,6 +114,7 @@ impl Memory {
     }
 
     /// True while there is a limit.
+    #[inline]
     pub fn is_limited(&self) -> bool {
         self.terms.is_some()
     }
@@ -216,13 +217,13 @@ impl Shard {
     /// True if the core uses more than its quota.
     #[inline]
     pub fn is_short(&self) -> bool {
-        self.used_bytes() > self.memory.allowed
+        self.memory.is_limited() && self.used_bytes() > self.memory.allowed
     }
 
     /// Before a command that is not part of a transaction or a script: makes room if it needs memory and its core is short of it.
     #[inline]
     pub fn prepare(&mut self, command: &Command) -> Prepared {
-        match self.is_short() && command.is(Flags::DENYOOM) {
+        match command.is(Flags::DENYOOM) && self.is_short() {
             true => self.make_room(),
             false => Prepared::Go,
         }

@@ -138,7 +138,7 @@ fn fields_go_once_and_hashes_with_the_last(bed: &mut Bed) {
         client.ask(&format!("HSETEX later PXAT 4000000000000 FIELDS 1 {field} value"));
     }
     assert_eq!(event(&mut heard), ("del".into(), b"goes".to_vec()));
-    until("every field is counted", || count(&mut client, "stats", "expired_subkeys") >= FIELDS as u64 + 1);
+    until("every field is counted", || count(&mut client, "stats", "expired_subkeys") > FIELDS as u64);
     assert_eq!(count(&mut client, "stats", "expired_subkeys"), FIELDS as u64 + 1, "each once");
     assert_eq!(count(&mut client, "stats", "expired_keys"), 0);
     assert_eq!((client.ask("EXISTS goes"), client.ask("HLEN later")), (Frame::Int(0), Frame::Int(FIELDS as i64)));

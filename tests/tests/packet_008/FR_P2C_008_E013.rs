@@ -182,6 +182,41 @@ fn nothing_expires_in_a_pause(bed: &mut Bed) {
     }
 }
 
+/// Nothing is evicted while writes are paused, though the limit is passed; afterwards it is.
+fn nothing_is_evicted_in_a_pause(bed: &mut Bed) {
+    for pause in ["WRITE", "ALL"] {
+        let server = bed.ours(&["--maxmemory-policy", "allkeys-lru"]);
+        let [mut client, mut writer] = [server.client(), server.client()];
+        client.ok("DEBUG POPULATE 20000 key 1000");
+        let limit = count(&mut client, "memory", "used_memory") - (8 << 20);
+        let set = format!("CONFIG SET maxmemory {limit}");
+        if pause == "ALL" {
+            // The limit comes with the pause in one transaction: nothing else is carried out in it.
+            client.ok("MULTI");
+            client.ask("CLIENT PAUSE 1000 ALL");
+            client.ask(&set);
+            client.ask("INFO stats");
+            let replies = client.ask("EXEC");
+            let stats = replies.items().expect("three replies")[2].text().expect("text").to_vec();
+            assert!(String::from_utf8_lossy(&stats).contains("evicted_keys:0\r\n"), "{pause}");
+        } else {
+            client.ok("CLIENT PAUSE 100000 WRITE");
+            client.ok(&set);
+            writer.send(&["SET", "more", "value"]).expect("it is sent");
+            let begun = Instant::now();
+            while begun.elapsed().as_millis() < 500 {
+                assert_eq!(count(&mut client, "stats", "evicted_keys"), 0, "{pause}");
+            }
+            assert_eq!(client.ask("DBSIZE"), Frame::Int(20_000));
+            client.ok("CLIENT UNPAUSE");
+            assert_eq!(writer.read().expect("the write goes on").frame, Frame::Simple(b"OK".to_vec()));
+        }
+        until("it is evicted afterwards", || count(&mut client, "memory", "used_memory") <= limit);
+        assert!(count(&mut client, "stats", "evicted_keys") > 0, "{pause}");
+    }
+}
+
 rows! { "evict.safety_gate_contract_violation":
+    FR_P2C_008_STRICT_E013_eviction FR_P2C_008_HARDENED_E013_eviction nothing_is_evicted_in_a_pause;
     FR_P2C_008_STRICT_E013_pause FR_P2C_008_HARDENED_E013_pause nothing_expires_in_a_pause;
 }

@@ -229,6 +229,7 @@ pub(super) fn move_item(
     reply.bulk(&item);
     let items = std::iter::once(&item[..]);
     if same {
+        exec.overwritten(&source, place);
         change(exec, &source, Some(place), |list| {
             list.remove(from, 1);
             list.push(to, items);

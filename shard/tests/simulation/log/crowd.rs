@@ -25,7 +25,12 @@ fn pipeline(world: &mut World) -> Vec<Command> {
         0 => commands.push(command(["BLPOP", "w", "a", "x", "0.2"])),
         1 => commands.push(command(["BLMOVE", "w", "x", "LEFT", "RIGHT", "0.2"])),
         2 => commands.push(command(["RPUSH", "w", "1", "2", "3"])),
-        3 => commands.extend([command(["MULTI"]), command(["RPUSH", "w", "4"]), command(["INCR", "n"]), command(["EXEC"])]),
+        3 => commands.extend([
+            command(["MULTI"]),
+            command(["RPUSH", "w", "4"]),
+            command(["INCR", "n"]),
+            command(["EXEC"]),
+        ]),
         4 => commands.push(command(["XREADGROUP", "GROUP", "g", "c", "BLOCK", "100", "STREAMS", "s", "t", ">", ">"])),
         _ => commands.push(command(["XADD", "s", "*", "a", "1"])),
     }

@@ -265,7 +265,11 @@ fn check(flags: &[&str], settings: Settings, rows: &[(&str, Option<&str>)]) {
             None => moment.same(&own, &other),
         };
         if !fits {
-            wrong.push(format!("{line}\n  ours:   {} -> {ours:?}\n  theirs: {} -> {theirs:?}", show(&own), show(&other)));
+            wrong.push(format!(
+                "{line}\n  ours:   {} -> {ours:?}\n  theirs: {} -> {theirs:?}",
+                show(&own),
+                show(&other)
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -293,7 +297,8 @@ fn FR_P2C_008_U005_records_are_what_redis_server_appends() {
 
 #[test]
 fn FR_P2C_008_U005_lazy_deletions_are_what_redis_server_appends() {
-    let lazy = ["--lazyfree-lazy-expire", "yes", "--lazyfree-lazy-server-del", "yes", "--lazyfree-lazy-user-del", "yes"];
+    let lazy =
+        ["--lazyfree-lazy-expire", "yes", "--lazyfree-lazy-server-del", "yes", "--lazyfree-lazy-user-del", "yes"];
     let flags = [&["--stream-node-max-entries", "3"][..], &lazy].concat();
     check(&flags, settings(true), rows::LAZY_ROWS);
 }

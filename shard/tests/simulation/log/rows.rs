@@ -172,7 +172,8 @@ fn FR_P2C_008_U005_past_deadlines_in_transactions_and_scripts() {
         let mut said: Vec<(u32, String)> = records.iter().map(|record| (record.header.index, record.text())).collect();
         said.sort();
         let now = records[0].header.time.0;
-        let expected = [format!("PEXPIREAT a {}", now + 100_000), format!("{gone} a"), format!("SET c v PXAT {}", now + 10_000)];
+        let expected =
+            [format!("PEXPIREAT a {}", now + 100_000), format!("{gone} a"), format!("SET c v PXAT {}", now + 10_000)];
         assert!(said.iter().map(|(_, text)| text).eq(&expected), "{said:?}");
         assert!(records.iter().all(|record| record.header.unit == records[0].header.unit));
         assert_eq!(
@@ -243,7 +244,8 @@ fn FR_P2C_008_U014_a_unit_over_several_cores_is_in_the_log_of_each() {
     let mut desk = still(4, settings());
     // On cores 1, 3 and 2 of 4.
     let keys = ["a", "b", "c", "d", "e", "f", "g"];
-    let owner = |key: &str| shard::route::SlotMap::striped(4).owner(keyspace::slot::Slot::of(key.as_bytes())).0 as usize;
+    let owner =
+        |key: &str| shard::route::SlotMap::striped(4).owner(keyspace::slot::Slot::of(key.as_bytes())).0 as usize;
     let first = keys[0];
     let second = keys.iter().find(|key| owner(key) != owner(first)).expect("keys are on several cores");
     run(&mut desk, &format!("SET {first} v"));

@@ -1,0 +1,159 @@
+//! What the administrator asks for.
+//!
+//! C01, C14, §6.9 to §6.13. Everything is checked before anything is changed. Texts of errors are Redis's, without `ERR`.
+
+use keyspace::slot::Slot;
+
+use super::Cluster;
+use crate::address::Address;
+use crate::effect::Durability;
+use crate::epoch::Epoch;
+use crate::flags::NodeFlags;
+use crate::forgotten::FORGET_TTL;
+use crate::id::NodeId;
+use crate::slot_set::SlotSet;
+use crate::time::UnixMillis;
+
+/// Why a command of the administrator is refused. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdminError {
+    /// ADDSLOTS of one that has an owner.
+    #[error("Slot {} is already busy", .0.number())]
+    Busy(Slot),
+    /// DELSLOTS of one that has none.
+    #[error("Slot {} is already unassigned", .0.number())]
+    Unassigned(Slot),
+    /// A slot that is named twice.
+    #[error("Slot {} specified multiple times", .0.number())]
+    Twice(Slot),
+    /// A node that is not known.
+    #[error("Unknown node {0}")]
+    UnknownNode(NodeId),
+    /// FORGET of ourselves.
+    #[error("I tried hard but I can't forget myself...")]
+    ForgetMyself,
+    /// FORGET of our master.
+    #[error("Can't forget my master!")]
+    ForgetMyMaster,
+    /// SET-CONFIG-EPOCH of a node that knows others.
+    #[error("The user can assign a config epoch only when the node does not know any other node.")]
+    KnowsOthers,
+    /// SET-CONFIG-EPOCH of a node that has one.
+    #[error("Node config epoch is already non-zero")]
+    HasEpoch,
+    /// REPLICATE of ourselves.
+    #[error("Can't replicate myself")]
+    ReplicateMyself,
+    /// REPLICATE of a replica.
+    #[error("I can only replicate a master, not a replica.")]
+    ReplicateReplica,
+    /// REPLICATE by a master that has slots or keys.
+    #[error("To set a master the node must be empty and without assigned slots.")]
+    NotEmpty,
+}
+
+/// Whether this node stores anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It does.
+    Keys,
+    /// It does not.
+    Nothing,
+}
+
+impl Cluster {
+    /// CLUSTER MEET.
+    pub fn meet(&mut self, address: Address, now: UnixMillis) {
+        self.start_handshake(address, NodeFlags::HANDSHAKE.and(NodeFlags::MEET), now);
+    }
+
+    /// CLUSTER ADDSLOTS and ADDSLOTSRANGE.
+    pub fn add_slots(&mut self, slots: &[Slot]) -> Result<(), AdminError> {
+        self.check_slots(slots, |owned, slot| if owned { Err(AdminError::Busy(slot)) } else { Ok(()) })?;
+        for slot in slots {
+            self.slots.set_importing(*slot, None);
+            self.slots.add(self.me, *slot).expect("it has no owner");
+        }
+        self.claims_changed();
+        Ok(())
+    }
+
+    /// CLUSTER DELSLOTS and DELSLOTSRANGE.
+    pub fn delete_slots(&mut self, slots: &[Slot]) -> Result<(), AdminError> {
+        self.check_slots(slots, |owned, slot| if owned { Ok(()) } else { Err(AdminError::Unassigned(slot)) })?;
+        for slot in slots {
+            self.slots.remove(*slot).expect("it has an owner");
+        }
+        self.claims_changed();
+        Ok(())
+    }
+
+    fn check_slots(&self, slots: &[Slot], check: fn(bool, Slot) -> Result<(), AdminError>) -> Result<(), AdminError> {
+        let mut named = SlotSet::EMPTY;
+        for slot in slots {
+            check(self.slots.owner(*slot).is_some(), *slot)?;
+            if !named.insert(*slot) {
+                return Err(AdminError::Twice(*slot));
+            }
+        }
+        Ok(())
+    }
+
+    /// CLUSTER FORGET.
+    pub fn forget(&mut self, id: NodeId, now: UnixMillis) -> Result<(), AdminError> {
+        let Some(index) = self.nodes.find(&id) else {
+            return if self.forgotten.contains(&id, now) { Ok(()) } else { Err(AdminError::UnknownNode(id)) };
+        };
+        if index == self.me {
+            return Err(AdminError::ForgetMyself);
+        }
+        if self.nodes[self.me].master == Some(index) {
+            return Err(AdminError::ForgetMyMaster);
+        }
+        self.forgotten.add(id, FORGET_TTL, now);
+        self.delete_node(index);
+        Ok(())
+    }
+
+    /// CLUSTER REPLICATE.
+    pub fn replicate(&mut self, id: NodeId, stored: Stored) -> Result<(), AdminError> {
+        let index = self.nodes.find(&id).ok_or(AdminError::UnknownNode(id))?;
+        if index == self.me {
+            return Err(AdminError::ReplicateMyself);
+        }
+        if !self.nodes[index].is_master() {
+            return Err(AdminError::ReplicateReplica);
+        }
+        let empty = stored == Stored::Nothing && self.slots.count_of(self.me) == 0;
+        if self.nodes[self.me].is_master() && !empty {
+            return Err(AdminError::NotEmpty);
+        }
+        self.follow(index);
+        Ok(())
+    }
+
+    /// CLUSTER SET-CONFIG-EPOCH.
+    pub fn set_config_epoch(&mut self, epoch: Epoch) -> Result<(), AdminError> {
+        if self.nodes.len() > 1 {
+            return Err(AdminError::KnowsOthers);
+        }
+        if self.nodes[self.me].config_epoch != Epoch::ZERO {
+            return Err(AdminError::HasEpoch);
+        }
+        self.nodes[self.me].config_epoch = epoch;
+        self.current_epoch.raise(epoch);
+        self.claims_changed();
+        Ok(())
+    }
+
+    /// CLUSTER BUMPEPOCH: this node's config epoch, and whether it is a new one.
+    pub fn bump(&mut self) -> (Epoch, bool) {
+        let bumped = self.bump_epoch();
+        (self.nodes[self.me].config_epoch, bumped)
+    }
+
+    /// CLUSTER SAVECONFIG.
+    pub fn save_conf(&mut self) {
+        self.save(Durability::Synced);
+    }
+}

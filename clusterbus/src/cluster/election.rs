@@ -1,0 +1,219 @@
+//! Elections: whom this node votes for, and how it asks for votes itself.
+//!
+//! C11, §12.1 to §12.4. A vote and an epoch are on disk before anybody hears of them, so that no crash makes two of one. Votes are
+//! kept as a set of names, from masters with slots, for one epoch.
+
+use super::Cluster;
+use crate::effect::{Durability, LinkId, SaveSeq};
+use crate::epoch::Epoch;
+use crate::flags::NodeFlags;
+use crate::quorum::quorum;
+use crate::slot_table::NodeIndex;
+use crate::snapshot::Permission;
+use crate::time::{Millis, UnixMillis};
+use crate::wire::{Body, Header, Marks, PulseKind};
+
+/// How an election waits for a FAIL to be known everywhere, fixed and at random, and per replica with newer data.
+const BASE_DELAY: Millis = Millis(500);
+const RANDOM_DELAY_MILLIS: u64 = 500;
+const RANK_DELAY: Millis = Millis(1_000);
+/// An election is over after so many node timeouts, at least so long; and tried again after twice that.
+const AUTH_TIMEOUTS: u64 = 2;
+const AUTH_TIMEOUT_MIN: Millis = Millis(2_000);
+const RETRY_TIMEOUTS: u64 = 2;
+/// For how many node timeouts there is no second vote about one master.
+const VOTE_TIMEOUTS: u64 = 2;
+
+/// What replication tells of this node's data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicationFacts {
+    /// The offset: produced by a master, processed by a replica.
+    pub offset: u64,
+    /// When the master was last heard on a link that is up, or when the link went down.
+    pub heard: UnixMillis,
+}
+
+/// This node's own election.
+#[derive(Clone, Debug, Default)]
+pub struct Election {
+    /// When votes are, or were, asked for.
+    starts: UnixMillis,
+    /// How many replicas had newer data when that was set.
+    rank: u64,
+    /// The epoch, once votes were asked for.
+    epoch: Option<Epoch>,
+    /// The size of the electorate at that time.
+    size: usize,
+    /// Who voted.
+    votes: Vec<NodeIndex>,
+}
+
+impl Election {
+    /// Nothing is going on.
+    pub(super) fn reset(&mut self) {
+        *self = Election::default();
+    }
+
+    /// A node is gone.
+    pub(super) fn forget(&mut self, node: NodeIndex) {
+        self.votes.retain(|voter| *voter != node);
+    }
+}
+
+/// Why a vote is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoteRefusal {
+    /// This node is no master with slots.
+    NoVoter,
+    /// The request is of an earlier epoch.
+    Stale,
+    /// This node has voted in this epoch.
+    Voted,
+    /// The one who asks is no replica of a known master.
+    NoReplica,
+    /// Its master has not failed.
+    MasterAlive,
+    /// A vote about this master was given a short time ago.
+    TooSoon,
+    /// It claims a slot that has an owner with a later epoch.
+    StaleSlots,
+}
+
+impl Cluster {
+    /// Whether a request for a vote may be granted; the master whose place is asked for.
+    pub fn may_vote(&self, sender: NodeIndex, header: &Header, now: UnixMillis) -> Result<NodeIndex, VoteRefusal> {
+        let me = &self.nodes[self.me];
+        if !me.is_master() || self.slots.count_of(self.me) == 0 {
+            return Err(VoteRefusal::NoVoter);
+        }
+        if header.current_epoch < self.current_epoch {
+            return Err(VoteRefusal::Stale);
+        }
+        if self.last_vote_epoch == self.current_epoch {
+            return Err(VoteRefusal::Voted);
+        }
+        let replica = &self.nodes[sender];
+        let master = replica.master.filter(|_| !replica.is_master()).ok_or(VoteRefusal::NoReplica)?;
+        let failed = self.nodes[master].flags.has(NodeFlags::FAIL);
+        if !failed && !header.marks.has(Marks::FORCE_ACK) {
+            return Err(VoteRefusal::MasterAlive);
+        }
+        let voted = self.nodes[master].voted;
+        if voted != UnixMillis::NEVER && now.since(voted) < self.settings.node_timeout * VOTE_TIMEOUTS {
+            return Err(VoteRefusal::TooSoon);
+        }
+        let later = |owner: NodeIndex| self.nodes[owner].config_epoch > header.config_epoch;
+        let mut claimed = header.slots.iter().filter(|slot| !self.slots.unclaimed(*slot));
+        if claimed.any(|slot| self.slots.owner(slot).is_some_and(later)) {
+            return Err(VoteRefusal::StaleSlots);
+        }
+        Ok(master)
+    }
+
+    /// FAILOVER_AUTH_REQUEST: votes, and tells so when the vote is on disk; a refusal is silent.
+    pub(super) fn hear_vote_request(&mut self, sender: NodeIndex, header: &Header, now: UnixMillis) {
+        let Ok(master) = self.may_vote(sender, header, now) else { return };
+        self.nodes[master].voted = now;
+        self.last_vote_epoch = self.current_epoch;
+        let after = self.synced_next();
+        self.send_to(sender, Marks::NONE, Body::AuthAck, after);
+    }
+
+    /// FAILOVER_AUTH_ACK: counts a vote for us.
+    pub(super) fn hear_vote(&mut self, sender: NodeIndex, header: &Header) {
+        let voter = self.nodes[sender].is_master() && self.slots.count_of(sender) > 0;
+        let ours = self.election.epoch == Some(header.current_epoch);
+        if voter && ours && !self.election.votes.contains(&sender) {
+            self.election.votes.push(sender);
+            self.todo.failover = true;
+        }
+    }
+
+    /// Asks for a durable save at the end of this round. Returns which.
+    pub(super) fn synced_next(&mut self) -> SaveSeq {
+        self.todo.save(Durability::Synced);
+        self.outbox.next_save()
+    }
+
+    /// Replication tells of this node's data.
+    pub fn set_replication(&mut self, facts: ReplicationFacts) {
+        self.replication = facts;
+    }
+
+    /// Goes on with our own election, or begins one (§12.1, §12.2).
+    pub(super) fn run_election(&mut self, now: UnixMillis) {
+        let Some(master) = self.master_to_replace(now) else { return };
+        let timeout = (self.settings.node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN);
+        let age = now.since(self.election.starts);
+        if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
+            self.schedule_election(master, now);
+        } else if self.election.epoch.is_none() {
+            let rank = self.rank(master);
+            if let Some(more) = rank.checked_sub(self.election.rank).filter(|more| *more > 0) {
+                self.election.starts = self.election.starts + RANK_DELAY * more;
+                self.election.rank = rank;
+            }
+            if now >= self.election.starts && age <= timeout {
+                self.ask_for_votes();
+            }
+        } else if age <= timeout {
+            self.count_votes();
+        }
+    }
+
+    /// The master whose place this replica may take now.
+    fn master_to_replace(&self, now: UnixMillis) -> Option<NodeIndex> {
+        let me = &self.nodes[self.me];
+        let master = me.master.filter(|_| !me.is_master())?;
+        let failed = self.nodes[master].flags.has(NodeFlags::FAIL);
+        let allowed = self.settings.failover == Permission::Allowed;
+        (failed && allowed && self.slots.count_of(master) > 0 && !self.data_too_old(now)).then_some(master)
+    }
+
+    fn data_too_old(&self, now: UnixMillis) -> bool {
+        let (timeout, factor) = (self.settings.node_timeout, self.settings.validity_factor);
+        let age = now.since(self.replication.heard);
+        let age = if age > timeout { Millis(age.0 - timeout.0) } else { age };
+        factor > 0 && age > self.settings.replication_ping_period + timeout * factor
+    }
+
+    /// Replicas of this master that have more of its data than we.
+    fn rank(&self, master: NodeIndex) -> u64 {
+        let ahead = |index: &NodeIndex| {
+            let node = &self.nodes[*index];
+            *index != self.me && node.offset > self.replication.offset && !node.flags.has(NodeFlags::NOFAILOVER)
+        };
+        self.nodes.replicas_of(master).filter(ahead).count() as u64
+    }
+
+    fn schedule_election(&mut self, master: NodeIndex, now: UnixMillis) {
+        let rank = self.rank(master);
+        let delay = BASE_DELAY + Millis(self.dice.below(RANDOM_DELAY_MILLIS)) + RANK_DELAY * rank;
+        self.election = Election { starts: now + delay, rank, ..Election::default() };
+        // Siblings learn how much of the data we have.
+        let siblings = self.nodes.replicas_of(master).filter(|index| *index != self.me);
+        let links: Vec<LinkId> = siblings.filter_map(|index| self.nodes[index].outbound).collect();
+        for link in links {
+            self.send_pulse(link, PulseKind::Pong, now);
+        }
+    }
+
+    fn ask_for_votes(&mut self) {
+        self.current_epoch = self.current_epoch.next();
+        self.election.epoch = Some(self.current_epoch);
+        self.election.size = self.voters().count();
+        let after = self.synced_next();
+        self.broadcast(Marks::NONE, Body::AuthRequest, after);
+    }
+
+    /// Takes over if a majority voted: of those who could when votes were asked for, and of those who can now.
+    fn count_votes(&mut self) {
+        let Some(epoch) = self.election.epoch else { return };
+        let size = self.election.size.max(self.voters().count());
+        let votes = self.voters().filter(|(index, _)| self.election.votes.contains(index)).count();
+        if votes >= quorum(size) {
+            self.nodes[self.me].config_epoch.raise(epoch);
+            self.take_over();
+        }
+    }
+}

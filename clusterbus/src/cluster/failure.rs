@@ -1,0 +1,104 @@
+//! Failure: suspected by one (PFAIL), agreed by a majority (FAIL), and over.
+//!
+//! §9.3 to §9.5. Only masters with slots count, in size and among those who report: one set for both.
+
+use super::Cluster;
+use crate::effect::{Durability, SaveSeq};
+use crate::flags::NodeFlags;
+use crate::quorum::quorum;
+use crate::slot_table::NodeIndex;
+use crate::time::UnixMillis;
+use crate::wire::{Body, Marks, PulseKind};
+
+/// For how many node timeouts a failed master with slots stays failed though it answers: until a replica could have replaced it.
+const FAIL_TIMEOUTS: u64 = 2;
+
+impl Cluster {
+    /// Suspects nodes that do not answer. Returns whether one became suspect.
+    pub(super) fn suspect(&mut self, index: NodeIndex, now: UnixMillis) -> bool {
+        let node = &self.nodes[index];
+        let asked = now.since(node.ping_sent);
+        let heard = now.since(node.data_received);
+        let silent = node.ping_sent != UnixMillis::NEVER && asked.min(heard) > self.settings.node_timeout;
+        if !silent || node.is_failing() {
+            return false;
+        }
+        self.nodes[index].flags.set(NodeFlags::PFAIL);
+        self.todo.judge = true;
+        self.fail_if_agreed(index, now);
+        true
+    }
+
+    /// Asks all masters at once, so that reports meet within a round trip of the first suspicion.
+    pub(super) fn ask_masters(&mut self, now: UnixMillis) {
+        let masters = self.nodes.iter().filter(|(index, node)| node.is_master() && *index != self.me);
+        let links: Vec<_> = masters.filter_map(|(_, node)| node.outbound).collect();
+        for link in links {
+            let before = match self.links[&link].side {
+                super::LinkSide::Outbound(node) => (node, self.nodes[node].ping_sent),
+                super::LinkSide::Inbound(_) => continue,
+            };
+            self.send_pulse(link, PulseKind::Ping, now);
+            // Asking again does not make an older question younger.
+            if before.1 != UnixMillis::NEVER {
+                self.nodes[before.0].ping_sent = before.1;
+            }
+        }
+    }
+
+    /// Finds a suspected node failed if a majority does, and tells all. Replicas tell as well, as Redis's do: it only spreads what
+    /// masters reported.
+    pub(super) fn fail_if_agreed(&mut self, index: NodeIndex, now: UnixMillis) {
+        let node = &self.nodes[index];
+        if !node.flags.has(NodeFlags::PFAIL) || node.flags.has(NodeFlags::FAIL) {
+            return;
+        }
+        let timeout = self.settings.node_timeout;
+        self.nodes[index].reports.expire(timeout, now);
+        let reported: Vec<NodeIndex> = self.nodes[index].reports.reporters().collect();
+        let (mut size, mut agreed) = (0, 0);
+        for (voter, _) in self.voters() {
+            size += 1;
+            agreed += usize::from(voter == self.me || reported.contains(&voter));
+        }
+        if agreed >= quorum(size) {
+            self.set_failed(index, now);
+            let failed = self.id_of(index);
+            self.broadcast(Marks::NONE, Body::Fail(failed), SaveSeq::default());
+        }
+    }
+
+    /// Another found a node failed (FAIL).
+    pub(super) fn hear_fail(&mut self, index: NodeIndex, now: UnixMillis) {
+        if index != self.me && !self.nodes[index].flags.has(NodeFlags::FAIL) {
+            self.set_failed(index, now);
+        }
+    }
+
+    fn set_failed(&mut self, index: NodeIndex, now: UnixMillis) {
+        let node = &mut self.nodes[index];
+        node.flags.clear(NodeFlags::PFAIL);
+        node.flags.set(NodeFlags::FAIL);
+        node.fail_time = now;
+        self.changed(Durability::Written);
+    }
+
+    /// A node answered: it is not suspected any more, and perhaps not failed.
+    pub(super) fn answered(&mut self, index: NodeIndex, now: UnixMillis) {
+        let slots = self.slots.count_of(index);
+        let timeout = self.settings.node_timeout;
+        let node = &mut self.nodes[index];
+        node.pong_received = now;
+        node.ping_sent = UnixMillis::NEVER;
+        if node.flags.has(NodeFlags::PFAIL) {
+            node.flags.clear(NodeFlags::PFAIL);
+            self.changed(Durability::Written);
+        } else if node.flags.has(NodeFlags::FAIL) {
+            let replaceable = node.is_master() && slots > 0;
+            if !replaceable || now.since(node.fail_time) > timeout * FAIL_TIMEOUTS {
+                node.flags.clear(NodeFlags::FAIL);
+                self.changed(Durability::Written);
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The state machine of a node.
+//!
+//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every 100 ms, links that came and went, saves that are done,
+//! commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
+//! says, in order, until it says nothing. Nothing else leaves the machine.
+
+mod admin;
+mod claims;
+mod election;
+mod failure;
+mod gossip;
+mod links;
+mod pulse;
+mod receive;
+mod roles;
+mod send;
+mod state;
+mod tick;
+
+#[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
+mod world;
+
+use std::collections::BTreeMap;
+
+pub use admin::{AdminError, Stored};
+pub use election::{Election, ReplicationFacts, VoteRefusal};
+pub use links::{Link, LinkSide};
+pub use receive::FrameCounts;
+
+use crate::address::Address;
+use crate::conf::NodesConf;
+use crate::dice::Dice;
+use crate::effect::LinkId;
+use crate::effect::{Durability, Effect, Outbox, SaveSeq};
+use crate::epoch::Epoch;
+use crate::flags::NodeFlags;
+use crate::forgotten::Forgotten;
+use crate::health::Judgement;
+use crate::id::{NodeId, ShardId};
+use crate::nodes::{Node, Nodes};
+use crate::settings::ClusterSettings;
+use crate::slot_table::{NodeIndex, SlotTable};
+use crate::time::UnixMillis;
+use crate::wire::Health;
+
+/// What a node knows of the cluster, and what it is about to do.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    settings: ClusterSettings,
+    me: NodeIndex,
+    nodes: Nodes,
+    slots: SlotTable,
+    current_epoch: Epoch,
+    last_vote_epoch: Epoch,
+    judgement: Judgement,
+    forgotten: Forgotten,
+    election: Election,
+    replication: ReplicationFacts,
+    links: BTreeMap<LinkId, Link>,
+    next_link: u64,
+    dice: Dice,
+    todo: Todo,
+    outbox: Outbox,
+    /// The save that has our own claims, the last of them: frames tell of these, so they wait for it.
+    claims_saved_by: SaveSeq,
+    counts: FrameCounts,
+    ticks: u64,
+    last_tick: Option<UnixMillis>,
+}
+
+/// What is to be done when the round is over (C13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Todo {
+    failover: bool,
+    judge: bool,
+    save: Option<Durability>,
+    routes: bool,
+    pong_all: bool,
+}
+
+impl Todo {
+    fn save(&mut self, durability: Durability) {
+        self.save = self.save.max(Some(durability));
+    }
+}
+
+impl Cluster {
+    /// A node that knows nobody, under a name of its own.
+    pub fn create(settings: ClusterSettings, id: NodeId, shard: ShardId, seed: u64, now: UnixMillis) -> Self {
+        let mut dice = Dice::new(seed);
+        let address = Address { host: settings.announced_host, ports: settings.ports };
+        let flags = NodeFlags::MYSELF.and(NodeFlags::MASTER);
+        let mut myself = Node::new(id, address, flags, now, &mut dice);
+        myself.shard = shard;
+        let mut nodes = Nodes::default();
+        let me = nodes.insert(myself).expect("the table is empty");
+        let mut cluster = Self::with(settings, me, nodes, dice);
+        cluster.todo.save(Durability::Synced);
+        cluster.announce();
+        cluster
+    }
+
+    /// The node that wrote `conf`, again.
+    pub fn restore(settings: ClusterSettings, conf: &NodesConf, seed: u64, now: UnixMillis) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut nodes = Nodes::default();
+        for record in &conf.nodes {
+            // The file was checked: each name once. More nodes than there is room for are forgotten, ourselves excepted.
+            let mut node = Node::new(record.id, record.address, record.flags, now, &mut dice);
+            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
+            node.hostname.clone_from(&record.hostname);
+            node.nodename.clone_from(&record.nodename);
+            node.shard = record.shard.unwrap_or(node.shard);
+            node.config_epoch = record.config_epoch;
+            (node.ping_sent, node.pong_received) = (seen(record.ping_sent), seen(record.pong_received));
+            node.fail_time = if record.flags.has(NodeFlags::FAIL) { now } else { UnixMillis::NEVER };
+            let _ = nodes.insert(node);
+        }
+        let me = nodes.find(&conf.myself).expect("the file has a line of this node, and room for it");
+        let mut cluster = Self::with(settings, me, nodes, dice);
+        for record in &conf.nodes {
+            let Some(node) = cluster.nodes.find(&record.id) else { continue };
+            cluster.nodes[node].master = record.master.and_then(|master| cluster.nodes.find(&master));
+            for slot in record.slots.iter() {
+                cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
+            }
+        }
+        cluster.restore_marks(conf);
+        cluster.current_epoch = conf.current_epoch;
+        cluster.last_vote_epoch = conf.last_vote_epoch;
+        cluster.announce();
+        cluster
+    }
+
+    fn with(settings: ClusterSettings, me: NodeIndex, nodes: Nodes, dice: Dice) -> Self {
+        Self {
+            settings,
+            me,
+            nodes,
+            slots: SlotTable::new(),
+            current_epoch: Epoch::ZERO,
+            last_vote_epoch: Epoch::ZERO,
+            judgement: Judgement::START,
+            forgotten: Forgotten::default(),
+            election: Election::default(),
+            replication: ReplicationFacts::default(),
+            links: BTreeMap::new(),
+            next_link: 1,
+            dice,
+            todo: Todo { judge: true, routes: true, ..Todo::default() },
+            outbox: Outbox::default(),
+            claims_saved_by: SaveSeq::default(),
+            counts: FrameCounts::default(),
+            ticks: 0,
+            last_tick: None,
+        }
+    }
+
+    /// Takes what the settings say of ourselves over.
+    fn announce(&mut self) {
+        let settings = self.settings.clone();
+        let me = &mut self.nodes[self.me];
+        me.address.ports = settings.ports;
+        if !settings.announced_host.is_unknown() {
+            me.address.host = settings.announced_host;
+        }
+        (me.hostname, me.nodename) = (settings.hostname, settings.nodename);
+        me.flags.clear(NodeFlags::NOFAILOVER);
+        if settings.failover == crate::snapshot::Permission::Refused {
+            me.flags.set(NodeFlags::NOFAILOVER);
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.outbox.poll()
+    }
+
+    /// A save is done, as durable as it was asked to be.
+    pub fn saved(&mut self, seq: SaveSeq) {
+        self.outbox.saved(seq);
+    }
+
+    /// The name of this node.
+    pub fn my_id(&self) -> NodeId {
+        self.nodes[self.me].id
+    }
+
+    /// The nodes, this one among them.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// The slots.
+    pub fn slots(&self) -> &SlotTable {
+        &self.slots
+    }
+
+    /// This node's place among the nodes.
+    pub fn me(&self) -> NodeIndex {
+        self.me
+    }
+
+    /// Whether the cluster serves, as this node finds.
+    pub fn health(&self) -> Health {
+        self.judgement.health()
+    }
+
+    /// The current epoch.
+    pub fn current_epoch(&self) -> Epoch {
+        self.current_epoch
+    }
+
+    /// The epoch of this node's last vote.
+    pub fn last_vote_epoch(&self) -> Epoch {
+        self.last_vote_epoch
+    }
+
+    /// The master of this node's shard: itself, or the one that it follows.
+    fn my_master(&self) -> Option<NodeIndex> {
+        let me = &self.nodes[self.me];
+        if me.is_master() { Some(self.me) } else { me.master }
+    }
+
+    /// Masters that own slots.
+    fn voters(&self) -> impl Iterator<Item = (NodeIndex, &Node)> + '_ {
+        self.nodes.iter().filter(|(index, node)| node.is_master() && self.slots.count_of(*index) > 0)
+    }
+
+    /// What changed is to be saved durably before any frame tells of our own claims again.
+    fn claims_changed(&mut self) {
+        self.todo.save(Durability::Synced);
+        self.todo.judge = true;
+        self.todo.routes = true;
+        self.claims_saved_by = self.outbox.next_save();
+    }
+
+    /// What changed is to be saved, and to be looked at by whoever depends on it.
+    fn changed(&mut self, durability: Durability) {
+        self.todo.save(durability);
+        self.todo.judge = true;
+        self.todo.routes = true;
+    }
+}

@@ -1,0 +1,103 @@
+//! Masters and replicas: what others are, and what this node becomes.
+//!
+//! §8 (role of a known sender), §12.6.
+
+use super::Cluster;
+use crate::effect::{Durability, Effect};
+use crate::flags::NodeFlags;
+use crate::slot_table::NodeIndex;
+use crate::wire::Header;
+
+impl Cluster {
+    /// Takes over what a known node says that it is.
+    pub(super) fn hear_role(&mut self, sender: NodeIndex, header: &Header) {
+        let Some(master) = header.master else {
+            if !self.nodes[sender].is_master() {
+                self.become_recorded_master(sender);
+            }
+            return;
+        };
+        let master = self.nodes.find(&master).filter(|master| *master != sender);
+        if self.nodes[sender].is_master() && !self.hear_demotion(sender, master, header) {
+            return;
+        }
+        if let Some(master) = master.filter(|master| self.nodes[sender].master != Some(*master)) {
+            let shard = self.nodes[master].shard;
+            let node = &mut self.nodes[sender];
+            (node.master, node.shard) = (Some(master), shard);
+            self.changed(Durability::Written);
+        }
+    }
+
+    /// A node that was a master says that it is a replica. Returns whether that is news, and not an old frame.
+    fn hear_demotion(&mut self, sender: NodeIndex, master: Option<NodeIndex>, header: &Header) -> bool {
+        let same_shard = |master: &NodeIndex| self.nodes[*master].shard == self.nodes[sender].shard;
+        let slots = self.slots.slots_of(sender).clone();
+        match master.filter(|master| *master != self.me && same_shard(master)) {
+            Some(_) if self.nodes[sender].config_epoch > header.config_epoch => return false,
+            Some(successor) => {
+                for slot in slots.iter() {
+                    self.slots.assign(successor, slot);
+                }
+                if !self.nodes[successor].is_master() {
+                    self.become_recorded_master(successor);
+                }
+                self.nodes[successor].config_epoch.raise(header.config_epoch);
+            }
+            None => slots.iter().for_each(|slot| {
+                self.slots.remove(slot).expect("it is in the sender's set");
+            }),
+        }
+        let node = &mut self.nodes[sender];
+        node.flags.clear(NodeFlags::MASTER.and(NodeFlags::MIGRATE_TO));
+        node.flags.set(NodeFlags::REPLICA);
+        node.master = None;
+        self.changed(Durability::Written);
+        true
+    }
+
+    /// Notes that a node is a master.
+    pub(super) fn become_recorded_master(&mut self, index: NodeIndex) {
+        let node = &mut self.nodes[index];
+        node.flags.clear(NodeFlags::REPLICA);
+        node.flags.set(NodeFlags::MASTER);
+        node.master = None;
+        self.changed(Durability::Written);
+    }
+
+    /// This node follows a master from now on.
+    pub(super) fn follow(&mut self, master: NodeIndex) {
+        assert!(master != self.me, "a node does not follow itself");
+        if self.nodes[self.me].is_master() {
+            self.slots.close_all();
+        }
+        let (id, address, shard) = {
+            let master = &self.nodes[master];
+            (master.id, master.address, master.shard)
+        };
+        let me = &mut self.nodes[self.me];
+        me.flags.clear(NodeFlags::MASTER.and(NodeFlags::MIGRATE_TO));
+        me.flags.set(NodeFlags::REPLICA);
+        (me.master, me.shard) = (Some(master), shard);
+        self.election.reset();
+        self.outbox.push(Effect::Follow(Some((id, address))));
+        self.claims_changed();
+    }
+
+    /// This replica takes its master's place, with its slots (§12.4).
+    pub(super) fn take_over(&mut self) {
+        let master = self.nodes[self.me].master.expect("only a replica that knows its master takes over");
+        let slots = self.slots.slots_of(master).clone();
+        let me = &mut self.nodes[self.me];
+        me.flags.clear(NodeFlags::REPLICA);
+        me.flags.set(NodeFlags::MASTER);
+        me.master = None;
+        for slot in slots.iter() {
+            self.slots.assign(self.me, slot);
+        }
+        self.outbox.push(Effect::Follow(None));
+        self.election.reset();
+        self.claims_changed();
+        self.todo.pong_all = true;
+    }
+}

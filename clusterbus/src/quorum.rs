@@ -1,0 +1,26 @@
+//! Majorities, counted in one way everywhere.
+//!
+//! §Conventions. The set is the masters that own slots, taken once per decision; who is not reachable still counts in its size.
+
+/// How many of `size` members are a majority.
+pub const fn quorum(size: usize) -> usize {
+    size / 2 + 1
+}
+
+#[cfg(test)]
+#[allow(non_snake_case)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn FR_P2C_007_U011_two_parts_are_never_both_a_majority() {
+        for size in 0..=64 {
+            for part in 0..=size {
+                let both = part >= quorum(size) && size - part >= quorum(size);
+                assert!(!both, "{part} of {size}");
+            }
+            assert!(size == 0 || size >= quorum(size), "all are a majority");
+        }
+        assert_eq!([0, 1, 2, 3, 4, 5].map(quorum), [1, 1, 2, 2, 3, 3]);
+    }
+}
