@@ -24,13 +24,12 @@ pub struct Note {
     pub parts: OwnedArgs,
 }
 
-/// The most bytes of the notes of one unit. A unit above is not kept: the log is told that it lost something.
-pub const NOTES_BYTES_MAX: usize = 1 << 30;
-
 /// What is not recorded yet.
 #[derive(Debug, Default)]
 pub struct Notes {
     on: bool,
+    /// The most bytes of a unit. One above is not kept: the log has no room for it either.
+    bytes_max: usize,
     /// The command under way changed something.
     changed: bool,
     /// Its handler said what is to be noted.
@@ -40,14 +39,14 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Notes for a log that has a reader.
-    pub fn on() -> Notes {
-        Notes { on: true, ..Notes::default() }
+    /// Notes for a log that has a reader, and room for so many bytes.
+    pub fn on(bytes_max: usize) -> Notes {
+        Notes { on: true, bytes_max, ..Notes::default() }
     }
 
     /// No notes, with a reader if these have one.
     pub fn fresh(&self) -> Notes {
-        Notes { on: self.on, ..Notes::default() }
+        Notes { on: self.on, bytes_max: self.bytes_max, ..Notes::default() }
     }
 
     /// True if there is a reader.
@@ -62,7 +61,7 @@ impl Notes {
         self.changed = true;
     }
 
-    /// Adds a note. Above the bound the oldest notes are given up, and `is_too_large` says so.
+    /// Adds a note. Above the bound all of them are given up, and `is_too_large` says so.
     pub fn push(&mut self, kind: Kind, db: u16, parts: OwnedArgs) {
         self.bytes = self.bytes.saturating_add(parts.room() + size_of::<Note>());
         if self.is_too_large() {
@@ -74,7 +73,7 @@ impl Notes {
 
     /// True if more was noted than is kept.
     pub fn is_too_large(&self) -> bool {
-        self.bytes > NOTES_BYTES_MAX
+        self.bytes > self.bytes_max
     }
 
     /// True without anything to record.
@@ -201,5 +200,56 @@ impl Exec<'_> {
     #[inline]
     pub fn changed_unseen(&mut self) {
         self.keyspace.signals.dirtied();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::testing::Desk;
+
+    fn noted(desk: &mut Desk, line: &str) -> Vec<String> {
+        desk.run(line);
+        desk.keyspace.signals.pending = false;
+        let words: OwnedArgs = line.split(' ').collect();
+        desk.keyspace.signals.log.end_command(0, words.args());
+        let text = |note: Note| note.parts.args().iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+        desk.keyspace.signals.log.take().into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn nothing_is_noted_without_a_reader() {
+        let mut desk = Desk::new();
+        for line in ["SET k v PX 10", "SPOP none", "SADD s a b", "SPOP s", "XADD t * a b"] {
+            assert!(noted(&mut desk, line).is_empty() && !desk.keyspace.signals.pending, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_noted_once_whatever_it_says_of_itself() {
+        let mut desk = Desk::new();
+        desk.keyspace.signals.log = Notes::on(1_000);
+        let rows: [(&str, &[&str]); 5] = [
+            ("SET k v", &["SET k v"]),
+            ("GET k", &[]),
+            ("GETDEL k", &["DEL k"]),
+            ("GETDEL k", &[]),
+            ("SPOP none", &[]),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(noted(&mut desk, line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_given_up_and_told() {
+        let mut notes = Notes::on(1_000);
+        let long = || std::iter::once(vec![b'v'; 300]).collect::<OwnedArgs>();
+        for _ in 0..9 {
+            notes.push(Kind::Command, 0, long());
+        }
+        assert!(notes.is_too_large() && !notes.is_empty());
+        assert!(notes.take().is_empty());
+        assert!(!notes.is_too_large() && notes.is_empty());
     }
 }

@@ -201,8 +201,8 @@ impl Shard {
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
-        if shard.log.is_some() {
-            shard.keyspace.signals.log = Notes::on();
+        if let Some(LogBytes(room)) = parts.log {
+            shard.keyspace.signals.log = Notes::on(room);
         }
         shard.configure(parts.settings);
         shard
