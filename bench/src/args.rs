@@ -26,10 +26,12 @@ pub(crate) enum Action {
     Blocked,
     /// Many keys that expire at once, and what deadlines cost.
     Expiry,
+    /// Caches with less memory than data, and bursts of writes into them.
+    Eviction,
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 9] = [
+const ACTIONS: [(&str, Action, &str); 10] = [
     (
         "compare",
         Action::Compare,
@@ -55,34 +57,52 @@ const ACTIONS: [(&str, Action, &str); 9] = [
         Action::Expiry,
         "many keys that expire in the same second under a load, and what deadlines cost, beside redis-server",
     ),
+    (
+        "eviction",
+        Action::Eviction,
+        "caches with ten times more data than memory, by policy, and bursts of writes into full ones, beside redis-server",
+    ),
 ];
 
 /// Options with their argument (empty: none), the commands that take them and what they do.
 const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
-    ("--quick", "", &[Action::Compare, Action::Hop], "small data set, a tenth of the requests, 3 rounds"),
+    (
+        "--quick",
+        "",
+        &[Action::Compare, Action::Hop, Action::Eviction],
+        "small data set, a tenth of the requests, 3 rounds (eviction: a quarter, 1 round)",
+    ),
     ("--targets", "", &[Action::Compare], "only the cells that the goals name"),
     (
         "--only",
         "WORDS",
-        &[Action::Fairness, Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
+        &[
+            Action::Fairness,
+            Action::Compare,
+            Action::Hop,
+            Action::Types,
+            Action::Clients,
+            Action::Expiry,
+            Action::Eviction,
+        ],
         "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of others: rows with this text",
     ),
     (
         "--list",
         "",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry, Action::Eviction],
         "print the cells and do nothing",
     ),
     (
         "--rounds",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
-        "alternating rounds (default 5)",
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry, Action::Eviction],
+        "alternating rounds (default 5; eviction: 3)",
     ),
     (
         "--requests",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Expiry],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Expiry, Action::Eviction],
         "requests of each run (soak: of each test, default 5000)",
     ),
     ("--runs", "N", &[Action::Soak], "number of short runs (default 1000)"),
@@ -101,6 +121,7 @@ const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
             Action::Clients,
             Action::Idle,
             Action::Expiry,
+            Action::Eviction,
         ],
         "redis-server (default: the one on the path)",
     ),
@@ -110,7 +131,7 @@ const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 9] = [
+const ALL: [Action; 10] = [
     Action::Compare,
     Action::Hop,
     Action::Types,
@@ -120,6 +141,7 @@ const ALL: [Action; 9] = [
     Action::Fairness,
     Action::Blocked,
     Action::Expiry,
+    Action::Eviction,
 ];
 
 /// What was asked for; `None` and `false` where nothing was said.
