@@ -8,6 +8,7 @@ pub(crate) mod aside;
 mod burst;
 mod cache;
 pub(crate) mod flood;
+mod hits;
 mod pipe;
 mod trace;
 
@@ -36,10 +37,13 @@ struct Contenders {
 /// Measures the rows and prints a line per server with verdicts on ours.
 pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     let wanted = |row: &str| options.only.as_deref().is_none_or(|only| row.contains(only));
-    let policies: Vec<_> = cache::POLICIES.iter().filter(|policy| wanted(&format!("cache {}", policy.name))).collect();
+    let rows =
+        |part: &str| cache::POLICIES.iter().filter(|policy| wanted(&format!("{part} {}", policy.name))).collect();
+    let (costs, hits): (Vec<_>, Vec<_>) = (rows("cost"), rows("hits"));
     let bursts: Vec<_> = burst::BURSTS.iter().filter(|burst| wanted(burst.name)).collect();
     if options.list {
-        policies.iter().for_each(|policy| println!("cache {}", policy.name));
+        costs.iter().for_each(|policy| println!("cost {}", policy.name));
+        hits.iter().for_each(|policy| println!("hits {}", policy.name));
         bursts.iter().for_each(|burst| println!("{}", burst.name));
         return Ok(());
     }
@@ -48,8 +52,11 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
         ours: Contender::new(ASHLAR, Kind::Ashlar, &binaries::ashlar(options.ashlar.clone())?),
         redis: Contender::new(REDIS, Kind::Redis, &binaries::redis(options.redis.clone())?),
     };
-    if !policies.is_empty() {
-        cache::run(&contenders, &policies, &cache::Size::of(options), &rig)?;
+    if !costs.is_empty() {
+        cache::run(&contenders, &costs, &cache::Size::of(options), &rig)?;
+    }
+    if !hits.is_empty() {
+        hits::run(&contenders, &hits, &rig)?;
     }
     for burst in bursts {
         burst::run(&contenders, burst, options.quick, &rig)?;
@@ -74,7 +81,16 @@ fn set(server: &Server, name: &str, value: &str) -> Result<(), BenchError> {
     Err(BenchError::Reply { command: format!("CONFIG SET {name} {value}"), reply })
 }
 
-/// Runs our own program on the client's processor, `cpu` if it is given, and returns what it prints.
+/// The command line that runs our own program, on a processor if one is given.
+fn own_program(arguments: &[String], cpu: Option<usize>) -> Result<Vec<String>, BenchError> {
+    let program = std::env::current_exe().map_err(BenchError::io("find our own program"))?;
+    let mut line = pinned(cpu);
+    line.push(program.to_string_lossy().into_owned());
+    line.extend_from_slice(arguments);
+    Ok(line)
+}
+
+/// Runs our own program until it ends and returns what it prints.
 fn load(
     server: &Server,
     arguments: &[String],
@@ -82,11 +98,8 @@ fn load(
     cpu: Option<usize>,
     rig: &Rig,
 ) -> Result<String, BenchError> {
-    let program = std::env::current_exe().map_err(BenchError::io("find our own program"))?;
-    let mut line = pinned(cpu);
-    line.push(program.to_string_lossy().into_owned());
-    line.extend_from_slice(arguments);
     let limit = deadline(commands);
+    let line = own_program(arguments, cpu)?;
     let output = Tool::start(&line, rig.scratch.path(), &rig.reaper)?.wait(limit)?;
     output.ok_or_else(|| BenchError::Server {
         server: server.name.to_owned(),

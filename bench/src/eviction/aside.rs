@@ -1,11 +1,12 @@
 //! The load of a cache: GETs in batches, and after each batch a SET of every key that was not there. A hidden subcommand, so that it runs
 //! on the client's CPU.
 //!
-//! It goes round its connections without ever waiting, and takes the keys from a trace. The server's processor time is read in here, as
+//! It goes round its connections without ever waiting, unless it has a rate to keep and is ahead of it, and takes the keys from a trace. The server's processor time is read in here, as
 //! only here it is known when the measured part begins and ends.
 
 use std::io::Write as _;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -28,6 +29,8 @@ pub(super) const VOLATILE: &str = "volatile";
 pub(super) const PERSISTENT: &str = "persistent";
 /// Longest silence of a server that is asked for its figures.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a load waits that is ahead of its rate.
+const PAUSE: Duration = Duration::from_micros(500);
 /// Longest latency that is told from longer ones, in nanoseconds.
 const LONGEST_NS: u64 = 60_000_000_000;
 /// Figures of a [`Mark`] in what a load prints.
@@ -99,13 +102,34 @@ pub(super) struct Outcome {
     pub(super) micros: [f64; 2],
 }
 
-/// Arguments of our own program that run a trace of which the first `warm` requests do not count.
-pub(super) fn arguments(port: u16, pid: u32, trace: &Path, warm: u64, life: &str) -> Vec<String> {
-    let trace = trace.to_string_lossy().into_owned();
-    vec![SUBCOMMAND.to_owned(), port.to_string(), pid.to_string(), trace, warm.to_string(), life.to_owned()]
+/// A load.
+pub(super) struct Plan<'a> {
+    /// The server.
+    pub(super) port: u16,
+    /// See [`Plan::port`].
+    pub(super) pid: u32,
+    /// File of the trace.
+    pub(super) trace: &'a Path,
+    /// GETs at its beginning that do not count.
+    pub(super) warm: u64,
+    /// [`VOLATILE`] or [`PERSISTENT`].
+    pub(super) life: &'a str,
+    /// GETs per second; 0 for as many as the server takes.
+    pub(super) rate: u64,
 }
 
-/// Reads what a run of [`arguments`] printed.
+impl Plan<'_> {
+    /// Arguments of our own program that carry it out.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let Plan { port, pid, trace, warm, life, rate } = self;
+        let trace = trace.to_string_lossy().into_owned();
+        let mut words = vec![SUBCOMMAND.to_owned(), trace, (*life).to_owned()];
+        words.extend([u64::from(*port), u64::from(*pid), *warm, *rate].map(|number| number.to_string()));
+        words
+    }
+}
+
+/// Reads what a run of a [`Plan`] printed.
 pub(super) fn read_outcome(output: &str) -> Result<Outcome, BenchError> {
     let wrong = || BenchError::parse("figures of a cache's load", output);
     let numbers: Option<Vec<u64>> = output.split_whitespace().map(|word| word.parse().ok()).collect();
@@ -123,10 +147,11 @@ pub(super) fn read_outcome(output: &str) -> Result<Outcome, BenchError> {
 /// Runs the load that the arguments after the subcommand name, and prints what it found.
 pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
     let wrong = || BenchError::Usage(format!("{SUBCOMMAND} {}", arguments.join(" ")));
-    let [port, pid, path, warm, life] = arguments else { return Err(wrong()) };
-    let port = port.parse().map_err(|_| wrong())?;
-    let pid = pid.parse().map_err(|_| wrong())?;
-    let warm: usize = warm.parse().map_err(|_| wrong())?;
+    let [path, life, numbers @ ..] = arguments else { return Err(wrong()) };
+    let numbers: Vec<u64> = numbers.iter().map_while(|word| word.parse().ok()).collect();
+    let [port, pid, warm, rate] = numbers[..] else { return Err(wrong()) };
+    let port = u16::try_from(port).map_err(|_| wrong())?;
+    let (pid, warm) = (u32::try_from(pid).map_err(|_| wrong())?, warm as usize);
     let trace = trace::read(Path::new(path))?;
     let measured = trace.len().saturating_sub(warm);
     let sets = Sets { volatile: life == VOLATILE, filler: vec![b'x'; trace::longest_value()] };
@@ -138,6 +163,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
         next: 0,
         port,
         pid,
+        rate,
         begun: Instant::now(),
     };
     load.run_until(warm)?;
@@ -165,6 +191,7 @@ struct Load<'a> {
     next: usize,
     port: u16,
     pid: u32,
+    rate: u64,
     begun: Instant,
 }
 
@@ -172,9 +199,11 @@ impl Load<'_> {
     /// Runs until the trace up to `end` has been asked for and what was missing was set.
     fn run_until(&mut self, end: usize) -> Result<(), BenchError> {
         loop {
-            let mut idle = 0;
+            let (mut idle, mut due) = (0, end.min(self.due()));
+            // A batch is due when its last request is.
+            due = if due < end { due / BATCH * BATCH } else { end };
             for talk in &mut self.talks {
-                if talk.doing == Doing::Nothing && self.next < end {
+                if talk.doing == Doing::Nothing && self.next < due {
                     let until = end.min(self.next + BATCH);
                     talk.ask(&self.trace[self.next..until]);
                     self.next = until;
@@ -185,9 +214,19 @@ impl Load<'_> {
                 }
                 talk.look(&self.sets, &mut self.tally)?;
             }
-            if idle == self.talks.len() {
-                return Ok(());
+            match (idle == self.talks.len(), self.next < end) {
+                (true, false) => return Ok(()),
+                (true, true) => thread::sleep(PAUSE),
+                (false, _) => {}
             }
+        }
+    }
+
+    /// Requests of the trace that are due by now.
+    fn due(&self) -> usize {
+        match self.rate {
+            0 => self.trace.len(),
+            rate => (self.begun.elapsed().as_nanos() * u128::from(rate) / 1_000_000_000) as usize,
         }
     }
 

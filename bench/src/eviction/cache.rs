@@ -1,16 +1,13 @@
-//! A cache with ten times more data than memory, under each policy.
-//!
-//! The verdict on hit rates compares servers with the same bytes for data, as that is what a user sets. A policy by itself can only be
-//! judged at the same number of keys, and servers need different numbers of bytes for a key: so ours runs once more with as much memory
-//! as makes it hold as many keys as redis-server, and that hit rate stands beside the other, without a verdict.
+//! A cache with ten times more data than memory, under each policy: what a command costs, at full speed. Hit rates are judged elsewhere
+//! (`hits`), as they depend on the pace.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Contenders, PATIENCE, aside, limit, load, trace};
 use crate::args::Options;
 use crate::contender::{Contender, Kind};
 use crate::error::BenchError;
-use crate::goal::{print_at_least, print_at_most};
+use crate::goal::print_at_most;
 use crate::resp_client::info_number;
 use crate::rig::Rig;
 use crate::server::Server;
@@ -24,26 +21,27 @@ const WARM: [u64; 2] = [3, 2];
 const ROUNDS: u64 = 3;
 /// `--quick`: a quarter of everything.
 const QUICK: u64 = 4;
-/// The highest and lowest figures that pass: processor time per command to redis-server's; how much lower the hit rate may be, in
-/// points; how much higher that of S3-FIFO has to be than that of LRU.
+/// The highest ratio of processor time per command that passes.
 const CPU_AT_MOST: f64 = 0.6;
-const LOST_POINTS_AT_MOST: f64 = 0.5;
-const GAINED_POINTS_AT_LEAST: f64 = 2.0;
 /// Halves of the measured part whose hit rates differ by more points than this were not steady.
 const STEADY_POINTS: f64 = 0.3;
 
-const LRU: &str = "allkeys-lru";
-const S3_FIFO: &str = "allkeys-s3fifo";
+/// The policy that others are compared with.
+pub(super) const LRU: &str = "allkeys-lru";
+/// The policy that has to be better than [`LRU`].
+pub(super) const S3_FIFO: &str = "allkeys-s3fifo";
 
 /// A policy that is measured.
 pub(super) struct Policy {
     /// As `maxmemory-policy` names it.
     pub(super) name: &'static str,
-    in_redis: InRedis,
+    /// Whether redis-server has it.
+    pub(super) in_redis: InRedis,
 }
 
+/// See [`Policy::in_redis`].
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum InRedis {
+pub(super) enum InRedis {
     Yes,
     No,
 }
@@ -67,8 +65,13 @@ const fn policy(name: &'static str, in_redis: InRedis) -> Policy {
 }
 
 impl Policy {
+    /// Whether a server has it.
+    fn is_had_by(&self, contender: &Contender) -> bool {
+        contender.kind != Kind::Redis || self.in_redis == InRedis::Yes
+    }
+
     /// Whether SETs have a deadline.
-    fn life(&self) -> &'static str {
+    pub(super) fn life(&self) -> &'static str {
         if self.name.starts_with("volatile") { aside::VOLATILE } else { aside::PERSISTENT }
     }
 }
@@ -100,16 +103,8 @@ struct Run {
     used: f64,
 }
 
-/// The middle of several runs.
-struct Figures {
-    hit_rate: f64,
-    cpu: f64,
-    keys: u64,
-}
-
 /// A trace, and where it is run.
 struct Bench<'a> {
-    contenders: &'a Contenders,
     size: &'a Size,
     trace: PathBuf,
     rig: &'a Rig,
@@ -119,8 +114,8 @@ struct Bench<'a> {
 pub(super) fn run(contenders: &Contenders, policies: &[&Policy], size: &Size, rig: &Rig) -> Result<(), BenchError> {
     let keys = trace::keys_of(size.budget);
     println!(
-        "cache of {} MiB beyond the empty server, {keys} keys of ten times as many bytes, Zipf {}; GETs in batches of {} on {} connections, \
-         and SETs of what is missing; {} GETs, then {} that count; medians of {} rounds",
+        "cache of {} MiB beyond the empty server at full speed, {keys} keys of ten times as many bytes, Zipf {}; GETs in batches of {} on {} \
+         connections, and SETs of what is missing; {} GETs, then {} that count; medians of {} rounds",
         size.budget >> 20,
         trace::SKEW,
         aside::BATCH,
@@ -130,28 +125,15 @@ pub(super) fn run(contenders: &Contenders, policies: &[&Policy], size: &Size, ri
         size.rounds
     );
     let trace = trace::write(rig.scratch.path(), keys, size.warm + size.requests)?;
-    let bench = Bench { contenders, size, trace, rig };
-    let (mut lru, mut s3_fifo) = (None, None);
-    for policy in policies {
-        let ours = bench.policy(policy)?;
-        match policy.name {
-            LRU => lru = Some(ours.hit_rate),
-            S3_FIFO => s3_fifo = Some(ours.hit_rate),
-            _ => {}
-        }
-    }
-    if let (Some(lru), Some(s3_fifo)) = (lru, s3_fifo) {
-        println!("  {S3_FIFO} and {LRU}");
-        print_at_least("points of hit rate that it is better by", s3_fifo - lru, GAINED_POINTS_AT_LEAST);
-    }
-    Ok(())
+    let bench = Bench { size, trace, rig };
+    policies.iter().try_for_each(|policy| bench.policy(contenders, policy))
 }
 
 impl Bench<'_> {
     /// Measures ours, redis-server in turn with it if that has the policy, and judges.
-    fn policy(&self, policy: &Policy) -> Result<Figures, BenchError> {
+    fn policy(&self, contenders: &Contenders, policy: &Policy) -> Result<(), BenchError> {
         println!("  {}", policy.name);
-        let Contenders { ours, redis } = self.contenders;
+        let Contenders { ours, redis } = contenders;
         let (mut our_runs, mut redis_runs) = (Vec::new(), Vec::new());
         for round in 0..self.size.rounds {
             let mut both = [(redis, &mut redis_runs), (ours, &mut our_runs)];
@@ -159,68 +141,47 @@ impl Bench<'_> {
                 both.reverse();
             }
             for (contender, runs) in both {
-                if contender.kind != Kind::Redis || policy.in_redis == InRedis::Yes {
-                    runs.push(self.one(contender, policy, self.size.budget)?);
+                if policy.is_had_by(contender) {
+                    runs.push(self.one(contender, policy)?);
                 }
             }
         }
-        let redis_figures = (!redis_runs.is_empty()).then(|| figures(redis.name, &redis_runs));
-        let our_figures = figures(ours.name, &our_runs);
-        if let Some(redis_figures) = redis_figures {
-            let budget =
-                u128::from(self.size.budget) * u128::from(redis_figures.keys) / u128::from(our_figures.keys.max(1));
-            let same_keys = self.one(ours, policy, budget as u64)?;
-            println!(
-                "    {:<14} hit rate {:>6.2} % with {} keys, for which it needs {:.2} of the memory: {:+.2} points",
-                "as many keys",
-                same_keys.load.whole.hit_rate(),
-                same_keys.keys,
-                budget as f64 / self.size.budget as f64,
-                same_keys.load.whole.hit_rate() - redis_figures.hit_rate
-            );
-            print_at_most("server CPU per command, ratio", our_figures.cpu / redis_figures.cpu, CPU_AT_MOST);
-            let lost = redis_figures.hit_rate - our_figures.hit_rate;
-            print_at_most("points of hit rate that redis-server has more", lost, LOST_POINTS_AT_MOST);
+        let redis_cpu = (!redis_runs.is_empty()).then(|| print(redis.name, &redis_runs));
+        let our_cpu = print(ours.name, &our_runs);
+        if let Some(redis_cpu) = redis_cpu {
+            print_at_most("server CPU per command, ratio", our_cpu / redis_cpu, CPU_AT_MOST);
         }
-        Ok(our_figures)
+        Ok(())
     }
 
-    /// A fresh server with so many bytes for data.
-    fn one(&self, contender: &Contender, policy: &Policy, budget: u64) -> Result<Run, BenchError> {
+    /// A fresh server.
+    fn one(&self, contender: &Contender, policy: &Policy) -> Result<Run, BenchError> {
         let server = Server::start(contender, 1, self.rig.cpus.map(|cpus| cpus.server), self.rig)?;
-        let maxmemory = limit(&server, budget, policy.name)?;
-        let path: &Path = &self.trace;
-        let arguments = aside::arguments(server.endpoint.port, server.pid(), path, self.size.warm, policy.life());
-        let commands = 2 * (self.size.warm + self.size.requests);
-        let output = load(&server, &arguments, commands, self.rig.cpus.map(|cpus| cpus.client), self.rig)?;
+        let maxmemory = limit(&server, self.size.budget, policy.name)?;
+        let (port, pid, warm) = (server.endpoint.port, server.pid(), self.size.warm);
+        let plan = aside::Plan { port, pid, trace: &self.trace, warm, life: policy.life(), rate: 0 };
+        let commands = 2 * (warm + self.size.requests);
+        let output = load(&server, &plan.arguments(), commands, self.rig.cpus.map(|cpus| cpus.client), self.rig)?;
         let load = aside::read_outcome(&output)?;
         let used = info_number(&server.ask(&["INFO", "memory"], PATIENCE)?, "used_memory")?;
-        let size = server.ask(&["DBSIZE"], PATIENCE)?;
-        let keys = size.trim().strip_prefix(':').and_then(|digits| digits.parse().ok());
-        let keys = keys.ok_or_else(|| BenchError::parse("a number of keys", &size))?;
-        Ok(Run { load, keys, used: used as f64 / maxmemory as f64 })
+        Ok(Run { load, keys: keys(&server)?, used: used as f64 / maxmemory as f64 })
     }
 }
 
-/// Prints a server's line and returns what is judged.
-fn figures(name: &str, runs: &[Run]) -> Figures {
+/// Prints a server's line and returns its processor time per command, in nanoseconds.
+fn print(name: &str, runs: &[Run]) -> f64 {
     let median =
         |of: &dyn Fn(&Run) -> f64| Spread::of(runs.iter().map(of).collect()).map_or(f64::NAN, |spread| spread.median);
-    let figures = Figures {
-        hit_rate: median(&|run| run.load.whole.hit_rate()),
-        cpu: median(&|run| run.load.whole.cpu_per_command()),
-        keys: median(&|run| run.keys as f64) as u64,
-    };
+    let cpu = median(&|run| run.load.whole.cpu_per_command());
     println!(
-        "    {name:<14} hit rate {:>6.2} %  CPU {:>5.0} ns per command, {:>5.0} per GET with its SET; p50 {:>4.0} p99 {:>5.0} us; \
+        "    {name:<14} CPU {cpu:>5.0} ns per command, {:>5.0} per GET with its SET; p50 {:>4.0} p99 {:>5.0} us; hit rate {:>6.2} %; \
          {} evicted of {} keys; memory {:.3}; busy {:.0} %",
-        figures.hit_rate,
-        figures.cpu,
         median(&|run| run.load.whole.cpu_per_get()),
         median(&|run| run.load.micros[0]),
         median(&|run| run.load.micros[1]),
+        median(&|run| run.load.whole.hit_rate()),
         median(&|run| run.load.whole.evicted as f64),
-        figures.keys,
+        median(&|run| run.keys as f64),
         median(&|run| run.used),
         median(&|run| run.load.whole.busy())
     );
@@ -228,5 +189,12 @@ fn figures(name: &str, runs: &[Run]) -> Figures {
     if moved.abs() > STEADY_POINTS {
         println!("    {name:<14} not steady: the second half's hit rate is {moved:+.2} points beside the first's");
     }
-    figures
+    cpu
+}
+
+/// How many keys a server holds.
+pub(super) fn keys(server: &Server) -> Result<u64, BenchError> {
+    let size = server.ask(&["DBSIZE"], PATIENCE)?;
+    let keys = size.trim().strip_prefix(':').and_then(|digits| digits.parse().ok());
+    keys.ok_or_else(|| BenchError::parse("a number of keys", &size))
 }
