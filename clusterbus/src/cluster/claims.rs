@@ -76,9 +76,12 @@ impl Cluster {
     /// UPDATE: somebody says what a node owns.
     pub(super) fn hear_update(&mut self, claim: &Claim) {
         let Some(owner) = self.nodes.find(&claim.owner) else { return };
-        if self.nodes[owner].config_epoch >= claim.config_epoch {
+        // Nobody else makes a master of this node.
+        let promotes_me = owner == self.me && !self.nodes[self.me].is_master();
+        if promotes_me || self.nodes[owner].config_epoch >= claim.config_epoch {
             return;
         }
+        self.current_epoch.raise(claim.config_epoch);
         if !self.nodes[owner].is_master() {
             self.become_recorded_master(owner);
         }

@@ -20,6 +20,8 @@ mod tick;
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod world;
 
 use std::collections::BTreeMap;

@@ -95,9 +95,8 @@ impl Cluster {
                 }
                 None => {
                     self.nodes.introduce(node, header.sender);
-                    let role = NodeFlags::MASTER.and(NodeFlags::REPLICA);
                     let node = &mut self.nodes[node];
-                    node.flags.set(NodeFlags::from_bits(header.flags.bits() & role.bits()));
+                    node.flags.set(header.flags.role());
                     (node.ping_sent, node.pong_received, node.data_received) = (UnixMillis::NEVER, now, now);
                     self.changed(Durability::Written);
                 }

@@ -55,6 +55,8 @@ pub(super) struct World {
     /// How long a save takes at most.
     pub(super) disk_millis: u64,
     pub(super) frames: u64,
+    /// What arrives, and where, if it is wanted.
+    pub(super) record: Option<Vec<(usize, Vec<u8>)>>,
 }
 
 impl World {
@@ -71,6 +73,7 @@ impl World {
             node_timeout,
             disk_millis: 10,
             frames: 0,
+            record: None,
         };
         world.members.resize_with(count, || None);
         (0..count).for_each(|member| world.start(member));
@@ -78,10 +81,7 @@ impl World {
     }
 
     pub(super) fn id(member: usize) -> NodeId {
-        let mut entropy = [0; 20];
-        entropy[0] = member as u8;
-        entropy[19] = 1;
-        NodeId::from_entropy(entropy)
+        NodeId::from_entropy([member as u8; 20])
     }
 
     pub(super) fn address(member: usize) -> Address {
@@ -178,6 +178,7 @@ impl World {
             }
             Event::Arrive(_, link, bytes) => {
                 self.frames += 1;
+                self.record.iter_mut().for_each(|record| record.push((of, bytes.clone())));
                 let frame = Frame::decode(&bytes).expect("our own frames are well-formed");
                 if member.links.contains_key(&link) {
                     member.cluster.handle_frame(link, &frame, now);

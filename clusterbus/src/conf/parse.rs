@@ -9,7 +9,7 @@ use crate::address::{Address, Host, Label, Ports};
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
-use crate::slot_set::SlotSet;
+use crate::slot_set::{SlotSet, span};
 use crate::time::UnixMillis;
 
 /// A file that cannot be used.
@@ -139,7 +139,7 @@ impl Reading {
                 if !node.flags.has(NodeFlags::MASTER) {
                     return Err(Fault::SlotsOfOther);
                 }
-                for slot in keyspace::slot::Slot::all().skip(first.index()).take(last.index() - first.index() + 1) {
+                for slot in span(first, last) {
                     if !self.taken.insert(slot) {
                         return Err(Fault::SlotTwice);
                     }
