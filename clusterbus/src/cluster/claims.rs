@@ -7,6 +7,7 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use crate::effect::{Alarm, Durability, Effect};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotClaim};
 use crate::snapshot::Permission;
@@ -31,7 +32,7 @@ impl Cluster {
                 self.slots.note_claim(slot, SlotClaim::Claimed);
                 continue;
             }
-            let older = |owner: NodeIndex| self.nodes[owner].config_epoch < epoch;
+            let older = |owner: NodeIndex| self.nodes[owner].config_epoch < epoch || planted(Fault::OldClaimsWin);
             let free = self.slots.unclaimed(slot) || owner.is_some_and(older);
             // A slot that is being imported by hand is closed by hand.
             if !free || self.slots.importing(slot).is_some() {
@@ -107,7 +108,7 @@ impl Cluster {
     /// Two masters with one config epoch: the one with the smaller name takes a new one (C09, §10.3).
     pub(super) fn part_from(&mut self, sender: NodeIndex) {
         let (me, other) = (&self.nodes[self.me], &self.nodes[sender]);
-        if other.id <= me.id {
+        if other.id <= me.id || planted(Fault::CollisionIgnored) {
             return;
         }
         let alarm = Alarm::EpochCollision(other.id);

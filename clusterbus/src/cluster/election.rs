@@ -6,6 +6,7 @@
 use super::Cluster;
 use crate::effect::{Durability, LinkId, SaveSeq};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
@@ -89,13 +90,13 @@ impl Cluster {
         if header.current_epoch < self.current_epoch {
             return Err(VoteRefusal::Stale);
         }
-        if self.last_vote_epoch == self.current_epoch {
+        if self.last_vote_epoch == self.current_epoch && !planted(Fault::VotesTwice) {
             return Err(VoteRefusal::Voted);
         }
         let replica = &self.nodes[sender];
         let master = replica.master.filter(|_| !replica.is_master()).ok_or(VoteRefusal::NoReplica)?;
         let failed = self.nodes[master].flags.has(NodeFlags::FAIL);
-        if !failed && !header.marks.has(Marks::FORCE_ACK) {
+        if !failed && !header.marks.has(Marks::FORCE_ACK) && !planted(Fault::LivingMasterReplaced) {
             return Err(VoteRefusal::MasterAlive);
         }
         let voted = self.nodes[master].voted;
@@ -115,7 +116,7 @@ impl Cluster {
         let Ok(master) = self.may_vote(sender, header, now) else { return };
         self.nodes[master].voted = now;
         self.last_vote_epoch = self.current_epoch;
-        let after = self.synced_next();
+        let after = if planted(Fault::VoteNotDurable) { SaveSeq::default() } else { self.synced_next() };
         self.send_to(sender, Marks::NONE, Body::AuthAck, after);
     }
 

@@ -38,11 +38,12 @@ fn member(seed: u64) -> (Cluster, LinkId, UnixMillis) {
 }
 
 #[test]
-fn FR_P2C_007_U010_strangers_change_nothing() {
+pub(crate) fn FR_P2C_007_U010_strangers_change_nothing() {
     let (cluster, link, now) = member(1);
     let before = digest(&cluster);
+    let slots = &cluster.slots().clone();
     let mut kinds = std::collections::HashSet::new();
-    for seed in 0..3_000 {
+    for seed in 0..1_000 {
         let mut rng = Rng::with_seed(seed);
         let mut header = generated::header(&mut rng);
         header.sender = NodeId::from_entropy([200 + rng.u8(..50); 20]);
@@ -54,7 +55,7 @@ fn FR_P2C_007_U010_strangers_change_nothing() {
         if meets {
             // A handshake, which is in no file; and the address at which we were met.
             assert!(cluster.nodes().len() <= 7);
-            assert_eq!(cluster.slots(), member_slots(&before, &cluster));
+            assert!(cluster.slots() == slots, "a meeting moves no slot");
         } else {
             assert_eq!(digest(&cluster), before, "seed {seed}: {:?}", body.kind());
         }
@@ -67,14 +68,8 @@ fn FR_P2C_007_U010_strangers_change_nothing() {
     assert_eq!(kinds.len(), Kind::all().len(), "each type was tried");
 }
 
-/// The slots, if the text of before has the same.
-fn member_slots<'c>(before: &str, cluster: &'c Cluster) -> &'c crate::slot_table::SlotTable {
-    assert!(before.contains(&format!("{:?}", cluster.slots())), "a meeting moves no slot");
-    cluster.slots()
-}
-
 #[test]
-fn FR_P2C_007_U010_a_flood_of_meets_is_bounded() {
+pub(crate) fn FR_P2C_007_U010_a_flood_of_meets_is_bounded() {
     let (mut cluster, link, now) = member(2);
     for number in 0..20_000_u32 {
         let mut rng = Rng::with_seed(number.into());
@@ -105,7 +100,7 @@ fn sane(cluster: &Cluster) {
 }
 
 #[test]
-fn FR_P2C_007_U010_members_that_lie_break_nothing_of_our_own() {
+pub(crate) fn FR_P2C_007_U010_members_that_lie_break_nothing_of_our_own() {
     const FRAMES: usize = 3_000;
     for seed in 0..4 {
         let (mut cluster, stranger, mut now) = member(seed);
@@ -163,7 +158,7 @@ fn happen(cluster: &mut Cluster, links: &mut Vec<LinkId>, now: &mut UnixMillis, 
 }
 
 #[test]
-fn FR_P2C_007_U010_old_frames_again_change_nothing() {
+pub(crate) fn FR_P2C_007_U010_old_frames_again_change_nothing() {
     // What every node sent while the cluster formed and failed over, played again at the end.
     let mut world = World::formed(6, 3, 1_000, 4);
     world.record = Some(Vec::new());

@@ -18,9 +18,11 @@ mod state;
 mod tick;
 
 #[cfg(test)]
-mod cluster_tests;
+pub(crate) mod cluster_tests;
 #[cfg(test)]
-mod hostile_tests;
+pub(crate) mod hostile_tests;
+#[cfg(test)]
+pub(crate) mod vote_tests;
 #[cfg(test)]
 mod world;
 

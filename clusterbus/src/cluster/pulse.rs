@@ -6,6 +6,7 @@ use super::receive::Origin;
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host, Ports};
 use crate::effect::{Durability, Effect, LinkId};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
 use crate::slot_table::NodeIndex;
@@ -143,7 +144,9 @@ impl Cluster {
             if claimer == sender {
                 self.hear_claim(sender, header.config_epoch, &header.slots);
             }
-            if let Some(owner) = self.stale_claim(sender, header.config_epoch, &header.slots) {
+            if !planted(Fault::UpdateNotSent)
+                && let Some(owner) = self.stale_claim(sender, header.config_epoch, &header.slots)
+            {
                 self.send_update(sender, owner);
             }
         }

@@ -5,6 +5,7 @@
 use super::{Cluster, LinkSide};
 use crate::effect::{Alarm, Durability, Effect, LinkId};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
@@ -41,7 +42,7 @@ impl Cluster {
         let Some(sender) = self.sender_of(link, &frame.header) else { return };
         let origin = Origin { link, sender };
         if let Some(sender) = sender {
-            if self.jumps(frame) {
+            if self.jumps(frame) && !planted(Fault::EpochJumpBelieved) {
                 self.outbox.push(Effect::Alarm(Alarm::EpochJump(frame.header.sender)));
                 return;
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host};
 use crate::effect::{LinkId, SaveSeq};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
 use crate::slot_table::NodeIndex;
@@ -108,7 +109,8 @@ impl Cluster {
         let mut extensions = Vec::new();
         extensions.extend(me.hostname.clone().map(Extension::Hostname));
         extensions.extend(me.nodename.clone().map(Extension::Nodename));
-        extensions.extend(self.forgotten.told(now).map(|(id, ttl)| Extension::Forgotten(id, ttl)));
+        let told = !planted(Fault::ForgetNotTold);
+        extensions.extend(self.forgotten.told(now).filter(|_| told).map(|(id, ttl)| Extension::Forgotten(id, ttl)));
         extensions.push(Extension::Shard(me.shard));
         extensions
     }
