@@ -26,10 +26,12 @@ pub(crate) enum Action {
     Blocked,
     /// Many keys that expire at once, and what deadlines cost.
     Expiry,
+    /// The evidence pack of a lever.
+    Evidence,
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 9] = [
+const ACTIONS: [(&str, Action, &str); 10] = [
     (
         "compare",
         Action::Compare,
@@ -55,6 +57,7 @@ const ACTIONS: [(&str, Action, &str); 9] = [
         Action::Expiry,
         "many keys that expire in the same second under a load, and what deadlines cost, beside redis-server",
     ),
+    ("evidence", Action::Evidence, "measures the memo of the pressure decision and writes its evidence pack"),
 ];
 
 /// Options with their argument (empty: none), the commands that take them and what they do.
@@ -106,11 +109,16 @@ const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
     ),
     ("--ashlar", "PATH", &ALL, "ashlar (default: built now)"),
     ("--floor", "PATH", &[Action::Compare], "the floor server (default: built now)"),
-    ("--out", "FOLDER", &[Action::Compare, Action::Hop], "where reports go (default target/bench)"),
+    (
+        "--out",
+        "FOLDER",
+        &[Action::Compare, Action::Hop, Action::Evidence],
+        "where reports go (default target/bench, of evidence target/artifacts)",
+    ),
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 9] = [
+const ALL: [Action; 10] = [
     Action::Compare,
     Action::Hop,
     Action::Types,
@@ -120,6 +128,7 @@ const ALL: [Action; 9] = [
     Action::Fairness,
     Action::Blocked,
     Action::Expiry,
+    Action::Evidence,
 ];
 
 /// What was asked for; `None` and `false` where nothing was said.

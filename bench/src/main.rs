@@ -9,6 +9,7 @@ mod args;
 mod blocked;
 mod clients;
 mod compare;
+mod evidence;
 mod expiry;
 mod fairness;
 mod hop;
@@ -93,6 +94,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
         Action::Fairness => fairness::run(&options).map(|()| true)?,
         Action::Blocked => blocked::run(&options).map(|()| true)?,
         Action::Expiry => expiry::run(&options).map(|()| true)?,
+        Action::Evidence => evidence::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

@@ -68,7 +68,7 @@ impl AccessBits {
     /// LFU: a key made at `now`.
     #[inline]
     pub const fn lfu(now: UnixMillis) -> Self {
-        Self::lfu_of(now, LFU_INIT)
+        Self::lfu_counted(now, LFU_INIT)
     }
 
     /// LFU: the counter as it stands at `now`, decayed since the last use.
@@ -85,10 +85,11 @@ impl AccessBits {
         let counter = self.lfu_counter(now, settings);
         let odds = counter.saturating_sub(LFU_INIT) as u64 * settings.log_factor as u64 + 1;
         let grows = (random as u64).saturating_mul(odds) < 1 << 32;
-        Self::lfu_of(now, counter.saturating_add(grows as u8))
+        Self::lfu_counted(now, counter.saturating_add(grows as u8))
     }
 
-    const fn lfu_of(now: UnixMillis, counter: u8) -> Self {
+    /// LFU: a key whose counter is this one at `now`.
+    pub const fn lfu_counted(now: UnixMillis, counter: u8) -> Self {
         Self(minutes(now) << 8 | counter as u32)
     }
 }
@@ -172,7 +173,7 @@ mod tests {
         ];
         for (counter, made, asked, decay_minutes, left) in rows {
             let settings = LfuSettings { decay_minutes, ..LfuSettings::default() };
-            let bits = AccessBits::lfu_of(minute(made), counter);
+            let bits = AccessBits::lfu_counted(minute(made), counter);
             assert_eq!(bits.lfu_counter(minute(asked), settings), left, "{counter} {made} {asked} {decay_minutes}");
         }
     }
@@ -191,13 +192,13 @@ mod tests {
         ];
         for (counter, log_factor, border) in rows {
             let settings = LfuSettings { log_factor, decay_minutes: 1 };
-            let used = |random| AccessBits::lfu_of(now, counter).lfu_used(now, settings, random);
-            assert_eq!(used(border), AccessBits::lfu_of(now, counter + 1), "{counter} {log_factor}");
+            let used = |random| AccessBits::lfu_counted(now, counter).lfu_used(now, settings, random);
+            assert_eq!(used(border), AccessBits::lfu_counted(now, counter + 1), "{counter} {log_factor}");
             if let Some(above) = border.checked_add(1) {
-                assert_eq!(used(above), AccessBits::lfu_of(now, counter), "{counter} {log_factor}");
+                assert_eq!(used(above), AccessBits::lfu_counted(now, counter), "{counter} {log_factor}");
             }
         }
-        let full = AccessBits::lfu_of(now, 255);
+        let full = AccessBits::lfu_counted(now, 255);
         assert_eq!(full.lfu_used(now, LfuSettings::default(), 0), full);
     }
 
@@ -205,7 +206,7 @@ mod tests {
     fn FR_P2C_008_U011_lfu_use_decays_first_and_moves_the_stamp() {
         let settings = LfuSettings::default();
         let bits = AccessBits::lfu(seconds(0)).lfu_used(seconds(120), settings, u32::MAX);
-        assert_eq!(bits, AccessBits::lfu_of(seconds(120), 4));
+        assert_eq!(bits, AccessBits::lfu_counted(seconds(120), 4));
     }
 
     #[test]

@@ -49,14 +49,20 @@ pub struct AuditRecord<'a> {
     pub artifacts: &'a [&'a str],
 }
 
-impl AuditRecord<'_> {
-    /// The record as a line of JSON, with the newline.
-    pub fn to_json_line(&self) -> String {
-        let verdict = match self.verdict {
+impl Verdict {
+    /// Its name in log records.
+    pub const fn name(self) -> &'static str {
+        match self {
             Verdict::Pass => "pass",
             Verdict::Fail => "fail",
             Verdict::Skip => "skip",
-        };
+        }
+    }
+}
+
+impl AuditRecord<'_> {
+    /// The record as a line of JSON, with the newline.
+    pub fn to_json_line(&self) -> String {
         let mut line = String::from("{");
         let strings = [
             ("ts_utc", utc(self.time)),
@@ -66,7 +72,7 @@ impl AuditRecord<'_> {
             ("mode", self.mode.name().into()),
             ("input_digest", format!("{:016x}", self.input.sum())),
             ("output_digest", format!("{:016x}", self.output.sum())),
-            ("outcome", verdict.into()),
+            ("outcome", self.verdict.name().into()),
             ("replay_cmd", self.replay.into()),
         ];
         for (name, text) in &strings {
@@ -125,7 +131,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A time as RFC 3339 writes it, in UTC.
-fn utc(time: UnixMillis) -> String {
+pub fn utc(time: UnixMillis) -> String {
     let (days, millis) = (time.0.div_euclid(86_400_000), time.0.rem_euclid(86_400_000));
     // Years begin in March, so that the leap day comes last: 400 of them have 146,097 days.
     let from_march = days + 719_468;

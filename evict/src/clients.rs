@@ -109,6 +109,17 @@ impl ClientMemory {
         self.come(after)
     }
 
+    /// Bytes and number of the clients in a bucket.
+    pub fn in_bucket(&self, bucket: usize) -> (u64, u32) {
+        (self.bytes[bucket], self.clients[bucket])
+    }
+
+    /// Puts a bucket's bytes and number of clients in the place of what it was: to read what another core has published.
+    pub fn set_bucket(&mut self, bucket: usize, bytes: u64, clients: u32) {
+        self.bytes[bucket] = bytes;
+        self.clients[bucket] = clients;
+    }
+
     /// Adds another core's.
     pub fn add(&mut self, other: &ClientMemory) {
         for bucket in 0..BUCKETS {

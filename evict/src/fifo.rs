@@ -28,6 +28,26 @@ impl<H: Copy> Fifo<H> {
         self.len
     }
 
+    /// Bytes on the heap. O(1).
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.pieces.capacity() * size_of::<Vec<H>>() + self.pieces.len() * PIECE * size_of::<H>()
+    }
+
+    /// Frees up to `max` pieces with what is in them, for giving the queue up step by step. Says how many.
+    pub(crate) fn free_pieces(&mut self, max: usize) -> usize {
+        let freed = max.min(self.pieces.len());
+        self.pieces.drain(..freed);
+        self.gone = 0;
+        self.len = match self.pieces.back() {
+            Some(last) => (self.pieces.len() - 1) * PIECE + last.len(),
+            None => 0,
+        };
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
+        freed
+    }
+
     /// Puts a handle at the end.
     pub(crate) fn push(&mut self, handle: H) {
         if self.pieces.back().is_none_or(|piece| piece.len() == PIECE) {
@@ -70,6 +90,16 @@ mod tests {
                 assert_eq!(fifo.pop(), model.pop_front());
             }
             assert_eq!(fifo.len(), model.len());
+            let pieces = fifo.pieces.iter().map(|piece| piece.capacity() * size_of::<u32>()).sum::<usize>();
+            assert_eq!(fifo.heap_bytes(), pieces + fifo.pieces.capacity() * size_of::<Vec<u32>>());
         }
+        while !model.is_empty() {
+            let left = fifo.len();
+            let freed = fifo.free_pieces(3);
+            assert!(freed <= 3 && fifo.len() >= left - freed * PIECE);
+            model.drain(..left - fifo.len());
+            assert_eq!(fifo.pieces.iter().flatten().copied().collect::<Vec<_>>(), Vec::from(model.clone()));
+        }
+        assert_eq!((fifo.len(), fifo.heap_bytes(), fifo.free_pieces(3)), (0, 0, 0));
     }
 }

@@ -56,6 +56,11 @@ impl Ghosts {
         false
     }
 
+    /// Bytes on the heap. O(1).
+    pub(crate) fn heap_bytes(&self) -> usize {
+        (self.places.capacity() + self.former.capacity()) * size_of::<u64>()
+    }
+
     fn age(&self, number: u32) -> u32 {
         self.next.wrapping_sub(number)
     }

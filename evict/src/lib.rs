@@ -45,9 +45,11 @@ pub mod record;
 
 // Modes, and what a broken row is called.
 pub mod audit;
+pub mod auditor;
 pub mod loss;
 pub mod mode;
 pub mod reason;
+pub mod topics;
 
 mod faults;
 

@@ -53,6 +53,9 @@ impl Data {
         let header = Header {
             sequence: self.sequence,
             unit: 0,
+            order: self.sequence,
+            index: 0,
+            logs: 1,
             time: self.now,
             core: self.id,
             db: at.db,

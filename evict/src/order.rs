@@ -53,7 +53,7 @@ impl OrderCheck {
             return Err(OrderFault::UnitNumber);
         }
         self.open = match (header.place, self.open) {
-            (Place::Alone, None) => None,
+            (Place::Alone | Place::Only, None) => None,
             (Place::First, None) => Some(header.unit),
             (Place::Middle, Some(open)) if open == header.unit => Some(open),
             (Place::Last, Some(open)) if open == header.unit => None,
@@ -84,7 +84,19 @@ pub(crate) mod tests {
 
     fn header(sequence: u64, unit: u64, place: Place) -> Header {
         let kind = Kind::Keys(Cause::Expired, Form::Del);
-        Header { sequence, unit, time: UnixMillis(0), core: 2, db: 0, slot: None, kind, place }
+        Header {
+            sequence,
+            unit,
+            order: 0,
+            index: 0,
+            logs: 1,
+            time: UnixMillis(0),
+            core: 2,
+            db: 0,
+            slot: None,
+            kind,
+            place,
+        }
     }
 
     /// A log of units and single records.
@@ -136,13 +148,16 @@ pub(crate) mod tests {
 
     #[test]
     fn FR_P2C_008_U012_units_are_whole() {
-        use Place::{Alone, First, Last, Middle};
+        use Place::{Alone, First, Last, Middle, Only};
         /// Units and places of records, the fault of the last, and whether the log may end there.
         type Row = (&'static [(u64, Place)], Option<OrderFault>, bool);
-        let rows: [Row; 11] = [
+        let rows: [Row; 14] = [
             (&[(0, Alone), (5, First), (5, Middle), (5, Last), (0, Alone)], None, true),
             (&[(5, First), (5, Last), (6, First), (6, Last)], None, true),
             (&[(5, First), (5, Middle)], None, false),
+            (&[(5, Only), (6, Only)], None, true),
+            (&[(5, First), (5, Only)], Some(OrderFault::InsideUnit), false),
+            (&[(0, Only)], Some(OrderFault::UnitNumber), true),
             (&[(5, First), (0, Alone)], Some(OrderFault::InsideUnit), false),
             (&[(5, First), (6, First)], Some(OrderFault::InsideUnit), false),
             (&[(5, First), (6, Middle)], Some(OrderFault::InsideUnit), false),

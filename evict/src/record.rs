@@ -13,16 +13,21 @@
 //! 3. A deletion by the cycle, or by eviction, stands alone. Inside a transaction or a script it is a member of that unit, at the
 //!    place in its order at which it happened.
 //! 4. A unit's records on a core are without a gap, from its first to its last. A unit over several cores has a part on each,
-//!    under one number: whoever merges them takes the parts as one.
+//!    under one number: whoever merges them takes the parts as one, and its records by their index.
 //! 5. One change, one record: who removes an entry appends. What is deleted again before it was ever there leaves nothing.
+//! 6. A record stands in the log of the core that has its first key. Has a command keys of other cores, those have a record of
+//!    the same unit and index that only names these keys: so each key's log shows the place of all that happened to it.
+//! 7. Each record has an order (Lamport 1978): of two that concern one key the later has the greater, and all of a unit have the
+//!    same. Whoever sorts the records of all logs by order, unit and index can carry them out one after the other.
 //!
 //! [`crate::order`] checks what of this a reader of the log can see.
 //!
 //! # Form
 //!
-//! Little-endian: `u32` length of the rest; version, kind, place in the unit, 0; `u64` number; `u64` unit; `i64` time; `u16` core, database,
-//! slot (65535 for none), 0; `u32` number of parts; then for each part `u32` length and the bytes. No checksum: the file or link
-//! that carries records has its own. Nothing is copied on encoding but into the buffer, and nothing on decoding.
+//! Little-endian: `u32` length of the rest; version, kind, place in the unit, 0; `u64` number; `u64` unit; `u64` order; `i64` time; `u16`
+//! core, database, slot (65535 for none), logs; `u32` index in the unit; `u32` number of parts; then for each part `u32` length
+//! and the bytes. No checksum: the file or link that carries records has its own. Nothing is copied on encoding but into the
+//! buffer, and nothing on decoding.
 
 use crate::time::UnixMillis;
 
@@ -30,7 +35,7 @@ use crate::time::UnixMillis;
 const VERSION: u8 = 1;
 
 /// Bytes before the parts, the length included.
-const HEADER_BYTES: usize = 44;
+const HEADER_BYTES: usize = 56;
 
 /// Most bytes of a record: two values of the largest kind (512 MiB), and some. A command of many keys that is larger is logged as several
 /// records of one unit.
@@ -71,6 +76,9 @@ pub enum Kind {
     Fields,
     /// Its parts are the words of a command.
     Command,
+    /// Its parts are keys that a command of its unit reads or changes which stands in another core's log; none if that is about no
+    /// key. There is nothing to do for it.
+    Touched,
 }
 
 /// Where a record stands in its unit.
@@ -84,6 +92,8 @@ pub enum Place {
     Middle,
     /// The last of several.
     Last,
+    /// The only one in this log of a unit that has others elsewhere.
+    Only,
 }
 
 /// All of a record but its parts.
@@ -93,6 +103,12 @@ pub struct Header {
     pub sequence: u64,
     /// The number of the unit, 0 for one that stands alone.
     pub unit: u64,
+    /// What it comes after: greater than those of all earlier records of its keys.
+    pub order: u64,
+    /// Its place among all records of its unit, from 0. What only names keys has that of its command.
+    pub index: u32,
+    /// How many logs have records of its unit.
+    pub logs: u16,
     /// The time of the command or the cycle.
     pub time: UnixMillis,
     /// The core.
@@ -157,10 +173,12 @@ pub fn encode<'k>(
     out.extend_from_slice(&[VERSION, kind_code(header.kind), header.place as u8, 0]);
     out.extend_from_slice(&header.sequence.to_le_bytes());
     out.extend_from_slice(&header.unit.to_le_bytes());
+    out.extend_from_slice(&header.order.to_le_bytes());
     out.extend_from_slice(&header.time.0.to_le_bytes());
-    for number in [header.core, header.db, header.slot.unwrap_or(NO_SLOT), 0] {
+    for number in [header.core, header.db, header.slot.unwrap_or(NO_SLOT), header.logs] {
         out.extend_from_slice(&number.to_le_bytes());
     }
+    out.extend_from_slice(&header.index.to_le_bytes());
     out.extend_from_slice(&(count as u32).to_le_bytes());
     for part in parts {
         out.extend_from_slice(&(part.len() as u32).to_le_bytes());
@@ -187,17 +205,19 @@ pub fn decode(bytes: &[u8]) -> Result<(Record<'_>, usize), RecordFault> {
     }
     let sequence = u64::from_le_bytes(take(&mut rest)?);
     let unit = u64::from_le_bytes(take(&mut rest)?);
+    let order = u64::from_le_bytes(take(&mut rest)?);
     let time = UnixMillis(i64::from_le_bytes(take(&mut rest)?));
     let mut short = || take(&mut rest).map(u16::from_le_bytes);
-    let [core, db, slot, zeros] = [short()?, short()?, short()?, short()?];
+    let [core, db, slot, logs] = [short()?, short()?, short()?, short()?];
+    let index = u32::from_le_bytes(take(&mut rest)?);
     let count = u32::from_le_bytes(take(&mut rest)?);
     let slot = (slot != NO_SLOT).then_some(slot);
-    if zero != 0 || zeros != 0 || slot.is_some_and(|slot| slot >= SLOTS) {
+    if zero != 0 || slot.is_some_and(|slot| slot >= SLOTS) {
         return Err(RecordFault::Field);
     }
     let kind = kind_of(kind).ok_or(RecordFault::Field)?;
     let place = place_of(place).ok_or(RecordFault::Field)?;
-    let header = Header { sequence, unit, time, core, db, slot, kind, place };
+    let header = Header { sequence, unit, order, index, logs, time, core, db, slot, kind, place };
     let record = Record { header, parts: rest, count };
     check_parts(&record)?;
     Ok((record, whole))
@@ -209,13 +229,13 @@ impl<'a> Record<'a> {
         Parts { rest: self.parts }
     }
 
-    /// The command that does what the record says.
+    /// The command that does what the record says; the keys alone where it says nothing to do.
     pub fn words(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let name: Option<&'static [u8]> = match self.header.kind {
             Kind::Keys(_, Form::Del) => Some(b"DEL"),
             Kind::Keys(_, Form::Unlink) => Some(b"UNLINK"),
             Kind::Fields => Some(b"HDEL"),
-            Kind::Command => None,
+            Kind::Command | Kind::Touched => None,
         };
         name.into_iter().chain(self.parts())
     }
@@ -257,10 +277,11 @@ const fn parts_min(kind: Kind) -> usize {
     match kind {
         Kind::Keys(..) | Kind::Command => 1,
         Kind::Fields => 2,
+        Kind::Touched => 0,
     }
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Command,
     Kind::Fields,
     Kind::Keys(Cause::Expired, Form::Del),
@@ -269,6 +290,7 @@ const KINDS: [Kind; 8] = [
     Kind::Keys(Cause::Evicted, Form::Unlink),
     Kind::Keys(Cause::PastDeadline, Form::Del),
     Kind::Keys(Cause::PastDeadline, Form::Unlink),
+    Kind::Touched,
 ];
 
 fn kind_code(kind: Kind) -> u8 {
@@ -280,7 +302,7 @@ fn kind_of(code: u8) -> Option<Kind> {
 }
 
 fn place_of(code: u8) -> Option<Place> {
-    [Place::Alone, Place::First, Place::Middle, Place::Last].get(usize::from(code)).copied()
+    [Place::Alone, Place::First, Place::Middle, Place::Last, Place::Only].get(usize::from(code)).copied()
 }
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ const SLACK: u64 = 1_024;
 /// Handles that each new key sweeps then.
 const SWEEP: u32 = 4;
 
+/// Pieces of a queue that one step frees: some hundred kilobytes.
+const FREED_PIECES_MAX: usize = 64;
+
 /// Seconds of a tick of the stamp, so that its 20 bits go round in the time that LRU's clock takes.
 const TICK_SECONDS: i64 = 16;
 
@@ -186,7 +189,7 @@ impl<H: Copy> S3Fifo<H> {
     pub fn made<D: Queued<Handle = H>>(&mut self, data: &mut D, handle: H) {
         let known = self.ghosts.take(data.fingerprint(handle), self.len());
         self.enter(data, handle, if known { Queue::Main } else { Queue::Small });
-        if self.len() as u64 > 2 * data.keys() + SLACK {
+        if self.is_crowded(data) {
             (0..SWEEP).for_each(|_| self.sweep(data));
         }
     }
@@ -231,6 +234,36 @@ impl<H: Copy> S3Fifo<H> {
     /// Whether no handle is in the queues.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes on the heap: of queues and ghosts. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.small.heap_bytes() + self.main.heap_bytes() + self.ghosts.heap_bytes()
+    }
+
+    /// Looks at some handles, if too many of keys that are gone wait, and drops these: what each new key does, for when none comes. Says
+    /// whether there are still too many.
+    pub fn tidy<D: Queued<Handle = H>>(&mut self, data: &D) -> bool {
+        if !self.is_crowded(data) {
+            return false;
+        }
+        (0..STEPS_MAX).for_each(|_| self.sweep(data));
+        self.is_crowded(data)
+    }
+
+    /// Gives a part of the memory back, for queues that are given up: in pieces, as they may be long. False when nothing is left.
+    pub fn free_piece(&mut self) -> bool {
+        let freed = self.small.free_pieces(FREED_PIECES_MAX);
+        if freed == 0 && self.main.free_pieces(FREED_PIECES_MAX) == 0 {
+            self.ghosts = Ghosts::default();
+            return false;
+        }
+        true
+    }
+
+    /// Whether more handles wait than keys that are there can account for.
+    fn is_crowded<D: Queued<Handle = H>>(&self, data: &D) -> bool {
+        self.len() as u64 > 2 * data.keys() + SLACK
     }
 
     fn enter<D: Queued<Handle = H>>(&mut self, data: &mut D, handle: H, queue: Queue) {

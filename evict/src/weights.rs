@@ -31,6 +31,11 @@ impl Weights {
         }
     }
 
+    /// Bytes on the heap. O(1).
+    pub fn heap_bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<u32>() + self.groups.capacity() * size_of::<u64>()
+    }
+
     /// The count of a place.
     pub fn get(&self, place: usize) -> u32 {
         self.counts[place]

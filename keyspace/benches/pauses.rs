@@ -15,7 +15,7 @@ use keyspace::args::OwnedArgs;
 use keyspace::commands::scan::ScanRequest;
 use keyspace::entry::Entry;
 use keyspace::hash::{KeyHasher, Random};
-use keyspace::limits::DataLimits;
+use keyspace::limits::{DataLimits, Pace, Removal};
 use keyspace::slot::Slot;
 use keyspace::store::{Db, Keyspace};
 use keyspace::types::hash::{self, HashMut};
@@ -58,7 +58,7 @@ fn run(times: &mut [Times; 8], tag: &str, keys: u64) {
     empty(&mut keyspace, db, tag, keys, remove);
     assert_eq!(keyspace.totals(db).keys, 0);
     fill(&mut keyspace, db, tag, keys, |operation| operation());
-    flush.time(|| keyspace.flush(db));
+    flush.time(|| keyspace.flush(db, Pace::Prompt));
     while free.time(|| keyspace.free_dropped()) {}
 }
 
@@ -121,7 +121,7 @@ fn run_hash([set, delete, free]: &mut [Times; 3], fields: u64) {
             });
         });
     }
-    delete.time(|| keyspace.discard(db, key.slot, key.hash, place));
+    delete.time(|| keyspace.discard(db, key.slot, key.hash, place, Removal::Del));
     while free.time(|| keyspace.free_dropped()) {}
 }
 

@@ -181,6 +181,31 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         Some(Place { segment, line: table.draw(number)? })
     }
 
+    /// Numbers of segments, some of which may be in no use.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The table of the segment with this number, if something in it may have a deadline.
+    #[inline]
+    pub(crate) fn timed_segment(&self, id: u32) -> Option<&Lines<V, N, W>> {
+        (self.due.of(id as usize) != NEVER).then(|| &self.segments[id].table)
+    }
+
+    /// The first segment from `from` on, or else of those before it, in which something may have a deadline.
+    pub(crate) fn next_timed(&self, from: u32) -> Option<u32> {
+        // Segments without deadlines may have come after the last one with any.
+        let from = from as usize % self.due.groups().max(1);
+        self.due.next(from, NEVER).map(|id| id as u32)
+    }
+
+    /// Lets somebody look through a segment's table and correct the bounds of its lines.
+    pub(crate) fn correct<T>(&mut self, id: u32, look: impl FnOnce(&mut Lines<V, N, W>) -> T) -> T {
+        let result = look(&mut self.segments[id].table);
+        self.renew_due(id);
+        result
+    }
+
     /// The segment at a scan position, and the position at which the next one begins.
     pub(crate) fn segment_at(&self, from: ScanPosition) -> (&Lines<V, N, W>, Option<ScanPosition>) {
         let hash = from << SCAN_SHIFT;

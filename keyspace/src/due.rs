@@ -34,7 +34,7 @@ pub(crate) struct Due {
 impl Due {
     /// How many groups there is room for.
     #[inline]
-    fn groups(&self) -> usize {
+    pub(crate) fn groups(&self) -> usize {
         self.nodes.len() / 2
     }
 
@@ -81,6 +81,18 @@ impl Due {
             }
             self.nodes[node] = lower;
         }
+    }
+
+    /// The groups that have bounds, in order.
+    pub(crate) fn bounded(&self) -> impl Iterator<Item = usize> {
+        let bounds = &self.nodes[self.groups()..];
+        bounds.iter().enumerate().filter(|(_, at)| **at != NEVER.0).map(|(group, _)| group)
+    }
+
+    /// Nothing in a group is due earlier.
+    #[inline]
+    pub(crate) fn of(&self, group: usize) -> UnixMillis {
+        self.nodes.get(self.groups() + group).map_or(NEVER, |&at| UnixMillis(at))
     }
 
     /// A group whose bound has come.

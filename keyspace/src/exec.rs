@@ -5,11 +5,13 @@
 
 use evict::access::AccessBits;
 use evict::gate::{self, DataSet, GateContext, GateFlags, Role, Verdict, gate};
+use evict::policy::Use;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::entry::{Entry, Shape};
 use crate::hash::KeyHasher;
+use crate::limits::Removal;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::{EventClasses, Wait};
@@ -45,6 +47,8 @@ pub struct Caller {
     /// It waited, and what is tried now is the command that `Wait` has for one of its keys. A key of another type serves it as
     /// little as none, and a group's reader is told of its loss.
     pub waited: bool,
+    /// It carries out what a log says: nothing expires by itself, and nobody waits.
+    pub replays: bool,
 }
 
 /// What a stored value does to the key's deadline.
@@ -66,7 +70,7 @@ pub struct Exec<'a> {
     pub db: Db,
     /// The time of this command.
     pub now: UnixMillis,
-    /// The access bits of a key that is used now.
+    /// The access bits of a key that is made now: what `Keyspace::made` says.
     pub access: AccessBits,
     /// The caller.
     pub caller: Caller,
@@ -99,7 +103,7 @@ impl<'a> Exec<'a> {
             Some(place) => {
                 self.keyspace.stats.hits += 1;
                 if !self.caller.no_touch {
-                    self.keyspace.touch(self.db, key.slot, place, self.access);
+                    self.keyspace.used(self.db, key.slot, place, Use::Read, self.now, self.access);
                 }
             }
             None => self.missed(key),
@@ -168,9 +172,25 @@ impl<'a> Exec<'a> {
     pub fn write_in(&mut self, db: Db, key: &Key) -> Option<Place> {
         let place = self.peek_in(db, key)?;
         if !self.caller.no_touch {
-            self.keyspace.touch(db, key.slot, place, self.access);
+            self.keyspace.used(db, key.slot, place, Use::Write, self.now, self.access);
         }
         Some(place)
+    }
+
+    /// Looks a key up to store over it. A value that is stored leaves the stamp of its time; only policies that count uses note one here.
+    #[inline]
+    pub fn target(&mut self, key: &Key) -> Option<Place> {
+        let place = self.peek(key)?;
+        self.overwritten(key, place);
+        Some(place)
+    }
+
+    /// Notes one more use of the key at a place where uses are counted: another look-up noted one, and now it is stored to as well.
+    #[inline]
+    pub fn overwritten(&mut self, key: &Key, place: Place) {
+        if self.keyspace.counts_uses() && !self.caller.no_touch {
+            self.keyspace.used(self.db, key.slot, place, Use::Write, self.now, self.access);
+        }
     }
 
     /// Looks a key up without a trace, but for the removal of what is expired.
@@ -194,12 +214,18 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// What the expiry gate needs to know of this command. There are no replicas, no scripts and nothing to load.
+    /// What the expiry gate needs to know of this command. There are no replicas and no scripts.
     #[inline]
     fn gate_context(&self) -> GateContext {
         let expiry = if self.caller.expiry_paused { gate::Expiry::Paused } else { gate::Expiry::Running };
-        let (role, caller, data_set) = (Role::Master, gate::Caller::Client, DataSet::Ready);
+        let (role, caller, data_set) = (Role::Master, gate::Caller::Client, self.data_set());
         GateContext { now: self.now, role, caller, data_set, expiry }
+    }
+
+    /// Whether the data are there, or a log is about to make them.
+    #[inline]
+    pub fn data_set(&self) -> DataSet {
+        if self.caller.replays { DataSet::Loading } else { DataSet::Ready }
     }
 
     /// The entry of a key, without any trace: what is expired stays hidden and in place. Several can be borrowed at a time.
@@ -243,21 +269,27 @@ impl<'a> Exec<'a> {
 
     /// Stores an entry under its key, over whatever stands there.
     pub fn replace(&mut self, key: &Key, entry: Entry) {
-        match self.peek(key) {
-            Some(place) => {
-                self.delete(key, place);
-                self.keyspace.insert(self.db, key.slot, key.hash, entry);
+        let Some(place) = self.target(key) else { return self.insert(key, entry) };
+        let counts = self.keyspace.counts_uses();
+        let mut replaced = self.edit(key, place, |held| {
+            let access = held.access();
+            let replaced = std::mem::replace(held, entry);
+            if counts {
+                held.set_access(access);
             }
-            None => self.insert(key, entry),
+            replaced
+        });
+        if let Some(object) = replaced.take_object() {
+            self.keyspace.drop_later(object, Removal::Server);
         }
     }
 
-    /// Stores a string under a key, over whatever stands at `place`.
+    /// Stores a string under a key, over whatever stands at `place`, which `target` gave, or a look-up that marks the key as used.
     #[inline]
     pub fn put(&mut self, key: &Key, place: Option<Place>, value: &[u8], expiry: Expiry, shape: Shape) {
         match place {
             Some(place) => {
-                let access = self.access;
+                let stamp = (!self.keyspace.counts_uses()).then_some(self.access);
                 let replaced = self.edit(key, place, |entry| {
                     let replaced = entry.take_object();
                     match expiry {
@@ -267,11 +299,13 @@ impl<'a> Exec<'a> {
                     }
                     entry.set_value(value);
                     entry.set_shape(shape);
-                    entry.set_access(access);
+                    if let Some(stamp) = stamp {
+                        entry.set_access(stamp);
+                    }
                     replaced
                 });
                 if let Some(object) = replaced {
-                    self.keyspace.drop_later(object);
+                    self.keyspace.drop_later(object, Removal::Server);
                 }
             }
             None => {
@@ -283,10 +317,16 @@ impl<'a> Exec<'a> {
         }
     }
 
-    /// Deletes the key at a place on behalf of the command. What is large is freed later.
+    /// Deletes the key at a place on behalf of the command, which needs it no more. What is large is freed later.
     #[inline]
     pub fn delete(&mut self, key: &Key, place: Place) {
-        self.keyspace.discard(self.db, key.slot, key.hash, place);
+        self.delete_as(key, place, Removal::Server);
+    }
+
+    /// `delete` for whatever reason.
+    #[inline]
+    pub fn delete_as(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.keyspace.discard(self.db, key.slot, key.hash, place, removal);
     }
 
     /// Takes the key at a place out, to put it somewhere else.
@@ -306,6 +346,7 @@ impl<'a> Exec<'a> {
     pub fn modified_in(&mut self, db: Db, key: &Key, n: u64) {
         self.keyspace.stats.changes += n;
         if n > 0 {
+            self.keyspace.signals.dirtied();
             self.keyspace.modified(db, key);
         }
     }
@@ -333,15 +374,15 @@ impl<'a> Exec<'a> {
 
     /// Deletes the key at a place, counts it as a change and tells of it.
     #[inline]
-    pub fn delete_loudly(&mut self, key: &Key, place: Place) {
-        self.delete(key, place);
+    pub fn delete_loudly(&mut self, key: &Key, place: Place, removal: Removal) {
+        self.delete_as(key, place, removal);
         self.happened(key, 1, EventClasses::GENERIC, "del");
     }
 
     /// Deletes whatever stands under a key, expired or not, and tells of it: what a command does that has no result to store there.
     pub fn clear(&mut self, key: &Key) {
         if let Some(place) = self.keyspace.locate(self.db, key) {
-            self.delete_loudly(key, place);
+            self.delete_loudly(key, place, Removal::Server);
         }
     }
 
@@ -368,5 +409,8 @@ impl<'a> Exec<'a> {
     #[inline]
     pub fn counted(&mut self, n: u64) {
         self.keyspace.stats.changes += n;
+        if n > 0 {
+            self.keyspace.signals.dirtied();
+        }
     }
 }

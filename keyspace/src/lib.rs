@@ -31,6 +31,7 @@ pub mod rdb;
 // What commands do.
 pub mod commands;
 pub mod exec;
+pub mod log;
 pub mod signals;
 pub mod whole;
 

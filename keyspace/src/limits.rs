@@ -78,6 +78,67 @@ impl NodeLimit {
     }
 }
 
+/// Why a value goes, by which a setting says how it is freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// A command puts something else in its place, or has no more use for it.
+    Server,
+    /// A command has taken all its elements.
+    Emptied,
+    /// DEL and its kin.
+    Del,
+    /// UNLINK.
+    Unlink,
+    /// Its deadline has passed.
+    Expiry,
+    /// There is no room for it.
+    Eviction,
+}
+
+/// When what is gone for commands is freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Before anything that is freed lazily. Not counted.
+    Prompt,
+    /// When there is nothing else to free. Counted as lazily freed objects.
+    Lazy,
+}
+
+/// What is freed lazily: the settings `lazyfree-lazy-*`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LazyFree {
+    /// Evicted keys.
+    pub eviction: bool,
+    /// Expired keys.
+    pub expire: bool,
+    /// What commands replace or empty.
+    pub server_del: bool,
+    /// What DEL deletes.
+    pub user_del: bool,
+    /// What FLUSHALL and FLUSHDB without an option delete.
+    pub user_flush: bool,
+}
+
+impl LazyFree {
+    /// How a value that goes for this reason is freed, if it is large.
+    pub fn pace(&self, removal: Removal) -> Pace {
+        let lazy = match removal {
+            Removal::Server => self.server_del,
+            Removal::Emptied => false,
+            Removal::Del => self.user_del,
+            Removal::Unlink => true,
+            Removal::Expiry => self.expire,
+            Removal::Eviction => self.eviction,
+        };
+        if lazy { Pace::Lazy } else { Pace::Prompt }
+    }
+
+    /// How a flushed database is freed when the command does not say it.
+    pub fn pace_of_flush(&self) -> Pace {
+        if self.user_flush { Pace::Lazy } else { Pace::Prompt }
+    }
+}
+
 /// All limits of data commands. The defaults are Redis's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataLimits {
@@ -102,6 +163,8 @@ pub struct DataLimits {
     pub stream_node_bytes: usize,
     /// `stream-node-max-entries`; 0 for no limit.
     pub stream_node_entries: usize,
+    /// `lazyfree-lazy-*`.
+    pub lazy_free: LazyFree,
 }
 
 impl Default for DataLimits {
@@ -117,6 +180,7 @@ impl Default for DataLimits {
             hll_sparse_bytes: 3000,
             stream_node_bytes: 4096,
             stream_node_entries: 100,
+            lazy_free: LazyFree::default(),
         }
     }
 }

@@ -143,6 +143,9 @@ fn tag_of(hash: u64) -> u8 {
 }
 
 impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
+    /// Places of a line: `draw` numbers those of each in a row.
+    pub(crate) const WIDTH: usize = N;
+
     /// What a line holds on average at the highest load.
     const LOAD: usize = N - N / 6;
 
@@ -361,6 +364,18 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
         }
         self.due.set(at, self.lines.len(), earliest);
         Search::Raised
+    }
+
+    /// The lines in which something may have a deadline, in order.
+    pub(crate) fn timed(&self) -> impl Iterator<Item = u32> {
+        self.due.bounded().map(|line| line as u32)
+    }
+
+    /// Sets the bound of a line to what its values say.
+    pub(crate) fn correct(&mut self, line: u32, hashes: &impl Hashes<V>) {
+        let at = &self.lines[line as usize];
+        let earliest = at.used().filter_map(|slot| hashes.deadline_of(&at.values[slot])).min();
+        self.due.set(line as usize, self.lines.len(), earliest.unwrap_or(NEVER));
     }
 
     /// All values, in no order.

@@ -5,6 +5,7 @@
 //! wants to hear of pays for two tests.
 
 use crate::args::OwnedArgs;
+use crate::log::Notes;
 use crate::slot::Slot;
 
 /// Classes of events, as `notify-keyspace-events` names them by letters.
@@ -139,9 +140,20 @@ pub struct Signals {
     pub classes: EventClasses,
     /// Every changed key is noted, whether somebody listens to its slot or not.
     pub every_change: bool,
+    /// What the internal log is to know.
+    pub log: Notes,
 }
 
 impl Signals {
+    /// Notes that the command under way changed something.
+    #[inline]
+    pub fn dirtied(&mut self) {
+        if self.log.is_on() {
+            self.log.changed();
+            self.pending = true;
+        }
+    }
+
     /// Notes a changed key.
     pub fn changed(&mut self, db: u16, slot: Slot, key: &[u8], what: Change) {
         self.changed.push(Changed { db, slot, key: key.into(), what });

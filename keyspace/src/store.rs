@@ -4,27 +4,38 @@
 //! a core fills those that it owns or has on loan. Everything that changes an entry goes through here: that keeps the counts and
 //! the memory figures of slot and core true.
 
-use std::collections::VecDeque;
-
 use evict::gate::expired_on_access;
+use evict::s3fifo::S3Fifo;
 use evict::time::UnixMillis;
+use evict::victim::Choice;
 
-use crate::due::{Due, NEVER};
+use crate::due::Due;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::limits::DataLimits;
+use crate::limits::{DataLimits, Removal};
 use crate::signals::{Change, Changed, EventClasses, Signals, Upheaval};
 use crate::slot::{SLOTS, Slot};
-use crate::table::{Place, SEGMENT_ENTRIES_MAX, ScanPosition, Table};
-use crate::types::Object;
+use crate::table::{Place, Table};
 
+mod access;
+mod candidates;
 mod expiry;
 mod figures;
+mod freeing;
+mod loans;
+mod queues;
 mod tables;
+mod victims;
+mod walk;
 
+use access::{DEFAULT_CHOICE, Marks};
 pub use expiry::Expiry;
 use figures::Figures;
+use freeing::Freeing;
+use loans::Strays;
 pub use tables::SlotTables;
+pub use victims::Victim;
+use victims::Victims;
 
 /// A database, by the place of its tables. `Keyspace::db` maps the number that clients select to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +81,11 @@ pub struct DataStats {
     pub expired_keys: u64,
     /// Hash fields removed because their deadline had passed.
     pub expired_fields: u64,
+    /// Keys removed to make room.
+    pub evicted_keys: u64,
     /// Changes of keys: Redis's `rdb_changes_since_last_save`.
     pub changes: u64,
-    /// Keys of flushed databases, and large collections, whose memory was given back after they were gone.
+    /// Keys of flushed databases, and large collections, that were freed lazily.
     pub lazyfreed_objects: u64,
 }
 
@@ -83,27 +96,10 @@ impl DataStats {
         self.misses += other.misses;
         self.expired_keys += other.expired_keys;
         self.expired_fields += other.expired_fields;
+        self.evicted_keys += other.evicted_keys;
         self.changes += other.changes;
         self.lazyfreed_objects += other.lazyfreed_objects;
     }
-}
-
-/// Pieces and tables that one call of `free_dropped` looks at: small tables are many.
-const FREED_STEPS_MAX: usize = 128;
-
-/// What is gone for commands and still to be freed.
-enum Dropped {
-    Table(Table),
-    Object(Box<Object>),
-    /// What a value that stays has lost: no key, so it is not counted among them.
-    Parts(Box<Object>),
-}
-
-/// Frees a piece of a collection, and adds its elements to `freed`. False when nothing is left.
-fn free_piece(object: &mut Object, freed: &mut usize) -> bool {
-    let elements = object.free_piece(SEGMENT_ENTRIES_MAX);
-    *freed += elements;
-    elements >= SEGMENT_ENTRIES_MAX
 }
 
 /// The keyspace of one core.
@@ -117,8 +113,17 @@ pub struct Keyspace {
     /// By database, which slots have something that is due.
     due: Vec<Due>,
     bytes: u64,
-    dropped: VecDeque<Dropped>,
-    dropped_keys: u64,
+    /// What uses of keys leave in their access bits.
+    marks: Marks,
+    /// The eviction policy and its settings.
+    choice: Choice,
+    /// What choosing victims needs: only while memory is limited.
+    victims: Option<Box<Victims>>,
+    freeing: Freeing,
+    /// Queues that were given up and are not freed yet.
+    retired: Vec<S3Fifo<Victim>>,
+    /// Which slots are on loan, and which are borrowed.
+    strays: Strays,
     /// Counters.
     pub stats: DataStats,
     /// Limits in force.
@@ -140,8 +145,12 @@ impl Keyspace {
             totals: vec![DbTotals::default(); databases as usize],
             due: no_deadlines(databases as usize),
             bytes: 0,
-            dropped: VecDeque::new(),
-            dropped_keys: 0,
+            marks: Marks::of(DEFAULT_CHOICE.policy),
+            choice: DEFAULT_CHOICE,
+            victims: None,
+            freeing: Freeing::default(),
+            retired: Vec::new(),
+            strays: Strays::default(),
             stats: DataStats::default(),
             limits,
             random,
@@ -159,15 +168,20 @@ impl Keyspace {
             hasher: self.hasher.clone(),
             totals: self.totals.clone(),
             due: no_deadlines(self.databases.len()),
-            bytes: self.bytes,
-            dropped: VecDeque::new(),
-            dropped_keys: 0,
+            bytes: self.heap_bytes(),
+            marks: self.marks,
+            choice: self.choice,
+            victims: self.victims.as_ref().map(|victims| victims.renewed()),
+            freeing: self.freeing.stand_in(),
+            retired: Vec::new(),
+            strays: Strays::default(),
             stats: std::mem::take(&mut self.stats),
             limits: self.limits,
             random: self.random.clone(),
             signals: Signals {
                 classes: self.signals.classes,
                 every_change: self.signals.every_change,
+                log: self.signals.log.fresh(),
                 ..Signals::default()
             },
         };
@@ -177,11 +191,13 @@ impl Keyspace {
     /// Takes back what `lend_whole` gave. What was counted, set and dropped here meanwhile stays.
     pub fn take_back_whole(&mut self, mut lent: Keyspace) {
         lent.stats.add(&self.stats);
-        lent.dropped.append(&mut self.dropped);
-        lent.dropped_keys += self.dropped_keys;
+        lent.freeing.take_over(std::mem::take(&mut self.freeing));
+        lent.retired.append(&mut self.retired);
         lent.limits = self.limits;
+        lent.set_choice(self.choice, self.victims.is_some());
         lent.signals.classes = self.signals.classes;
         lent.signals.every_change = self.signals.every_change;
+        lent.signals.log.forms = self.signals.log.forms;
         lent.spare = Some(std::mem::take(&mut self.slots));
         *self = lent;
     }
@@ -285,13 +301,6 @@ impl Keyspace {
         self.slots[slot.index()].table(db).expect("a place has a table").at(place)
     }
 
-    /// Sets an entry's access bits.
-    #[inline]
-    pub fn touch(&mut self, db: Db, slot: Slot, place: Place, access: evict::access::AccessBits) {
-        let databases = self.databases.len();
-        self.slots[slot.index()].table_mut(db, databases).at_mut(place).set_access(access);
-    }
-
     /// Changes the entry at a place. Its key stays.
     #[inline]
     pub fn edit<R>(&mut self, db: Db, slot: Slot, place: Place, change: impl FnOnce(&mut Entry) -> R) -> R {
@@ -328,6 +337,9 @@ impl Keyspace {
             {
                 self.set_deadline(db, slot, place, deadline);
             }
+            if volatile != 0 && self.victims.is_some() {
+                self.count_victims(db, slot);
+            }
         }
         result
     }
@@ -347,32 +359,18 @@ impl Keyspace {
         table.insert(hash, entry, &self.hasher);
         // What a split leaves may be less than there was.
         self.bytes = self.bytes.wrapping_add(table.heap_bytes().wrapping_sub(before));
-    }
-
-    /// Deletes the entry of a key. A large collection is freed later, in pieces.
-    #[inline]
-    pub fn discard(&mut self, db: Db, slot: Slot, hash: u64, place: Place) {
-        let mut entry = self.remove(db, slot, hash, place);
-        if let Some(object) = entry.take_object() {
-            self.drop_later(object);
+        if self.victims.is_some() {
+            self.victim_made(db, slot, hash);
         }
     }
 
-    /// Puts a large collection aside that no entry holds any more. A piece of what stands there is freed at once, so that a small
-    /// one costs no later turn, and whoever drops much pays for it.
-    #[cold]
-    pub fn drop_later(&mut self, object: Box<Object>) {
-        self.dropped_keys += 1;
-        self.dropped.push_back(Dropped::Object(object));
-        self.free_dropped();
-    }
-
-    /// `drop_later` for parts of a value that stays, which are put aside as a collection of their own. Neither `dropped_keys` nor
-    /// `lazyfreed_objects` counts them.
-    #[cold]
-    pub fn drop_parts_later(&mut self, parts: Box<Object>) {
-        self.dropped.push_back(Dropped::Parts(parts));
-        self.free_dropped();
+    /// Deletes the entry of a key. A large collection is freed later, in pieces; `removal` tells how.
+    #[inline]
+    pub fn discard(&mut self, db: Db, slot: Slot, hash: u64, place: Place, removal: Removal) {
+        let mut entry = self.remove(db, slot, hash, place);
+        if let Some(object) = entry.take_object() {
+            self.drop_later(object, removal);
+        }
     }
 
     /// Takes the entry of a key out: to put it somewhere else.
@@ -386,6 +384,9 @@ impl Keyspace {
         totals.keys -= 1;
         totals.volatile -= entry.deadline().is_some() as u64;
         totals.timed_hashes -= entry.has_volatile_fields() as u64;
+        if self.victims.is_some() {
+            self.count_victims(db, slot);
+        }
         entry
     }
 
@@ -395,43 +396,9 @@ impl Keyspace {
         self.slots[slot.index()].table(db)
     }
 
-    /// Visits the entries of one slot in scan order; see `Table::scan`.
-    pub fn scan(
-        &self,
-        db: Db,
-        slot: Slot,
-        from: ScanPosition,
-        limit: usize,
-        visit: &mut impl FnMut(ScanPosition, &Entry) -> usize,
-    ) -> Option<ScanPosition> {
-        self.table(db, slot)?.scan(from, limit, &self.hasher, visit)
-    }
-
-    /// The slots from `first` on that hold keys of a database, in order. O(slots).
-    pub fn filled(&self, db: Db, first: usize) -> impl Iterator<Item = (Slot, &Table)> {
-        let slots = Slot::all().zip(self.slots.iter()).skip(first);
-        slots.filter_map(move |(slot, tables)| Some((slot, tables.table(db)?))).filter(|(_, table)| !table.is_empty())
-    }
-
-    /// All entries of a database that are here, in no order. O(slots + entries).
-    pub fn entries(&self, db: Db) -> impl Iterator<Item = &Entry> {
-        self.filled(db, 0).flat_map(|(_, table)| table.iter())
-    }
-
-    /// An entry drawn at random among all of a database. O(slots).
-    pub fn sample(&mut self, db: Db) -> Option<&Entry> {
-        let keys = self.totals[db.0 as usize].keys;
-        if keys == 0 {
-            return None;
-        }
-        let mut rank = self.random.below(keys);
-        let table = self.slots.iter().filter_map(|tables| tables.table(db)).find(|table| {
-            let len = table.len() as u64;
-            let found = rank < len;
-            rank = rank.saturating_sub(len);
-            found
-        })?;
-        table.sample(&mut self.random)
+    /// What each database holds here, by place.
+    pub fn all_totals(&self) -> impl Iterator<Item = DbTotals> {
+        self.totals.iter().copied()
     }
 
     /// What a database holds here.
@@ -444,120 +411,10 @@ impl Keyspace {
         self.slots.iter().filter_map(|tables| tables.table(db)).map(Table::own_bytes).sum()
     }
 
-    /// Bytes of all tables and entries here.
+    /// Bytes of all tables and entries here, and of what choosing victims needs. What was dropped and is not freed yet is not among them:
+    /// `dropped_bytes` has it.
     pub fn heap_bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Empties one database: its tables are put aside, and `free_dropped` frees them. O(slots): at most some 0.7 ms.
-    pub fn flush(&mut self, db: Db) {
-        let number = self.number_of(db);
-        self.signals.upheaval(Upheaval::Flushed(number));
-        let keys = std::mem::take(&mut self.totals[db.0 as usize]).keys;
-        if keys == 0 {
-            return;
-        }
-        self.dropped_keys += keys;
-        // Room at once: growing step by step would take as long as all the rest.
-        self.dropped.reserve(SLOTS.min(keys as usize));
-        self.due[db.0 as usize] = Due::default();
-        let databases = self.databases.len();
-        for tables in self.slots.iter_mut() {
-            if tables.table(db).is_none_or(Table::is_empty) {
-                continue;
-            }
-            let table = tables.table_mut(db, databases).take();
-            self.bytes -= table.heap_bytes();
-            self.dropped.push_back(Dropped::Table(table));
-        }
-    }
-
-    /// Frees a part of what was dropped: some tables, or entries and elements up to one segment and what makes it full. False
-    /// when nothing was left.
-    pub fn free_dropped(&mut self) -> bool {
-        let (mut freed, mut steps) = (0, 0);
-        while freed < SEGMENT_ENTRIES_MAX && steps < FREED_STEPS_MAX {
-            steps += 1;
-            let more = match self.dropped.front_mut() {
-                None => return steps > 1,
-                Some(Dropped::Object(object)) => {
-                    let more = free_piece(object, &mut freed);
-                    self.count_freed(!more as u64);
-                    more
-                }
-                Some(Dropped::Parts(parts)) => free_piece(parts, &mut freed),
-                Some(Dropped::Table(table)) => match table.take_piece() {
-                    Some(piece) => {
-                        freed += piece.len();
-                        self.free_entries(piece);
-                        true
-                    }
-                    None => false,
-                },
-            };
-            if !more {
-                self.dropped.pop_front();
-            }
-        }
-        if self.dropped.is_empty() {
-            self.dropped = VecDeque::new();
-        }
-        true
-    }
-
-    /// Frees entries but for the large collections among them, which have to wait for their turn.
-    fn free_entries(&mut self, piece: impl ExactSizeIterator<Item = Entry>) {
-        let mut freed = piece.len() as u64;
-        for mut entry in piece {
-            if let Some(object) = entry.take_object() {
-                self.dropped.push_back(Dropped::Object(object));
-                freed -= 1;
-            }
-        }
-        self.count_freed(freed);
-    }
-
-    fn count_freed(&mut self, keys: u64) {
-        self.stats.lazyfreed_objects += keys;
-        self.dropped_keys -= keys;
-    }
-
-    /// Flushed tables and large collections that are not freed yet.
-    pub fn dropped(&self) -> usize {
-        self.dropped.len()
-    }
-
-    /// Keys in flushed tables, and large collections, that are not freed yet.
-    pub fn dropped_keys(&self) -> u64 {
-        self.dropped_keys
-    }
-
-    /// Takes a slot's tables out: the lender's and the borrower's half of a loan. O(databases).
-    pub fn take_slot(&mut self, slot: Slot) -> SlotTables {
-        let tables = std::mem::take(&mut self.slots[slot.index()]);
-        self.bytes -= tables.heap_bytes();
-        for (db, table) in tables.tables() {
-            let totals = &mut self.totals[db.0 as usize];
-            totals.keys -= table.len() as u64;
-            totals.volatile -= table.volatile() as u64;
-            totals.timed_hashes -= table.timed() as u64;
-            self.due[db.0 as usize].set(slot.index(), SLOTS, NEVER);
-        }
-        tables
-    }
-
-    /// Puts a slot's tables in, where there are none.
-    pub fn put_slot(&mut self, slot: Slot, tables: SlotTables) {
-        debug_assert!(self.slots[slot.index()].is_empty(), "a slot is in one place at a time");
-        self.bytes += tables.heap_bytes();
-        for (db, table) in tables.tables() {
-            let totals = &mut self.totals[db.0 as usize];
-            totals.keys += table.len() as u64;
-            totals.volatile += table.volatile() as u64;
-            totals.timed_hashes += table.timed() as u64;
-            self.due[db.0 as usize].set(slot.index(), SLOTS, table.earliest());
-        }
-        self.slots[slot.index()] = tables;
+        self.bytes + self.victims_bytes()
     }
 
     /// Keys of all databases in one slot.

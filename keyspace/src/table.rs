@@ -148,6 +148,15 @@ impl Table {
         }
     }
 
+    /// Where the entry stands that has this hash, if it is here. Of two with the same, one.
+    pub(crate) fn locate_hash(&self, hash: u64, hasher: &KeyHasher) -> Option<Place> {
+        let is_it = |entry: &Option<Entry>| hasher.hash_of(entry) == hash;
+        match &self.root {
+            Root::One(table) => table.find(hash, is_it).map(|line| Place { segment: 0, line }),
+            Root::Many(directory) => directory.find(hash, is_it),
+        }
+    }
+
     #[inline]
     fn lines_of(&self, hash: u64) -> &Entries {
         match &self.root {
@@ -324,15 +333,24 @@ impl Table {
         directory::scan(segment_at, from, limit, hasher, &mut |position, entry| visit(position, there(entry.as_ref())))
     }
 
-    /// Takes a piece of at most one segment off, for freeing the table step by step; its figures are void from then on.
-    pub(crate) fn take_piece(&mut self) -> Option<impl ExactSizeIterator<Item = Entry> + use<>> {
-        match &mut self.root {
-            Root::One(table) if table.slots() == 0 => None,
-            Root::One(table) => Some(std::mem::take(table).into_iter().map(there)),
-            Root::Many(directory) => directory.take_piece().map(|table| table.into_iter().map(there)),
+    /// Takes a piece of at most one segment off and hands its entries over, for freeing the table step by step. Returns how many
+    /// they were; `None` when nothing is left. Of its figures only the bytes are true from then on.
+    pub(crate) fn take_piece(&mut self, mut take: impl FnMut(Entry)) -> Option<usize> {
+        let piece = match &mut self.root {
+            Root::One(table) if table.slots() == 0 => return None,
+            Root::One(table) => std::mem::take(table),
+            Root::Many(directory) => directory.take_piece()?,
+        };
+        let entries = piece.len();
+        for entry in piece.into_iter().map(there) {
+            self.entry_bytes -= entry.heap_bytes() as u64;
+            take(entry);
         }
+        Some(entries)
     }
 }
+
+mod draws;
 
 #[cfg(test)]
 #[path = "table_tests.rs"]

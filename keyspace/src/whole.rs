@@ -3,7 +3,6 @@
 //! One core runs it with the keyspaces of all on loan (`cores.md` §7), so it is atomic and sees each key once. Its handlers are
 //! in `commands::whole`, `commands::flush`, `commands::populate` and `commands::sort`; what they keep the cores from is why they are few.
 
-use evict::access::AccessBits;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -67,11 +66,15 @@ impl Whole<'_> {
     pub fn exec(&mut self, slot: Slot) -> Exec<'_> {
         let (db, now, caller) = (self.db(), self.now, self.caller);
         let keyspace = &mut *self.keyspaces[(self.owner)(slot)];
-        Exec { keyspace, db, now, access: AccessBits::lru(now), caller, routed: None }
+        let access = keyspace.made(now);
+        Exec { keyspace, db, now, access, caller, routed: None }
     }
 
     /// Counts `n` changes. Which core counts them makes no difference: readers add all up.
     pub fn counted(&mut self, n: u64) {
         self.keyspaces[0].stats.changes += n;
+        if n > 0 {
+            self.keyspaces[0].signals.dirtied();
+        }
     }
 }

@@ -12,7 +12,9 @@ use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::mail::Mail;
+use shard::memory;
 use shard::mesh::baton::Owner;
+use shard::mesh::budget::Budget;
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
@@ -38,6 +40,9 @@ pub(crate) enum BootError {
         /// What is missing and its cure.
         cause: Unusable,
     },
+    /// `maxmemory` leaves the cores too little.
+    #[error("maxmemory: {0}")]
+    TooLittleMemory(String),
     /// The operating system refused something else.
     #[error("{what}: {error}")]
     System {
@@ -88,17 +93,21 @@ pub(crate) fn start(
 ) -> Result<(Running, Vec<JoinHandle<()>>), BootError> {
     let system = |what| move |error| BootError::System { what, error };
     let cores = core_count(&settings);
+    if let Some(reason) = memory::too_little(&settings, cores) {
+        return Err(BootError::TooLittleMemory(reason));
+    }
     let listeners = crate::listen::open(&settings, cores)?;
     clock::calibrate();
     let (hasher, mut random, secrets) = seeds()?;
     let server = Arc::new(server_info(&settings, config_file, &mut random));
     let slow_ids = Arc::new(AtomicU64::new(0));
+    let budget = Arc::new(Budget::new(settings.maxmemory, usize::from(cores)));
     let shards = (0..cores).map(|core| {
         let limits = settings.data_limits();
         let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), Random::new(random.draw()), limits);
         let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-        let map = SlotMap::striped(cores);
-        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
+        let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), None);
+        Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
     });
     let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
     let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);

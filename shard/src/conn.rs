@@ -3,6 +3,7 @@
 use keyspace::args::OwnedArgs;
 use keyspace::refusal::Refusal;
 
+use crate::client_memory::{ClientBooks, Entered, may_be_closed};
 use crate::flight::Flight;
 use crate::looks::Looks;
 use crate::mesh::loans::PARKED_WORK_MAX;
@@ -94,6 +95,12 @@ pub struct Conn {
     pub held: Vec<u8>,
     /// Bytes that the ring is sending.
     pub sending: usize,
+    /// Bytes of the buffer in which they stand.
+    pub sending_room: usize,
+    /// Bytes of what the core holds elsewhere for the command that it waits for: set as it is put in its place.
+    pub away_bytes: usize,
+    /// How it stands in its core's books.
+    entered: Entered,
     /// Whether `out` is queued for sending at the end of the turn.
     pub dirty: bool,
     /// Whether it is queued for another go in the next turn.
@@ -134,6 +141,9 @@ impl Conn {
             out: Vec::new(),
             held: Vec::new(),
             sending: 0,
+            sending_room: 0,
+            away_bytes: 0,
+            entered: Entered::default(),
             dirty: false,
             ready: false,
             share: Share::default(),
@@ -154,6 +164,12 @@ impl Conn {
     #[inline]
     pub fn output_bytes(&self) -> usize {
         self.out.len() + self.held.len() + self.sending
+    }
+
+    /// Bytes of the buffers in which they stand, and of what is put aside of replies while hops are under way.
+    pub fn output_room(&self) -> usize {
+        let aside = self.flight.as_ref().map_or(0, |flight| flight.heap_bytes());
+        self.out.capacity() + self.held.capacity() + self.sending_room + aside
     }
 
     /// Bytes received and not consumed.
@@ -207,12 +223,40 @@ impl Conn {
         }
     }
 
-    /// Bytes that it holds on the heap.
+    /// Bytes that it holds on the heap, its own place included:
+    ///
+    /// - what is received and not consumed, and a command that is put off;
+    /// - replies and pushes that are not sent, are being sent, or wait for replies before them, and the replies of a batch that has hops
+    ///   under way;
+    /// - what its session holds: the transaction that it queues, the keys that it watches, subscriptions, prefixes that it tracks;
+    /// - what it waits for: the arguments of a command that is blocked, is a unit, or asks; a transaction or a script that is carried
+    ///   out, with the reply so far; hops with their arguments.
+    ///
+    /// Not among them is what the core holds of it for others: that it waits on a key, tracks or watches one, or hears a channel.
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
-        let queued = self.session.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
-        let watched = self.session.watching.as_ref().map_or(0, |watching| watching.heap_bytes());
-        let buffers = self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending;
-        size_of::<Conn>() + buffers + queued + watched
+        let deferred = self.deferred.as_ref().map_or(0, |args| args.room());
+        let blocked = self.blocked.as_ref().map_or(0, |blocked| size_of::<Blocked>() + blocked.args.room());
+        let flight = self.flight.as_ref().map_or(0, |flight| flight.heap_bytes());
+        let script = self.script.as_ref().map_or(0, |script| script.heap_bytes());
+        let waits = deferred + blocked + flight + script + self.away_bytes;
+        let buffers = self.input.capacity() + self.out.capacity() + self.held.capacity() + self.sending_room;
+        size_of::<Conn>() + buffers + self.session.heap_bytes() + waits
+    }
+
+    /// Bytes with which it stands in its core's books.
+    pub fn entered_bytes(&self) -> u64 {
+        self.entered.bytes
+    }
+}
+
+impl ClientBooks {
+    /// Enters what a connection uses now.
+    #[inline]
+    fn renew(&mut self, conn: &mut Conn) {
+        let now = Entered { bytes: conn.heap_bytes() as u64, counts: may_be_closed(&conn.session) };
+        let before = std::mem::replace(&mut conn.entered, now);
+        self.enter(conn.id, before, now);
     }
 }
 
@@ -222,11 +266,13 @@ pub struct Conns {
     slab: Vec<Option<Box<Conn>>>,
     len: usize,
     looks: Looks,
+    books: ClientBooks,
 }
 
 impl Conns {
     /// Adds a connection.
-    pub fn add(&mut self, conn: Box<Conn>) {
+    pub fn add(&mut self, mut conn: Box<Conn>) {
+        self.books.renew(&mut conn);
         let index = conn.id.index as usize;
         if self.slab.len() <= index {
             self.slab.resize_with(index + 1, || None);
@@ -246,9 +292,10 @@ impl Conns {
         }
     }
 
-    /// Puts a connection back.
+    /// Puts a connection back, and enters what it uses now.
     #[inline]
-    pub fn put_back(&mut self, conn: Box<Conn>) {
+    pub fn put_back(&mut self, mut conn: Box<Conn>) {
+        self.books.renew(&mut conn);
         let index = conn.id.index as usize;
         self.slab[index] = Some(conn);
     }
@@ -263,9 +310,39 @@ impl Conns {
         self.slab.get_mut(id.index as usize)?.as_deref_mut().filter(|conn| conn.id == id)
     }
 
+    /// Enters what a connection uses now that was changed in its place.
+    pub fn renew(&mut self, id: ConnId) {
+        let conn = self.slab.get_mut(id.index as usize).and_then(Option::as_mut).filter(|conn| conn.id == id);
+        if let Some(conn) = conn {
+            self.books.renew(conn);
+        }
+    }
+
+    /// Likewise, of one that is taken out.
+    pub fn renew_taken(&mut self, conn: &mut Conn) {
+        self.books.renew(conn);
+    }
+
     /// Notes that a connection that was taken out is gone.
-    pub fn gone(&mut self) {
+    pub fn gone(&mut self, conn: &mut Conn) {
+        let before = std::mem::take(&mut conn.entered);
+        self.books.enter(conn.id, before, Entered::default());
         self.len -= 1;
+    }
+
+    /// What the connections use.
+    pub fn books(&self) -> &ClientBooks {
+        &self.books
+    }
+
+    /// Likewise, to publish.
+    pub fn books_mut(&mut self) -> &mut ClientBooks {
+        &mut self.books
+    }
+
+    /// Bytes that the core holds for its connections as a table.
+    pub fn table_bytes(&self) -> usize {
+        self.slab.capacity() * size_of::<Option<Box<Conn>>>()
     }
 
     /// Number of connections.
@@ -281,6 +358,11 @@ impl Conns {
     /// All connections that are in place.
     pub fn iter(&self) -> impl Iterator<Item = &Conn> {
         self.slab.iter().inspect(|_| self.looks.add(1)).flatten().map(|conn| &**conn)
+    }
+
+    /// Likewise, for who checks what the core does: the looks are not counted.
+    pub fn in_place(&self) -> impl Iterator<Item = &Conn> {
+        self.slab.iter().flatten().map(|conn| &**conn)
     }
 
     /// Places that were gone through.

@@ -28,6 +28,8 @@ pub struct Flight {
     order: Vec<Segment>,
     here: Vec<u8>,
     outstanding: usize,
+    /// Bytes of the hops, as they left or came back.
+    hop_bytes: usize,
     back: SmallVec<[(CoreId, Box<Hop>); 2]>,
 }
 
@@ -56,15 +58,23 @@ impl Flight {
     }
 
     /// Notes that a hop left.
-    pub fn departed(&mut self) {
+    pub fn departed(&mut self, hop: &mut Hop) {
         self.outstanding += 1;
+        hop.left_with = hop.heap_bytes();
+        self.hop_bytes += hop.left_with;
     }
 
     /// Takes a hop that is back from `core`. True when it was the last.
     pub fn returned(&mut self, core: CoreId, hop: Box<Hop>) -> bool {
         self.outstanding -= 1;
+        self.hop_bytes += hop.heap_bytes() - hop.left_with;
         self.back.push((core, hop));
         self.outstanding == 0
+    }
+
+    /// Bytes that it holds on the heap, with its hops. What is replied on another core counts once the hop is back.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Flight>() + self.order.capacity() * size_of::<Segment>() + self.here.capacity() + self.hop_bytes
     }
 
     /// Hops that are under way.
@@ -90,6 +100,7 @@ impl Flight {
         }
         self.here.clear();
         self.here.shrink_to(KEPT_BYTES_MAX);
+        self.hop_bytes = 0;
         std::mem::take(&mut self.back)
     }
 }

@@ -68,6 +68,8 @@ pub struct Hop {
     ends: Vec<usize>,
     /// Replies taken by the connection.
     taken: usize,
+    /// Bytes that it held when it left.
+    pub left_with: usize,
     /// Its replies passed the client's output limit: the rest was not carried out and the client is to be closed.
     pub overflowed: bool,
     /// Commands that were slow: for the slow log of the connection's core.
@@ -151,5 +153,15 @@ impl Hop {
         self.overflowed = false;
         (self.done, self.taken) = (0, 0);
         self.body.capacity() + self.replies.capacity() + self.spans.capacity() * 8 <= KEPT_BYTES_MAX
+    }
+
+    /// Bytes that it holds on the heap, its own place included.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Hop>()
+            + self.body.capacity()
+            + self.replies.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.calls.capacity() * size_of::<Call>()
+            + self.ends.capacity() * size_of::<usize>()
     }
 }

@@ -17,6 +17,8 @@ pub enum EventKind {
     FastCommand,
     /// A call of the active-expire cycle.
     ExpireCycle,
+    /// A call of the eviction loop.
+    EvictionCycle,
 }
 
 impl EventKind {
@@ -26,6 +28,7 @@ impl EventKind {
             EventKind::Command => "command",
             EventKind::FastCommand => "fast-command",
             EventKind::ExpireCycle => "expire-cycle",
+            EventKind::EvictionCycle => "eviction-cycle",
         }
     }
 }

@@ -9,13 +9,17 @@ pub mod settings;
 
 // What a command is, and the part of a core that commands touch.
 pub mod acl;
+pub mod audit;
 pub mod busy;
 pub mod command;
 pub mod commands;
 pub mod effects;
+pub mod heap;
 pub mod latency;
 pub mod listeners;
+pub mod log;
 pub mod looks;
+pub mod memory;
 pub mod report;
 pub mod script;
 pub mod serve;
@@ -37,6 +41,7 @@ pub mod transaction;
 pub mod unit;
 
 // The loop.
+pub mod client_memory;
 pub mod conn;
 pub mod core;
 pub mod session;

@@ -14,6 +14,7 @@ use keyspace::slot::Slot;
 use keyspace::store::Keyspace;
 
 use crate::command::CommandId;
+use crate::heap::{table_bytes, tree_bytes};
 use crate::hop::Context;
 use crate::looks::Looks;
 use crate::mesh::CoreId;
@@ -47,6 +48,13 @@ pub struct Waiter {
     pub minds_loss: bool,
 }
 
+impl Waiter {
+    /// Bytes that it holds beside a key's name.
+    fn heap_bytes(&self) -> usize {
+        size_of::<Waiter>() + self.args.room()
+    }
+}
+
 /// A client that watches a key.
 #[derive(Debug)]
 struct Watcher {
@@ -75,6 +83,26 @@ fn name(db: u16, key: &[u8]) -> Name {
 
 fn db_of(name: &Name) -> u16 {
     u16::from_be_bytes([name[0], name[1]])
+}
+
+/// Bytes of a name with its place in a hash table. It counts for each of those who listen to the key: most have theirs to themselves.
+fn name_bytes(name: &[u8]) -> usize {
+    table_bytes::<(Name, Vec<Watcher>)>(1) + name.len()
+}
+
+/// Bytes of one who watches a key.
+fn watcher_bytes(name: &[u8]) -> usize {
+    size_of::<Watcher>() + name_bytes(name)
+}
+
+/// Bytes of one who waits on a key.
+fn waiter_bytes(name: &[u8], waiter: &Waiter) -> usize {
+    waiter.heap_bytes() + name_bytes(name)
+}
+
+/// Bytes of a key that is tracked, with those who track it.
+fn tracked_bytes(key: &[u8], trackers: usize) -> usize {
+    name_bytes(key) + tree_bytes::<Tracker>(trackers)
 }
 
 /// How much is noted for clients that track.
@@ -137,6 +165,8 @@ pub struct SlotListeners {
     trackers: HashMap<Box<[u8]>, BTreeSet<Tracker>>,
     tracked: Tracked,
     entries: usize,
+    /// Bytes of all these.
+    bytes: usize,
     swept_entries: usize,
     /// Changes since the last sweep: what listens in vain makes every change of the slot's keys dearer.
     changes: usize,
@@ -160,14 +190,20 @@ impl SlotListeners {
     fn sweep(&mut self, looks: &Looks) {
         looks.add(self.entries);
         self.entries = 0;
-        let entries = &mut self.entries;
-        self.watchers.retain(|_, watchers| {
+        let (entries, bytes) = (&mut self.entries, &mut self.bytes);
+        self.watchers.retain(|name, watchers| {
+            let before = watchers.len();
             watchers.retain(|watcher| !watcher.ticket.has_ended());
             *entries += watchers.len();
+            *bytes -= (before - watchers.len()) * watcher_bytes(name);
             !watchers.is_empty()
         });
-        self.waiters.retain(|_, waiters| {
-            waiters.retain(|waiter| !waiter.ticket.has_ended());
+        self.waiters.retain(|name, waiters| {
+            waiters.retain(|waiter| {
+                let waits = !waiter.ticket.has_ended();
+                *bytes -= if waits { 0 } else { waiter_bytes(name, waiter) };
+                waits
+            });
             *entries += waiters.len();
             !waiters.is_empty()
         });
@@ -181,6 +217,8 @@ impl SlotListeners {
 pub struct Listeners {
     slots: HashMap<u16, Box<SlotListeners>>,
     tracked: Tracked,
+    /// Bytes of all slots.
+    bytes: usize,
     looks: Looks,
 }
 
@@ -194,6 +232,7 @@ impl Listeners {
     pub fn take(&mut self, slot: Slot) -> Option<Box<SlotListeners>> {
         let listeners = self.slots.remove(&slot.number());
         self.tracked.sub(listeners.as_ref().map_or(Tracked::default(), |listeners| listeners.tracked));
+        self.bytes -= listeners.as_ref().map_or(0, |listeners| listeners.bytes);
         listeners
     }
 
@@ -201,27 +240,40 @@ impl Listeners {
     pub fn put(&mut self, slot: Slot, listeners: Option<Box<SlotListeners>>) {
         if let Some(listeners) = listeners {
             self.tracked.add(listeners.tracked);
+            self.bytes += listeners.bytes;
             let before = self.slots.insert(slot.number(), listeners);
             debug_assert!(before.is_none(), "what listens to a slot is in one place at a time");
         }
     }
 
-    fn of(&mut self, slot: Slot, keyspace: &mut Keyspace) -> &mut SlotListeners {
+    /// Bytes of all that listens.
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What listens to a slot, with room for another entry of so many bytes, which is counted.
+    fn of(&mut self, slot: Slot, keyspace: &mut Keyspace, bytes: usize) -> &mut SlotListeners {
         keyspace.listen(slot, true);
         let listeners = self.slots.entry(slot.number()).or_default();
+        let before = listeners.bytes;
         listeners.count(&self.looks);
+        listeners.bytes += bytes;
+        self.bytes = self.bytes - before + listeners.bytes;
         listeners
     }
 
     /// A client watches a key.
     pub fn watch(&mut self, keyspace: &mut Keyspace, key: &Changed, ticket: &Ticket, was: Was) {
-        let watchers = self.of(key.slot, keyspace).watchers.entry(name(key.db, &key.key)).or_default();
-        watchers.push(Watcher { ticket: ticket.clone(), was });
+        let name = name(key.db, &key.key);
+        let listeners = self.of(key.slot, keyspace, watcher_bytes(&name));
+        listeners.watchers.entry(name).or_default().push(Watcher { ticket: ticket.clone(), was });
     }
 
     /// A client waits on a key, behind those that wait already.
     pub fn wait(&mut self, keyspace: &mut Keyspace, key: &Changed, waiter: Waiter) {
-        self.of(key.slot, keyspace).waiters.entry(name(key.db, &key.key)).or_default().push_back(waiter);
+        let name = name(key.db, &key.key);
+        let listeners = self.of(key.slot, keyspace, waiter_bytes(&name, &waiter));
+        listeners.waiters.entry(name).or_default().push_back(waiter);
     }
 
     /// A client has read a key: it hears of the next change. Of more than `keys_max` tracked keys one is given up: it is returned
@@ -236,13 +288,20 @@ impl Listeners {
         let slot = Slot::of(key);
         let listeners = self.slots.entry(slot.number()).or_default();
         if let Some(trackers) = listeners.trackers.get_mut(key) {
+            let before = tracked_bytes(key, trackers.len());
             let new = Tracked { keys: 0, items: usize::from(trackers.insert(tracker)) };
+            let more = tracked_bytes(key, trackers.len()) - before;
+            listeners.bytes += more;
+            self.bytes += more;
             listeners.tracked.add(new);
             self.tracked.add(new);
             return None;
         }
         keyspace.listen(slot, true);
         listeners.trackers.insert(key.into(), BTreeSet::from([tracker]));
+        let more = tracked_bytes(key, 1);
+        listeners.bytes += more;
+        self.bytes += more;
         let new = Tracked { keys: 1, items: 1 };
         listeners.tracked.add(new);
         self.tracked.add(new);
@@ -263,6 +322,9 @@ impl Listeners {
     fn remove_trackers(&mut self, slot: Slot, key: &[u8]) -> Option<BTreeSet<Tracker>> {
         let listeners = self.slots.get_mut(&slot.number())?;
         let trackers = listeners.trackers.remove(key)?;
+        let less = tracked_bytes(key, trackers.len());
+        listeners.bytes -= less;
+        self.bytes -= less;
         let gone = Tracked { keys: 1, items: trackers.len() };
         listeners.tracked.sub(gone);
         self.tracked.sub(gone);
@@ -276,7 +338,10 @@ impl Listeners {
         }
         self.tracked = Tracked::default();
         for listeners in self.slots.values_mut() {
-            listeners.trackers.clear();
+            let less: usize = listeners.trackers.iter().map(|(key, trackers)| tracked_bytes(key, trackers.len())).sum();
+            listeners.bytes -= less;
+            self.bytes -= less;
+            listeners.trackers = HashMap::new();
             listeners.tracked = Tracked::default();
         }
         let slots: Vec<u16> = self.slots.keys().copied().collect();
@@ -293,6 +358,7 @@ impl Listeners {
     /// A key was changed: whoever watches it is told, or noted in `doubt` if the change may be taken back. True if clients wait on it.
     pub fn changed(&mut self, keyspace: &mut Keyspace, key: &Changed, doubt: Option<&mut Doubt>) -> bool {
         let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return false };
+        let bytes_before = listeners.bytes;
         let name = name(key.db, &key.key);
         let watchers = listeners.watchers.get_mut(&name).filter(|_| key.what == Change::Value);
         if let (Some(watchers), Some(doubt)) = (&watchers, doubt) {
@@ -310,6 +376,7 @@ impl Listeners {
                 no_change
             });
             listeners.entries -= before - watchers.len();
+            listeners.bytes -= (before - watchers.len()) * watcher_bytes(&name);
             if watchers.is_empty() {
                 listeners.watchers.remove(&name);
             }
@@ -318,6 +385,7 @@ impl Listeners {
         if listeners.changes > listeners.entries + SWEPT_ENTRIES_MIN {
             listeners.sweep(&self.looks);
         }
+        self.bytes = self.bytes - bytes_before + listeners.bytes;
         let waited_for = listeners.waiters.contains_key(&name);
         self.forget_if_empty(keyspace, key.slot);
         waited_for
@@ -326,7 +394,8 @@ impl Listeners {
     /// Forgets a slot to which nothing listens any more.
     fn forget_if_empty(&mut self, keyspace: &mut Keyspace, slot: Slot) {
         if self.slots.get(&slot.number()).is_some_and(|listeners| listeners.is_empty()) {
-            self.slots.remove(&slot.number());
+            let empty = self.slots.remove(&slot.number());
+            debug_assert!(empty.is_some_and(|listeners| listeners.bytes == 0), "who listens no longer is not counted");
             keyspace.listen(slot, false);
         }
     }
@@ -353,8 +422,12 @@ impl Listeners {
     /// Takes out those who wait on a key, to serve them.
     pub fn take_waiters(&mut self, key: &Changed) -> VecDeque<Waiter> {
         let Some(listeners) = self.slots.get_mut(&key.slot.number()) else { return VecDeque::new() };
-        let waiters = listeners.waiters.remove(&name(key.db, &key.key)).unwrap_or_default();
+        let name = name(key.db, &key.key);
+        let waiters = listeners.waiters.remove(&name).unwrap_or_default();
         listeners.entries -= waiters.len();
+        let less: usize = waiters.iter().map(|waiter| waiter_bytes(&name, waiter)).sum();
+        listeners.bytes -= less;
+        self.bytes -= less;
         waiters
     }
 
@@ -366,8 +439,12 @@ impl Listeners {
         // While they were served nothing else may have listened to the slot.
         keyspace.listen(key.slot, true);
         let listeners = self.slots.entry(key.slot.number()).or_default();
+        let name = name(key.db, &key.key);
         listeners.entries += waiters.len();
-        listeners.waiters.insert(name(key.db, &key.key), waiters);
+        let more: usize = waiters.iter().map(|waiter| waiter_bytes(&name, waiter)).sum();
+        listeners.bytes += more;
+        self.bytes += more;
+        listeners.waiters.insert(name, waiters);
     }
 
     /// The keys on which clients wait, and those of whose end some want to hear.

@@ -23,6 +23,72 @@ fn waiter(ticket: &Ticket, minds_loss: bool) -> Waiter {
     Waiter { ticket: ticket.clone(), home: CoreId(0), conn, context: Context::default(), command, args, minds_loss }
 }
 
+/// Bytes as they are, by going through everything.
+fn real_bytes(listeners: &Listeners) -> usize {
+    let of_slot = |slot: &SlotListeners| {
+        let watchers = slot.watchers.iter().map(|(name, watchers)| watchers.len() * watcher_bytes(name));
+        let waiters =
+            slot.waiters.iter().flat_map(|(name, waiters)| waiters.iter().map(|waiter| waiter_bytes(name, waiter)));
+        let trackers = slot.trackers.iter().map(|(key, trackers)| tracked_bytes(key, trackers.len()));
+        watchers.chain(waiters).chain(trackers).sum::<usize>()
+    };
+    assert!(listeners.slots.values().all(|slot| slot.bytes == of_slot(slot)));
+    listeners.slots.values().map(|slot| of_slot(slot)).sum()
+}
+
+#[test]
+fn bytes_are_those_of_all_that_listens() {
+    let (mut keyspace, mut listeners, mut random) = (keyspace(), Listeners::default(), fastrand::Rng::with_seed(1));
+    let (mut tickets, mut lent) = (Vec::new(), Vec::new());
+    for _ in 0..20_000 {
+        let text = format!("key{}", random.u32(..30) * random.u32(..30));
+        let key = key(&text);
+        match random.u8(..12) {
+            0..3 => {
+                let ticket = Ticket::new();
+                listeners.watch(&mut keyspace, &key, &ticket, [Was::Missing, Was::Expired][random.usize(..2)]);
+                tickets.push(ticket);
+            }
+            3..5 => {
+                let ticket = Ticket::new();
+                listeners.wait(&mut keyspace, &key, waiter(&ticket, false));
+                tickets.push(ticket);
+            }
+            5..8 => {
+                let conn = ConnId { index: random.u32(..5), generation: 0 };
+                let tracker = Tracker { home: CoreId(0), conn };
+                listeners.track(&mut keyspace, text.as_bytes(), tracker, 40);
+            }
+            8 => {
+                listeners.take_trackers(&key);
+                listeners.changed(&mut keyspace, &key, None);
+            }
+            9 => {
+                let mut waiters = listeners.take_waiters(&key);
+                waiters.pop_front();
+                listeners.put_waiters(&mut keyspace, &key, waiters);
+            }
+            10 if !tickets.is_empty() => {
+                tickets.swap_remove(random.usize(..tickets.len())).end();
+            }
+            10 => listeners.forget_trackers(&mut keyspace),
+            _ => {
+                lent.push((key.slot, listeners.take(key.slot)));
+                let (slot, back) = lent.swap_remove(random.usize(..lent.len()));
+                match listeners.take(slot) {
+                    Some(meanwhile) => listeners.put(slot, Some(meanwhile)),
+                    None => listeners.put(slot, back),
+                }
+            }
+        }
+        if random.u16(..500) == 0 {
+            listeners.forget_trackers(&mut keyspace);
+        }
+        assert_eq!(listeners.heap_bytes(), real_bytes(&listeners));
+    }
+    assert!(listeners.heap_bytes() > 0);
+}
+
 fn store(keyspace: &mut Keyspace, text: &str) {
     let db = keyspace.db(0).expect("there are four");
     let key = keyspace.key(text.as_bytes());

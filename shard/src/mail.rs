@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use evict::auditor::Event;
 use evict::time::UnixMillis;
 
 use crate::ask::{Answer, Ask};
 use crate::busy::Busy;
 use crate::hop::Hop;
+use crate::log::Part;
 use crate::mesh::loans::UnitId;
 use crate::pubsub::notice::Notice;
 use crate::settings::Settings;
@@ -36,6 +38,8 @@ pub enum Mail<S> {
     Notices(Vec<Notice>),
     /// Settings that are in force everywhere: to service threads. A notice.
     Configured(Arc<Settings>),
+    /// What a core has to say for the audit: to service threads. A notice.
+    Audit(Vec<Event>),
     /// The core stops. A notice, from a service thread.
     Stop,
 }
@@ -46,6 +50,8 @@ pub struct Return {
     pub unit: UnitId,
     /// The slots.
     pub loan: Loan,
+    /// What the unit did to them, for the owner's log.
+    pub log: Vec<Part>,
     /// The time of the unit: the owner's clock is not before it.
     pub now: UnixMillis,
 }

@@ -88,6 +88,11 @@ impl Monitors {
         }
     }
 
+    /// Bytes of lines that are not sent, or came and are not handed on.
+    pub fn heap_bytes(&self) -> usize {
+        self.lines.capacity() + self.arrived_bytes
+    }
+
     /// A client of this core hears of commands from now on.
     pub fn add(&mut self, conn: ConnId) {
         self.own.insert(conn);

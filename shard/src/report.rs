@@ -32,6 +32,8 @@ pub struct Traffic {
     pub output_limit_closed: u64,
     /// Connections ended because of the query buffer limit.
     pub query_limit_closed: u64,
+    /// Connections ended because all clients together used too much memory.
+    pub evicted: u64,
     /// Commands that were sent to another core.
     pub hops: u64,
     /// Commands that were carried out as a visitor of another core.
@@ -110,6 +112,26 @@ impl ExpiryTotals {
     }
 }
 
+/// What a core's evictions came to since the counters were reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvictionTotals {
+    /// Keys removed for want of memory.
+    pub keys: u64,
+    /// How long the core has been above its quota, in microseconds; 0 while it is not.
+    pub exceeded_now_us: u64,
+    /// How long it was in all.
+    pub exceeded_us: u64,
+}
+
+impl EvictionTotals {
+    /// Cores are above their quotas at the same time, as parts of one process that is above its limit.
+    fn add(&mut self, other: &EvictionTotals) {
+        self.keys += other.keys;
+        self.exceeded_now_us = self.exceeded_now_us.max(other.exceeded_now_us);
+        self.exceeded_us = self.exceeded_us.max(other.exceeded_us);
+    }
+}
+
 /// What a core keeps to run scripts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScriptTotals {
@@ -158,10 +180,22 @@ pub struct TrackingTotals {
 pub struct MemoryTotals {
     /// Tables and entries of the core's slots.
     pub data: u64,
+    /// What was dropped from them and is not freed yet.
+    pub dropped: u64,
     /// Of `data`, the tables without their entries: the sum of `CoreReport::table_bytes`.
     pub tables: u64,
-    /// Connections with their buffers, as of the last look at all of them (once a second).
+    /// Connections with all that is held for them.
     pub clients: u64,
+    /// Who hears which channel, without the names, for which the clients stand.
+    pub pubsub: u64,
+    /// Who watches, waits on and tracks which key.
+    pub listeners: u64,
+    /// The interpreter with all scripts and functions, and their sources.
+    pub scripts: u64,
+    /// Slow log, ACL log and counters.
+    pub logs: u64,
+    /// Buffers kept for reuse, what waits to be told to other cores and monitors, and the tables of what is under way.
+    pub buffers: u64,
     /// What the core holds from its start: slots, receive buffers, counters.
     pub startup: u64,
 }
@@ -169,7 +203,25 @@ pub struct MemoryTotals {
 impl MemoryTotals {
     /// Everything: Redis's `used_memory`.
     pub fn used(&self) -> u64 {
-        self.data + self.clients + self.startup
+        self.data + self.dropped + self.startup + self.others()
+    }
+
+    /// What is neither data nor held from the start.
+    pub fn others(&self) -> u64 {
+        self.clients + self.pubsub + self.listeners + self.scripts + self.logs + self.buffers
+    }
+
+    fn add(&mut self, other: &MemoryTotals) {
+        self.data += other.data;
+        self.dropped += other.dropped;
+        self.tables += other.tables;
+        self.clients += other.clients;
+        self.pubsub += other.pubsub;
+        self.listeners += other.listeners;
+        self.scripts += other.scripts;
+        self.logs += other.logs;
+        self.buffers += other.buffers;
+        self.startup += other.startup;
     }
 }
 
@@ -222,13 +274,15 @@ pub struct CoreReport {
     pub tracking: TrackingTotals,
     /// Its active-expire cycle.
     pub expiry: ExpiryTotals,
+    /// Its evictions.
+    pub evictions: EvictionTotals,
     /// What it keeps to run scripts.
     pub scripts: ScriptTotals,
     /// Bytes.
     pub memory: MemoryTotals,
     /// Processor time of the core's thread.
     pub cpu: CpuTime,
-    /// Keys of flushed databases whose memory is still to be freed.
+    /// Keys of flushed databases, and large collections, that are still to be freed lazily.
     pub lazyfree_pending: u64,
     /// Units that have slots of this core on loan, and work that waits for such slots.
     pub loans: u64,
@@ -262,14 +316,12 @@ impl CoreReport {
         self.pubsub.shard_channels += other.pubsub.shard_channels;
         self.scripts.add(&other.scripts);
         self.expiry.add(&other.expiry);
+        self.evictions.add(&other.evictions);
         self.tracking.clients += other.tracking.clients;
         self.tracking.keys += other.tracking.keys;
         self.tracking.items += other.tracking.items;
         self.tracking.prefixes = self.tracking.prefixes.max(other.tracking.prefixes);
-        self.memory.data += other.memory.data;
-        self.memory.tables += other.memory.tables;
-        self.memory.clients += other.memory.clients;
-        self.memory.startup += other.memory.startup;
+        self.memory.add(&other.memory);
         self.cpu.user_us += other.cpu.user_us;
         self.cpu.system_us += other.cpu.system_us;
         self.lazyfree_pending += other.lazyfree_pending;
@@ -304,6 +356,7 @@ impl Traffic {
         self.writes += other.writes;
         self.output_limit_closed += other.output_limit_closed;
         self.query_limit_closed += other.query_limit_closed;
+        self.evicted += other.evicted;
         self.hops += other.hops;
         self.visits += other.visits;
     }

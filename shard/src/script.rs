@@ -8,15 +8,18 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use evict::evictions::Outcome as Memory;
+use evict::oom::{Declared, Need, OomRefusal, Subject, Written, refused};
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::entry::Entry;
+use keyspace::limits::Removal;
 use keyspace::refusal::Refusal;
 use keyspace::reply::Resp;
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
-use keyspace::spec::Flags;
+use keyspace::spec;
 use keyspace::store::Keyspace;
-use scripting::Sha;
+use scripting::{Flags, Sha};
 
 use crate::busy::Busy;
 use crate::command::{Command, CommandId};
@@ -89,6 +92,10 @@ pub struct Script {
     pub tracker: Option<Tracker>,
     /// Protocol version of the client that gets the reply.
     pub resp: Resp,
+    /// How the look for memory before it ended.
+    pub memory: Memory,
+    /// What it says about itself.
+    declared: Declared,
     /// It may not write.
     pub read_only: bool,
     /// It is run by a command that only reads.
@@ -135,6 +142,8 @@ impl Script {
             inline: false,
             client,
             tracker: None,
+            memory: Memory::Ok,
+            declared: Declared::Nothing,
             resp,
             read_only: false,
             by_reader: false,
@@ -172,17 +181,38 @@ impl Script {
     }
 
     /// Takes on what the script declares about itself, or says why it is not run by this command.
-    pub fn admit_flags(&mut self, flags: scripting::Flags) -> Result<(), String> {
+    pub fn admit_flags(&mut self, flags: Flags) -> Result<(), String> {
         if self.by_reader && !flags.undeclared && !flags.no_writes {
             return Err("ERR Can not execute a script with write flag using *_ro command.".to_owned());
         }
         self.read_only |= flags.no_writes;
-        Ok(())
+        self.declared = match flags {
+            Flags { undeclared: true, .. } => Declared::Nothing,
+            Flags { no_writes: true, .. } => Declared::NoWrites,
+            Flags { allow_oom: true, .. } => Declared::AllowOom,
+            _ => Declared::Plain,
+        };
+        // As a command that needs memory: Redis looks at these flags before it looks at the script.
+        let needs = if self.declared == Declared::Plain { Need::Memory } else { Need::Nothing };
+        refused(self.memory, Subject::Command(needs)).map_or(Ok(()), |refusal| Err(refusal.text().to_owned()))
+    }
+
+    /// Why a command that it calls is refused for want of memory.
+    pub fn refused_for_memory(&self, command: &Command) -> Option<OomRefusal> {
+        let need = if command.is(spec::Flags::DENYOOM) { Need::Memory } else { Need::Nothing };
+        let written = if self.wrote { Written::Something } else { Written::Nothing };
+        refused(self.memory, Subject::Called { need, script: self.declared, written })
     }
 
     /// True if it has a slot.
     pub fn holds(&self, slot: Slot) -> bool {
         self.everything || self.slots.binary_search(&slot).is_ok()
+    }
+
+    /// Bytes that it holds for its client. Copies of what it may have to take back, which are bounded by the keys that it declares, and
+    /// what it keeps in Lua are not among them.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Script>() + size_of::<Conn>() + self.args.room()
     }
 
     /// What its client reads after SCRIPT KILL or FUNCTION KILL.
@@ -196,7 +226,7 @@ impl Script {
 
     /// Copies what a command is going to change. False if it cannot be taken back.
     pub fn prepare(&mut self, keyspace: &Keyspace, command: &Command, args: Args, db: u16) -> bool {
-        if self.everything || !command.is(Flags::WRITE) {
+        if self.everything || !command.is(spec::Flags::WRITE) {
             return true;
         }
         // These two write to a database of their choice.
@@ -209,6 +239,13 @@ impl Script {
     /// Takes back what it wrote and selected.
     pub fn roll_back(&mut self, keyspace: &mut Keyspace) {
         self.undo.restore(keyspace);
+        // What it found to be over stays so, unless it was put back for being written to.
+        let mut notes = std::mem::take(&mut keyspace.signals.log);
+        notes.take_back(|note| {
+            let db = keyspace.db(usize::from(note.db)).expect("it was noted by this number");
+            keyspace.locate(db, &keyspace.key(note.parts.args().at(0))).is_none()
+        });
+        keyspace.signals.log = notes;
         keyspace.stats.changes = keyspace.stats.changes.wrapping_sub(std::mem::take(&mut self.changes));
         self.client.session.db = self.db;
         (self.wrote, self.started) = (false, false);
@@ -297,7 +334,7 @@ impl Undo {
             let db = keyspace.db(changed.db as usize).expect("it was kept by this number");
             let key = keyspace.key(&changed.key);
             if let Some(place) = keyspace.locate(db, &key) {
-                keyspace.discard(db, key.slot, key.hash, place);
+                keyspace.discard(db, key.slot, key.hash, place, Removal::Server);
             }
             if let Some(entry) = image {
                 keyspace.insert(db, key.slot, key.hash, entry);

@@ -110,6 +110,9 @@ impl Shard {
     /// Takes what the last command left.
     #[cold]
     pub fn hear(&mut self) {
+        if self.log.is_some() {
+            self.seal();
+        }
         let Shard { keyspace, listeners, ready, effects, prefixes, acting, doubt, .. } = self;
         hear(keyspace, listeners, Told { ready, effects, prefixes, by: *acting, doubt: doubt.as_mut() });
     }
@@ -238,6 +241,10 @@ impl Shard {
             Reply::new(out, waiter.context.resp).error(&text);
         }
         let waits = self.keyspace.signals.wait.take().is_some();
+        if self.log.is_some() {
+            self.keyspace.signals.log.end_command(waiter.context.caller.db, waiter.args.args());
+            self.seal_unit();
+        }
         if let Some(tracker) = waiter.context.tracker
             && command.is(Flags::READONLY)
             && !waits

@@ -202,7 +202,7 @@ impl Session {
     /// What commands need to know of it.
     #[inline]
     pub fn context(&self, expiry_paused: bool) -> Context {
-        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, impatient: false, waited: false };
+        let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, ..Caller::default() };
         let tracker = self.tracking.as_ref().and_then(|tracking| tracking.notes());
         Context { caller, resp: self.resp, client: self.id, tracker }
     }
@@ -264,6 +264,19 @@ impl Session {
     /// Forgets what it had subscribed to if that is nothing now.
     pub fn drop_empty_subscriptions(&mut self) {
         self.subscriptions.take_if(|subscriptions| subscriptions.is_empty());
+    }
+
+    /// Bytes that it holds on the heap: names and addresses, the transaction that is queued, the keys that are watched, subscriptions, and
+    /// prefixes that are tracked. Its user is shared.
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        let names = self.name.capacity() + self.lib_name.capacity() + self.lib_ver.capacity();
+        let addresses = self.peer.capacity() + self.local.capacity();
+        let queued = self.transaction.as_ref().map_or(0, |transaction| transaction.heap_bytes());
+        let watched = self.watching.as_ref().map_or(0, |watching| watching.heap_bytes());
+        let listens = self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.heap_bytes());
+        let tracks = self.tracking.as_ref().map_or(0, |tracking| tracking.heap_bytes());
+        names + addresses + queued + watched + listens + tracks
     }
 
     /// True if it may use only the commands of a subscriber: it could not tell other replies from messages.

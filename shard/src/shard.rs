@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evict::access::AccessBits;
+use evict::auditor::Auditor;
+use evict::mode::Mode;
+use evict::oom::OomRefusal;
 use evict::time::UnixMillis;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
+use keyspace::log::Notes;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::signals::EventClasses;
@@ -24,8 +28,11 @@ use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
 use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::{Doubt, Listeners};
+use crate::log::{Log, LogBytes};
 use crate::mail::Question;
+use crate::memory::{Memory, Prepared};
 use crate::mesh::CoreId;
+use crate::mesh::budget::Budget;
 use crate::mesh::loans::{Loans, Need, UnitId};
 use crate::mesh::mailbox::Address;
 use crate::ready::Ready;
@@ -82,6 +89,8 @@ pub struct Shard {
     pub core: CoreId,
     /// The data.
     pub keyspace: Keyspace,
+    /// How much memory it may use.
+    pub memory: Memory,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
     /// Who wants to hear of changes of keys.
@@ -90,6 +99,10 @@ pub struct Shard {
     pub ready: Ready,
     /// Who watches what a script has changed that may be taken back; only while such a script runs.
     pub doubt: Option<Doubt>,
+    /// Records of what was changed, if somebody reads them.
+    pub log: Option<Box<Log>>,
+    /// A unit is under way in this shard: what it leaves for the log belongs together.
+    pub in_unit: bool,
     /// What commands left for the owner to do.
     pub effects: Vec<Effect>,
     /// Who tracks keys by prefixes: the same on every core.
@@ -106,6 +119,8 @@ pub struct Shard {
     pub latency: LatencyMonitor,
     /// Slow commands, for whoever carried them out to take to the client's core.
     pub slow: Vec<Slow>,
+    /// What the core has to say for the audit: for its owner to take.
+    pub auditor: Auditor,
     /// A client pause is in force here: nobody visits, and what is expired stays.
     pub paused: bool,
     /// Units that have slots of this shard for long: what needs those is refused.
@@ -145,6 +160,10 @@ pub struct ShardParts {
     pub table: &'static CommandTable,
     /// The slot map at start.
     pub map: SlotMap,
+    /// The process's memory budget.
+    pub budget: Arc<Budget>,
+    /// Room for the records of what is changed, if somebody is to read them.
+    pub log: Option<LogBytes>,
 }
 
 impl Shard {
@@ -153,6 +172,7 @@ impl Shard {
         let mut shard = Shard {
             core: parts.core,
             keyspace: parts.keyspace,
+            memory: Memory::new(parts.core, parts.budget),
             loans: Loans::new(),
             listeners: Listeners::default(),
             ready: Ready::default(),
@@ -161,10 +181,13 @@ impl Shard {
             stats: Stats::new(parts.table.all().len()),
             latency: LatencyMonitor::default(),
             slow: Vec::new(),
+            log: parts.log.map(|room| Box::new(Log::new(parts.core, room))),
+            in_unit: false,
             effects: Vec::new(),
             prefixes: Prefixes::default(),
             acting: 0,
             tracked_max: usize::MAX,
+            auditor: Auditor::new(Mode::Strict),
             paused: false,
             busy: Vec::new(),
             freed: false,
@@ -178,6 +201,9 @@ impl Shard {
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
+        if shard.log.is_some() {
+            shard.keyspace.signals.log = Notes::on();
+        }
         shard.configure(parts.settings);
         shard
     }
@@ -188,10 +214,10 @@ impl Shard {
         self.now = self.now.max(now);
     }
 
-    /// The access bits of what is used now.
+    /// The access bits of what is made now.
     #[inline]
     pub fn access(&self) -> AccessBits {
-        AccessBits::lru(self.now)
+        self.keyspace.made(self.now)
     }
 
     /// True if a command on this slot may run now.
@@ -223,10 +249,12 @@ impl Shard {
         let ended = ticks();
         if let Err(refusal) = outcome {
             self.refuse(command, &refusal, context, start, out);
+            self.note_refusal(command, args, &refusal);
         }
         self.account(command, args, ticks_to_ns(ended.wrapping_sub(started)));
         if self.keyspace.signals.pending {
             self.acting = context.client;
+            self.end_command(context, args);
             self.hear();
         }
         if let Some(tracker) = context.tracker
@@ -235,6 +263,23 @@ impl Shard {
             self.track(command, args, tracker);
         }
         ended
+    }
+
+    /// Refuses a command for want of memory.
+    #[cold]
+    pub fn refuse_memory(&mut self, command: &Command, context: &Context, refusal: OomRefusal, out: &mut Vec<u8>) {
+        self.note_oom(command);
+        self.stats.rejected(Some(command.id), refusal.text().as_bytes());
+        Reply::new(out, context.resp).error(refusal.text());
+    }
+
+    /// Notes for the log what a command did that is over.
+    #[cold]
+    pub fn end_command(&mut self, context: &Context, args: Args) {
+        if self.log.is_some() {
+            self.keyspace.signals.log.end_command(context.caller.db, args);
+            self.seal();
+        }
     }
 
     /// Calls a data command's handler.
@@ -330,6 +375,7 @@ impl Shard {
     /// Sets counters to zero: CONFIG RESETSTAT. How many changes there were is not forgotten.
     pub fn reset_stats(&mut self) {
         self.stats.reset();
+        self.memory.reset_stats();
         self.keyspace.stats = DataStats { changes: self.keyspace.stats.changes, ..DataStats::default() };
     }
 
@@ -352,7 +398,11 @@ impl Shard {
             if hop.replies.len() - before > OUT_BYTES_PER_TURN_MAX {
                 break Stop::LongEnough;
             }
-            started = self.step(hop, call, started);
+            match self.prepare(self.table.get(call.command)) {
+                Prepared::Go => started = self.step(hop, call, started),
+                Prepared::Later => break Stop::LongEnough,
+                Prepared::Refused(refusal) => self.refuse_step(hop, call, refusal),
+            }
         };
         hop.slow.append(&mut self.slow);
         stop
@@ -383,12 +433,20 @@ impl Shard {
         let mut started = ticks();
         while let Some(call) = hop.next() {
             let light = db.is_none_or(|db| self.is_light(db, call.slot, call.hash));
-            if !light || !self.is_free(call.slot) || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
+            let has_room = !self.is_short() || !self.table.get(call.command).is(Flags::DENYOOM);
+            if !light || !has_room || !self.is_free(call.slot) || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
                 break;
             }
             started = self.step(hop, call, started);
         }
         hop.slow.append(&mut self.slow);
+    }
+
+    /// Refuses the next command of a hop for want of memory.
+    #[cold]
+    fn refuse_step(&mut self, hop: &mut Hop, call: Call, refusal: OomRefusal) {
+        let (command, context) = (self.table.get(call.command), hop.context);
+        hop.step(call, |_, out| self.refuse_memory(command, &context, refusal, out));
     }
 
     /// Carries out the next command of a hop; returns when it ended.
@@ -445,7 +503,11 @@ impl Shard {
     /// slot: it does not hold that command up.
     pub fn carry_on_or_park(&mut self, mut hop: Box<Hop>) -> Carried {
         let call = hop.next().expect("a parked hop has a next command");
-        self.step(&mut hop, call, ticks());
+        match self.prepare(self.table.get(call.command)) {
+            // It has waited for its turn: what it needs beyond the quota is one command's growth.
+            Prepared::Go | Prepared::Later => drop(self.step(&mut hop, call, ticks())),
+            Prepared::Refused(refusal) => self.refuse_step(&mut hop, call, refusal),
+        }
         self.carry_out_or_park(hop)
     }
 
@@ -469,6 +531,8 @@ impl Shard {
             keys => keys.div_ceil(u64::from(self.map.cores())) as usize,
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
+        self.configure_memory(&settings);
+        self.set_log_forms(&settings);
         self.settings = settings;
     }
 }

@@ -27,17 +27,29 @@ pub struct Slow {
     pub name: Vec<u8>,
 }
 
+impl Slow {
+    /// Bytes that it holds on the heap, its own place included.
+    fn heap_bytes(&self) -> usize {
+        let args = self.args.iter().map(|arg| size_of::<Vec<u8>>() + arg.len()).sum::<usize>();
+        size_of::<Slow>() + args + self.peer.len() + self.name.len()
+    }
+}
+
 /// The slow log of one core.
 #[derive(Default)]
 pub struct Slowlog {
     entries: VecDeque<Slow>,
+    bytes: usize,
 }
 
 impl Slowlog {
     /// Adds an entry and drops the oldest beyond `entries_max`.
     pub fn push(&mut self, entry: Slow, entries_max: usize) {
+        self.bytes += entry.heap_bytes();
         self.entries.push_front(entry);
-        self.entries.truncate(entries_max);
+        while self.entries.len() > entries_max {
+            self.bytes -= self.entries.pop_back().map_or(0, |oldest| oldest.heap_bytes());
+        }
     }
 
     /// All entries, newest first.
@@ -58,6 +70,12 @@ impl Slowlog {
     /// Forgets all entries.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.bytes = 0;
+    }
+
+    /// Bytes of all entries.
+    pub fn heap_bytes(&self) -> usize {
+        self.bytes
     }
 }
 

@@ -35,10 +35,14 @@ impl<'a> Stage<'a> {
     pub fn enter(&mut self, aside: &mut Aside) {
         for grant in self.grants.iter_mut() {
             self.shard.advance(grant.clock);
+            if let Some(log) = &mut self.shard.log {
+                log.follow(grant.order);
+            }
             if let Loan::Slots(slots) = &mut grant.loan {
-                for LentSlot { slot, tables, listeners } in slots {
+                for LentSlot { slot, tables, listeners, home_bytes } in slots {
                     let (tables, listeners) = (std::mem::take(tables), listeners.take());
-                    self.shard.put_slot(LentSlot { slot: *slot, tables, listeners });
+                    self.shard.memory.guest(*home_bytes);
+                    self.shard.put_slot(LentSlot { slot: *slot, tables, listeners, home_bytes: *home_bytes });
                 }
             }
         }
@@ -48,10 +52,24 @@ impl<'a> Stage<'a> {
     /// Takes them out again.
     pub fn leave(&mut self, aside: &mut Aside) {
         aside.leave(self.shard);
+        self.hand_over_log();
         for grant in self.grants.iter_mut() {
             if let Loan::Slots(slots) = &mut grant.loan {
-                slots.iter_mut().for_each(|lent| *lent = self.shard.take_slot(lent.slot));
+                for lent in slots {
+                    let home_bytes = lent.home_bytes;
+                    *lent = LentSlot { home_bytes, ..self.shard.take_slot(lent.slot) };
+                    self.shard.memory.guest_left(home_bytes);
+                }
             }
+        }
+    }
+
+    /// Leaves what the unit did to others' slots for their logs.
+    fn hand_over_log(&mut self) {
+        let Some(log) = &mut self.shard.log else { return };
+        for (core, part) in log.take_outward() {
+            let grant = self.grants.iter_mut().find(|grant| grant.core == core);
+            grant.expect("a unit changes only what it has").log.push(part);
         }
     }
 
@@ -60,8 +78,9 @@ impl<'a> Stage<'a> {
         self.shard
     }
 
-    /// Serves the clients that the unit made ready: at its end.
+    /// The end of the unit: what it left for the log belongs together, and the clients that it made ready are served.
     pub fn serve_ready(&mut self) {
+        self.shard.seal_unit();
         while let Some(key) = self.shard.ready.first() {
             let slots = [key.slot];
             self.with_slots(&slots, |shard| shard.serve_next());
@@ -94,9 +113,8 @@ impl<'a> Stage<'a> {
             if !brought.contains(&slot)
                 && let Some(lent) = lent_whole(self.grants, self.shard.map.owner(slot))
             {
-                let moved =
-                    LentSlot { slot, tables: lent.keyspace.take_slot(slot), listeners: lent.listeners.take(slot) };
-                self.shard.put_slot(moved);
+                let (tables, listeners) = (lent.keyspace.take_slot(slot), lent.listeners.take(slot));
+                self.shard.put_slot(LentSlot { slot, tables, listeners, home_bytes: 0 });
                 brought.push(slot);
             }
         }
@@ -121,6 +139,7 @@ impl<'a> Stage<'a> {
         });
         let parts = parts.collect();
         self.shard.acting = 0;
+        self.gather_notes();
         self.hear();
         parts
     }
@@ -141,7 +160,21 @@ impl<'a> Stage<'a> {
             self.shard.refuse(command, &refusal, context, start, out);
         }
         self.shard.account(command, args, ticks_to_ns(ticks().wrapping_sub(started)));
+        self.gather_notes();
+        self.shard.end_command(context, args);
         self.hear();
+    }
+
+    /// Brings together what a command on everything left for the log in all keyspaces.
+    fn gather_notes(&mut self) {
+        if self.shard.log.is_none() {
+            return;
+        }
+        for grant in self.grants.iter_mut() {
+            if let Loan::Whole(lent) = &mut grant.loan {
+                self.shard.keyspace.signals.log.gather(&mut lent.keyspace.signals.log);
+            }
+        }
     }
 
     /// Takes what a command on everything left in all keyspaces.

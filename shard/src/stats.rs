@@ -199,6 +199,12 @@ impl Stats {
         self.error_replies += other.error_replies;
     }
 
+    /// Bytes that they hold on the heap. O(commands).
+    pub fn heap_bytes(&self) -> usize {
+        let histograms = self.commands.iter().filter(|stats| stats.latency.is_some()).count();
+        self.commands.capacity() * size_of::<CommandStats>() + histograms * size_of::<[u64; BUCKETS]>()
+    }
+
     /// Sets everything to zero.
     pub fn reset(&mut self) {
         *self = Stats::new(self.commands.len());

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use keyspace::args::{Args, OwnedArgs, Span};
 
 use crate::command::CommandId;
+use crate::heap::table_bytes;
 use crate::mesh::ticket::Ticket;
 use crate::script::Script;
 
@@ -18,6 +19,8 @@ pub struct Transaction {
     pub failed: bool,
     /// A queued command writes.
     pub writes: bool,
+    /// A queued command may need memory.
+    pub needs_memory: bool,
 }
 
 /// One queued command.
@@ -92,17 +95,24 @@ pub struct Watching {
     /// The keys.
     pub keys: Vec<WatchedKey>,
     names: HashSet<(u16, Box<[u8]>)>,
+    /// Bytes of the keys, here and in `names`.
+    key_bytes: usize,
 }
 
 impl Watching {
     /// Notes that a key is watched from now on. False if it was already.
     pub fn add(&mut self, db: u16, key: &[u8]) -> bool {
-        self.names.insert((db, key.into()))
+        let is_new = self.names.insert((db, key.into()));
+        self.key_bytes += if is_new { 2 * key.len() } else { 0 };
+        is_new
     }
 
     /// Bytes that it holds on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.keys.iter().map(|watched| 2 * (watched.key.len() + size_of::<WatchedKey>())).sum()
+        size_of::<Watching>()
+            + self.key_bytes
+            + self.keys.capacity() * size_of::<WatchedKey>()
+            + table_bytes::<(u16, Box<[u8]>)>(self.names.capacity())
     }
 }
 
@@ -129,6 +139,20 @@ pub struct Execution {
     pub reply: Vec<u8>,
     /// The script that one of its commands runs.
     pub script: Option<Box<Script>>,
+}
+
+impl Execution {
+    /// Bytes that it holds on the heap: what was queued and watched, and the reply so far.
+    pub fn heap_bytes(&self) -> usize {
+        let watching = self.watching.as_ref().map_or(0, |watching| watching.heap_bytes());
+        let script = self.script.as_ref().map_or(0, |script| script.heap_bytes());
+        size_of::<Execution>()
+            + self.transaction.heap_bytes()
+            + watching
+            + self.args.room()
+            + self.reply.capacity()
+            + script
+    }
 }
 
 #[cfg(test)]

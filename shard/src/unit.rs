@@ -6,6 +6,7 @@
 
 use evict::time::UnixMillis;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::log::Notes;
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
 use keyspace::store::{Keyspace, SlotTables};
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 use crate::command::Command;
 use crate::hop::Context;
 use crate::listeners::{Listeners, SlotListeners, Waiter};
+use crate::log::Part;
 use crate::mesh::CoreId;
 use crate::mesh::loans::{Need, NeedOwned, UnitId};
 use crate::ready::Ready;
@@ -42,6 +44,8 @@ pub struct LentSlot {
     pub tables: SlotTables,
     /// What listens to it.
     pub listeners: Option<Box<SlotListeners>>,
+    /// Bytes that its owner is charged with until it is back: what it had when it left.
+    pub home_bytes: u64,
 }
 
 /// All that an owner has, on loan.
@@ -74,6 +78,10 @@ pub struct Grant {
     pub loan: Loan,
     /// The owner's clock.
     pub clock: UnixMillis,
+    /// Where the owner's log stands.
+    pub order: u64,
+    /// What the unit did to the slots, for the owner's log.
+    pub log: Vec<Part>,
 }
 
 /// What a unit needs of which core, ascending. Most need something of one.
@@ -104,6 +112,16 @@ pub enum Job {
 }
 
 impl Job {
+    /// Bytes that it holds on the heap for its client.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Job::Command { args, .. } | Job::Watch(args) => args.room(),
+            Job::Exec(exec) => exec.heap_bytes(),
+            Job::Script(script) => script.heap_bytes(),
+            Job::Serve(_) => size_of::<Turn>(),
+        }
+    }
+
     /// The script that it runs, as itself or in a transaction.
     pub fn script_mut(&mut self) -> Option<&mut Script> {
         match self {
@@ -150,12 +168,16 @@ pub struct Aside {
     pub now: Option<UnixMillis>,
     /// The shard's time while the unit has the shard.
     outside: UnixMillis,
+    /// What it left for the log so far.
+    notes: Notes,
 }
 
 impl Aside {
     /// The unit has the shard from now on, or not any more: its keys and its time change places with the shard's.
     pub fn enter(&mut self, shard: &mut Shard) {
         std::mem::swap(&mut shard.ready, &mut self.ready);
+        self.exchange_notes(shard);
+        shard.in_unit = true;
         let now = *self.now.get_or_insert(shard.now);
         self.outside = std::mem::replace(&mut shard.now, now);
     }
@@ -163,7 +185,15 @@ impl Aside {
     /// Undoes `enter`.
     pub fn leave(&mut self, shard: &mut Shard) {
         std::mem::swap(&mut shard.ready, &mut self.ready);
+        self.exchange_notes(shard);
+        shard.in_unit = false;
         shard.now = self.outside.max(shard.now);
+    }
+
+    fn exchange_notes(&mut self, shard: &mut Shard) {
+        if shard.log.is_some() {
+            shard.keyspace.signals.log.exchange(&mut self.notes);
+        }
     }
 }
 
@@ -237,17 +267,25 @@ impl Shard {
                 Loan::Whole(Box::new(LentWhole { keyspace: self.keyspace.lend_whole(), listeners }))
             }
         };
-        Grant { unit, core: self.core, loan, clock: self.now }
+        Grant { unit, core: self.core, loan, clock: self.now, order: self.log_order(), log: Vec::new() }
     }
 
     fn take_out(&mut self, slots: &[u16]) -> Vec<LentSlot> {
         let slots = slots.iter().map(|&number| Slot::new(number).expect("a need names slots"));
-        slots.map(|slot| self.take_slot(slot)).collect()
+        let lend = |slot| {
+            let before = self.keyspace.heap_bytes();
+            let lent = self.take_slot(slot);
+            let home_bytes = before - self.keyspace.heap_bytes();
+            self.memory.lent(home_bytes);
+            LentSlot { home_bytes, ..lent }
+        };
+        slots.map(lend).collect()
     }
 
     /// Takes a slot out, with what listens to it.
     pub fn take_slot(&mut self, slot: Slot) -> LentSlot {
-        LentSlot { slot, tables: self.keyspace.take_slot(slot), listeners: self.listeners.take(slot) }
+        let (tables, listeners) = (self.keyspace.take_slot(slot), self.listeners.take(slot));
+        LentSlot { slot, tables, listeners, home_bytes: 0 }
     }
 
     /// Puts a slot in that is nowhere else.
@@ -268,14 +306,20 @@ impl Shard {
     }
 
     /// Takes a loan back in. What waited for it is handed out by `loans.next_runnable`.
-    pub fn take_back(&mut self, unit: UnitId, loan: Loan, now: UnixMillis) {
+    pub fn take_back(&mut self, unit: UnitId, loan: Loan, parts: Vec<Part>, now: UnixMillis) {
         self.advance(now);
+        if let Some(log) = &mut self.log {
+            parts.into_iter().for_each(|part| log.append(part));
+        }
         self.freed = true;
         self.no_longer_busy(unit);
         match loan {
             Loan::Slots(slots) => {
                 let numbers: Vec<u16> = slots.iter().map(|lent| lent.slot.number()).collect();
-                slots.into_iter().for_each(|lent| self.put_slot(lent));
+                for lent in slots {
+                    self.memory.returned(lent.home_bytes);
+                    self.put_slot(lent);
+                }
                 self.loans.give_back(unit, Need::Slots(&numbers));
             }
             Loan::Whole(lent) => {

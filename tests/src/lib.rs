@@ -24,6 +24,7 @@ pub mod replay;
 
 pub mod boundaries;
 
+pub mod evidence;
 pub mod history;
 pub mod process;
 

@@ -256,7 +256,7 @@ fn bitop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if result.is_empty() {
         exec.clear(&target);
     } else {
-        let place = exec.peek(&target);
+        let place = exec.target(&target);
         store(exec, &target, place, result);
         exec.happened(&target, 1, EventClasses::STRING, "set");
     }

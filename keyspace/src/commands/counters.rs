@@ -124,6 +124,7 @@ fn incrbyfloat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let text = sum.text();
     exec.put(&key, place, &text, Expiry::Keep, Shape::Float);
     exec.happened(&key, 1, EventClasses::STRING, "incrbyfloat");
+    exec.log_as(&[b"SET", key.bytes, &text, b"KEEPTTL"]);
     reply.bulk(&text);
     Ok(())
 }

@@ -37,7 +37,7 @@ fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         encoding_name(entry),
         serialized_bytes(entry),
         entry.access().bits(),
-        entry.access().idle_seconds(exec.now),
+        exec.keyspace.idle_seconds(entry, exec.now).unwrap_or_else(|| entry.access().idle_seconds(exec.now)),
         about_nodes(entry),
     ));
     Ok(())

@@ -1,6 +1,6 @@
 //! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
 
-use evict::access::AccessBits;
+use evict::record::Form;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
@@ -83,7 +83,7 @@ struct Options {
     /// The deadline is given as a time, not as a duration.
     absolute: bool,
     idle_seconds: Option<i64>,
-    frequency: Option<i64>,
+    frequency: Option<u8>,
 }
 
 /// Reads the options from the fourth argument on. IDLETIME and FREQ exclude each other, whichever comes first.
@@ -103,8 +103,7 @@ fn options(args: Args) -> Result<Options, Refusal> {
             index += 1;
         } else if let (true, Some(number), None) = (args.is(index, "freq"), number, options.idle_seconds) {
             let frequency = parse_i64(number).ok_or(Refusal::NotInteger)?;
-            options.frequency = Some(frequency).filter(|frequency| (0..=255).contains(frequency));
-            options.frequency.ok_or(BAD_FREQUENCY)?;
+            options.frequency = Some(u8::try_from(frequency).map_err(|_| BAD_FREQUENCY)?);
             index += 1;
         } else {
             return Err(Refusal::Syntax);
@@ -123,7 +122,7 @@ fn deadline(now: UnixMillis, ttl: i64, absolute: bool) -> Option<UnixMillis> {
     }
 }
 
-/// Checks options, the key, the time to live and the payload, in this order. FREQ has no effect: no policy counts uses.
+/// Checks options, the key, the time to live and the payload, in this order.
 fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let options = options(args)?;
     let key = exec.first_key(args, 1);
@@ -134,10 +133,7 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if ttl < 0 {
         return Err(BAD_TTL);
     }
-    let access = match options.idle_seconds {
-        Some(seconds) => AccessBits::lru_idle(exec.now, seconds),
-        None => exec.access,
-    };
+    let access = exec.keyspace.restored(exec.now, options.idle_seconds, options.frequency);
     let (hasher, limits) = (exec.keyspace.hasher(), &exec.keyspace.limits);
     let restored = payloads::restore(args.at(3), Place { key: key.bytes, access, hasher, limits });
     let mut entry = restored.map_err(|bad| match bad {
@@ -152,13 +148,26 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let deadline = deadline(exec.now, ttl, options.absolute);
     if is_expired(deadline, exec.now) {
         exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
+        if replaced.is_some() {
+            exec.log_deletion(Form::Del, &key);
+        }
     } else {
         entry.set_deadline(deadline);
         exec.insert(&key, entry);
         exec.happened(&key, 1, EventClasses::GENERIC, "restore");
+        if let Some(at) = deadline.filter(|_| exec.is_logged() && !options.absolute) {
+            log_absolute(exec, args, at);
+        }
     }
     reply.ok();
     Ok(())
+}
+
+/// RESTORE with the deadline as a time.
+fn log_absolute(exec: &mut Exec, args: Args, at: UnixMillis) {
+    let mut digits = itoa::Buffer::new();
+    let words = [args.at(0), args.at(1), digits.format(at.0).as_bytes()];
+    exec.log_words(words.into_iter().chain(args.from(3).iter()).chain([&b"ABSTTL"[..]]).collect());
 }
 
 #[cfg(test)]

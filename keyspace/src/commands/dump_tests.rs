@@ -1,5 +1,7 @@
 //! DUMP and RESTORE: replies of redis-server 7.0.15.
 
+use evict::access::AccessBits;
+
 use crate::commands::testing::{Desk, check};
 
 const CHECKSUM: &str = "-ERR DUMP payload version or checksum are wrong";
@@ -111,6 +113,29 @@ fn restore_and_its_options() {
     }
     // Each of them changed the key, but the one that came too late for none.
     assert_eq!(desk.run("@changes"), "10");
+}
+
+#[test]
+fn what_a_restored_key_has_of_uses_is_what_the_policy_reads() {
+    let rows = [
+        ("allkeys-lru", "idletime 7", "idletime", ":7"),
+        ("allkeys-lru", "freq 7", "idletime", ":0"),
+        ("volatile-lfu", "freq 0", "freq", ":0"),
+        ("volatile-lfu", "freq 255", "freq", ":255"),
+        ("volatile-lfu", "idletime 7", "freq", ":5"),
+        ("volatile-lfu", "", "freq", ":5"),
+        ("allkeys-s3fifo", "idletime 64", "idletime", ":64"),
+        ("allkeys-s3fifo", "idletime 9223372036854775807", "exists", ""),
+    ];
+    for (policy, option, told, expected) in rows {
+        let mut desk = Desk::new();
+        desk.run(&format!("@policy {policy}"));
+        desk.access = AccessBits::lru(desk.now);
+        assert_eq!(desk.run(&format!("restore k 0 {A} {option}")), "+OK", "{policy}, {option}");
+        if told != "exists" {
+            assert_eq!(desk.run(&format!("object {told} k")), expected, "{policy}, {option}");
+        }
+    }
 }
 
 #[test]

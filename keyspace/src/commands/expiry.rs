@@ -6,12 +6,12 @@
 use evict::deadline::{
     Author, Base, Placement, Range, TimeFault, Unit, deadline, left_millis, nearest_seconds, placement,
 };
-use evict::gate::DataSet;
 use evict::options::{Conditions, OptionFault};
 use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::exec::{DataFn, DataRow, Exec};
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -144,16 +144,29 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     let key = exec.first_key(args, 1);
     let place = exec.write(&key).filter(|&place| conditions.allow(exec.entry(&key, place).deadline(), when));
     if let Some(place) = place {
-        match placement(when, exec.now, DataSet::Ready, Author::Own) {
-            Placement::Delete => exec.delete_loudly(&key, place),
+        match placement(when, exec.now, exec.data_set(), Author::Own) {
+            Placement::Delete => {
+                exec.delete_loudly(&key, place, Removal::Expiry);
+                exec.log_past(&key);
+            }
             Placement::Store => {
                 exec.edit(&key, place, |entry| entry.set_deadline(Some(when)));
                 exec.happened(&key, 1, EventClasses::GENERIC, "expire");
+                if exec.is_logged() && name != "pexpireat" {
+                    log_pexpireat(exec, args, when);
+                }
             }
         }
     }
     reply.int(place.is_some() as i64);
     Ok(())
+}
+
+/// The command with the time that it meant. Its options stay.
+fn log_pexpireat(exec: &mut Exec, args: Args, when: UnixMillis) {
+    let mut digits = itoa::Buffer::new();
+    let words = [&b"PEXPIREAT"[..], args.at(1), digits.format(when.0).as_bytes()];
+    exec.log_words(words.into_iter().chain(args.from(3).iter()).collect());
 }
 
 fn persist(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {

@@ -1,11 +1,12 @@
 //! Emptying and exchanging whole databases: FLUSHDB, FLUSHALL, SWAPDB.
 //!
-//! SYNC and ASYNC do the same. Both put the tables aside at once, so the keys are gone and the memory is no longer counted when
-//! the client gets its answer; both leave the freeing to the turns that follow, a segment at a time. SYNC in Redis frees before
-//! it answers, which takes seconds for a large database: here it would hold every core for that long, for memory that is
-//! given back a moment later anyway.
+//! SYNC and ASYNC differ in their counters and in what is freed first. Both put the tables aside, so the keys are gone when the client
+//! gets its answer, and leave the freeing to the turns that follow, a segment at a time. SYNC in Redis frees before it answers, which
+//! takes seconds for a large database: here it would hold every core for that long, for memory that is given back a moment later
+//! anyway.
 
 use crate::args::Args;
+use crate::limits::Pace;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -62,35 +63,38 @@ pub static ROWS: &[WholeRow] = &[
     },
 ];
 
-/// Accepts no option, SYNC or ASYNC.
-fn check_options(args: Args) -> Outcome {
+/// What no option, SYNC or ASYNC says.
+fn pace(whole: &Whole, args: Args) -> Result<Pace, Refusal> {
     match args.len() {
-        1 => Ok(()),
-        2 if args.is(1, "sync") || args.is(1, "async") => Ok(()),
+        1 => Ok(whole.keyspaces[0].limits.lazy_free.pace_of_flush()),
+        2 if args.is(1, "sync") => Ok(Pace::Prompt),
+        2 if args.is(1, "async") => Ok(Pace::Lazy),
         _ => Err(Refusal::Syntax),
     }
 }
 
 /// Empties the databases with these numbers. Every key counts as a change, and an empty database as none.
-fn flush(whole: &mut Whole, numbers: std::ops::Range<usize>) {
+fn flush(whole: &mut Whole, numbers: std::ops::Range<usize>, pace: Pace) {
     for number in numbers {
         let db = whole.database(number).expect("the caller counted the databases");
         whole.counted(whole.keys(db));
-        whole.keyspaces.iter_mut().for_each(|keyspace| keyspace.flush(db));
+        whole.keyspaces.iter_mut().for_each(|keyspace| keyspace.flush(db, pace));
     }
+    // It is logged even if there was nothing to remove, as at redis-server.
+    whole.keyspaces[0].signals.dirtied();
 }
 
 fn flushdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
-    check_options(args)?;
+    let pace = pace(whole, args)?;
     let number = whole.caller.db as usize;
-    flush(whole, number..number + 1);
+    flush(whole, number..number + 1, pace);
     reply.ok();
     Ok(())
 }
 
 fn flushall(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
-    check_options(args)?;
-    flush(whole, 0..whole.keyspaces[0].databases());
+    let pace = pace(whole, args)?;
+    flush(whole, 0..whole.keyspaces[0].databases(), pace);
     reply.ok();
     Ok(())
 }

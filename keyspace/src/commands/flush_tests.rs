@@ -110,7 +110,7 @@ fn flushed_memory_is_given_back_piece_by_piece() {
     desk.run("debug populate 20000 {tag}");
     desk.run("@db 3");
     desk.run("debug populate 5000");
-    desk.run("flushdb");
+    desk.run("flushdb async");
     let first = desk.db(0);
     let real: u64 = desk.keyspace.entries(first).map(|entry| entry.heap_bytes() as u64).sum();
     let left = desk.keyspace.heap_bytes();
@@ -119,8 +119,9 @@ fn flushed_memory_is_given_back_piece_by_piece() {
     while desk.keyspace.free_dropped() {}
     assert_eq!((desk.keyspace.dropped_keys(), desk.keyspace.stats.lazyfreed_objects), (0, 5000));
 
-    desk.run("flushall");
+    desk.run("flushall async");
     assert_eq!(desk.keyspace.heap_bytes(), empty);
+    assert!(desk.keyspace.dropped_bytes() >= real, "what is not freed is held");
     let mut pieces = 0;
     let mut before = desk.keyspace.dropped_keys();
     while desk.keyspace.free_dropped() {
@@ -130,4 +131,5 @@ fn flushed_memory_is_given_back_piece_by_piece() {
         pieces += 1;
     }
     assert!(pieces > 5 && before == 0 && desk.keyspace.dropped() == 0);
+    assert_eq!(desk.keyspace.dropped_bytes(), 0);
 }

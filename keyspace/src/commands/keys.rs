@@ -3,6 +3,7 @@
 use crate::args::Args;
 use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
+use crate::limits::Removal;
 use crate::refusal::Outcome;
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
@@ -45,7 +46,7 @@ pub static ROWS: &[DataRow] = &[
             tips: MULTI_SHARD,
             ..CommandSpec::NONE
         },
-        run: del,
+        run: unlink,
     },
     DataRow {
         spec: CommandSpec {
@@ -113,13 +114,21 @@ fn each_key<'k>(exec: &mut Exec, args: Args<'k>, mut visit: impl FnMut(&mut Exec
     count
 }
 
-/// DEL and UNLINK. A string or a small collection is one or two allocations, which are freed at once in either case: handing them
-/// on would cost more. A large collection is freed later in either case.
 fn del(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    remove(exec, args, reply, Removal::Del)
+}
+
+fn unlink(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    remove(exec, args, reply, Removal::Unlink)
+}
+
+/// DEL and UNLINK. A string or a small collection is one or two allocations, which are freed at once in either case: handing them
+/// on would cost more. A large collection is freed later in either case, and sooner for DEL.
+fn remove(exec: &mut Exec, args: Args, reply: &mut Reply, removal: Removal) -> Outcome {
     let count = each_key(exec, args, |exec, key| {
         let place = exec.peek(key);
         if let Some(place) = place {
-            exec.delete_loudly(key, place);
+            exec.delete_loudly(key, place, removal);
         }
         place.is_some()
     });

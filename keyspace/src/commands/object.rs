@@ -68,6 +68,15 @@ const EMBEDDED_BYTES_MAX: usize = 44;
 /// Integers below this one are shared objects in Redis, and shared objects count as referred to without end.
 const SHARED_INTEGERS: i64 = 10_000;
 
+const COUNTS_USES: Refusal = Refusal::Text(
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at \
+     runtime LRU and LFU data will take some time to adjust.",
+);
+const COUNTS_NO_USES: Refusal = Refusal::Text(
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between \
+     policies at runtime LRU and LFU data will take some time to adjust.",
+);
+
 const HELP: &[&str] = &[
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ENCODING <key>",
@@ -162,17 +171,17 @@ fn refcount(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 
 fn idletime(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     answer(exec, args, reply, |exec, entry, reply| {
-        reply.int(entry.access().idle_seconds(exec.now) as i64);
+        let idle = exec.keyspace.idle_seconds(entry, exec.now).ok_or(COUNTS_USES)?;
+        reply.int(i64::from(idle));
         Ok(())
     })
 }
 
 fn freq(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    answer(exec, args, reply, |_, _, _| {
-        Err(Refusal::Text(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
-             between policies at runtime LRU and LFU data will take some time to adjust.",
-        ))
+    answer(exec, args, reply, |exec, entry, reply| {
+        let frequency = exec.keyspace.frequency(entry, exec.now).ok_or(COUNTS_NO_USES)?;
+        reply.int(i64::from(frequency));
+        Ok(())
     })
 }
 

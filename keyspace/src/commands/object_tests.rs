@@ -6,6 +6,7 @@ use crate::commands::testing::{Desk, check};
 
 const SYNTAX: &str = "-ERR syntax error";
 const INTEGER: &str = "-ERR value is not an integer or out of range";
+const LFU: &str = "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 const NOT_LFU: &str = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
 #[test]
@@ -123,6 +124,79 @@ fn idle_time_is_the_time_since_the_last_use() {
         desk.run("set a v");
         desk.run(&format!("@later {}", idle * 1000));
         assert_eq!(desk.run("object idletime a"), format!(":{idle}"));
+    }
+}
+
+#[test]
+fn uses_are_counted_under_an_lfu_policy() {
+    check(&[
+        ("set old v", "+OK"),
+        ("@policy allkeys-lfu", ""),
+        ("set a v", "+OK"),
+        ("object freq a", ":5"),
+        ("object idletime a", LFU),
+        ("object freq missing", "$-1"),
+        ("object idletime missing", "$-1"),
+        // The first use of a counter at 5 always counts.
+        ("get a", "$1 v"),
+        ("object freq a", ":6"),
+        ("object freq a", ":6"),
+        ("strlen a", ":1"),
+        ("exists a", ":1"),
+        ("@later 60000", ""),
+        ("object freq a", ":5"),
+        ("@later 600000", ""),
+        ("object freq a", ":0"),
+        // A value that is stored over another is one use, by whatever command, and does not begin anew.
+        ("set a w", "+OK"),
+        ("object freq a", ":1"),
+        ("set a w xx", "+OK"),
+        ("object freq a", ":2"),
+        ("mset a w", "+OK"),
+        ("object freq a", ":3"),
+        ("setex a 100 1", "+OK"),
+        ("object freq a", ":4"),
+        ("incr a", ":2"),
+        ("object freq a", ":5"),
+        ("getset a w", "$1 2"),
+        ("copy a b", ":1"),
+        ("object freq b", ":5"),
+        ("rename b c", "+OK"),
+        ("object freq c", ":6"),
+        ("sadd s 1", ":1"),
+        ("sadd t 1 2", ":2"),
+        ("sunionstore s t", ":2"),
+        ("object freq s", ":6"),
+        ("rpush l 1 2", ":2"),
+        ("lmove l l left right", "$1 1"),
+        ("object freq l", ":7"),
+        ("sadd u 2", ":1"),
+        ("smove t u 1", ":1"),
+        ("object freq u", ":6"),
+        ("@policy volatile-random", ""),
+        ("object freq a", NOT_LFU),
+    ]);
+}
+
+#[test]
+fn only_writes_count_for_lrm_and_idle_time_is_told_by_all_but_lfu() {
+    for policy in ["noeviction", "allkeys-lru", "allkeys-lrm", "allkeys-random", "allkeys-s3fifo", "volatile-ttl"] {
+        let mut desk = Desk::new();
+        desk.run(&format!("@policy {policy}"));
+        let mut row = |line: &str, idle: Option<u32>| {
+            desk.access = AccessBits::lru(desk.now);
+            desk.run(line);
+            if let Some(idle) = idle {
+                assert_eq!(desk.run("object idletime a"), format!(":{idle}"), "{policy}: {line}");
+            }
+        };
+        row("set a v", Some(0));
+        row("@later 64000", Some(64));
+        row("get a", Some(if policy == "allkeys-lrm" { 64 } else { 0 }));
+        row("@later 64000", None);
+        row("append a w", Some(0));
+        row("@later 64000", Some(64));
+        row("set a v", Some(0));
     }
 }
 

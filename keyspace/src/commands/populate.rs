@@ -1,7 +1,5 @@
 //! DEBUG POPULATE: many keys at once, for tests and measurements.
 
-use evict::access::AccessBits;
-
 use crate::args::Args;
 use crate::entry::Entry;
 use crate::number::parse_i64;
@@ -87,7 +85,7 @@ fn add(whole: &mut Whole, db: Db, key: &[u8], value: &[u8]) {
         }
         keyspace.expire(db, &key, place);
     }
-    let entry = Entry::new(key.bytes, value, None, AccessBits::lru(whole.now));
+    let entry = Entry::new(key.bytes, value, None, keyspace.made(whole.now));
     keyspace.insert(db, key.slot, key.hash, entry);
     keyspace.modified(db, &key);
     keyspace.notify(db, EventClasses::NEW, "new", &key);

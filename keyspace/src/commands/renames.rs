@@ -5,6 +5,7 @@
 use crate::args::Args;
 use crate::entry::Shape;
 use crate::exec::{DataRow, Exec};
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -190,7 +191,7 @@ fn copy_to(exec: &mut Exec, source: &Key, db: Db, target: &Key, replace: bool) -
         if !replace {
             return false;
         }
-        exec.keyspace.discard(db, target.slot, target.hash, place);
+        exec.keyspace.discard(db, target.slot, target.hash, place, Removal::Server);
     }
     // Looked up again: the target's removal may have moved entries of the same table.
     let place = exec.keyspace.locate(exec.db, source).expect("the source was found");

@@ -3,9 +3,12 @@
 //! GET and SET without options are the hot path of the server: nothing stands between the look-up and the reply. Options are
 //! another file's business (`strings_options`).
 
+use evict::time::UnixMillis;
+
 use crate::args::Args;
 use crate::entry::Shape;
 use crate::exec::{DataRow, Exec, Expiry};
+use crate::limits::Removal;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::EventClasses;
@@ -186,7 +189,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         return set_with_options(exec, args, reply);
     }
     let key = exec.first_key(args, 1);
-    let place = exec.peek(&key);
+    let place = exec.target(&key);
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     reply.ok();
@@ -205,15 +208,35 @@ fn set_with_options(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         }
         return Ok(());
     }
+    if get && let Some(place) = place {
+        exec.overwritten(&key, place);
+    }
     exec.put(&key, place, args.at(2), expiry, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     if let Expiry::At(_) = expiry {
         exec.notify(EventClasses::GENERIC, "expire", &key);
     }
+    if exec.is_logged() {
+        log_set(exec, args, expiry);
+    }
     if !get {
         reply.ok();
     }
     Ok(())
+}
+
+/// SET without what needs not be said again.
+fn log_set(exec: &mut Exec, args: Args, expiry: Expiry) {
+    if let Expiry::At(at) = expiry {
+        return log_set_until(exec, args.at(1), args.at(2), at);
+    }
+    let options = (3..args.len()).filter(|&index| !args.is(index, "get")).map(|index| args.at(index));
+    exec.log_words(args.iter().take(3).chain(options).collect());
+}
+
+/// Whatever has stored a string until a time is logged as SET.
+fn log_set_until(exec: &mut Exec, key: &[u8], value: &[u8], at: UnixMillis) {
+    exec.log_as(&[b"SET", key, value, b"PXAT", itoa::Buffer::new().format(at.0).as_bytes()]);
 }
 
 fn setnx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -239,10 +262,11 @@ fn psetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, name: &'static str) -> Outcome {
     let at = deadline(form, args.at(2), exec.now, name)?;
     let key = exec.first_key(args, 1);
-    let place = exec.peek(&key);
+    let place = exec.target(&key);
     exec.put(&key, place, args.at(3), Expiry::At(at), Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
     exec.notify(EventClasses::GENERIC, "expire", &key);
+    log_set_until(exec, key.bytes, args.at(3), at);
     reply.ok();
     Ok(())
 }
@@ -250,15 +274,20 @@ fn set_until(exec: &mut Exec, args: Args, reply: &mut Reply, form: TimeForm, nam
 fn getset(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = read_value(exec, &key, reply)?;
+    if let Some(place) = place {
+        exec.overwritten(&key, place);
+    }
     exec.put(&key, place, args.at(2), Expiry::Never, Shape::Stored);
     exec.happened(&key, 1, EventClasses::STRING, "set");
+    exec.log_as(&[b"SET", key.bytes, args.at(2)]);
     Ok(())
 }
 
 fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     if let Some(place) = read_value(exec, &key, reply)? {
-        exec.delete_loudly(&key, place);
+        exec.delete_loudly(&key, place, Removal::Del);
+        exec.log_deletion(exec.keyspace.signals.log.forms.by_user, &key);
     }
     Ok(())
 }
@@ -283,15 +312,18 @@ fn getex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             if exec.entry(&key, place).deadline().is_some() {
                 exec.edit(&key, place, |entry| entry.set_deadline(None));
                 exec.happened(&key, 1, EventClasses::GENERIC, "persist");
+                exec.log_as(&[b"PERSIST", key.bytes]);
             }
         }
         Expiry::At(at) => {
             // A time that has come already deletes the key; only an absolute one can be one.
             if at <= exec.now {
-                exec.delete_loudly(&key, place);
+                exec.delete_loudly(&key, place, Removal::Expiry);
+                exec.log_past(&key);
             } else {
                 exec.edit(&key, place, |entry| entry.set_deadline(Some(at)));
                 exec.happened(&key, 1, EventClasses::GENERIC, "expire");
+                exec.log_as(&[b"PEXPIREAT", key.bytes, itoa::Buffer::new().format(at.0).as_bytes()]);
             }
         }
     }

@@ -110,7 +110,7 @@ fn msetnx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 fn store_pairs(exec: &mut Exec, args: Args) {
     for index in (1..args.len()).step_by(2) {
         let key = key_at(exec, args, index);
-        let place = exec.peek(&key);
+        let place = exec.target(&key);
         exec.put(&key, place, args.at(index + 1), Expiry::Never, Shape::Stored);
         exec.happened(&key, 1, EventClasses::STRING, "set");
     }

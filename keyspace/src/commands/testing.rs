@@ -2,11 +2,13 @@
 //!
 //! A line is split at spaces; `"…"` holds spaces and the escapes `\n`, `\r`, `\"`, `\\` and `\xNN`. A reply is shown as its
 //! bytes with every line end as one space, except the last, which is left out. Lines that begin with `@` ask the harness:
-//! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@left key` (time to the deadline), `@shape key`, `@changes`, `@hits`, `@limit bytes`,
+//! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@policy name`, `@left key` (time to the deadline), `@shape key`, `@changes`, `@hits`, `@limit bytes`,
 //! `@caller impatient`, `@caller waited`, `@caller`, `@promised key…`. A command that wants to wait is shown as `waits ms for key: command; …`.
 
 use evict::access::AccessBits;
+use evict::policy::Policy;
 use evict::time::UnixMillis;
+use evict::victim::Choice;
 
 use crate::args::{Args, OwnedArgs};
 use crate::exec::{Caller, Exec};
@@ -28,7 +30,7 @@ pub(crate) struct Desk {
     pub(crate) now: UnixMillis,
     pub(crate) resp: Resp,
     pub(crate) caller: Caller,
-    /// The access bits of a key that is used now.
+    /// The access bits of a key that is used now, under a policy that notes the time.
     pub(crate) access: AccessBits,
 }
 
@@ -74,14 +76,21 @@ impl Desk {
         (0..self.keyspace.databases()).map(|number| self.keyspace.table_bytes(self.db(number))).sum()
     }
 
-    /// Runs a line that drops something large: `bytes` or more are given up at once and freed piece by piece. Says in how many.
+    /// Runs a line that drops something large: `bytes` or more are put aside at once, and given back piece by piece. Says in how many.
     pub(crate) fn drop_in_pieces(&mut self, line: &str, bytes: u64) -> usize {
         let before = self.keyspace.heap_bytes();
         self.run(line);
-        assert!(before - self.keyspace.heap_bytes() >= bytes, "{line}: its bytes are gone at once");
+        assert!(before - self.keyspace.heap_bytes() >= bytes, "{line}: no key holds it");
         assert!(self.keyspace.dropped() > 0, "{line}: something is left to be freed");
-        let pieces = std::iter::repeat_with(|| self.keyspace.free_dropped()).take_while(|more| *more).count();
-        assert_eq!((self.keyspace.dropped(), self.keyspace.dropped_keys()), (0, 0), "{line}");
+        let (mut pieces, mut left) = (0, self.keyspace.dropped_bytes());
+        assert!(left > bytes / 2, "{line}: {left} of {bytes} bytes wait to be freed");
+        while self.keyspace.free_dropped() {
+            pieces += 1;
+            let now = self.keyspace.dropped_bytes();
+            assert!(now < left || now == 0, "{line}: piece {pieces} gives nothing back");
+            left = now;
+        }
+        assert_eq!((self.keyspace.dropped(), self.keyspace.dropped_keys(), left), (0, 0, 0), "{line}");
         pieces
     }
 
@@ -99,7 +108,7 @@ impl Desk {
         let mut reply = Reply::new(&mut out, self.resp);
         let db = self.db(self.caller.db as usize);
         let (now, caller) = (self.now, self.caller);
-        let access = self.access;
+        let access = if self.keyspace.counts_uses() { self.keyspace.made(now) } else { self.access };
         let mut exec = Exec { keyspace: &mut self.keyspace, db, now, access, caller, routed: None };
         let outcome = match row.spec.accepts(args.len()) {
             true => (row.run)(&mut exec, args, &mut reply),
@@ -124,6 +133,10 @@ impl Desk {
             "resp" => self.resp = if number() == 3 { Resp::V3 } else { Resp::V2 },
             "db" => self.caller.db = number() as u16,
             "access" => self.access = AccessBits::new(number() as u32),
+            "policy" => {
+                let policy = Policy::parse(&args[0]).expect("a policy of this name");
+                self.keyspace.set_choice(Choice { policy, ..*self.keyspace.choice() }, false);
+            }
             "caller" => {
                 let is = |word: &str| args.first().is_some_and(|arg| arg == word.as_bytes());
                 self.caller = Caller { impatient: is("impatient"), waited: is("waited"), ..self.caller };

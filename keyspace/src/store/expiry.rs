@@ -3,12 +3,15 @@
 //! A hash with deadlines of fields stands in the index of keys with the earliest of them, and has an index of its own (`types::fields`). So
 //! one search finds both kinds; a large hash whose fields are due leaves some for the next search.
 
+use evict::record::{Cause, Kind};
 use evict::time::UnixMillis;
 use smallvec::SmallVec;
 
+use crate::args::OwnedArgs;
 use crate::due::{NEVER, Search};
 use crate::entry::Entry;
 use crate::hash::KeyHasher;
+use crate::limits::Removal;
 use crate::signals::EventClasses;
 use crate::slot::{SLOTS, Slot};
 use crate::table::Place;
@@ -78,8 +81,9 @@ impl Keyspace {
     /// Deletes the entry of a key because its deadline has passed.
     #[cold]
     pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        self.discard(db, key.slot, key.hash, place);
+        self.discard(db, key.slot, key.hash, place, Removal::Expiry);
         self.stats.expired_keys += 1;
+        self.log_gone(Cause::Expired, db, key);
         self.modified(db, key);
         self.notify(db, EventClasses::EXPIRED, "expired", key);
     }
@@ -87,18 +91,25 @@ impl Keyspace {
     /// Deletes up to `max` fields of the hash at a place because their deadlines have come, and the hash with its last field. Says how
     /// many. One event tells of all of them.
     fn expire_fields(&mut self, db: Db, key: &Key, place: Place, now: UnixMillis, max: u32) -> u32 {
+        let mut parts = self.signals.log.is_on().then(|| OwnedArgs::from_iter([key.bytes]));
         let remove = |entry: &mut Entry, hasher: &KeyHasher| match entry.object_mut() {
-            Some(Object::Hash(fields)) => (fields.remove_due(hasher, now, max), fields.is_empty()),
+            Some(Object::Hash(fields)) => {
+                let gone = |field: &[u8]| parts.iter_mut().for_each(|parts| parts.push(field));
+                (fields.remove_due(hasher, now, max, gone), fields.is_empty())
+            }
             _ => (0, false),
         };
         let (removed, emptied) = self.edit_hashed(db, key.slot, place, remove);
         if removed > 0 {
             self.stats.expired_fields += u64::from(removed);
+            if let Some(parts) = parts {
+                self.note_for_log(Kind::Fields, db, parts);
+            }
             self.modified(db, key);
             self.notify(db, EventClasses::HASH, "hexpired", key);
         }
         if emptied {
-            self.discard(db, key.slot, key.hash, place);
+            self.discard(db, key.slot, key.hash, place, Removal::Expiry);
             self.notify(db, EventClasses::GENERIC, "del", key);
         }
         removed

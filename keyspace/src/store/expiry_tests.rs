@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
-use crate::limits::DataLimits;
+use crate::limits::{DataLimits, Pace};
 use crate::store::SlotTables;
 
 fn keyspace() -> Keyspace {
@@ -38,7 +38,7 @@ fn delete(keyspace: &mut Keyspace, number: u32) {
     let bytes = name(number);
     let (db, key) = (keyspace.db(0).expect("there are two"), keyspace.key(&bytes));
     if let Some(place) = keyspace.locate(db, &key) {
-        keyspace.discard(db, key.slot, key.hash, place);
+        keyspace.discard(db, key.slot, key.hash, place, Removal::Del);
     }
 }
 
@@ -168,7 +168,7 @@ fn a_flush_forgets_deadlines_and_keeps_who_listens() {
     put(&mut keyspace, 1, Some(5));
     let (db, slot) = (keyspace.db(0).expect("there are two"), Slot::of(&name(1)));
     keyspace.listen(slot, true);
-    keyspace.flush(db);
+    keyspace.flush(db, Pace::Prompt);
     assert_eq!((keyspace.next_due(db), expire_all(&mut keyspace, 9)), (None, 1));
     assert!(keyspace.slots[slot.index()].first.is_marked());
 }

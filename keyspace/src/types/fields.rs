@@ -89,13 +89,13 @@ impl Fields {
     }
 
     /// Removes up to `max` fields that are due, and says how many. Looks at `max` lines at most that turn out to have none.
-    pub fn remove_due(&mut self, hasher: &KeyHasher, now: UnixMillis, max: u32) -> u32 {
+    pub fn remove_due(&mut self, hasher: &KeyHasher, now: UnixMillis, max: u32, mut gone: impl FnMut(&[u8])) -> u32 {
         let mut removed = 0;
         for _ in 0..max {
             match self.0.next_due(now, hasher) {
                 Search::Found(place) => {
                     let hash = hasher.hash(self.0.at(place).key());
-                    self.0.remove(hash, place, hasher);
+                    gone(self.0.remove(hash, place, hasher).key());
                     removed += 1;
                 }
                 Search::Raised => {}
@@ -215,8 +215,8 @@ impl Fields {
     pub(super) fn free_piece(&mut self, elements: usize) -> usize {
         let mut freed = 0;
         while freed < elements {
-            let Some(piece) = self.0.take_piece() else { break };
-            freed += piece.len().max(1);
+            let Some(fields) = self.0.take_piece(drop) else { break };
+            freed += fields.max(1);
         }
         freed
     }
@@ -243,6 +243,10 @@ mod tests {
         KeyHasher::new([1, 2, 3, 4])
     }
 
+    fn counted_bytes(fields: &Fields) -> u64 {
+        fields.0.own_bytes() + fields.entries().map(|field| field.heap_bytes() as u64).sum::<u64>()
+    }
+
     proptest! {
         #[test]
         fn is_a_map(edits in proptest::collection::vec((0..3u8, 0..300u32, 0..100usize), 0..2000)) {
@@ -265,7 +269,10 @@ mod tests {
             }
             let bytes: usize = model.iter().map(|(name, value)| name.len() + value.len()).sum();
             prop_assert!(fields.heap_bytes() >= bytes);
-            while copy.free_piece(100) >= 100 {}
+            while copy.free_piece(100) >= 100 {
+                prop_assert_eq!(copy.heap_bytes() as u64, counted_bytes(&copy));
+            }
+            prop_assert_eq!(copy.heap_bytes() as u64, copy.0.own_bytes(), "what is gone has no bytes");
         }
     }
 
@@ -293,6 +300,7 @@ mod tests {
         let mut pieces = 0;
         while fields.free_piece(1000) >= 1000 {
             pieces += 1;
+            assert_eq!(fields.heap_bytes() as u64, counted_bytes(&fields));
         }
         assert!((10..=20).contains(&pieces), "{pieces} pieces");
     }

@@ -100,7 +100,7 @@ impl Object {
     }
 
     /// Frees a part of it: `elements` of them or a few more. Returns how many; fewer than that when nothing is left. It is good
-    /// for nothing else from then on.
+    /// for nothing else from then on, but knows its bytes.
     pub fn free_piece(&mut self, elements: usize) -> usize {
         match self {
             Object::List(nodes) => nodes.free_piece(elements),

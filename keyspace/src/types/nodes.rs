@@ -386,8 +386,14 @@ impl Nodes {
         while freed < elements {
             let Some(chunk) = self.chunks.back_mut() else { break };
             match chunk.nodes.pop_back() {
-                Some(node) => freed += 1 + node.bytes.capacity() / FREED_BYTES,
-                None => drop(self.chunks.pop_back()),
+                Some(node) => {
+                    self.bytes -= node.bytes.capacity();
+                    freed += 1 + node.bytes.capacity() / FREED_BYTES;
+                }
+                None => {
+                    self.bytes -= chunk.heap_bytes();
+                    self.chunks.pop_back();
+                }
             }
         }
         freed

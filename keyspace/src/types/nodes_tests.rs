@@ -85,19 +85,22 @@ fn apply(nodes: &mut Nodes, model: &mut VecDeque<Vec<u8>>, edit: Edit) {
     }
 }
 
+fn counted_bytes(nodes: &Nodes) -> usize {
+    let chunk_bytes = |chunk: &Chunk| {
+        let held = chunk.nodes.iter().map(|node| node.bytes.capacity());
+        chunk.nodes.capacity() * size_of::<Node>() + held.sum::<usize>()
+    };
+    nodes.chunks.capacity() * size_of::<Chunk>() + nodes.chunks.iter().map(chunk_bytes).sum::<usize>()
+}
+
 /// What is kept incrementally is what counting gives, and nothing is empty.
 fn check_figures(nodes: &Nodes) {
-    let mut bytes = nodes.chunks.capacity() * size_of::<Chunk>();
     for chunk in &nodes.chunks {
         assert!(!chunk.nodes.is_empty() && chunk.nodes.len() <= CHUNK_NODES_MAX);
         assert_eq!(chunk.items, chunk.nodes.iter().map(|node| node.items).sum::<usize>());
-        bytes += chunk.nodes.capacity() * size_of::<Node>();
-        for node in &chunk.nodes {
-            assert!(node.items > 0 && node.items == node.packed().len());
-            bytes += node.bytes.capacity();
-        }
+        assert!(chunk.nodes.iter().all(|node| node.items > 0 && node.items == node.packed().len()));
     }
-    assert_eq!(nodes.heap_bytes(), bytes);
+    assert_eq!(nodes.heap_bytes(), counted_bytes(nodes));
     assert_eq!(nodes.len(), nodes.chunks.iter().map(|chunk| chunk.items).sum::<usize>());
     assert_eq!(nodes.node_count(), nodes.nodes().count());
 }
@@ -131,8 +134,11 @@ proptest! {
         let mut copy = nodes.duplicate();
         check_figures(&copy);
         prop_assert_eq!(&texts_of(copy.nodes())[..], model.make_contiguous());
-        while copy.free_piece(3) >= 3 {}
+        while copy.free_piece(3) >= 3 {
+            prop_assert_eq!(copy.heap_bytes(), counted_bytes(&copy));
+        }
         prop_assert!(copy.nodes().next().is_none());
+        prop_assert_eq!(copy.bytes, 0);
     }
 }
 
@@ -162,6 +168,7 @@ fn a_large_part_is_handed_over_and_freed_in_pieces() {
     let mut pieces = 0;
     while gone.free_piece(100) >= 100 {
         pieces += 1;
+        assert_eq!(gone.heap_bytes(), counted_bytes(&gone));
     }
     assert_eq!(pieces, 99);
 }

@@ -209,7 +209,7 @@ mod tests {
             "a.toml:2: requirepass: expected a string or { hex = \"…\" } with two digits per byte",
         ),
         ("[log]\nloglevel = 1979-05-27", "a.toml:2: loglevel: expected a string, found a date"),
-        ("[memory]\nmaxmemory = \"1gb\"", "a.toml:2: maxmemory: this server supports only '0' here"),
+        ("[persistence]\nappendonly = true", "a.toml:2: appendonly: this server supports only 'no' here"),
         (
             "[scripts]\nbusy-reply-threshold = 1\nlua-time-limit = 1",
             "a.toml:3: lua-time-limit: this setting is given twice",

@@ -190,7 +190,7 @@ mod tests {
             (&["--loglevel", "--port", "7000"], "--loglevel: wrong number of arguments"),
             (&["--port", "7000", "7001"], "--port: wrong number of arguments"),
             (&["--port", "x"], "--port: argument couldn't be parsed into an integer"),
-            (&["--maxmemory", "1gb"], "--maxmemory: this server supports only '0' here"),
+            (&["--appendonly", "yes"], "--appendonly: this server supports only 'no' here"),
             (&["--save", "60", "1"], "--save: this server supports only '' here"),
             (
                 &["--hz", "x", "--loglevel", "x"],

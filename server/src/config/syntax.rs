@@ -13,14 +13,24 @@ pub(super) fn read(kind: &Kind, value: &DeValue<'_>) -> Result<Vec<u8>, String> 
         (Kind::YesNo, DeValue::Boolean(true)) => "yes".to_owned(),
         (Kind::YesNo, DeValue::Boolean(false)) => "no".to_owned(),
         (
-            Kind::Integer { .. } | Kind::Clamped { .. } | Kind::PowerOfTwo { .. } | Kind::Bytes { .. },
+            Kind::Integer { .. }
+            | Kind::Clamped { .. }
+            | Kind::PowerOfTwo { .. }
+            | Kind::Bytes { .. }
+            | Kind::BytesOrPercent,
             DeValue::Integer(number),
         ) => {
             let parsed = i64::from_str_radix(number.as_str(), number.radix());
             parsed.map_err(|_| "the integer does not fit 64 bits")?.to_string()
         }
         (
-            Kind::Bytes { .. } | Kind::Permissions | Kind::OneOf(_) | Kind::Text | Kind::Secret | Kind::Words { .. },
+            Kind::Bytes { .. }
+            | Kind::BytesOrPercent
+            | Kind::Permissions
+            | Kind::OneOf(_)
+            | Kind::Text
+            | Kind::Secret
+            | Kind::Words { .. },
             DeValue::String(text),
         ) => text.clone().into_owned(),
         (Kind::Secret, DeValue::Table(table)) => {
@@ -65,6 +75,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::YesNo => "true or false",
         Kind::Integer { .. } | Kind::Clamped { .. } | Kind::PowerOfTwo { .. } => "an integer",
         Kind::Bytes { .. } => "an integer or a string such as \"64mb\"",
+        Kind::BytesOrPercent => "an integer or a string such as \"64mb\" or \"5%\"",
         Kind::Permissions => "a string of octal digits",
         Kind::OneOf(_) | Kind::Text => "a string",
         Kind::Secret => "a string or { hex = \"…\" }",
@@ -100,7 +111,10 @@ pub(super) fn write(kind: &Kind, value: &[u8]) -> String {
     match kind {
         Kind::YesNo => (text == "yes").to_string(),
         Kind::Integer { .. } | Kind::Clamped { .. } | Kind::PowerOfTwo { .. } => text.into_owned(),
-        Kind::Bytes { .. } => size(&text).map_or_else(|| text.clone().into_owned(), |size| quoted(&size)),
+        Kind::BytesOrPercent if text.ends_with('%') => quoted(&text),
+        Kind::Bytes { .. } | Kind::BytesOrPercent => {
+            size(&text).map_or_else(|| text.clone().into_owned(), |size| quoted(&size))
+        }
         Kind::Permissions | Kind::OneOf(_) | Kind::Text => quoted(&text),
         Kind::Secret => match std::str::from_utf8(value) {
             Ok(text) => quoted(text),

@@ -105,6 +105,7 @@ fn notes(row: &Row) -> String {
         Kind::Integer { min, max } => Some(format!("{min} to {max}")),
         Kind::Clamped { low, high } => Some(format!("{low} to {high}")),
         Kind::PowerOfTwo { min, max } => Some(format!("{min} to {max}, a power of two")),
+        Kind::Bytes { min, max: u64::MAX } => Some(format!("from {min}")),
         Kind::Bytes { min, max } => {
             let [min, max] =
                 [min, max].map(|bytes| syntax::write(&row.kind, bytes.to_string().as_bytes()).replace('"', ""));

@@ -17,6 +17,7 @@ use shard::mesh::mailbox::Address;
 use shard::settings::Settings;
 
 use super::alarm::Alarm;
+use super::audit;
 use super::post::{Answers, Arrival, Post};
 use crate::boot::Running;
 use crate::config::{self, Origin};
@@ -100,6 +101,7 @@ impl Duties {
             for arrival in arrivals.drain(..) {
                 match arrival {
                     Arrival::Configured(settings) => self.configure(settings),
+                    Arrival::Audit(core, events) => audit::log(core, &events),
                     Arrival::Question(from, question) => questions.push((from, question)),
                 }
             }

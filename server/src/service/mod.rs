@@ -7,6 +7,7 @@
 //! - [`alarm`]: how other threads wake it.
 //! - [`post`]: its mail, and the answers it waits for.
 //! - [`duties`]: what it does about mail.
+//! - [`audit`]: what cores have to say of the packet, as lines of the log.
 //! - [`http`]: requests and responses of the endpoint, as bytes.
 //! - [`endpoint`]: the endpoint's connections.
 //! - [`metrics`]: what `/metrics` says.
@@ -14,6 +15,7 @@
 //! It never waits for a core without a limit of time, and no core ever waits for it: writing the overrides file blocks this thread only.
 
 mod alarm;
+mod audit;
 mod duties;
 mod endpoint;
 mod http;

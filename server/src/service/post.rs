@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use evict::auditor::Event;
 use shard::ask::{Answer, Ask};
 use shard::mail::{Mail, Question, Reply};
 use shard::mesh::baton::{Owner, Post as Posted, Wake as Woken};
@@ -50,6 +51,8 @@ pub(super) enum Arrival {
     Question(Address, Question),
     /// Settings that are in force.
     Configured(Arc<Settings>),
+    /// What a core has to say for the audit.
+    Audit(Address, Vec<Event>),
 }
 
 impl Post {
@@ -93,6 +96,7 @@ impl Post {
                 }
                 Mail::Ask(question) => arrivals.push(Arrival::Question(from, *question)),
                 Mail::Configured(settings) => arrivals.push(Arrival::Configured(settings)),
+                Mail::Audit(events) => arrivals.push(Arrival::Audit(from, events)),
                 Mail::Refused(..)
                 | Mail::Hops(_)
                 | Mail::Done(_)

@@ -10,6 +10,8 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
+use crate::heap::table_bytes;
+
 use super::password::hash;
 
 /// Where attempts come from.
@@ -98,6 +100,11 @@ impl Attempts {
             failures.count = 0;
         }
         *failures = Failures { count: failures.count.saturating_add(1), last_ms: now_ms };
+    }
+
+    /// Bytes that it holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        table_bytes::<(Claim, Failures)>(self.failures.capacity())
     }
 
     /// Number of claims in the table.

@@ -110,6 +110,11 @@ impl DenialLog {
         self.entries.iter()
     }
 
+    /// Bytes of all entries. O(entries), of which there are as many as the settings allow.
+    pub fn heap_bytes(&self) -> usize {
+        self.entries.iter().map(|entry| size_of::<Denial>() + entry.text_bytes()).sum()
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         self.entries.clear();
@@ -123,6 +128,10 @@ impl Denial {
             && self.object == other.object
             && self.username == other.username
             && other.last_ms.abs_diff(self.last_ms) <= SAME_WITHIN_MS
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.object.capacity() + self.username.capacity() + self.client.capacity()
     }
 
     fn add(&mut self, newer: Denial) {

@@ -39,6 +39,10 @@ pub struct ConnFacts {
     pub reply_bytes: usize,
     /// Bytes of replies that the ring is sending.
     pub sending_bytes: usize,
+    /// Bytes of pushes that wait for replies before them.
+    pub held_bytes: usize,
+    /// Bytes of all buffers of what is to be sent.
+    pub output_bytes: usize,
     /// Everything that the connection holds, in bytes.
     pub total_bytes: usize,
     /// Whether a pause holds its command back.
@@ -74,8 +78,10 @@ pub fn line(session: &Session, facts: &ConnFacts, command: Option<&str>, now_us:
     put(format_args!(" qbuf={} qbuf-free={}", facts.query_bytes, facts.query_free_bytes));
     put(format_args!(" argv-mem={} multi-mem={queued_bytes}", facts.args_bytes));
     put(format_args!(" rbs={} rbp={}", facts.reply_capacity, facts.reply_bytes.max(facts.sending_bytes)));
-    put(format_args!(" obl={} oll={}", facts.reply_bytes, usize::from(facts.sending_bytes > 0)));
-    put(format_args!(" omem={} tot-mem={}", facts.sending_bytes, facts.total_bytes));
+    // Buffers beside the one in which replies gather.
+    let others = usize::from(facts.sending_bytes > 0) + usize::from(facts.held_bytes > 0);
+    put(format_args!(" obl={} oll={others}", facts.reply_bytes));
+    put(format_args!(" omem={} tot-mem={}", facts.output_bytes, facts.total_bytes));
     put(format_args!(" events={} cmd={}", events(facts), command.unwrap_or("NULL")));
     let user = String::from_utf8_lossy(&session.user.name);
     put(format_args!(" user={user} redir={} resp={resp}", redirects_to(session.tracking.as_deref())));
@@ -148,6 +154,8 @@ mod tests {
             reply_capacity: 100,
             reply_bytes: 7,
             sending_bytes: 50,
+            held_bytes: 1,
+            output_bytes: 151,
             blocked: true,
             closing: true,
             deaf: true,
@@ -156,7 +164,7 @@ mod tests {
         let text = String::from_utf8(line(&session, &facts, None, 0).text).unwrap();
         let expected = [
             " name=n age=0 idle=0 flags=PbcUeT db=4 sub=2 psub=1 ssub=1 multi=-1 watch=0 ",
-            " rbs=100 rbp=50 obl=7 oll=1 omem=50 ",
+            " rbs=100 rbp=50 obl=7 oll=2 omem=151 ",
             " events=w cmd=NULL user=default redir=-1 resp=3 lib-name=lib lib-ver=1.2\n",
         ];
         expected.iter().for_each(|part| assert!(text.contains(part), "{part} in {text}"));

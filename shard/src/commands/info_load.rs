@@ -61,8 +61,11 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("expired_stale_perc", format!("{:.2}", sum.expiry.stale_percent()));
     out.put("expired_time_cap_reached_count", sum.expiry.time_cap_reached);
     out.put("expire_cycle_cpu_milliseconds", sum.expiry.micros / 1000);
-    out.zeros(&["evicted_keys", "evicted_clients"]);
-    out.zeros(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    let evictions = &sum.evictions;
+    out.put("evicted_keys", evictions.keys);
+    out.put("evicted_clients", traffic.evicted);
+    out.put("total_eviction_exceeded_time", evictions.exceeded_us / 1_000);
+    out.put("current_eviction_exceeded_time", evictions.exceeded_now_us / 1_000);
     out.put("keyspace_hits", data.hits);
     out.put("keyspace_misses", data.misses);
     out.put("pubsub_channels", sum.pubsub.channels);

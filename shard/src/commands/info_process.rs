@@ -88,7 +88,7 @@ pub(super) fn memory(view: &View<'_>, out: &mut Lines) {
     out.put("used_memory_functions", scripts.library_bytes);
     human(out, "used_memory_scripts", scripts.source_bytes + scripts.library_bytes);
     human(out, "maxmemory", view.facts.settings.maxmemory);
-    out.put("maxmemory_policy", view.facts.settings.maxmemory_policy.word());
+    out.put("maxmemory_policy", view.facts.settings.maxmemory_policy.name());
     out.put("allocator_frag_ratio", format_args!("{:.2}", memory.fragmentation()));
     out.put("allocator_frag_bytes", memory.fragmentation_bytes());
     // Nothing is known between what the allocator holds and what is resident.
@@ -137,6 +137,8 @@ pub(super) struct Memory {
     pub startup: u64,
     /// Connections.
     pub clients: u64,
+    /// What cores hold beside clients and data: who listens to what, scripts, logs, buffers.
+    pub others: u64,
     /// Tables, without their entries.
     pub tables: u64,
     /// Keys.
@@ -154,6 +156,7 @@ impl Memory {
             rss: process.rss_bytes,
             startup: memory.startup,
             clients: memory.clients,
+            others: memory.others() - memory.clients,
             tables: memory.tables,
             keys: sum.keys(),
         }
@@ -161,7 +164,7 @@ impl Memory {
 
     /// What is not data.
     pub(super) fn overhead(&self) -> u64 {
-        self.startup + self.clients + self.tables
+        self.startup + self.clients + self.others + self.tables
     }
 
     /// What is.
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn nothing_divides_by_zero() {
-        let memory = Memory { used: 0, peak: 0, rss: 7, startup: 0, clients: 0, tables: 0, keys: 0 };
+        let memory = Memory { used: 0, peak: 0, rss: 7, startup: 0, clients: 0, others: 0, tables: 0, keys: 0 };
         assert_eq!((memory.dataset_percent(), memory.peak_percent(), memory.fragmentation()), (0.0, 0.0, 0.0));
         assert_eq!((memory.bytes_per_key(), memory.fragmentation_bytes()), (0, 7));
     }

@@ -99,9 +99,10 @@ fn write_stats(memory: &Memory, sum: &CoreReport, map: &mut Map) {
     map.int("replication.backlog", 0);
     map.int("clients.slaves", 0);
     map.int("clients.normal", memory.clients);
-    for name in ["cluster.links", "aof.buffer", "lua.caches", "functions.caches"] {
-        map.int(name, 0);
-    }
+    map.int("cluster.links", 0);
+    map.int("aof.buffer", 0);
+    map.int("lua.caches", sum.scripts.source_bytes);
+    map.int("functions.caches", sum.scripts.library_bytes);
     for (number, _) in sum.databases.iter().enumerate().filter(|(_, totals)| totals.keys > 0) {
         map.body.text(&format!("db.{number}"));
         map.pairs += 1;
@@ -206,8 +207,16 @@ mod tests {
     #[test]
     fn diagnoses() {
         const MIB: u64 = 1 << 20;
-        let healthy =
-            Memory { used: 100 * MIB, peak: 110 * MIB, rss: 120 * MIB, startup: MIB, clients: MIB, tables: 0, keys: 1 };
+        let healthy = Memory {
+            used: 100 * MIB,
+            peak: 110 * MIB,
+            rss: 120 * MIB,
+            startup: MIB,
+            clients: MIB,
+            others: 0,
+            tables: 0,
+            keys: 1,
+        };
         let rows = [
             (Memory { ..healthy }, 50, "Nothing"),
             (Memory { used: 3 * MIB, ..healthy }, 50, "too little"),

@@ -44,13 +44,14 @@ fn set(exec: &mut SessionExec, options: &Options, redirect: Option<Redirect>, re
     options.check(exec.session.tracking.as_deref())?;
     let me = Tracker { home: exec.facts.core, conn: exec.conn };
     let before = exec.session.tracking.take();
-    let mut prefixes = before.map_or(BTreeSet::new(), |before| before.prefixes);
+    let mut prefixes = before.map_or(BTreeSet::new(), |before| before.prefixes().clone());
     let mut added: Vec<Arc<[u8]>> = options.prefixes.clone();
     if options.broadcast && added.is_empty() {
         added.push(Arc::default());
     }
     prefixes.extend(added.iter().cloned());
-    let tracking = Tracking { noloop: options.noloop, redirect, prefixes, ..Tracking::new(me, options.mode()) };
+    let mut tracking = Tracking::new(me, options.mode()).with_prefixes(prefixes);
+    (tracking.noloop, tracking.redirect) = (options.noloop, redirect);
     exec.session.tracking = Some(Box::new(tracking));
     match added.is_empty() {
         true => reply.ok(),
@@ -118,7 +119,7 @@ pub(super) fn trackinginfo(exec: &mut SessionExec, _: Args, reply: &mut Reply) -
     reply.text("redirect");
     reply.int(redirects_to(tracking));
     reply.text("prefixes");
-    let prefixes: Vec<&Arc<[u8]>> = tracking.iter().flat_map(|tracking| &tracking.prefixes).collect();
+    let prefixes: Vec<&Arc<[u8]>> = tracking.iter().flat_map(|tracking| tracking.prefixes()).collect();
     reply.array(prefixes.len());
     prefixes.iter().for_each(|prefix| reply.bulk(prefix));
     Ok(())

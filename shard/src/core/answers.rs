@@ -11,6 +11,7 @@ use crate::ring::Ring;
 use crate::shard::Shard;
 
 use super::Inner;
+use super::spares::Spares;
 
 impl<R: Ring> Inner<R> {
     /// This core's answer to question `id`; `None` if it is given later.
@@ -115,8 +116,7 @@ impl<R: Ring> Inner<R> {
 
     /// Gives memory back that is kept for reuse.
     fn purge(&mut self) -> Answer {
-        self.spare_buffers = Vec::new();
-        self.spare_hops = Vec::new();
+        self.spares = Spares::default();
         Answer::Done
     }
 

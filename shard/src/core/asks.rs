@@ -66,6 +66,11 @@ impl Gathering {
     pub(super) fn args(&self) -> Args<'_> {
         self.args.args()
     }
+
+    /// Bytes of these.
+    pub(super) fn heap_bytes(&self) -> usize {
+        size_of::<Gathering>() + self.args.room()
+    }
 }
 
 impl<R: Ring> Inner<R> {

@@ -31,10 +31,10 @@ const DEBUG: &str = "debug";
 const NOT_IN_MULTI: Refusal = Refusal::Text("ERR Command not allowed inside a transaction");
 
 /// The command that writes if one that it carries out does.
-const EXEC: &str = "exec";
+pub(super) const EXEC: &str = "exec";
 
 /// True for the commands that a transaction does not queue.
-fn is_immediate(name: &str) -> bool {
+pub(super) fn is_immediate(name: &str) -> bool {
     matches!(name, EXEC | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
@@ -109,6 +109,9 @@ impl<R: Ring> Inner<R> {
         if let Err(refusal) = self.may(&conn.session, command, args, Origin::Client) {
             return self.reject(conn, Some(command.id), &refusal);
         }
+        if let Some(refusal) = self.refused_for_memory(conn, command) {
+            return self.reject(conn, Some(command.id), &refusal);
+        }
         if conn.session.only_listens() && !LISTENERS.contains(&command.spec.name) {
             return self.reject(conn, Some(command.id), &only_listens(command));
         }
@@ -165,6 +168,7 @@ impl<R: Ring> Inner<R> {
             return;
         }
         transaction.writes |= super::pause::writes(command);
+        transaction.needs_memory |= command.is(Flags::DENYOOM);
         transaction.push(command.id, args);
         if !conn.session.begin(command.id) {
             Reply::new(&mut conn.out, conn.session.resp).simple("QUEUED");

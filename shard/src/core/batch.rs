@@ -10,6 +10,7 @@ use crate::command::{Command, Run};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
+use crate::memory::Prepared;
 use crate::mesh::{CoreId, Mesh};
 use crate::resp::{Limits, Step};
 use crate::ring::Ring;
@@ -31,6 +32,13 @@ const VISIT_BYTES_MAX: usize = 16 << 10;
 pub(super) struct Batch {
     spans: Vec<Span>,
     calls: Vec<(Call, CoreId)>,
+}
+
+impl Batch {
+    /// Bytes that it holds on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.calls.capacity() * size_of::<(Call, CoreId)>()
+    }
 }
 
 /// Why a batch ends.
@@ -202,16 +210,24 @@ impl<R: Ring> Inner<R> {
                 let shard = self.owner.shard();
                 // Past its share of replies the connection goes on in the next turn.
                 let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
-                if shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                let prepared = match shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                    true => shard.prepare(command),
+                    false => Prepared::Later,
+                };
+                if prepared != Prepared::Later {
                     let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
-                    started = reply_with(conn, aside, call.muted, |out| {
-                        shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out)
+                    started = reply_with(conn, aside, call.muted, |out| match prepared {
+                        Prepared::Refused(refusal) => {
+                            shard.refuse_memory(command, &context, refusal, out);
+                            started
+                        }
+                        _ => shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out),
                     });
                     continue;
                 }
             }
             let index = away.unwrap_or_else(|| {
-                let mut hop = self.hop();
+                let mut hop = self.spares.hop();
                 hop.context = context;
                 hop.home = Some((self.id, conn.id));
                 hop.target = *target;
@@ -265,8 +281,8 @@ impl<R: Ring> Inner<R> {
 
     /// Sends hops off. One to this very core goes on in the next turn.
     fn depart(&mut self, flight: &mut Flight, hops: Hops) {
-        for (target, hop) in hops {
-            flight.departed();
+        for (target, mut hop) in hops {
+            flight.departed(&mut hop);
             self.pauses.writing_hops += usize::from(hop.writes);
             if target == self.id {
                 // Its slot is on loan, or it has had its share of this turn.

@@ -149,7 +149,7 @@ impl<R: Ring> Inner<R> {
             self.unblocked(&mut conn, &text);
             self.drive(mesh, conn);
         } else {
-            self.conns.put_back(conn);
+            self.put_back(conn);
         }
         ended
     }

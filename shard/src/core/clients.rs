@@ -26,10 +26,12 @@ impl<R: Ring> Inner<R> {
             query_bytes: conn.unread_bytes() + asking,
             query_free_bytes: conn.input.capacity() - conn.input.len(),
             args_bytes,
-            reply_capacity: conn.out.capacity(),
+            reply_capacity: conn.out.capacity().max(conn.sending_room),
             reply_bytes: conn.out.len(),
             sending_bytes: conn.sending,
-            total_bytes: conn.heap_bytes() + args_bytes,
+            held_bytes: conn.held.len(),
+            output_bytes: conn.output_room(),
+            total_bytes: conn.entered_bytes() as usize,
             blocked: matches!(conn.waiting, Waiting::Pause | Waiting::Blocked),
             closing: conn.closing != Closing::No,
             deaf: conn.paused,
@@ -44,8 +46,20 @@ impl<R: Ring> Inner<R> {
             Waiting::Pause => conn.deferred.as_ref().map(|args| args.args()),
             Waiting::Unit(seq) => self.units.get(&seq).and_then(|unit| unit.args()),
             Waiting::Answers(id) => self.gatherings.get(&id).map(|gathering| gathering.args()),
-            Waiting::No | Waiting::Hops | Waiting::Blocked => None,
+            Waiting::Blocked => conn.blocked.as_ref().map(|blocked| blocked.args.args()),
+            Waiting::No | Waiting::Hops => None,
         }
+    }
+
+    /// Bytes that this core holds outside of a connection for the command that it waits for.
+    pub(super) fn away_bytes(&self, conn: &Conn) -> usize {
+        let of_unit = |seq| self.units.get(&seq).map_or(0, |unit| unit.job.heap_bytes());
+        let waits_for = match conn.waiting {
+            Waiting::Unit(seq) if conn.executing != Some(seq) => of_unit(seq),
+            Waiting::Answers(id) => self.gatherings.get(&id).map_or(0, |gathering| gathering.heap_bytes()),
+            Waiting::Unit(_) | Waiting::No | Waiting::Hops | Waiting::Pause | Waiting::Blocked => 0,
+        };
+        waits_for + conn.executing.map_or(0, of_unit)
     }
 
     /// Ends this core's clients that pass, at once; says how many. What they waited for finds them gone.

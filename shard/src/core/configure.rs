@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use evict::topics::Topic;
 use keyspace::args::Args;
 
 use crate::ask::Answer;
+use crate::audit::digest;
 use crate::mail::Mail;
+use crate::memory;
 use crate::mesh::mailbox::Address;
 use crate::ring::{Ring, process};
 use crate::settings::{Settings, config_set};
 
 use super::Inner;
+use super::client_eviction::clients_limit;
 
 /// Descriptors of the process that are not a client's: standard streams, log, service thread.
 const DESCRIPTORS_RESERVED: u64 = 32;
@@ -20,15 +24,23 @@ const DESCRIPTORS_PER_CORE: u64 = 8;
 
 impl<R: Ring> Inner<R> {
     /// Decides about a change: on the deciding core only.
-    pub(super) fn config_set(&mut self, pairs: Args) -> Answer {
-        let pairs: Vec<(&[u8], &[u8])> = (0..pairs.len() / 2).map(|n| (pairs.at(2 * n), pairs.at(2 * n + 1))).collect();
-        let settings = match config_set(&self.settings, &pairs) {
+    pub(super) fn config_set(&mut self, args: Args) -> Answer {
+        let pairs: Vec<(&[u8], &[u8])> = (0..args.len() / 2).map(|n| (args.at(2 * n), args.at(2 * n + 1))).collect();
+        let result = config_set(&self.settings, &pairs);
+        self.note_config_set(args, &result);
+        let settings = match result {
             Ok(settings) => Arc::new(settings),
             Err(error) => return Answer::Settings(Err(error.to_string())),
         };
         if let Err(refusal) = self.make_room(settings.maxclients) {
             return Answer::Settings(Err(refusal));
         }
+        if let Some(reason) = memory::too_little(&settings, self.map.cores()) {
+            self.owner.shard().auditor.note(Topic::LimitTooSmall, digest(args));
+            let text = format!("ERR CONFIG SET failed (possibly related to argument 'maxmemory') - {reason}");
+            return Answer::Settings(Err(text));
+        }
+        self.owner.shard().memory.budget().resize(self.settings.maxmemory, settings.maxmemory);
         let version = self.settings_version + 1;
         let users = self.users_under(&settings);
         self.configure(settings.clone(), version);
@@ -60,6 +72,8 @@ impl<R: Ring> Inner<R> {
             self.settings_version = version;
             self.ring.set_keepalive(settings.tcp_keepalive);
             self.owner.shard().configure(settings.clone());
+            self.clients_limit = clients_limit(&settings);
+            self.audit_settings(&settings);
             self.settings = settings;
         }
     }

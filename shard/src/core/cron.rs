@@ -48,10 +48,13 @@ impl<R: Ring> Inner<R> {
         }
         self.measure(mesh);
         self.begin_slow_expiry();
+        self.audit(mesh);
         if now_us >= self.cron.clients_next_us {
             self.cron.clients_next_us = now_us + CLIENTS_CRON_US;
             self.clients_cron();
             self.look_at_tables();
+            self.look_at_holdings();
+            self.audit_expiry();
         }
     }
 

@@ -42,6 +42,9 @@ impl<R: Ring> Inner<R> {
                 self.again(&mut conn);
                 break;
             }
+            if self.evicts(mesh, &mut conn) {
+                break;
+            }
             let progress = match conn.deferred.take() {
                 Some(args) => self.single(mesh, &mut conn, args.args()),
                 None => self.batch(mesh, &mut conn),
@@ -129,6 +132,12 @@ impl<R: Ring> Inner<R> {
             conn.paused = full;
             if full { self.ring.pause(conn.id) } else { self.ring.receive(conn.id) }
         }
+        self.put_back(conn);
+    }
+
+    /// Puts a connection in its place, and enters what it uses.
+    pub(super) fn put_back(&mut self, mut conn: Box<Conn>) {
+        conn.away_bytes = if conn.waiting == Waiting::No { 0 } else { self.away_bytes(&conn) };
         self.conns.put_back(conn);
     }
 
@@ -142,7 +151,7 @@ impl<R: Ring> Inner<R> {
         self.ring.close(conn.id);
         self.abandoned += conn.under_way();
         self.blocked_gone(&mut conn);
-        self.conns.gone();
+        self.conns.gone(&mut conn);
         self.forget_subscriptions(&mut conn);
         self.stop_monitoring(&mut conn);
         self.forget_tracking(&mut conn);
@@ -163,7 +172,8 @@ impl<R: Ring> Inner<R> {
             conn.dirty = false;
             if conn.sending == 0 && !conn.out.is_empty() {
                 let out = std::mem::take(&mut conn.out);
-                conn.sending = out.len();
+                // What the client uses stays what it is: the buffer changes hands.
+                (conn.sending, conn.sending_room) = (out.len(), out.capacity());
                 // Nothing waits for the end of an ordinary send: it need not end the core's wait.
                 match conn.closing {
                     Closing::No => self.ring.send_quiet(id, out),

@@ -7,6 +7,7 @@ use scripting::{Engine, Env, Limits, Sha, Target};
 
 use crate::ask::{self, FunctionSet, ScriptsAsk};
 use crate::busy::Busy;
+use crate::heap::table_bytes;
 use crate::mesh::mailbox::Address;
 use crate::script::{Program, ROOM_BYTES_MAX, Room, Script};
 use crate::unit::UnitSeq;
@@ -61,6 +62,21 @@ impl Scripts {
     /// The engine. It exists from the first use on.
     pub(super) fn engine(&mut self) -> &mut Engine {
         self.engine.get_or_insert_with(|| Engine::new(Limits::default()))
+    }
+
+    /// Bytes of the interpreter with all that it has loaded, of the sources that are kept, and of room kept for the next script.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let engine = self.engine.as_ref().map_or(0, |engine| engine.memory_bytes());
+        let spare = self.spare.as_ref().map_or(0, |room| room.args.room());
+        let tables =
+            table_bytes::<(Sha, Arc<[u8]>)>(self.sources.capacity()) + table_bytes::<Sha>(self.greedy.capacity());
+        engine + self.source_bytes + tables + spare + self.buffer.capacity()
+    }
+
+    /// Bytes of the code of the libraries. O(libraries).
+    pub(super) fn library_bytes(&self) -> usize {
+        let libraries = self.engine.iter().flat_map(|engine| engine.libraries());
+        libraries.map(|library| library.code.len()).sum()
     }
 
     /// Gives the engine to a unit's script.

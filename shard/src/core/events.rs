@@ -71,7 +71,7 @@ impl<R: Ring> Inner<R> {
         self.cron.traffic.writes += 1;
         self.spare(buffer);
         let Some(mut conn) = self.conns.take(id) else { return };
-        conn.sending = 0;
+        (conn.sending, conn.sending_room) = (0, 0);
         if result.is_err() {
             conn.closing = Closing::Now;
         }

@@ -56,6 +56,11 @@ impl ActiveExpiry {
         self.cycle.under_way()
     }
 
+    /// How often the cycle ran into its limit.
+    pub(super) fn limits_reached(&self) -> u64 {
+        self.cycle.stats().time_cap_reached
+    }
+
     /// Sets the counters to zero.
     pub(super) fn reset_stats(&mut self) {
         self.cycle.reset_stats();
@@ -202,6 +207,9 @@ impl<R: Ring> Inner<R> {
         let now = shard.now;
         let progress = cycle.slice(&standing, &mut Data { shard: &mut *shard, cursors }, now, clock);
         shard.acting = 0;
+        if shard.log.is_some() {
+            shard.seal_each();
+        }
         shard.hear();
         shard.serve_ready();
         if let Progress::Ended(Report { micros, .. }) = progress {

@@ -3,17 +3,15 @@
 //! Rates are sampled as Redis samples them: sixteen samples, 100 ms apart, averaged. Clients are looked at once a second. Nothing
 //! here is on the path of a command.
 
-use keyspace::slot::SLOTS;
-use keyspace::store::SlotTables;
-
 use crate::conn::Conn;
 use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::Kind;
-use crate::report::{ClientTotals, CoreReport, MemoryTotals, ProcessReport, PubsubTotals, Rates, TrackingTotals};
+use crate::report::{ClientTotals, CoreReport, ProcessReport, PubsubTotals, Rates, TrackingTotals};
 use crate::ring::{Ring, process};
 use crate::shard::Shard;
 
 use super::Inner;
+use super::holdings::Dear;
 
 /// Samples that a rate is averaged over.
 const SAMPLES: usize = 16;
@@ -59,14 +57,14 @@ pub(super) struct Meters {
     bytes_in: Rate,
     bytes_out: Rate,
     sample_next_us: u64,
-    /// Bytes of the connections when they were last looked at, and of those seen so far in a look under way.
-    clients_bytes: u64,
     /// Greatest input and output buffers of each of the last looks.
     recent: [(u64, u64); RECENT_LOOKS],
     looks: usize,
     /// Bytes of each database's tables when they were last looked at.
-    table_bytes: Vec<u64>,
+    pub(super) table_bytes: Vec<u64>,
     table_next: usize,
+    /// What is dear to sum, when it was last looked at.
+    pub(super) dear: Dear,
     rss_bytes: u64,
     rss_next_us: u64,
     used_bytes_peak: u64,
@@ -76,13 +74,11 @@ impl Meters {
     /// Begins a look at all clients.
     pub(super) fn begin_clients(&mut self) {
         self.looks += 1;
-        self.clients_bytes = 0;
         self.recent[self.looks % RECENT_LOOKS] = (0, 0);
     }
 
     /// Looks at one client.
     pub(super) fn client(&mut self, conn: &Conn) {
-        self.clients_bytes += conn.heap_bytes() as u64;
         let (input, output) = &mut self.recent[self.looks % RECENT_LOOKS];
         *input = (*input).max(conn.input.capacity() as u64);
         *output = (*output).max((conn.out.capacity() + conn.sending) as u64);
@@ -104,7 +100,7 @@ impl<R: Ring> Inner<R> {
     /// Takes the samples that are due, and publishes.
     pub(super) fn measure(&mut self, mesh: &Mesh<Shard>) {
         let now_us = self.now.monotonic_us;
-        let used = self.memory().used();
+        let used = self.used_bytes();
         let shard = self.owner.shard();
         let calls = shard.stats.calls();
         let keys = shard.keyspace.databases();
@@ -152,16 +148,6 @@ impl<R: Ring> Inner<R> {
             if keys > 0 {
                 break;
             }
-        }
-    }
-
-    fn memory(&mut self) -> MemoryTotals {
-        let buffers = u64::from(self.settings.ring_buffers) * u64::from(self.settings.ring_buffer_bytes);
-        MemoryTotals {
-            data: self.owner.shard().keyspace.heap_bytes(),
-            tables: self.cron.meters.table_bytes.iter().sum(),
-            clients: self.cron.meters.clients_bytes,
-            startup: (SLOTS * size_of::<SlotTables>()) as u64 + buffers,
         }
     }
 
@@ -221,6 +207,7 @@ impl<R: Ring> Inner<R> {
             pubsub,
             tracking,
             expiry,
+            evictions: shard.memory.totals(),
             scripts,
             memory,
             cpu: process::cpu_of_thread(),

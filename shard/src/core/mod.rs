@@ -9,10 +9,12 @@
 mod access;
 mod answers;
 mod asks;
+mod audit;
 mod barrier;
 mod batch;
 mod blocked;
 mod busy;
+mod client_eviction;
 mod clients;
 mod configure;
 mod cron;
@@ -22,7 +24,9 @@ mod events;
 mod exec;
 mod expiry;
 mod functions;
+mod holdings;
 mod jobs;
+mod memory;
 mod meters;
 mod monitors;
 mod notices;
@@ -31,6 +35,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod scripts;
+mod spares;
 mod tracking;
 mod units;
 mod visits;
@@ -49,7 +54,7 @@ use crate::acl::{Guard, Users};
 use crate::busy::Busy;
 use crate::command::{self, CommandTable};
 use crate::commands::ServerInfo;
-use crate::conn::{Conn, Conns};
+use crate::conn::{Conn, Conns, Waiting};
 use crate::hop::Hop;
 use crate::mail::{Mail, Question};
 use crate::mesh::baton::{Owner, Wake as Woken};
@@ -69,6 +74,7 @@ use crate::slowlog::{Slow, Slowlog};
 use crate::unit::{Unit, UnitSeq};
 
 use asks::Gathering;
+use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
@@ -76,6 +82,7 @@ use engine::Scripts;
 use expiry::ActiveExpiry;
 use outbox::Outboxes;
 use pause::PauseState;
+use spares::Spares;
 
 /// How long a core may wait in its next enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +158,8 @@ struct Inner<R: Ring> {
     hasher: KeyHasher,
     settings: Arc<Settings>,
     settings_version: u64,
+    /// Bytes that the clients of all cores may use together, if there is a limit.
+    clients_limit: Option<u64>,
     /// Who may do what.
     guard: Guard,
     server: Arc<ServerInfo>,
@@ -179,6 +188,10 @@ struct Inner<R: Ring> {
     scripts: Scripts,
     /// What removes keys whose time is over.
     expiry: ActiveExpiry,
+    /// The queues of an eviction policy have keys to take in.
+    adopting: bool,
+    /// What is watched for the audit.
+    watch: Watch,
     units: HashMap<UnitSeq, Unit>,
     /// Connections that are gone in the middle of a transaction, which goes on.
     ghosts: HashMap<ConnId, Box<Conn>>,
@@ -188,8 +201,7 @@ struct Inner<R: Ring> {
     abandoned: usize,
     next_gathering: u64,
     batch: Batch,
-    spare_buffers: Vec<Vec<u8>>,
-    spare_hops: Vec<Box<Hop>>,
+    spares: Spares,
     events: Vec<Event<R::Socket>>,
     mail: Vec<(Address, Mail<R::Socket>)>,
     mail_left: bool,
@@ -213,12 +225,6 @@ struct Inner<R: Ring> {
     stopping: bool,
 }
 
-/// Buffers kept for reuse, per core.
-const SPARE_BUFFERS_MAX: usize = 256;
-
-/// A reply or input buffer larger than this is freed rather than kept, in bytes.
-const SPARE_BUFFER_BYTES_MAX: usize = 64 << 10;
-
 impl<R: Ring> Core<R> {
     /// A core that has not begun to accept.
     pub fn new(parts: CoreParts<R>) -> Self {
@@ -233,6 +239,7 @@ impl<R: Ring> Core<R> {
             outboxes: Outboxes::new(addresses, parts.stream_bytes_max),
             map: parts.map,
             hasher: parts.hasher,
+            clients_limit: client_eviction::clients_limit(&parts.settings),
             settings: parts.settings,
             settings_version: 0,
             guard: Guard::new(parts.users, parts.seed),
@@ -252,6 +259,8 @@ impl<R: Ring> Core<R> {
             own_refusals: Vec::new(),
             scripts: Scripts::default(),
             expiry: ActiveExpiry::default(),
+            adopting: false,
+            watch: Watch::default(),
             units: HashMap::new(),
             ghosts: HashMap::new(),
             next_unit: 0,
@@ -259,8 +268,7 @@ impl<R: Ring> Core<R> {
             next_gathering: 0,
             abandoned: 0,
             batch: Batch::default(),
-            spare_buffers: Vec::new(),
-            spare_hops: Vec::new(),
+            spares: Spares::default(),
             events: Vec::new(),
             mail: Vec::new(),
             mail_left: false,
@@ -341,6 +349,32 @@ impl<R: Ring> Core<R> {
         self.inner.conns.looks()
     }
 
+    /// Bytes that the core uses and may use, if its shard is not open to visitors: for a simulation to look at.
+    pub fn memory(&mut self) -> Option<(u64, u64)> {
+        let Inner { owner, .. } = &mut self.inner;
+        owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
+    }
+
+    /// How many clients the core has: for a simulation to look at.
+    pub fn clients(&self) -> usize {
+        self.inner.conns.len()
+    }
+
+    /// Bytes of the core's clients, as they stand in its books and as they are: for a simulation to compare.
+    pub fn client_bytes(&self) -> [u64; 2] {
+        let inner = &self.inner;
+        let real = inner.conns.in_place().map(|conn| {
+            let away = if conn.waiting == Waiting::No { 0 } else { inner.away_bytes(conn) };
+            conn.heap_bytes() - conn.away_bytes + away
+        });
+        [inner.conns.books().bytes(), real.sum::<usize>() as u64]
+    }
+
+    /// Bytes of the core's clients that may be closed for them: for a simulation to look at.
+    pub fn closable_client_bytes(&self) -> u64 {
+        self.inner.conns.books().counted().total()
+    }
+
     /// The core's ring, for a simulation to drive.
     pub fn ring_mut(&mut self) -> &mut R {
         &mut self.inner.ring
@@ -356,6 +390,7 @@ const VISIT_WAIT: Duration = Duration::from_millis(100);
 impl<R: Ring> Inner<R> {
     fn start(&mut self) {
         self.clock();
+        self.audit_settings(&self.settings.clone());
         for listener in 0..self.listeners.len() {
             self.ring.accept(ListenerId(listener as u32));
         }
@@ -368,12 +403,16 @@ impl<R: Ring> Inner<R> {
         self.owner.shard().advance(now);
     }
 
-    /// Before sleep: sends, then mail, then the freeing of what was dropped.
+    /// Before sleep: memory, sends, then mail, then the freeing of what was dropped, then the end of clients that use too much.
     fn before_sleep(&mut self, mesh: &Mesh<Shard>) {
+        self.share_memory();
         self.send_dirty();
         self.post_mail(mesh);
         mesh.published(self.id).abandoned.set(self.abandoned as u64);
-        self.owner.shard().keyspace.free_dropped();
+        let keyspace = &mut self.owner.shard().keyspace;
+        keyspace.free_dropped();
+        self.adopting = keyspace.adopt_some();
+        self.evict_clients(mesh);
     }
 
     /// What the next enter may do. A core that owes anything does not park.
@@ -394,6 +433,8 @@ impl<R: Ring> Inner<R> {
             || !self.owner.shard().effects.is_empty()
             || self.scripts.is_due()
             || self.expiry.is_under_way()
+            || self.owner.shard().memory.is_under_way()
+            || self.adopting
             || !self.own_refusals.is_empty()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
@@ -410,28 +451,12 @@ impl<R: Ring> Inner<R> {
 
     /// An empty buffer with some room.
     fn buffer(&mut self) -> Vec<u8> {
-        self.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(4096))
+        self.spares.buffer()
     }
 
     /// Keeps a buffer for reuse.
-    fn spare(&mut self, mut buffer: Vec<u8>) {
-        let fits = buffer.capacity() > 0 && buffer.capacity() <= SPARE_BUFFER_BYTES_MAX;
-        if fits && self.spare_buffers.len() < SPARE_BUFFERS_MAX {
-            buffer.clear();
-            self.spare_buffers.push(buffer);
-        }
-    }
-
-    /// An empty hop.
-    fn hop(&mut self) -> Box<Hop> {
-        self.spare_hops.pop().unwrap_or_default()
-    }
-
-    /// Keeps a hop for reuse.
-    fn spare_hop(&mut self, mut hop: Box<Hop>) {
-        if hop.reset() && self.spare_hops.len() < SPARE_BUFFERS_MAX {
-            self.spare_hops.push(hop);
-        }
+    fn spare(&mut self, buffer: Vec<u8>) {
+        self.spares.keep_buffer(buffer);
     }
 
     /// Takes slow commands of one of our clients into the slow log.

@@ -71,13 +71,14 @@ impl<R: Ring> Inner<R> {
         for id in own {
             let Some(conn) = self.conns.get_mut(id) else { continue };
             for text in arrived.iter().filter_map(|lines| lines.text.as_deref()) {
-                append_push(conn, text, &mut self.spare_buffers, &mut self.dirty);
+                append_push(conn, text, &mut self.spares, &mut self.dirty);
                 let full = conn.output_bytes() > UNREAD_BYTES_MAX;
                 if full || is_over_limit(conn, limits, self.now.monotonic_us) {
                     slow.push(id);
                     break;
                 }
             }
+            self.conns.renew(id);
         }
         self.cut_monitors(slow);
     }

@@ -16,6 +16,7 @@ use crate::tracking::batch::Batch;
 
 use super::Inner;
 use super::drive::is_over_limit;
+use super::spares::Spares;
 
 impl<R: Ring> Inner<R> {
     /// Tells a core something, behind everything that it was told before. What this core tells itself has its turn at the end of
@@ -58,6 +59,8 @@ impl<R: Ring> Inner<R> {
             Notice::Again(key) => self.again.push(key),
             Notice::Busy(unit, busy) => self.refuse_for(mesh, unit, busy),
             Notice::Monitored(lines) => self.monitors.receive(lines),
+            // The end of the turn looks at it.
+            Notice::Memory => {}
             Notice::MonitorGone => self.monitors.count(CoreId(from.0), -1),
             Notice::Invalid(conn, invalid) => self.invalid(conn, &invalid),
             Notice::InvalidEverything => self.invalidate_everything(),
@@ -104,8 +107,10 @@ impl<R: Ring> Inner<R> {
     /// Gives a client of this core bytes that it did not ask for.
     pub(super) fn push(&mut self, id: ConnId, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        append_push(conn, bytes, &mut self.spare_buffers, &mut self.dirty);
-        if is_over_limit(conn, &self.settings.client_output_buffer_limit, self.now.monotonic_us) {
+        append_push(conn, bytes, &mut self.spares, &mut self.dirty);
+        let is_slow = is_over_limit(conn, &self.settings.client_output_buffer_limit, self.now.monotonic_us);
+        self.conns.renew(id);
+        if is_slow {
             self.settle_id(id);
         }
     }
@@ -123,10 +128,11 @@ impl<R: Ring> Inner<R> {
                 if bytes.is_empty() {
                     hearing.encode(publication, conn.session.resp, bytes);
                 }
-                append_push(conn, bytes, &mut self.spare_buffers, &mut self.dirty);
+                append_push(conn, bytes, &mut self.spares, &mut self.dirty);
                 if is_over_limit(conn, limits, self.now.monotonic_us) {
                     slow.push(id);
                 }
+                self.conns.renew(id);
             }
         }
         slow.into_iter().for_each(|id| self.settle_id(id));
@@ -164,13 +170,13 @@ impl<R: Ring> Inner<R> {
     }
 }
 
-/// Appends a push to what a connection sends at the end of the turn, or to what it holds.
-pub(super) fn append_push(conn: &mut Conn, bytes: &[u8], spare: &mut Vec<Vec<u8>>, dirty: &mut Vec<ConnId>) {
+/// Appends a push to what a connection sends at the end of the turn, or to what it holds. What it uses is to be entered then.
+pub(super) fn append_push(conn: &mut Conn, bytes: &[u8], spares: &mut Spares, dirty: &mut Vec<ConnId>) {
     if conn.closing != Closing::No {
         return;
     }
     if conn.out.capacity() == 0 && !conn.awaits_reply() {
-        conn.out = spare.pop().unwrap_or_default();
+        conn.out = spares.kept_buffer().unwrap_or_default();
     }
     conn.push(bytes);
     if !conn.out.is_empty() && !std::mem::replace(&mut conn.dirty, true) {

@@ -29,6 +29,8 @@ pub(super) struct Outboxes<S> {
     credits: Credits,
     /// Something can be posted now.
     fresh: bool,
+    /// Bytes of what waits to be told.
+    told_bytes: usize,
 }
 
 impl<S> Outboxes<S> {
@@ -42,7 +44,8 @@ impl<S> Outboxes<S> {
             notices: VecDeque::new(),
             stream: Stream::new(stream_bytes_max),
         };
-        Outboxes { boxes: (0..addresses).map(|_| empty()).collect(), credits: Credits::new(addresses), fresh: false }
+        let boxes = (0..addresses).map(|_| empty()).collect();
+        Outboxes { boxes, credits: Credits::new(addresses), fresh: false, told_bytes: 0 }
     }
 
     fn to(&mut self, to: Address) -> &mut Outbox<S> {
@@ -92,7 +95,10 @@ impl<S> Outboxes<S> {
 
     /// What is told unasked, behind everything that was told before.
     pub(super) fn tell(&mut self, to: Address, notice: Notice) {
-        self.to(to).stream.push(notice);
+        let stream = &mut self.to(to).stream;
+        let before = stream.bytes();
+        stream.push(notice);
+        self.told_bytes = stream.bytes() + self.told_bytes - before;
     }
 
     /// Notes that `requests` requests are over: their credits are back. A lease is over when its return is sent.
@@ -106,6 +112,11 @@ impl<S> Outboxes<S> {
     pub(super) fn has_mail_for(&self, to: Address) -> bool {
         let outbox = &self.boxes[to.0 as usize];
         !(outbox.hops.is_empty() && outbox.requests.is_empty())
+    }
+
+    /// Bytes of what waits to be told.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.told_bytes
     }
 
     /// True if there is something to post that needs no answer first.
@@ -141,12 +152,14 @@ impl<S> Outboxes<S> {
                 commands += hops.iter().map(|hop| hop.left() as u64).sum::<u64>();
                 ends.send(to, Mail::Hops(hops)).ok().expect(full);
             }
+            let told_before = outbox.stream.bytes();
             if !outbox.stream.is_empty()
                 && let Err(Mail::Notices(notices)) = ends.send_notice(to, Mail::Notices(outbox.stream.take()))
             {
                 outbox.stream.put_back(notices);
                 self.fresh = true;
             }
+            self.told_bytes = self.told_bytes - told_before + outbox.stream.bytes();
             while let Some(notice) = outbox.notices.pop_front() {
                 if let Err(notice) = ends.send_notice(to, notice) {
                     outbox.notices.push_front(notice);

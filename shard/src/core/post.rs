@@ -72,7 +72,7 @@ impl<R: Ring> Inner<R> {
             }
             Mail::Granted(grant) => self.granted(mesh, *grant),
             Mail::Return(back) => {
-                self.owner.shard().take_back(back.unit, back.loan, back.now);
+                self.owner.shard().take_back(back.unit, back.loan, back.log, back.now);
             }
             Mail::Ask(question) => self.answer(mesh, from, *question),
             Mail::Answer(reply) => {
@@ -82,7 +82,7 @@ impl<R: Ring> Inner<R> {
             Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
             Mail::Stop => self.stopping = true,
-            Mail::Configured(_) => unreachable!("only service threads are told of settings by mail"),
+            Mail::Configured(_) | Mail::Audit(_) => unreachable!("only service threads are told of that by mail"),
         }
     }
 
@@ -139,11 +139,11 @@ impl<R: Ring> Inner<R> {
         self.pauses.writing_hops -= usize::from(hop.writes);
         let Some(mut conn) = self.conns.take(id) else {
             self.abandoned -= 1;
-            return self.spare_hop(hop);
+            return self.spares.keep_hop(hop);
         };
         let flight = conn.flight.as_mut().expect("a connection with a hop has a flight");
         if !flight.returned(hop.target, hop) {
-            return self.conns.put_back(conn);
+            return self.put_back(conn);
         }
         if conn.out.capacity() == 0 {
             conn.out = self.buffer();
@@ -153,7 +153,7 @@ impl<R: Ring> Inner<R> {
             if hop.overflowed {
                 conn.closing = Closing::Now;
             }
-            self.spare_hop(hop);
+            self.spares.keep_hop(hop);
         }
         conn.waiting = Waiting::No;
         self.drive(mesh, conn);

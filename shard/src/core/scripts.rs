@@ -106,6 +106,7 @@ impl<R: Ring> Inner<R> {
         script.tracker = conn.session.context(false).tracker;
         script.read_only = request.read_only;
         script.by_reader = request.read_only;
+        script.memory = self.owner.shard().memory.outcome();
         if conn.executing.is_some() {
             script.everything = true;
             conn.script = Some(script);
@@ -257,6 +258,7 @@ impl<R: Ring> Inner<R> {
                         engine.abort();
                         let shard = self.owner.shard();
                         script.roll_back(&mut shard.keyspace);
+                        shard.seal_each();
                         // Who was told that a key is not what it was is not told again.
                         shard.effects.retain(|effect| matches!(effect, Effect::Invalid(..)));
                         break Left::WantsAll;
@@ -346,7 +348,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// The command that a script names, if it may call it.
-    fn admit(&self, script: &Script, args: Args) -> Result<&'static Command, Refusal> {
+    fn admit(&mut self, script: &Script, args: Args) -> Result<&'static Command, Refusal> {
         let command = self.table.resolve(args).map_err(|rejection| match rejection.command {
             None => Refusal::Text("ERR Unknown Redis command called from script"),
             Some(_) => Refusal::Text("ERR Wrong number of args calling Redis command from script"),
@@ -362,7 +364,13 @@ impl<R: Ring> Inner<R> {
         if script.read_only && super::pause::writes(command) {
             return Err(Refusal::Text("ERR Write commands are not allowed from read-only scripts."));
         }
-        Ok(command)
+        match script.refused_for_memory(command) {
+            Some(refusal) => {
+                self.owner.shard().note_oom(command);
+                Err(Refusal::Text(refusal.text()))
+            }
+            None => Ok(command),
+        }
     }
 
     /// Answers `redis.acl_check_cmd`.

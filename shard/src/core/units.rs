@@ -42,8 +42,8 @@ impl<R: Ring> Inner<R> {
         while let Some((core, need)) = unit.next() {
             let (core, need) = (*core, need.clone());
             if core == self.id && unit.plan.len() == 1 && self.owner.shard().loans.is_free(need.as_need()) {
-                let clock = self.owner.shard().now;
-                unit.grants.push(Grant { unit: unit.id, core, loan: Loan::Here(need), clock });
+                let (clock, order) = (self.owner.shard().now, self.owner.shard().log_order());
+                unit.grants.push(Grant { unit: unit.id, core, loan: Loan::Here(need), clock, order, log: Vec::new() });
                 continue;
             }
             match self.obtain(mesh, unit.id, core, &need) {
@@ -146,7 +146,7 @@ impl<R: Ring> Inner<R> {
 
     /// Gives one owner its slots back.
     fn send_back(&mut self, mesh: &Mesh<Shard>, unit: UnitId, grant: Grant, now: UnixMillis) {
-        let Grant { core, loan, .. } = grant;
+        let Grant { core, loan, log, .. } = grant;
         if let Loan::Here(_) = loan {
             return;
         }
@@ -162,14 +162,14 @@ impl<R: Ring> Inner<R> {
             && !self.is_owed_mail(core)
             && let Some(mut visit) = mesh.baton(core).try_visit()
         {
-            visit.take_back(unit, loan, now);
+            visit.take_back(unit, loan, log, now);
             // What waited for the slots, and what was dropped, is the owner's to see to.
-            let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0;
+            let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0 || visit.is_short();
             let errand = if owed { Errand::ForOwner } else { Errand::None };
             leave(&mut self.ring, visit, core, errand);
             return;
         }
-        self.outboxes.answer(core.into(), Mail::Return(Box::new(Return { unit, loan, now })));
+        self.outboxes.answer(core.into(), Mail::Return(Box::new(Return { unit, loan, log, now })));
     }
 }
 
@@ -210,5 +210,6 @@ fn park(shard: &mut Shard, need: Need, ask: Box<LeaseAsk>) -> Obtained {
 
 fn lend_in_place(shard: &mut Shard, unit: UnitId, need: Need) -> Grant {
     shard.loans.lend(unit, need);
-    Grant { unit, core: shard.core, loan: Loan::Own(need.to_owned()), clock: shard.now }
+    let (clock, order) = (shard.now, shard.log_order());
+    Grant { unit, core: shard.core, loan: Loan::Own(need.to_owned()), clock, order, log: Vec::new() }
 }

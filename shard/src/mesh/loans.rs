@@ -159,6 +159,11 @@ impl<W> Loans<W> {
         self.busy == 0
     }
 
+    /// True if one unit has every slot.
+    pub fn all_are_lent(&self) -> bool {
+        self.all_lent_to.is_some()
+    }
+
     /// Work that is parked.
     pub fn depth(&self) -> usize {
         self.parked.len() + self.behind.len()

@@ -1,5 +1,6 @@
 //! What lies between the cores, and nothing else is shared by them: `spec/cores.md`.
 //!
+//! - [`budget`]: the process's memory budget as cores share it.
 //! - [`baton`]: the right to touch a core's shard, one atomic word; the only `unsafe` here.
 //! - [`mailbox`]: bounded lanes between addresses, and the credits that keep them from filling.
 //! - [`loans`]: what one owner has lent and what waits for it.
@@ -9,6 +10,7 @@
 //! [`Mesh`] holds what all threads share: the batons and the published numbers. Mailbox ends and loans belong to one core each.
 
 pub mod baton;
+pub mod budget;
 pub mod loans;
 pub mod mailbox;
 pub mod published;
@@ -19,7 +21,7 @@ pub mod ticket;
 
 use baton::{Baton, Owner, Post};
 use mailbox::Address;
-use published::Published;
+use published::{Published, PublishedClients};
 use std::sync::Arc;
 
 /// The number of a core loop, from 0.
@@ -39,6 +41,7 @@ pub struct Mesh<S> {
     /// A service thread has no shard, but parks and is woken like a core.
     services: Vec<Arc<Baton<()>>>,
     published: Vec<Published>,
+    clients: Vec<PublishedClients>,
 }
 
 /// A mesh as it is made: the shared part, and the owners' ends to give to their threads.
@@ -55,9 +58,14 @@ impl<S> MeshParts<S> {
     /// Puts each shard behind a baton, and adds `services` addresses without one.
     pub fn new(shards: Vec<S>, services: usize) -> MeshParts<S> {
         let published = shards.iter().map(|_| Published::default()).collect();
+        let clients = shards.iter().map(|_| PublishedClients::default()).collect();
         let (batons, cores) = shards.into_iter().map(Baton::new).unzip();
         let (service_batons, services) = (0..services).map(|_| Baton::new(())).unzip();
-        MeshParts { mesh: Arc::new(Mesh { cores: batons, services: service_batons, published }), cores, services }
+        MeshParts {
+            mesh: Arc::new(Mesh { cores: batons, services: service_batons, published, clients }),
+            cores,
+            services,
+        }
     }
 }
 
@@ -89,6 +97,11 @@ impl<S> Mesh<S> {
     /// The published numbers of a core.
     pub fn published(&self, core: CoreId) -> &Published {
         &self.published[usize::from(core.0)]
+    }
+
+    /// What a core has published of the memory of its clients.
+    pub fn clients(&self, core: CoreId) -> &PublishedClients {
+        &self.clients[usize::from(core.0)]
     }
 
     /// The core with the fewest connections, the lowest of several: where the next accepted one goes. O(cores).

@@ -5,6 +5,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use evict::clients::{BUCKETS, ClientMemory};
+
 /// One published number.
 #[derive(Default)]
 pub struct Number(AtomicU64);
@@ -28,6 +30,41 @@ impl Number {
     /// Subtracts from a number that several threads write. Wraps below zero, so take back only what was added.
     pub fn sub(&self, amount: u64) {
         self.0.fetch_sub(amount, Ordering::Relaxed);
+    }
+}
+
+/// What the clients of one core use that may be closed for it, by bucket of size, on cache lines of their own. Written by the core only,
+/// and while `maxmemory-clients` is set.
+#[derive(Default)]
+#[repr(align(128))]
+pub struct PublishedClients {
+    total: Number,
+    buckets: [(Number, Number); BUCKETS],
+}
+
+impl PublishedClients {
+    /// Publishes the buckets whose bits are set, and the sum of all.
+    pub fn publish(&self, memory: &ClientMemory, changed: u32) {
+        for bucket in (0..BUCKETS).filter(|bucket| changed & 1 << bucket != 0) {
+            let (bytes, clients) = memory.in_bucket(bucket);
+            self.buckets[bucket].0.set(bytes);
+            self.buckets[bucket].1.set(u64::from(clients));
+        }
+        self.total.set(memory.total());
+    }
+
+    /// All bytes.
+    pub fn total(&self) -> u64 {
+        self.total.get()
+    }
+
+    /// Bytes and number of clients by bucket.
+    pub fn read(&self) -> ClientMemory {
+        let mut memory = ClientMemory::default();
+        for (bucket, (bytes, clients)) in self.buckets.iter().enumerate() {
+            memory.set_bucket(bucket, bytes.get(), clients.get() as u32);
+        }
+        memory
     }
 }
 
@@ -66,4 +103,6 @@ published! {
     visits,
     /// Slots of this core that are on loan.
     lent_slots,
+    /// One more than the version of the settings under which the core gave hardened mode up; 0 for never.
+    hardening_lost,
 }

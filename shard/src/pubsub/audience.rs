@@ -10,6 +10,8 @@ use keyspace::reply::Resp;
 use crate::mesh::CoreId;
 use crate::ring::ConnId;
 
+use crate::heap::{table_bytes, tree_bytes};
+
 use super::{Kind, Publication, Topic};
 
 /// Which cores have noted a subscription, so that its client hears what they order: a channel's messages come from one core, a
@@ -39,6 +41,8 @@ pub struct Audience {
     channels: HashMap<Arc<[u8]>, Clients>,
     shard_channels: HashMap<Arc<[u8]>, Clients>,
     patterns: BTreeMap<Arc<[u8]>, Clients>,
+    /// Subscriptions: clients of all topics together.
+    subscriptions: usize,
 }
 
 /// One reason for which a message goes to clients.
@@ -80,6 +84,8 @@ impl Audience {
 
     /// Notes that `core`, of this many, knows of a client's subscription.
     pub fn join(&mut self, topic: &Topic, client: ConnId, core: CoreId, cores: u16) {
+        let is_new = !self.clients_of(topic).contains_key(&client);
+        self.subscriptions += usize::from(is_new);
         let noted = self.clients_of(topic).entry(client).or_insert(Noted::Some(Vec::new()));
         if let Noted::Some(known) = noted {
             known.push(core);
@@ -91,7 +97,7 @@ impl Audience {
 
     /// Notes that `core`, of this many, knows of the end of a client's subscription.
     pub fn part(&mut self, topic: &Topic, client: ConnId, core: CoreId, cores: u16) {
-        let mut left = match self.clients_of(topic).remove(&client) {
+        let mut left = match self.remove(topic, client) {
             Some(Noted::All) if topic.kind == Kind::Pattern => (0..cores).map(CoreId).collect(),
             Some(Noted::Some(known)) => known,
             Some(Noted::All) | None => Vec::new(),
@@ -99,19 +105,36 @@ impl Audience {
         left.retain(|other| *other != core);
         if !left.is_empty() {
             self.clients_of(topic).insert(client, Noted::Some(left));
+            self.subscriptions += 1;
         }
         self.forget_if_empty(topic);
     }
 
     /// Takes a client away from a topic. Gives the cores that know of it, of those `concerned`.
     pub fn leave(&mut self, topic: &Topic, client: ConnId, concerned: Vec<CoreId>) -> Vec<CoreId> {
-        let noted = self.clients_of(topic).remove(&client);
+        let noted = self.remove(topic, client);
         self.forget_if_empty(topic);
         match noted {
             Some(Noted::All) => concerned,
             Some(Noted::Some(cores)) => cores,
             None => Vec::new(),
         }
+    }
+
+    fn remove(&mut self, topic: &Topic, client: ConnId) -> Option<Noted> {
+        let noted = self.clients_of(topic).remove(&client);
+        self.subscriptions -= usize::from(noted.is_some());
+        noted
+    }
+
+    /// Bytes that it holds on the heap, without the names: who subscribes pays for those.
+    pub fn heap_bytes(&self) -> usize {
+        let channels = self.channels.capacity() + self.shard_channels.capacity();
+        let topics = self.channels.len() + self.shard_channels.len() + self.patterns.len();
+        table_bytes::<(Arc<[u8]>, Clients)>(channels)
+            + tree_bytes::<(Arc<[u8]>, Clients)>(self.patterns.len())
+            + topics * tree_bytes::<(ConnId, Noted)>(1)
+            + (self.subscriptions - topics) * size_of::<(ConnId, Noted)>()
     }
 
     fn forget_if_empty(&mut self, topic: &Topic) {

@@ -11,6 +11,8 @@ use smallvec::SmallVec;
 
 use crate::mesh::CoreId;
 
+use crate::heap::{table_bytes, tree_bytes};
+
 use super::{Kind, Publication, Topic};
 
 /// Subscribers of one topic per core; none of them 0.
@@ -117,6 +119,12 @@ impl Directory {
             Kind::Pattern => self.patterns.len(),
             _ => self.names(kind).len(),
         }
+    }
+
+    /// Bytes that it holds on the heap, without the names: who subscribes pays for those.
+    pub fn heap_bytes(&self) -> usize {
+        let channels = self.channels.capacity() + self.shard_channels.capacity();
+        table_bytes::<(Arc<[u8]>, Tally)>(channels) + tree_bytes::<(Arc<[u8]>, Tally)>(self.patterns.len())
     }
 
     /// True if nobody listens to anything that this core knows of.

@@ -55,6 +55,8 @@ pub enum Notice {
     Monitored(Lines),
     /// The sender has one monitor fewer.
     MonitorGone,
+    /// The sender wants memory, or has some again: the end of the receiver's turn sees to it.
+    Memory,
     /// Such messages were dropped here: end who misses them.
     Cut(Lost),
 }
@@ -127,6 +129,11 @@ impl Stream {
         self.notices.extend(redirected.map(|(client, source)| Notice::Redirected(client, Invalid::Everything, source)));
         // At most one for each client of the target and of the sender, so far below the bound.
         self.bytes = self.notices.iter().map(Notice::bytes).sum();
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// True if nothing waits.

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::heap::{ARC_BYTES, table_bytes, tree_bytes};
+
 use super::{Kind, Topic};
 
 /// Names in the order in which they were added.
@@ -11,6 +13,8 @@ struct Names {
     by_name: HashMap<Arc<[u8]>, u64>,
     by_age: BTreeMap<u64, Arc<[u8]>>,
     added: u64,
+    /// Bytes of the names.
+    name_bytes: usize,
 }
 
 impl Names {
@@ -20,6 +24,7 @@ impl Names {
             return false;
         }
         self.added += 1;
+        self.name_bytes += name.len() + ARC_BYTES;
         self.by_name.insert(name.clone(), self.added);
         self.by_age.insert(self.added, name.clone());
         true
@@ -28,7 +33,15 @@ impl Names {
     /// False if it was not there.
     fn remove(&mut self, name: &[u8]) -> bool {
         let age = self.by_name.remove(name);
-        age.is_some_and(|age| self.by_age.remove(&age).is_some())
+        let name = age.and_then(|age| self.by_age.remove(&age));
+        self.name_bytes -= name.as_ref().map_or(0, |name| name.len() + ARC_BYTES);
+        name.is_some()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        table_bytes::<(Arc<[u8]>, u64)>(self.by_name.capacity())
+            + tree_bytes::<(u64, Arc<[u8]>)>(self.by_age.len())
+            + self.name_bytes
     }
 
     fn len(&self) -> usize {
@@ -76,6 +89,13 @@ impl Subscriptions {
     /// Subscriptions of one kind.
     pub fn len(&self, kind: Kind) -> usize {
         self.names(kind).len()
+    }
+
+    /// Bytes that they hold on the heap. The names are counted here alone, though the cores of the channels hold them too: who
+    /// subscribes pays for them.
+    pub fn heap_bytes(&self) -> usize {
+        let names = self.channels.heap_bytes() + self.patterns.heap_bytes() + self.shard_channels.heap_bytes();
+        size_of::<Subscriptions>() + names + self.replies.capacity()
     }
 
     /// True without any subscription.

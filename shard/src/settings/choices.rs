@@ -95,24 +95,12 @@ choice! {
 }
 
 choice! {
-    /// What to evict when `maxmemory` is reached.
-    MaxmemoryPolicy {
-        /// Of keys with a deadline, those unused longest.
-        VolatileLru = "volatile-lru",
-        /// Of keys with a deadline, those used least often.
-        VolatileLfu = "volatile-lfu",
-        /// Of keys with a deadline, any.
-        VolatileRandom = "volatile-random",
-        /// Of keys with a deadline, those that expire soonest.
-        VolatileTtl = "volatile-ttl",
-        /// Of all keys, those unused longest.
-        AllkeysLru = "allkeys-lru",
-        /// Of all keys, those used least often.
-        AllkeysLfu = "allkeys-lfu",
-        /// Of all keys, any.
-        AllkeysRandom = "allkeys-random",
-        /// Nothing: commands that need memory fail.
-        Noeviction = "noeviction",
+    /// How strictly the contract of expiry and eviction is kept.
+    ExpireEvictMode {
+        /// Exactly; nothing more is said about what is refused than that.
+        Strict = "strict",
+        /// With evidence of each refusal, within budgets.
+        Hardened = "hardened",
     }
 }
 

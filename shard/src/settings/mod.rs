@@ -12,13 +12,14 @@ mod choices;
 mod data;
 mod events;
 mod limits;
+mod memory;
 mod number;
 mod row;
 mod table;
 mod value;
 
 pub use access::{ConfigSetError, config_get, config_set};
-pub use choices::{DebugAccess, LogFormat, LogLevel, MaxmemoryPolicy, PipelineOrder, PubsubDefault, Supervised};
+pub use choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
 pub use limits::{OutputLimit, OutputLimits};
 pub use row::{Change, Group, Kind, Row, find, nearest};
 pub use table::{QUERY_BYTES_MAX, ROWS, Settings};

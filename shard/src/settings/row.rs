@@ -46,6 +46,8 @@ pub enum Kind {
         /// Greatest value accepted.
         max: u64,
     },
+    /// Bytes as for `Bytes`, or a percentage such as `5%`.
+    BytesOrPercent,
     /// Permission bits in octal, 0 to 777.
     Permissions,
     /// One word of a closed list; case does not matter.

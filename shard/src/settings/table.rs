@@ -3,10 +3,14 @@
 //! `only "x"` marks a setting of a capability that does not exist: it is known, so that scripts and files written for Redis work,
 //! and takes no value but the one that leaves the capability off.
 
+use evict::clients::ClientsLimit;
+use evict::policy::Policy;
+use evict::victim::SAMPLES_MAX;
 use keyspace::signals::EventClasses;
 
-use super::choices::{DebugAccess, LogFormat, LogLevel, MaxmemoryPolicy, PipelineOrder, PubsubDefault, Supervised};
+use super::choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
 use super::limits::OutputLimits;
+use super::memory::POLICIES;
 use super::row::{
     Change::{Anytime, AtStart, Protected},
     Group, Kind, Row,
@@ -122,6 +126,11 @@ settings! {
     /// long with every further wrong one, up to a minute; 0 for no limit.
     auth_failures_max: u64 = 20,
         Security "auth-failures-max" LONG, Anytime;
+    /// `strict`: refusals of commands and settings that concern deadlines and memory are counted in the audit log. `hardened`: each
+    /// is told there by itself as well, within a budget; a core that spends it in two windows in a row makes all strict. Clients see
+    /// no difference.
+    expire_evict_mode: ExpireEvictMode = ExpireEvictMode::Strict,
+        Security "expire-evict-mode" Kind::OneOf(ExpireEvictMode::WORDS), Anytime;
 
     /// Directory in which the process works; empty for the one it is started in.
     dir: String = String::new(),
@@ -250,12 +259,33 @@ settings! {
     busy_reply_threshold: u64 = 5000,
         Scripts "busy-reply-threshold" / "lua-time-limit" LONG, Anytime;
 
-    /// Most memory to use. Not available: only 0, which is no limit.
+    /// Most memory that the server may use; 0 for no limit. Each core needs 64 KiB of it.
     maxmemory: u64 = 0,
-        Memory "maxmemory" Kind::Bytes { min: 0, max: u64::MAX }, Anytime only "0";
-    /// What to evict at that limit. Not available: only `noeviction`.
-    maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::Noeviction,
-        Memory "maxmemory-policy" Kind::OneOf(MaxmemoryPolicy::WORDS), Anytime only "noeviction";
+        Memory "maxmemory" Kind::Bytes { min: 0, max: u64::MAX }, Anytime;
+    /// Which keys are removed at that limit: of all keys or of the volatile ones, which have a deadline, those unused longest (`lru`),
+    /// used least often (`lfu`), not written longest (`lrm`), any (`random`), or those that expire soonest (`ttl`);
+    /// `allkeys-s3fifo` keeps what is used again, for caches with a skewed load; `noeviction` removes none.
+    maxmemory_policy: Policy = Policy::NoEviction,
+        Memory "maxmemory-policy" Kind::OneOf(POLICIES), Anytime;
+    /// Keys that are drawn for each one that is removed: more choose better and cost more.
+    maxmemory_samples: u32 = 5,
+        Memory "maxmemory-samples" Kind::Integer { min: 1, max: SAMPLES_MAX as i64 }, Anytime;
+    /// How long one command may be held up by removing keys: 0 not at all, 10 for 0.5 ms, 100 without a limit.
+    maxmemory_eviction_tenacity: u32 = 10,
+        Memory "maxmemory-eviction-tenacity" Kind::Integer { min: 0, max: 100 }, Anytime;
+    /// Most memory of all clients together, in bytes or as a percentage of `maxmemory` such as `5%`: those with most are closed. 0
+    /// for no limit.
+    maxmemory_clients: ClientsLimit = ClientsLimit::Off,
+        Memory "maxmemory-clients" Kind::BytesOrPercent, Anytime;
+    /// How slowly the counter of `lfu` grows; 0 counts every use.
+    lfu_log_factor: u32 = 10,
+        Memory "lfu-log-factor" INT, Anytime;
+    /// Minutes without use that take 1 from the counter of `lfu`; 0 never takes any.
+    lfu_decay_time: u32 = 1,
+        Memory "lfu-decay-time" INT, Anytime;
+    /// Leave it to the master of a replica to keep to `maxmemory`. There are no replicas: only yes.
+    replica_ignore_maxmemory: bool = true,
+        Memory "replica-ignore-maxmemory" Kind::YesNo, Anytime only "yes";
 
     /// When to save a snapshot. Not available: only empty, which is never.
     save: Vec<String> = Vec::new(),

@@ -60,13 +60,14 @@ fn every_range_fits_its_field() {
 
 const INTEGER: &str = "argument couldn't be parsed into an integer";
 const SIZE: &str = "argument must be a memory value";
+const BYTES_OR_PERCENT: &str = "argument must be a memory or percent value";
 const YES_NO: &str = "argument must be 'yes' or 'no'";
 const LIMIT_COUNT: &str = "Wrong number of arguments in buffer limit configuration.";
 const LIMIT_VALUE: &str = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
 const PERCENTILES: &str = "Invalid latency-tracking-info-percentiles parameters";
 const INT_RANGE: &str = "argument must be between 0 and 2147483647 inclusive";
 
-/// Name, value, and why redis-server 7.0.15 refuses it.
+/// Name, value, and why redis-server 7.0.15 refuses it. The list of policies goes on with those it does not have.
 const REFUSED: &[(&str, &str, &str)] = &[
     ("maxclients", "x", INTEGER),
     ("maxclients", "", INTEGER),
@@ -89,8 +90,18 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "maxmemory-policy",
         "foo",
         "argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, \
-         volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction",
+         volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction, volatile-lrm, allkeys-lrm, allkeys-s3fifo",
     ),
+    ("maxmemory-eviction-tenacity", "101", "argument must be between 0 and 100 inclusive"),
+    ("maxmemory-samples", "x", INTEGER),
+    ("maxmemory-clients", "-5", BYTES_OR_PERCENT),
+    ("maxmemory-clients", "abc", BYTES_OR_PERCENT),
+    ("maxmemory-clients", "5.5%", BYTES_OR_PERCENT),
+    ("maxmemory-clients", "-0%", BYTES_OR_PERCENT),
+    ("maxmemory-clients", "%", BYTES_OR_PERCENT),
+    ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
+    ("lfu-log-factor", "-1", INT_RANGE),
+    ("lfu-decay-time", "2147483648", INT_RANGE),
     ("hz", "-5", INT_RANGE),
     ("hz", "9223372036854775807", INT_RANGE),
     ("hz", "9223372036854775808", INTEGER),
@@ -183,7 +194,12 @@ const PRINTED: &[(&str, &str, &str)] = &[
     ("client-query-buffer-limit", "2GB", "2147483648"),
     ("maxmemory", "", "0"),
     ("maxmemory", "k", "0"),
+    ("maxmemory", "18446744073709551615", "18446744073709551615"),
     ("maxmemory-policy", "NOEVICTION", "noeviction"),
+    ("maxmemory-policy", "Allkeys-LFU", "allkeys-lfu"),
+    ("maxmemory-clients", "5%", "5%"),
+    ("maxmemory-clients", "0%", "0"),
+    ("maxmemory-clients", "10mb", "10485760"),
     ("latency-tracking-info-percentiles", "", ""),
     ("latency-tracking-info-percentiles", "50 99.99 99.12345678", "50 99.99 99.123457"),
     ("latency-tracking-info-percentiles", "-0", "-0"),

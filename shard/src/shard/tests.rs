@@ -25,6 +25,8 @@ fn shard() -> (Shard, KeyHasher) {
             slow_ids,
             table: table(),
             map: SlotMap::striped(1),
+            budget: Arc::new(Budget::new(0, 1)),
+            log: None,
         }),
         hasher,
     )

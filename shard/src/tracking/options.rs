@@ -101,7 +101,7 @@ impl Options {
             ));
         }
         let none = BTreeSet::new();
-        self.check_prefixes(tracking.map_or(&none, |tracking| &tracking.prefixes))
+        self.check_prefixes(tracking.map_or(&none, |tracking| tracking.prefixes()))
     }
 
     /// No prefix of a client may begin another: it would be told twice. Each is held against those that the client has, then against
@@ -172,7 +172,7 @@ mod tests {
         let me = Tracker { home: CoreId(0), conn: ConnId { index: 0, generation: 0 } };
         let tracking = mode.map(|mode| {
             let prefixes = if mode == Mode::Broadcast { BTreeSet::from([b"foo"[..].into()]) } else { BTreeSet::new() };
-            Tracking { prefixes, ..Tracking::new(me, mode) }
+            Tracking::new(me, mode).with_prefixes(prefixes)
         });
         let args: OwnedArgs = format!("CLIENT TRACKING {words}").split(' ').collect();
         let checked = Options::parse(args.args()).and_then(|options| options.check(tracking.as_ref()));

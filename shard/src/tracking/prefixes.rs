@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::heap::{ARC_BYTES, tree_bytes};
+
 use super::Tracker;
 
 /// Prefixes with the clients that are told of keys that begin so.
@@ -47,6 +49,15 @@ impl Prefixes {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.by_prefix.is_empty()
+    }
+
+    /// Bytes that they hold on the heap. O(prefixes).
+    pub fn heap_bytes(&self) -> usize {
+        let bytes = |(prefix, trackers): (&Arc<[u8]>, &BTreeSet<Tracker>)| {
+            prefix.len() + ARC_BYTES + tree_bytes::<Tracker>(trackers.len())
+        };
+        let entries = tree_bytes::<(Arc<[u8]>, BTreeSet<Tracker>)>(self.by_prefix.len());
+        entries + self.by_prefix.iter().map(bytes).sum::<usize>()
     }
 
     /// How many prefixes there are.

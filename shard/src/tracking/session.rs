@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::heap::{ARC_BYTES, tree_bytes};
+
 use super::Tracker;
 
 /// Which keys a client is told of.
@@ -42,14 +44,31 @@ pub struct Tracking {
     pub caching: bool,
     /// Who is told instead.
     pub redirect: Option<Redirect>,
-    /// Its prefixes; the empty one for all keys.
-    pub prefixes: BTreeSet<Arc<[u8]>>,
+    prefixes: BTreeSet<Arc<[u8]>>,
+    prefix_bytes: usize,
 }
 
 impl Tracking {
     /// A client that begins to track.
     pub fn new(me: Tracker, mode: Mode) -> Self {
-        Tracking { me, mode, noloop: false, caching: false, redirect: None, prefixes: BTreeSet::new() }
+        let prefixes = BTreeSet::new();
+        Tracking { me, mode, noloop: false, caching: false, redirect: None, prefixes, prefix_bytes: 0 }
+    }
+
+    /// Its prefixes; the empty one for all keys.
+    pub fn prefixes(&self) -> &BTreeSet<Arc<[u8]>> {
+        &self.prefixes
+    }
+
+    /// Likewise, with these prefixes.
+    pub fn with_prefixes(self, prefixes: BTreeSet<Arc<[u8]>>) -> Self {
+        let prefix_bytes = prefixes.iter().map(|prefix| prefix.len() + ARC_BYTES).sum();
+        Tracking { prefixes, prefix_bytes, ..self }
+    }
+
+    /// Bytes that it holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Tracking>() + tree_bytes::<Arc<[u8]>>(self.prefixes.len()) + self.prefix_bytes
     }
 
     /// The client, if the keys of its next command are to be noted.

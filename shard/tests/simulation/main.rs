@@ -7,7 +7,8 @@
 //! them), `endings` (clients that stop sending), `pubsub` (who hears which messages), `transactions` and `scripts` (amounts that
 //! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores),
 //! `readers` (clients that wait for entries of streams), `crowd` (a wake-up among very many clients),
-//! `cuts` (who misses a message).
+//! `cuts` (who misses a message), `memory` (what all cores use stays within the budget), `evicting` (clients that use too much memory
+//! together), `log` (what is recorded of changes, and replayed).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
@@ -18,9 +19,12 @@ mod client;
 mod crowd;
 mod cuts;
 mod endings;
+mod evicting;
 mod exact;
 mod fuzz;
 mod loans;
+mod log;
+mod memory;
 mod model;
 mod program;
 mod pubsub;

@@ -15,8 +15,10 @@ use shard::acl::Users;
 use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
+use shard::log::{LogBytes, Taken};
 use shard::mail::Mail;
 use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::budget::Budget;
 use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
@@ -30,6 +32,9 @@ thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
     pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
 }
+
+/// Room for a core's log: no test leaves as much.
+const LOG_BYTES: LogBytes = LogBytes(256 << 20);
 
 /// What a core does next.
 enum State {
@@ -45,6 +50,9 @@ struct Place {
     core: Core<SimRing>,
     state: State,
 }
+
+/// A core with no more clients has their bytes summed after each of its turns, and one with more the less often the more it has.
+const FEW_CLIENTS: u64 = 64;
 
 /// What a step did.
 #[derive(PartialEq, Eq, Debug)]
@@ -65,8 +73,11 @@ pub(crate) struct World {
     pub(crate) pauses: bool,
     /// A core that takes no turns.
     pub(crate) stopped: Option<usize>,
+    /// Turns so far.
+    steps: u64,
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
+    budget: Arc<Budget>,
     /// Nobody runs the service thread, but its address exists.
     _service: (Owner<()>, Ends<Mail<SimSocket>>),
 }
@@ -94,13 +105,14 @@ impl World {
         let settings = Arc::new(settings);
         let hasher = KeyHasher::new([data_seed, 1, 2, 3]);
         let slow_ids = Arc::new(AtomicU64::new(0));
+        let budget = Arc::new(Budget::new(settings.maxmemory, usize::from(cores)));
         let shards = (0..cores).map(|core| {
             let limits = settings.data_limits();
             let random = Random::new(data_seed ^ u64::from(core));
             let keyspace = Keyspace::new(settings.databases as u16, hasher.clone(), random, limits);
             let (settings, slow_ids, table) = (settings.clone(), slow_ids.clone(), command::table());
-            let map = SlotMap::striped(cores);
-            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map })
+            let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), Some(LOG_BYTES));
+            Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
         });
         let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
@@ -137,7 +149,8 @@ impl World {
         let places = places.collect();
         let service = services.into_iter().next().expect("one service was asked for");
         let random = fastrand::Rng::with_seed(seed);
-        World { net, random, pauses: false, stopped: None, places, mesh, _service: (service, service_ends) }
+        let _service = (service, service_ends);
+        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, _service }
     }
 
     /// Number of cores.
@@ -188,6 +201,11 @@ impl World {
             Park::Busy => State::Turn(Park::Busy),
             Park::Stopped => panic!("nobody stops a core"),
         };
+        self.steps += 1;
+        if self.steps.is_multiple_of(1 + core.clients() as u64 / FEW_CLIENTS) {
+            let [entered, real] = core.client_bytes();
+            assert_eq!(entered, real, "core {index} counts the bytes of its clients");
+        }
     }
 
     /// Lets the next timer of any core fire.
@@ -258,6 +276,45 @@ impl World {
     /// True if a core knows of a client that listens to something.
     pub(crate) fn has_listeners(&self) -> bool {
         self.places.iter().any(|place| place.core.has_listeners())
+    }
+
+    /// Bytes that all cores use, and that they and the reserve hold.
+    pub(crate) fn memory(&mut self) -> Option<(u64, i64)> {
+        let (mut used, mut held) = (0, 0);
+        for core in 0..self.mesh.cores() {
+            let (of_core, holds) = match self.places[core].core.memory() {
+                Some(awake) => awake,
+                None => {
+                    // A core that is about to wake up does not tell.
+                    let visit = self.mesh.baton(CoreId(core as u16)).try_visit()?;
+                    let memory = (visit.used_bytes(), visit.memory.held());
+                    // Nobody waits for this visit.
+                    let _ = visit.leave(Errand::None);
+                    memory
+                }
+            };
+            (used, held) = (used + of_core, held + holds as i64);
+        }
+        Some((used, held + self.budget.balance().0))
+    }
+
+    /// Bytes of the clients of all cores that may be closed for them.
+    pub(crate) fn closable_client_bytes(&self) -> u64 {
+        self.places.iter().map(|place| place.core.closable_client_bytes()).sum()
+    }
+
+    /// Visits a core of a world at rest.
+    pub(crate) fn visit<T>(&self, core: usize, look: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut visit = self.mesh.baton(CoreId(core as u16)).try_visit().expect("the world rests");
+        let seen = look(&mut visit);
+        // Nobody waits for this visit.
+        let _ = visit.leave(Errand::None);
+        seen
+    }
+
+    /// What a core of a world at rest has recorded since it was asked last.
+    pub(crate) fn take_log(&self, core: usize) -> Taken {
+        self.visit(core, |shard| shard.log.as_mut().expect("every world has a log").take())
     }
 
     /// Connections that the cores count.

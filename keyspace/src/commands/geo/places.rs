@@ -87,7 +87,11 @@ fn geoadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         words.push(itoa::Buffer::new().format(score).as_bytes());
         words.push(args.at(index + 2));
     }
-    zadd(exec, words.args(), reply)
+    zadd(exec, words.args(), reply)?;
+    if exec.has_changed() {
+        exec.log_words(words);
+    }
+    Ok(())
 }
 
 fn geodist(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {

@@ -85,6 +85,18 @@ fn hincrbyfloat(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let text = sum.text();
     change(exec, &key, place, |hash| hash.set_value(args.at(2), &text));
     exec.happened(&key, 1, EventClasses::HASH, "hincrbyfloat");
+    if exec.is_logged() {
+        log_value(exec, &key, args.at(2), &text);
+    }
     reply.bulk(&text);
     Ok(())
+}
+
+/// The sum as a value to set. A deadline of the field stays.
+fn log_value(exec: &mut Exec, key: &Key, field: &[u8], value: &[u8]) {
+    let place = exec.keyspace.locate(exec.db, key).expect("it was just changed");
+    match hash_at(exec, key, place).deadline(exec.keyspace.hasher(), field).flatten() {
+        None => exec.log_as(&[b"HSET", key.bytes, field, value]),
+        Some(_) => exec.log_as(&[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", field, value]),
+    }
 }

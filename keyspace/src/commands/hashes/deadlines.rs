@@ -15,6 +15,7 @@ use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::types::kind::Kind;
 
 use super::field_list::{field_list, moment};
+use super::logged::Changed;
 use super::{HASH, STORES, change, delete_emptied, hash_at};
 
 /// What the rows of this file share.
@@ -117,6 +118,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     let place = exec.write_as(&key, Kind::Hash)?;
     let when = moment(args.at(2), unit, base, name)?;
     let condition = Conditions::of_word(args.at(3));
+    let word = condition.map(|_| args.at(3));
     let fields = field_list(args, 3 + condition.is_some() as usize, NONE_TO_SET)?;
     reply.array(fields.len());
     let Some(place) = place else {
@@ -125,6 +127,7 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     };
     let (now, condition) = (exec.now, condition.unwrap_or_default());
     let (mut stored, mut deleted) = (0, 0);
+    let (mut timed, mut gone) = (Changed::new(exec), Changed::new(exec));
     let emptied = change(exec, &key, Some(place), |hash| {
         for field in fields.iter() {
             let done = match hash.deadline(field) {
@@ -135,10 +138,12 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
                 FieldChange::Missing | FieldChange::Refused => {}
                 FieldChange::Stored => {
                     hash.set_deadline(field, Some(when));
+                    timed.add(field);
                     stored += 1;
                 }
                 FieldChange::Deleted => {
                     hash.remove(field);
+                    gone.add(field);
                     deleted += 1;
                 }
             }
@@ -148,6 +153,8 @@ fn set(exec: &mut Exec, args: Args, reply: &mut Reply, name: &'static str, unit:
     });
     exec.happened(&key, stored, EventClasses::HASH, "hexpire");
     exec.happened(&key, deleted, EventClasses::HASH, "hdel");
+    timed.log_deadline(exec, &key, when, word);
+    gone.log_gone(exec, &key);
     if emptied {
         delete_emptied(exec, &key, place);
     }
@@ -163,7 +170,7 @@ fn hpersist(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         fields.iter().for_each(|_| reply.int(MISSING));
         return Ok(());
     };
-    let mut freed = 0;
+    let (mut freed, mut changed) = (0, Changed::new(exec));
     change(exec, &key, Some(place), |hash| {
         for field in fields.iter() {
             reply.int(match hash.deadline(field) {
@@ -172,12 +179,14 @@ fn hpersist(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
                 Some(Some(_)) => {
                     hash.set_deadline(field, None);
                     freed += 1;
+                    changed.add(field);
                     1
                 }
             });
         }
     });
     exec.happened(&key, freed, EventClasses::HASH, "hpersist");
+    changed.log_persist(exec, &key);
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 mod counters;
 mod deadlines;
 mod field_list;
+mod logged;
 mod read;
 mod walk;
 mod with_deadlines;
@@ -166,16 +167,22 @@ fn hdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         reply.int(0);
         return Ok(());
     };
-    let (removed, emptied) = change(exec, &key, Some(place), |hash| {
+    let before = hash_at(exec, &key, place).len();
+    let (removed, left) = change(exec, &key, Some(place), |hash| {
         let mut removed = 0;
         for field in args.from(2).iter() {
             removed += hash.remove(field) as i64;
             if hash.as_hash().is_empty() {
-                return (removed, true);
+                break;
             }
         }
-        (removed, false)
+        (removed, hash.as_hash().len())
     });
+    let emptied = left == 0;
+    if left < before {
+        // Fields that were hidden are not counted, and are gone all the same.
+        exec.changed_unseen();
+    }
     exec.happened(&key, removed as u64, EventClasses::HASH, "hdel");
     if emptied {
         delete_emptied(exec, &key, place);

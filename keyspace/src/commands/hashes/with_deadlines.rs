@@ -11,11 +11,13 @@ use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
+use crate::store::Key;
 use crate::types::hash::HashMut;
 use crate::types::kind::Kind;
 
 use super::deadlines::NONE_TO_TELL;
 use super::field_list::{field_list, moment};
+use super::logged::Changed;
 use super::{HASH, STORES, change, delete_emptied, hash_at};
 
 /// What the rows of this family share.
@@ -172,7 +174,7 @@ fn parse<'a>(args: Args<'a>, dialect: Dialect, now: UnixMillis) -> Result<Reques
 
 fn hgetdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let fields = field_list(args, 2, NONE_TO_TELL)?;
-    get(exec, args, fields, reply, "hdel", |hash, field| hash.remove(field))
+    get(exec, args, fields, reply, Then::Remove)
 }
 
 fn hgetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
@@ -180,30 +182,54 @@ fn hgetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let fields = request.list;
     match request.lifetime {
         Lifetime::At(when) => match placement(when, exec.now, DataSet::Ready, Author::Own) {
-            Placement::Delete => get(exec, args, fields, reply, "hdel", |hash, field| hash.remove(field)),
-            Placement::Store => get(exec, args, fields, reply, "hexpire", |hash, field| {
-                hash.set_deadline(field, Some(when));
-                true
-            }),
+            Placement::Delete => get(exec, args, fields, reply, Then::Remove),
+            Placement::Store => get(exec, args, fields, reply, Then::Deadline(when)),
         },
-        Lifetime::Persist => get(exec, args, fields, reply, "hpersist", |hash, field| {
-            let had = hash.deadline(field).flatten().is_some();
-            hash.set_deadline(field, None);
-            had
-        }),
-        Lifetime::Unsaid | Lifetime::Keep => get(exec, args, fields, reply, "", |_, _| false),
+        Lifetime::Persist => get(exec, args, fields, reply, Then::Persist),
+        Lifetime::Unsaid | Lifetime::Keep => get(exec, args, fields, reply, Then::Nothing),
     }
 }
 
-/// Replies with the values of fields, and does something to each that is there; `event` tells of it. `then` says if it changed anything.
-fn get(
-    exec: &mut Exec,
-    args: Args,
-    fields: Args,
-    reply: &mut Reply,
-    event: &'static str,
-    then: impl Fn(&mut HashMut, &[u8]) -> bool,
-) -> Outcome {
+/// What is done to a field whose value was told.
+#[derive(Clone, Copy)]
+enum Then {
+    Nothing,
+    Remove,
+    Persist,
+    Deadline(UnixMillis),
+}
+
+impl Then {
+    /// Does it; true if that changed anything.
+    fn apply(self, hash: &mut HashMut, field: &[u8]) -> bool {
+        match self {
+            Then::Nothing => false,
+            Then::Remove => hash.remove(field),
+            Then::Persist => {
+                let had = hash.deadline(field).flatten().is_some();
+                hash.set_deadline(field, None);
+                had
+            }
+            Then::Deadline(when) => {
+                hash.set_deadline(field, Some(when));
+                true
+            }
+        }
+    }
+
+    /// The event that tells of it.
+    fn event(self) -> &'static str {
+        match self {
+            Then::Nothing => "",
+            Then::Remove => "hdel",
+            Then::Persist => "hpersist",
+            Then::Deadline(_) => "hexpire",
+        }
+    }
+}
+
+/// Replies with the values of fields, and does something to each that is there.
+fn get(exec: &mut Exec, args: Args, fields: Args, reply: &mut Reply, then: Then) -> Outcome {
     let key = exec.first_key(args, 1);
     let place = exec.write_as(&key, Kind::Hash)?;
     reply.array(fields.len());
@@ -211,20 +237,29 @@ fn get(
         fields.iter().for_each(|_| reply.null());
         return Ok(());
     };
-    let mut changed = 0;
+    let (mut changed, mut names) = (0, Changed::new(exec));
     let emptied = change(exec, &key, Some(place), |hash| {
         for field in fields.iter() {
             match hash.get(field) {
                 None => reply.null(),
                 Some(value) => {
                     reply.element(value);
-                    changed += then(hash, field) as u64;
+                    if then.apply(hash, field) {
+                        changed += 1;
+                        names.add(field);
+                    }
                 }
             }
         }
         hash.as_hash().is_empty()
     });
-    exec.happened(&key, changed, EventClasses::HASH, event);
+    exec.happened(&key, changed, EventClasses::HASH, then.event());
+    match then {
+        Then::Nothing => {}
+        Then::Remove => names.log_gone(exec, &key),
+        Then::Persist => names.log_persist(exec, &key),
+        Then::Deadline(when) => names.log_deadline(exec, &key, when, None),
+    }
     if emptied {
         delete_emptied(exec, &key, place);
     }
@@ -254,10 +289,20 @@ fn hsetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     {
         // What is past at once need not be stored first.
         let Some(place) = place else { return Ok(()) };
+        let mut gone = Changed::new(exec);
         let (removed, emptied) = change(exec, &key, Some(place), |hash| {
-            (names.filter(|name| hash.remove(name)).count() as u64, hash.as_hash().is_empty())
+            let mut removed = 0;
+            for name in names {
+                let before = hash.as_hash().len();
+                removed += hash.remove(name) as u64;
+                if hash.as_hash().len() < before {
+                    gone.add(name);
+                }
+            }
+            (removed, hash.as_hash().is_empty())
         });
         exec.happened(&key, removed, EventClasses::HASH, "hdel");
+        gone.log_gone(exec, &key);
         if emptied {
             delete_emptied(exec, &key, place);
         }
@@ -276,10 +321,21 @@ fn hsetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         }
     });
     exec.happened(&key, count, EventClasses::HASH, "hset");
-    if let Lifetime::At(_) = request.lifetime {
+    if let Lifetime::At(when) = request.lifetime {
         exec.notify(EventClasses::HASH, "hexpire", &key);
+        if exec.is_logged() {
+            log_set(exec, &key, when, list);
+        }
     }
     Ok(())
+}
+
+/// HSETEX without its condition, which was met, and with the deadline as a time.
+fn log_set(exec: &mut Exec, key: &Key, when: UnixMillis, list: Args) {
+    let (mut time, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (time, count) = (time.format(when.0), count.format(list.len() / 2));
+    let head = [&b"HSETEX"[..], key.bytes, b"PXAT", time.as_bytes(), b"FIELDS", count.as_bytes()];
+    exec.log_words(head.into_iter().chain(list.iter()).collect());
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::types::list::List;
 use crate::types::nodes::End;
 
 use super::super::waiting;
-use super::pop::{MOVES, Many, RPOPLPUSH, move_item};
+use super::pop::{MOVES, Many, RPOPLPUSH, move_item, pop_name};
 use super::{LIST, POPS, end, take};
 
 const WAITS: Flags = Flags::WRITE.and(Flags::NOSCRIPT).and(Flags::BLOCKING);
@@ -101,6 +101,7 @@ fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, end: End) -> Outcome {
         reply.bulk(key.bytes);
         reply.element(List::of(exec.entry(key, place)).end(end).expect("no stored list is empty"));
         take(exec, key, place, end, 1);
+        exec.log_as(&[pop_name(end), key.bytes]);
     })
 }
 
@@ -129,6 +130,10 @@ fn wait_to_move(exec: &mut Exec, args: Args, reply: &mut Reply, ends: (End, End)
     let last = args.len() - 1;
     let timeout = waiting::seconds(args.at(last))?;
     if move_item(exec, args, reply, ends)? {
+        if exec.is_logged() {
+            let name: &[u8] = if last == 5 { b"LMOVE" } else { b"RPOPLPUSH" };
+            exec.log_words(std::iter::once(name).chain(args.iter().take(last).skip(1)).collect());
+        }
         return Ok(());
     }
     let serve = args.iter().take(last).chain([&b"0"[..]]).collect();

@@ -11,7 +11,7 @@ mod search;
 
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
-use crate::limits::NodeLimit;
+use crate::limits::{NodeLimit, Removal};
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -92,7 +92,7 @@ fn remove(exec: &mut Exec, key: &Key, place: Place, end: End, count: usize) -> (
     }
     let len = List::of(exec.entry(key, place)).len();
     if count >= len {
-        exec.delete(key, place);
+        exec.delete_as(key, place, Removal::Emptied);
         return (len, true);
     }
     let gone = change(exec, key, Some(place), |list| {

@@ -162,13 +162,21 @@ impl Many {
             if let Some(place) = waiting::find(exec, &key, Kind::List)? {
                 reply.array(2);
                 reply.bulk(bytes);
-                reply_from(List::of(exec.entry(&key, place)), self.from, self.wanted, reply);
-                take(exec, &key, place, self.from, self.wanted);
+                let list = List::of(exec.entry(&key, place));
+                let count = self.wanted.min(list.len());
+                reply_from(list, self.from, count, reply);
+                take(exec, &key, place, self.from, count);
+                exec.log_as(&[pop_name(self.from), &key.bytes, itoa::Buffer::new().format(count).as_bytes()]);
                 return Ok(true);
             }
         }
         Ok(false)
     }
+}
+
+/// The command that pops off an end, as which others are logged.
+pub(super) fn pop_name(end: End) -> &'static [u8] {
+    if end == End::Head { b"LPOP" } else { b"RPOP" }
 }
 
 /// The one option of LMPOP.
@@ -221,6 +229,7 @@ pub(super) fn move_item(
     reply.bulk(&item);
     let items = std::iter::once(&item[..]);
     if same {
+        exec.overwritten(&source, place);
         change(exec, &source, Some(place), |list| {
             list.remove(from, 1);
             list.push(to, items);

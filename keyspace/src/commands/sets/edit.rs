@@ -2,7 +2,7 @@
 
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
-use crate::refusal::Outcome;
+use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
@@ -98,7 +98,11 @@ fn smove(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         reply.int(0);
         return Ok(());
     };
-    exec.write_as(&target, Kind::Set)?;
+    // Looked up again, here and below, as what stands in the same table may have moved; but it is used only once.
+    let held = exec.peek(&target);
+    if held.is_some_and(|place| exec.entry(&target, place).kind() != Kind::Set) {
+        return Err(Refusal::WrongType);
+    }
     let moved = if source.bytes == target.bytes {
         Set::of(exec.entry(&source, place)).has(exec.keyspace.hasher(), member)
     } else {
@@ -117,7 +121,7 @@ fn move_member(exec: &mut Exec, source: &Key, place: Place, target: &Key, member
     if emptied {
         exec.emptied(source);
     }
-    let place = exec.write(target);
+    let place = exec.peek(target);
     let is_new = add(exec, target, place, |set| {
         set.expect(member, 1);
         set.add(member)

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::args::Args;
+use evict::record::Form;
+
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataRow, Exec};
 use crate::hash::Random;
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::packed::Element;
 use crate::refusal::{Outcome, Refusal};
@@ -73,14 +76,41 @@ fn spop(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         (None, Some(_)) | (_, Some(0)) => reply.set(0),
         (Some(place), None) => {
             let mut random = exec.keyspace.random.clone();
-            let ((), emptied) =
-                change(exec, &key, place, |set| set.take(&mut random, &mut |member| reply.element(member)));
+            let mut popped = Popped::new(exec, &key);
+            let visit = &mut |member: Element| {
+                popped.add(member);
+                reply.element(member);
+            };
+            let ((), emptied) = change(exec, &key, place, |set| set.take(&mut random, visit));
             exec.keyspace.random = random;
             tell(exec, &key, 1, emptied);
+            popped.log(exec);
         }
         (Some(place), Some(count)) => pop_many(exec, &key, place, count, reply),
     }
     Ok(())
+}
+
+/// What SPOP is logged as: SREM of the members that it drew.
+struct Popped(Option<OwnedArgs>);
+
+impl Popped {
+    fn new(exec: &Exec, key: &Key) -> Popped {
+        Popped(exec.is_logged().then(|| [b"SREM", key.bytes].iter().collect()))
+    }
+
+    #[inline]
+    fn add(&mut self, member: Element) {
+        if let Some(words) = &mut self.0 {
+            words.push(member.text(&mut itoa::Buffer::new()));
+        }
+    }
+
+    fn log(self, exec: &mut Exec) {
+        if let Some(words) = self.0 {
+            exec.log_words(words);
+        }
+    }
 }
 
 /// How many members SPOP is to take.
@@ -97,13 +127,19 @@ fn pop_many(exec: &mut Exec, key: &Key, place: Place, count: usize, reply: &mut 
     if count >= len {
         set.for_each(|member| reply.element(member));
         exec.delete(key, place);
+        exec.log_deletion(Form::Del, key);
     } else {
         let mut random = exec.keyspace.random.clone();
-        let (replaced, _) =
-            change(exec, key, place, |set| set.take_many(count, &mut random, &mut |member| reply.element(member)));
+        let mut popped = Popped::new(exec, key);
+        let visit = &mut |member: Element| {
+            popped.add(member);
+            reply.element(member);
+        };
+        let (replaced, _) = change(exec, key, place, |set| set.take_many(count, &mut random, visit));
         exec.keyspace.random = random;
+        popped.log(exec);
         if let Some(object) = replaced {
-            exec.keyspace.drop_later(object);
+            exec.keyspace.drop_later(object, Removal::Server);
         }
     }
     tell(exec, key, count.min(len), count >= len);

@@ -9,7 +9,7 @@ use crate::types::kind::Kind;
 use crate::types::scored::{Direction, Scored};
 
 use super::super::waiting;
-use super::pop::{Many, POP_KEY, event};
+use super::pop::{Many, POP_KEY, event, pop_name};
 use super::{SORTED_SET, remove_ranks};
 
 /// The rows of this sub-family.
@@ -75,6 +75,7 @@ fn pop(exec: &mut Exec, args: Args, reply: &mut Reply, from: Direction) -> Outco
             reply.double(score);
         });
         remove_ranks(exec, key, place, rank..rank + 1, event(from));
+        exec.log_as(&[pop_name(from), key.bytes]);
     })
 }
 

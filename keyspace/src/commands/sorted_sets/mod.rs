@@ -21,6 +21,7 @@ use std::ops::Range;
 
 use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
+use crate::limits::Removal;
 use crate::packed::Element;
 use crate::refusal::Refusal;
 use crate::reply::{Reply, Resp};
@@ -101,7 +102,7 @@ fn remove_ranks(exec: &mut Exec, key: &Key, place: Place, ranks: Range<usize>, e
     let emptied = count == Scored::of(exec.entry(key, place)).len();
     if emptied {
         // What is large is freed later.
-        exec.delete(key, place);
+        exec.delete_as(key, place, Removal::Emptied);
     } else {
         change(exec, key, place, |set| set.remove_ranks(ranks));
     }

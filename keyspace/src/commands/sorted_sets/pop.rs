@@ -152,7 +152,9 @@ impl Many {
             if let Some(place) = waiting::find(exec, &key, Kind::SortedSet)? {
                 reply.array(2);
                 reply.bulk(bytes);
-                pop(exec, &key, place, self.from, self.count, Nesting::Pairs, reply);
+                let count = self.count.min(Scored::of(exec.entry(&key, place)).len());
+                pop(exec, &key, place, self.from, count, Nesting::Pairs, reply);
+                exec.log_as(&[pop_name(self.from), bytes, itoa::Buffer::new().format(count).as_bytes()]);
                 return Ok(true);
             }
         }
@@ -174,6 +176,11 @@ fn pop(exec: &mut Exec, key: &Key, place: Place, from: Direction, count: usize, 
         reply.double(score);
     });
     remove_ranks(exec, key, place, ranks, event(from));
+}
+
+/// The command that pops off an end, as which others are logged.
+pub(super) fn pop_name(from: Direction) -> &'static [u8] {
+    if from == Direction::Ascending { b"ZPOPMIN" } else { b"ZPOPMAX" }
 }
 
 /// The event of members that are popped off an end.

@@ -12,6 +12,7 @@ use crate::types::kind::Kind;
 use crate::types::stream::{EntryRef, Group, Log, Pending, StreamId};
 
 use super::groups::tell_of_consumer;
+use super::logged::{GroupLog, log_position};
 use super::range::reply_entry;
 use super::read::no_group;
 use super::{STREAM, change, key, reply_id, stream_at};
@@ -110,9 +111,14 @@ impl Claim {
     }
 
     /// Claims one entry for a consumer, which is made when it gets its first.
-    fn take<'l>(&self, log: &'l Log, group: &mut Group, consumer: &[u8], id: StreamId, now: i64) -> Taken<'l> {
+    fn take<'l>(&self, log: &'l Log, group: &mut Group, by: &mut By, id: StreamId) -> Taken<'l> {
+        let By { key, consumer, now, logged } = by;
+        let now = *now;
         let pending = group.pending().get(&id).copied();
         let Some(entry) = log.get(id) else {
+            if let Some(pending) = pending {
+                logged.claim(key, group, group.consumer(pending.consumer).name(), id, &pending);
+            }
             return if group.remove_pending(id) { Taken::Forgotten } else { Taken::No };
         };
         let before = match pending {
@@ -128,10 +134,20 @@ impl Claim {
             (None, Shown::Ids) => before,
             (None, Shown::Entries) => before.wrapping_add(1),
         };
-        let (consumer, _) = group.find_or_create(consumer, now);
-        group.set_pending(id, Pending { consumer, delivered: self.delivered, deliveries });
+        let (place, _) = group.find_or_create(consumer, now);
+        let pending = Pending { consumer: place, delivered: self.delivered, deliveries };
+        group.set_pending(id, pending);
+        logged.claim(key, group, consumer, id, &pending);
         Taken::Yes(entry)
     }
+}
+
+/// Who claims, and what is logged of it.
+struct By<'a> {
+    key: &'a Key<'a>,
+    consumer: &'a [u8],
+    now: i64,
+    logged: GroupLog<'a>,
 }
 
 /// What became of an entry that was to be claimed.
@@ -164,17 +180,20 @@ fn xclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let now = exec.now.0;
     let claim = Claim::parse(args, now)?;
     let (mut changes, mut is_new) = (0, false);
+    let mut by = By { key: &key, consumer: args.at(3), now, logged: GroupLog::new(exec, args.at(2)) };
+    let mut moved = false;
     change(exec, &key, place, |stream| {
         stream.edit_group(args.at(2), |log, group| {
             let known = group.find(args.at(3)).is_some();
             if claim.last_id > group.last_id {
                 group.last_id = claim.last_id;
+                moved = true;
                 changes = 1;
             }
             reply.counted_array(|reply| {
                 let mut taken = 0;
                 for &id in &claim.ids {
-                    match claim.take(log, group, args.at(3), id, now) {
+                    match claim.take(log, group, &mut by, id) {
                         Taken::Yes(entry) => {
                             show(reply, &entry, claim.shown);
                             taken += 1;
@@ -193,6 +212,11 @@ fn xclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if is_new {
         tell_of_consumer(exec, &key);
     }
+    // A claim says how far the group has read as well.
+    if moved && by.logged.is_empty() {
+        log_position(exec, &key, place, args.at(2));
+    }
+    by.logged.log(exec);
     Ok(())
 }
 
@@ -241,7 +265,7 @@ impl Sweep {
     }
 
     /// Claims what is idle and writes it; returns how many entries, those that were deleted, and where to go on.
-    fn run(&self, log: &Log, group: &mut Group, consumer: &[u8], now: i64, reply: &mut Reply) -> Swept {
+    fn run(&self, log: &Log, group: &mut Group, by: &mut By, reply: &mut Reply) -> Swept {
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);
         let mut attempts = count.saturating_mul(ATTEMPTS_PER_ENTRY);
         let mut swept = Swept { entries: 0, deleted: Vec::new(), next: self.start };
@@ -259,7 +283,7 @@ impl Sweep {
             }
             attempts -= 1;
             next = id.next();
-            match self.claim.take(log, group, consumer, id, now) {
+            match self.claim.take(log, group, by, id) {
                 Taken::Yes(entry) => {
                     show(reply, &entry, self.claim.shown);
                     swept.entries += 1;
@@ -291,10 +315,11 @@ fn xautoclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     }
     // Where to go on stands before the entries, and is known after them.
     let mut entries = Vec::new();
+    let mut by = By { key: &key, consumer: args.at(3), now, logged: GroupLog::new(exec, args.at(2)) };
     let swept = change(exec, &key, place, |stream| {
         stream.edit_group(args.at(2), |log, group| {
             let known = group.find(args.at(3)).is_some();
-            let swept = sweep.run(log, group, args.at(3), now, &mut Reply::new(&mut entries, reply.resp()));
+            let swept = sweep.run(log, group, &mut by, &mut Reply::new(&mut entries, reply.resp()));
             (swept, !known && group.find(args.at(3)).is_some())
         })
     });
@@ -303,6 +328,7 @@ fn xautoclaim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     if is_new {
         tell_of_consumer(exec, &key);
     }
+    by.logged.log(exec);
     reply.array(3);
     reply_id(reply, swept.next);
     reply.array(swept.entries);

@@ -5,6 +5,7 @@
 mod claim;
 pub mod groups;
 pub mod info;
+mod logged;
 mod options;
 mod pending;
 mod range;
@@ -206,6 +207,9 @@ fn xadd(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     {
         exec.notify(EventClasses::STREAM, "xtrim", &key);
     }
+    let generated = !matches!(options.id, AskedId::Exactly(_));
+    let id = generated.then_some((options.pairs - 1, id));
+    logged::log_changes(exec, &key, args, id, options.trim.map(|trim| (trim, options.words)));
     Ok(())
 }
 
@@ -244,7 +248,7 @@ fn xdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn xtrim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let wanted = Trimming::parse_alone(args, exec.keyspace.limits.stream_node_entries)?;
+    let (wanted, words) = Trimming::parse_alone(args, exec.keyspace.limits.stream_node_entries)?;
     let key = exec.first_key(args, 1);
     let Some(place) = exec.write_as(&key, Kind::Stream)? else {
         reply.int(0);
@@ -252,6 +256,9 @@ fn xtrim(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     };
     let trimmed = trim(exec, &key, place, wanted);
     exec.happened(&key, trimmed, EventClasses::STREAM, "xtrim");
+    if trimmed > 0 {
+        logged::log_changes(exec, &key, args, None, Some((wanted, words)));
+    }
     reply.int(trimmed as i64);
     Ok(())
 }

@@ -20,8 +20,21 @@ pub(super) struct AddOptions {
     pub(super) needs_stream: bool,
     /// How to trim the stream afterwards.
     pub(super) trim: Option<Trim>,
+    /// Where that is said.
+    pub(super) words: TrimWords,
     /// Index of the first field.
     pub(super) pairs: usize,
+}
+
+/// Where the options of trimming stand among the arguments.
+#[derive(Clone, Copy, Default)]
+pub(super) struct TrimWords {
+    /// `=` or `~`.
+    pub(super) operator: Option<usize>,
+    /// The count or the id.
+    pub(super) threshold: usize,
+    /// LIMIT.
+    pub(super) limit: Option<usize>,
 }
 
 impl AddOptions {
@@ -44,7 +57,8 @@ impl AddOptions {
                 break;
             }
         }
-        Ok(AddOptions { id, needs_stream, trim: trimming.finish(node_entries)?, pairs: index.saturating_add(1) })
+        let words = trimming.words;
+        Ok(AddOptions { id, needs_stream, trim: trimming.finish(node_entries)?, words, pairs: index.saturating_add(1) })
     }
 }
 
@@ -54,11 +68,12 @@ pub(super) struct Trimming {
     stays: Option<Stays>,
     by_nodes: bool,
     limit: Option<u64>,
+    words: TrimWords,
 }
 
 impl Trimming {
     /// Reads the options of XTRIM, which must name what stays.
-    pub(super) fn parse_alone(args: Args, node_entries: usize) -> Result<Trim, Refusal> {
+    pub(super) fn parse_alone(args: Args, node_entries: usize) -> Result<(Trim, TrimWords), Refusal> {
         let (mut trimming, mut index) = (Trimming::default(), 2);
         while index < args.len() {
             index += trimming.take(args, index)?.ok_or(Refusal::Syntax)?;
@@ -67,7 +82,8 @@ impl Trimming {
         if trimming.stays.is_none() && trimming.limit == Some(0) {
             return Err(nothing);
         }
-        trimming.finish(node_entries)?.ok_or(nothing)
+        let words = trimming.words;
+        Ok((trimming.finish(node_entries)?.ok_or(nothing)?, words))
     }
 
     /// Reads the option at `index` and tells how many arguments it takes; `None` if it is not one of trimming.
@@ -79,6 +95,7 @@ impl Trimming {
             let limit = parse_i64(args.at(index + 1)).ok_or(Refusal::NotInteger)?;
             let limit = u64::try_from(limit).map_err(|_| Refusal::Text("ERR The LIMIT argument must be >= 0."))?;
             self.limit = Some(limit);
+            self.words.limit = Some(index);
             return Ok(Some(2));
         }
         let newest = args.is(index, "maxlen");
@@ -96,7 +113,9 @@ impl Trimming {
             _ => None,
         });
         self.by_nodes = operator == Some(true);
-        let threshold = args.at(index + 1 + operator.is_some() as usize);
+        self.words.operator = operator.map(|_| index + 1);
+        self.words.threshold = index + 1 + operator.is_some() as usize;
+        let threshold = args.at(self.words.threshold);
         self.stays = Some(if newest {
             let count = parse_i64(threshold).ok_or(Refusal::NotInteger)?;
             let count = u64::try_from(count).map_err(|_| Refusal::Text("ERR The MAXLEN argument must be >= 0."))?;

@@ -16,6 +16,7 @@ use crate::types::stream::{ConsumerId, Group, ID_BYTES_MAX, Log, Pending, Stream
 
 use super::super::waiting;
 use super::groups::tell_of_consumer;
+use super::logged::{GroupLog, log_consumer, log_position};
 use super::range::{reply_entries, reply_entry};
 use super::{STREAM, change, reply_id, stream_at};
 
@@ -345,12 +346,13 @@ impl Delivery<'_> {
         begin(reply, key);
         let now = exec.now.0;
         let mut is_new = false;
+        let mut logged = GroupLog::new(exec, self.group);
         change(exec, key, place, |stream| {
             stream.edit_group(self.group, |log, group| {
                 let (consumer, created) = group.find_or_create(self.consumer, now);
                 is_new = created;
                 reply.counted_array(|reply| match new {
-                    true => self.deliver(log, group, consumer, now, reply),
+                    true => self.deliver(key, (log, group), consumer, now, &mut logged, reply),
                     false => self.show_again(log, group, consumer, after, now, reply),
                 })
             })
@@ -359,18 +361,37 @@ impl Delivery<'_> {
         if is_new {
             tell_of_consumer(exec, key);
         }
+        if is_new && logged.is_empty() {
+            log_consumer(exec, key, self.group, self.consumer);
+        }
+        // A claim says how far the group has read as well.
+        if new && logged.is_empty() {
+            log_position(exec, key, place, self.group);
+        }
+        logged.log(exec);
+        exec.log_nothing();
         true
     }
 
     /// Writes what the group has not read yet; returns how many entries.
-    fn deliver(&self, log: &Log, group: &mut Group, consumer: ConsumerId, now: i64, reply: &mut Reply) -> usize {
+    fn deliver(
+        &self,
+        key: &Key,
+        (log, group): (&Log, &mut Group),
+        consumer: ConsumerId,
+        now: i64,
+        logged: &mut GroupLog,
+        reply: &mut Reply,
+    ) -> usize {
         let Some(start) = group.last_id.next() else { return 0 };
         let mut written = 0;
         for entry in log.range(start, StreamId::MAX).take(self.count) {
             group.advance(log, entry.id);
             reply_entry(reply, &entry);
             if !self.no_ack {
-                group.set_pending(entry.id, Pending { consumer, delivered: now, deliveries: 1 });
+                let pending = Pending { consumer, delivered: now, deliveries: 1 };
+                group.set_pending(entry.id, pending);
+                logged.claim(key, group, self.consumer, entry.id, &pending);
             }
             written += 1;
         }

@@ -291,7 +291,7 @@ impl SortedSet {
     }
 
     /// Frees a part of the set: some allocations whose weights add up to `elements` or a few more. Returns their weight; less
-    /// than `elements` when nothing is left. The set is void from then on.
+    /// than `elements` when nothing is left. Of the set only the bytes are true from then on.
     pub fn free_piece(&mut self, elements: usize) -> usize {
         let mut freed = 0;
         while freed < elements {

@@ -252,12 +252,11 @@ impl Records {
     /// nothing is left.
     pub(super) fn free_piece(&mut self) -> usize {
         if let Some(chunk) = self.chunks.pop() {
-            self.bytes = self.bytes.saturating_sub(chunk.bytes.capacity());
+            self.bytes -= chunk.bytes.capacity();
             return CHUNK_WEIGHT;
         }
         let Some(members) = self.outside.take_chunk() else { return 0 };
-        let bytes: usize = members.iter().map(|outside| outside.member.len()).sum();
-        self.bytes = self.bytes.saturating_sub(bytes);
+        self.bytes -= members.iter().map(|outside| outside.member.len()).sum::<usize>();
         members.len()
     }
 }
@@ -299,7 +298,13 @@ mod tests {
                 assert_eq!(records.bytes, chunks + lists + outside.sum::<usize>());
             }
         }
-        while records.free_piece() > 0 {}
+        let mut before = records.heap_bytes();
+        while records.free_piece() > 0 {
+            assert!(records.heap_bytes() <= before, "what is freed does not come back");
+            before = records.heap_bytes();
+        }
+        let lists: usize = records.classes.iter().map(|list| list.capacity() * 4).sum();
+        assert_eq!(records.bytes, lists, "of the chunks and of the members outside nothing is left");
     }
 
     #[test]

@@ -172,6 +172,7 @@ impl Group {
                 self.pending.remove(entry);
             }
         }
+        gone.consumer_bytes = consumer.name.len() + consumer.pending.heap_bytes();
         gone.consumers.push(Some(consumer));
         let retired = (pending > PENDING_FREED_AT_ONCE).then(|| Box::new(Stream::of_group(gone)));
         Deleted { pending, retired }
@@ -243,23 +244,37 @@ impl Group {
         while freed < elements {
             let mut piece = self.pending.take_front(self.pending.front().len()).len();
             if piece == 0 {
-                piece = self.names.take_front(self.names.front().len()).len();
+                let names = self.names.take_front(self.names.front().len());
+                self.consumer_bytes -= names.iter().map(|(name, _)| name.len()).sum::<usize>();
+                piece = names.len();
             }
             if piece == 0 {
-                match self.consumers.last_mut() {
-                    Some(Some(consumer)) if !consumer.pending.is_empty() => {
-                        piece = consumer.pending.take_front(consumer.pending.front().len()).len();
-                    }
-                    Some(_) => {
-                        self.consumers.pop();
-                        piece = 1;
-                    }
-                    None => return freed,
-                }
+                piece = self.free_of_consumer();
+            }
+            if piece == 0 {
+                debug_assert_eq!(self.consumer_bytes, 0, "without consumers there are no bytes of theirs");
+                break;
             }
             freed += piece;
         }
         freed
+    }
+
+    /// Frees some pending ids of the last consumer, or the consumer when it has none. Returns how many elements that were: 0 when no
+    /// consumer is left.
+    fn free_of_consumer(&mut self) -> usize {
+        let Some(place) = self.consumers.last_mut() else { return 0 };
+        if let Some(consumer) = place {
+            let before = consumer.pending.heap_bytes();
+            let ids = consumer.pending.take_front(consumer.pending.front().len()).len();
+            self.consumer_bytes -= before - consumer.pending.heap_bytes();
+            if ids > 0 {
+                return ids;
+            }
+            self.consumer_bytes -= consumer.name.len() + consumer.pending.heap_bytes();
+        }
+        self.consumers.pop();
+        1
     }
 }
 

@@ -39,16 +39,16 @@ impl Clone for Stream {
 }
 
 impl Stream {
-    /// A stream to be freed, of nodes that another one has no more. It does not count their bytes: nobody asks any more, and
-    /// that would be one more walk over all of them.
-    fn of_nodes(nodes: Nodes) -> Stream {
-        Stream { log: Log { nodes, ..Log::default() }, ..Stream::default() }
+    /// A stream to be freed, of nodes that another one has no more, and which hold `node_bytes`: that one knows it, and to count
+    /// would be one more walk over all of them.
+    fn of_nodes(nodes: Nodes, node_bytes: usize) -> Stream {
+        Stream { log: Log { nodes, node_bytes, ..Log::default() }, ..Stream::default() }
     }
 
-    /// A stream to be freed, of a group that another one has no more. Nobody asks for its bytes either.
+    /// A stream to be freed, of a group that another one has no more.
     fn of_group(group: Group) -> Stream {
         let mut holder = Stream::default();
-        holder.groups.insert(Box::default(), group);
+        holder.create_group(b"", group);
         holder
     }
 
@@ -104,6 +104,14 @@ impl Stream {
         self.log.heap_bytes() + self.groups.heap_bytes() + self.group_bytes
     }
 
+    /// Allocations that Redis takes it for when it is freed: nodes of the radix tree, groups, and for each group as many pending
+    /// entries as the first one has. Not counted on once there are more than `most`.
+    pub(crate) fn allocations(&self, most: usize) -> usize {
+        let first = self.groups.first().map_or(0, |first| 1 + self.groups.at(first).1.pending().len());
+        let known = self.log.nodes().saturating_add(self.groups.len().saturating_mul(first));
+        if known > most { known } else { known - self.log.nodes() + self.log.radix_nodes() }
+    }
+
     /// Frees a part of it; see `Object::free_piece`. A node counts as an element for every 4 KiB.
     pub(super) fn free_piece(&mut self, elements: usize) -> usize {
         /// Bytes that are freed as fast as a small element.
@@ -112,13 +120,19 @@ impl Stream {
         while freed < elements {
             let nodes = self.log.nodes.front().len();
             if nodes > 0 {
-                let piece = self.log.nodes.take_front(nodes);
-                freed += piece.iter().map(|(_, node)| 1 + node.heap_bytes() / BYTES_PER_ELEMENT).sum::<usize>();
+                for (_, node) in self.log.nodes.take_front(nodes) {
+                    self.log.node_bytes -= node.heap_bytes();
+                    freed += 1 + node.heap_bytes() / BYTES_PER_ELEMENT;
+                }
             } else if let Some(at) = self.groups.last() {
                 let group = self.groups.at_mut(at);
+                let before = group.heap_bytes();
                 let wanted = elements - freed;
                 let piece = group.free_piece(wanted);
+                let after = group.heap_bytes();
+                self.group_bytes -= before - after;
                 if piece < wanted {
+                    self.group_bytes -= self.groups.at(at).0.len() + after;
                     self.groups.remove_at(at);
                 }
                 freed += piece + 1;

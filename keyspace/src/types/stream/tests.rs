@@ -46,8 +46,10 @@ fn free(mut stream: Stream) -> usize {
     let mut pieces = 1;
     while stream.free_piece(100) >= 100 {
         pieces += 1;
+        assert_eq!(stream.heap_bytes(), counted_bytes(&stream), "after {pieces} pieces");
     }
     assert!(stream.log.nodes.is_empty() && stream.groups.is_empty());
+    assert_eq!((stream.log.node_bytes, stream.group_bytes), (0, 0), "what is gone has no bytes");
     pieces
 }
 

@@ -79,6 +79,7 @@ impl Log {
     /// Takes entries off the front. O(nodes / 128), and for nodes that were changed since they were counted O(nodes).
     pub fn trim(&mut self, trim: Trim) -> Trimmed {
         let (before, mut chunks) = (self.len, Vec::new());
+        let bytes_before = self.node_bytes;
         loop {
             let (count, len) = (self.count_taken(trim, before), self.nodes.front().len());
             chunks.push(self.nodes.take_front(count));
@@ -93,6 +94,7 @@ impl Log {
                 chunks.push(self.nodes.take_front(self.nodes.front().len()));
             }
         }
+        let bytes = bytes_before - self.node_bytes;
         if trim.by == By::Entries {
             self.trim_node(trim.stays);
         }
@@ -100,7 +102,8 @@ impl Log {
             self.first_id = self.first_live();
         }
         let nodes: usize = chunks.iter().map(Vec::len).sum();
-        let retired = (nodes > NODES_FREED_AT_ONCE).then(|| Box::new(Stream::of_nodes(Nodes::from_chunks(chunks))));
+        let holder = || Box::new(Stream::of_nodes(Nodes::from_chunks(chunks), bytes));
+        let retired = (nodes > NODES_FREED_AT_ONCE).then(holder);
         Trimmed { entries: before - self.len, retired }
     }
 

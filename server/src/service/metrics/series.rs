@@ -20,7 +20,7 @@ pub(super) fn identity(out: &mut Exposition, view: &View) {
         ("redis_build_id", ""),
         ("redis_mode", if view.settings.cluster_enabled { "cluster" } else { "standalone" }),
         ("os", &view.process.os),
-        ("maxmemory_policy", "noeviction"),
+        ("maxmemory_policy", view.settings.maxmemory_policy.name()),
         ("tcp_port", &view.settings.port.to_string()),
         ("run_id", &view.server.run_id),
         ("process_id", &view.server.pid.to_string()),

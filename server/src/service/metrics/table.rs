@@ -61,8 +61,8 @@ pub(super) static SERVER: &[Metric<View>] = metrics! {
     Gauge "redis_mem_fragmentation_bytes", "Resident memory less accounted memory.", |v| v.process.rss_bytes as f64 - v.sum.memory.used() as f64;
     Gauge "redis_mem_clients_normal", "Memory of clients, in bytes.", |v| v.sum.memory.clients as f64;
     Gauge "redis_total_system_memory_bytes", "Memory of the machine.", |v| v.process.machine_bytes as f64;
-    Gauge "redis_lazyfree_pending_objects", "Keys of flushed databases, and large collections, whose memory is still to be given back.", |v| v.sum.lazyfree_pending as f64;
-    Gauge "redis_lazyfreed_objects", "Keys of flushed databases, and large collections, whose memory was given back later.", |v| v.sum.data.lazyfreed_objects as f64;
+    Gauge "redis_lazyfree_pending_objects", "Keys of flushed databases, and large collections, that are still to be freed lazily.", |v| v.sum.lazyfree_pending as f64;
+    Gauge "redis_lazyfreed_objects", "Keys of flushed databases, and large collections, that were freed lazily.", |v| v.sum.data.lazyfreed_objects as f64;
 
     Gauge "redis_loading_dump_file", "Whether a snapshot is being loaded.", |_| 0.0;
     Gauge "redis_rdb_changes_since_last_save", "Changes of keys since the last snapshot.", |v| v.sum.data.changes as f64;
@@ -86,11 +86,12 @@ pub(super) static SERVER: &[Metric<View>] = metrics! {
     Counter "redis_total_error_replies", "Error replies.", |v| v.sum.stats.error_replies as f64;
     Counter "redis_client_query_buffer_limit_disconnections_total", "Clients ended because of the query buffer limit.", |v| v.sum.traffic.query_limit_closed as f64;
     Counter "redis_client_output_buffer_limit_disconnections_total", "Clients ended because of the output buffer limit.", |v| v.sum.traffic.output_limit_closed as f64;
+    Counter "redis_evicted_clients_total", "Clients ended because all together used too much memory.", |v| v.sum.traffic.evicted as f64;
     Counter "redis_keyspace_hits_total", "Look-ups that found a key.", |v| v.sum.data.hits as f64;
     Counter "redis_keyspace_misses_total", "Look-ups that found none.", |v| v.sum.data.misses as f64;
     Counter "redis_expired_keys_total", "Keys removed because their deadline had passed.", |v| v.sum.data.expired_keys as f64;
     Counter "redis_expired_subkeys_total", "Hash fields removed because their deadline had passed.", |v| v.sum.data.expired_fields as f64;
-    Counter "redis_evicted_keys_total", "Keys removed for want of memory.", |_| 0.0;
+    Counter "redis_evicted_keys_total", "Keys removed for want of memory.", |v| v.sum.evictions.keys as f64;
     Counter "redis_cpu_user_seconds_total", "Processor time in user mode.", |v| seconds(v.process.cpu.user_us);
     Counter "redis_cpu_sys_seconds_total", "Processor time in the kernel.", |v| seconds(v.process.cpu.system_us);
     Counter "redis_cpu_user_children_seconds_total", "Processor time of child processes in user mode.", |_| 0.0;
@@ -116,5 +117,6 @@ pub(super) static CORE: &[Metric<CoreReport>] = metrics! {
     Counter "ashlar_core_cpu_user_seconds_total", "Processor time of the core's thread in user mode.", |r| seconds(r.cpu.user_us);
     Counter "ashlar_core_cpu_sys_seconds_total", "Processor time of the core's thread in the kernel.", |r| seconds(r.cpu.system_us);
     Gauge "ashlar_core_loans", "Units that have slots of the core on loan, and work that waits for such slots.", |r| r.loans as f64;
-    Gauge "ashlar_core_lazyfree_pending", "Keys of flushed databases, and large collections, whose memory was given back later.", |r| r.lazyfree_pending as f64;
+    Gauge "ashlar_core_dropped_bytes", "Memory of deleted values that the core has yet to free.", |r| r.memory.dropped as f64;
+    Gauge "ashlar_core_lazyfree_pending", "Keys of flushed databases, and large collections, that the core has yet to free lazily.", |r| r.lazyfree_pending as f64;
 };

@@ -31,7 +31,7 @@ fn report(n: u64) -> CoreReport {
         databases: vec![DbTotals { keys: 10 * n, volatile: n, timed_hashes: 0 }, DbTotals::default()],
         traffic: Traffic { accepted: n, hops: 7, ..Traffic::default() },
         clients: ClientTotals { connected: n, ..ClientTotals::default() },
-        memory: MemoryTotals { data: 1000, tables: 100, clients: 20, startup: 3 },
+        memory: MemoryTotals { data: 1000, tables: 100, clients: 20, startup: 3, ..MemoryTotals::default() },
         process: (n == 1).then(|| ProcessReport {
             cpu: CpuTime { user_us: 1_500_000, system_us: 0 },
             rss_bytes: 4096,

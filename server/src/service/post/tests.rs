@@ -8,6 +8,7 @@ use keyspace::store::Keyspace;
 use shard::acl::Users;
 use shard::command;
 use shard::mesh::MeshParts;
+use shard::mesh::budget::Budget;
 use shard::mesh::mailbox::{MAILBOX_MESSAGES, REQUESTS_PER_PAIR_MAX, mailboxes};
 use shard::ring::uring::RingTable;
 use shard::settings::PubsubDefault;
@@ -32,6 +33,8 @@ fn post_and_cores() -> (Rc<RefCell<Post>>, Cores) {
             slow_ids,
             table: command::table(),
             map: shard::route::SlotMap::striped(2),
+            budget: Arc::new(Budget::new(0, 2)),
+            log: None,
         })
     };
     let MeshParts { mesh, cores, services } = MeshParts::new(vec![shard(0), shard(1)], 1);
