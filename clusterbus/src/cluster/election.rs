@@ -149,7 +149,7 @@ impl Cluster {
         if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
-            let rank = self.rank(master);
+            let rank = if self.manual.can_start { 0 } else { self.rank(master) };
             if let Some(more) = rank.checked_sub(self.election.rank).filter(|more| *more > 0) {
                 self.election.starts = self.election.starts + RANK_DELAY * more;
                 self.election.rank = rank;
@@ -168,7 +168,8 @@ impl Cluster {
         let master = me.master.filter(|_| !me.is_master())?;
         let failed = self.nodes[master].flags.has(NodeFlags::FAIL);
         let allowed = self.settings.failover == Permission::Allowed;
-        (failed && allowed && self.slots.count_of(master) > 0 && !self.data_too_old(now)).then_some(master)
+        let may = self.manual.can_start || failed && allowed && !self.data_too_old(now);
+        (may && self.slots.count_of(master) > 0).then_some(master)
     }
 
     fn data_too_old(&self, now: UnixMillis) -> bool {
@@ -188,6 +189,11 @@ impl Cluster {
     }
 
     fn schedule_election(&mut self, master: NodeIndex, now: UnixMillis) {
+        if self.manual.can_start {
+            self.election = Election { starts: now, ..Election::default() };
+            self.todo.failover = true;
+            return;
+        }
         let rank = self.rank(master);
         let delay = BASE_DELAY + Millis(self.dice.below(RANDOM_DELAY_MILLIS)) + RANK_DELAY * rank;
         self.election = Election { starts: now + delay, rank, ..Election::default() };
@@ -204,7 +210,8 @@ impl Cluster {
         self.election.epoch = Some(self.current_epoch);
         self.election.size = self.voters().count();
         let after = self.synced_next();
-        self.broadcast(Marks::NONE, Body::AuthRequest, after);
+        let marks = if self.manual.can_start { Marks::FORCE_ACK } else { Marks::NONE };
+        self.broadcast(marks, Body::AuthRequest, after);
     }
 
     /// Takes over if a majority voted: of those who could when votes were asked for, and of those who can now.

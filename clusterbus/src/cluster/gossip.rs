@@ -135,6 +135,7 @@ impl Cluster {
             }
         }
         self.election.forget(index);
+        self.forget_manual(index);
         self.nodes.remove(index);
         self.changed(Durability::Written);
     }

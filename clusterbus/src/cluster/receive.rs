@@ -50,6 +50,7 @@ impl Cluster {
                 self.bind_inbound(link, sender);
             }
             self.hear_header(sender, &frame.header, now);
+            self.hear_pause(sender, &frame.header);
         }
         match (&frame.body, sender) {
             (Body::Pulse(pulse), _) => self.hear_pulse(origin, &frame.header, pulse, now),
@@ -60,6 +61,7 @@ impl Cluster {
             }
             (Body::Update(claim), Some(_)) => self.hear_update(claim),
             (Body::AuthRequest, Some(sender)) => self.hear_vote_request(sender, &frame.header, now),
+            (Body::ManualFailoverStart, Some(sender)) => self.hear_manual_start(sender, now),
             (Body::AuthAck, Some(sender)) => self.hear_vote(sender, &frame.header),
             // Messages of clients are the transport's to deliver; the others have no part here, nor have strangers.
             _ => {}

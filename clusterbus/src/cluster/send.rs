@@ -51,7 +51,7 @@ impl Cluster {
         let extends = receiver.is_some_and(|node| self.nodes[node].flags.has(NodeFlags::EXTENSIONS));
         let extensions = if extends { self.extensions(now) } else { Vec::new() };
         let pulse = Pulse { kind, gossip: Some(gossip), extensions };
-        let frame = self.encode(Marks::NONE, Body::Pulse(pulse));
+        let frame = self.encode(self.pulse_marks(), Body::Pulse(pulse));
         self.deliver(link, frame, SaveSeq::default());
     }
 

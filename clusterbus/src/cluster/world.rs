@@ -38,6 +38,8 @@ pub(super) struct Member {
     /// Epochs in which it voted or asked for votes, as frames told.
     pub(super) acks: Vec<(u64, NodeId)>,
     incarnation: u64,
+    /// The offset at which writes stand still.
+    pub(super) paused: Option<u64>,
 }
 
 pub(super) struct World {
@@ -112,7 +114,7 @@ impl World {
         self.incarnations[member] += 1;
         let incarnation = self.incarnations[member];
         let (links, alarms, acks) = Default::default();
-        self.members[member] = Some(Member { cluster, links, alarms, acks, incarnation });
+        self.members[member] = Some(Member { cluster, links, alarms, acks, incarnation, paused: None });
         let delay = self.rng.u64(1..TICK);
         self.at(delay, member, Event::Tick(member));
     }
@@ -209,8 +211,9 @@ impl World {
             return;
         };
         let heard = self.running().find(|(_, cluster)| cluster.my_id() == master).map(|(master, _)| master);
-        if heard.is_some_and(|master| !self.cut.contains(&(of, master))) {
-            let offset = self.now - self.rng.u64(..50);
+        if let Some(master) = heard.filter(|master| !self.cut.contains(&(of, *master))) {
+            let paused = self.members[master].as_ref().and_then(|master| master.paused);
+            let offset = paused.unwrap_or(self.now - self.rng.u64(..50));
             let facts = super::ReplicationFacts { offset, heard: UnixMillis(self.now) };
             self.members[of].as_mut().expect("it runs").cluster.set_replication(facts);
         }
@@ -260,6 +263,13 @@ impl World {
                     self.at(delay, of, Event::Saved(of, seq, text));
                 }
                 Effect::Alarm(alarm) => self.members[of].as_mut().expect("it has effects").alarms.push(alarm),
+                Effect::Pause(_) => {
+                    let offset = self.now;
+                    let member = self.members[of].as_mut().expect("it has effects");
+                    member.paused = Some(offset);
+                    member.cluster.writes_paused(offset, UnixMillis(self.now));
+                }
+                Effect::Resume => self.members[of].as_mut().expect("it has effects").paused = None,
                 Effect::Routes | Effect::Lost(_) | Effect::Follow(_) => {}
             }
         }
