@@ -284,8 +284,7 @@ fn FR_P2C_008_U014_a_reader_that_does_not_take_records_is_told_of_its_loss() {
     for core in 0..2 {
         two.world.visit(core, |shard| shard.keyspace.signals.log = keyspace::log::Notes::on(1_000));
     }
-    let keys = ["a", "v"]
-        .map(|key| vec!["SET", key, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"]);
+    let keys = ["a", "v"].map(|key| vec!["SET", key, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"]);
     let sets = keys.iter().cycle().take(60).map(command);
     let unit: Vec<Command> = std::iter::once(command(["MULTI"])).chain(sets).chain([command(["EXEC"])]).collect();
     two.clients[0].send(&unit);
