@@ -162,18 +162,20 @@ fn spread(unit: Vec<Effect>) -> Vec<Effect> {
     made
 }
 
+/// When a command was carried out: between these times of each clock.
 struct Moment {
-    ours: i64,
+    ours: [i64; 2],
     theirs: [i64; 2],
 }
 
 impl Moment {
     fn same_word(&self, ours: &[u8], theirs: &[u8]) -> bool {
-        match (distance(ours, self.ours), distance(theirs, self.theirs[0])) {
-            // The time of an earlier command: how long ago that was is the machine's matter.
-            (Some((..=0, rest)), Some((..=0, end))) => rest == end,
+        match (distance(ours, self.ours[0]), distance(theirs, self.theirs[0])) {
             (Some((own, rest)), Some((other, end))) => {
-                rest == end && (0..=self.theirs[1] - self.theirs[0] + 1).contains(&(other - own))
+                let [took, theirs_took] = [self.ours, self.theirs].map(|[from, to]| to - from + 1);
+                // The time of an earlier command: how long ago that was is the machine's matter.
+                let earlier = own <= took && other <= 0;
+                rest == end && (earlier || (-took..=theirs_took).contains(&(other - own)))
             }
             _ => ours.eq_ignore_ascii_case(theirs),
         }
@@ -253,8 +255,9 @@ fn check(flags: &[&str], settings: Settings, rows: &[(&str, Option<&str>)]) {
         let before = unix_ms();
         redis.send(0, &words);
         let theirs = redis.reply(0);
-        let moment = Moment { ours: desk.now(), theirs: [before, unix_ms()] };
+        let (after, began) = (unix_ms(), desk.now());
         let (ours, records) = desk.run(0, &words);
+        let moment = Moment { ours: [began, desk.now()], theirs: [before, after] };
         desk.clients[1].replies.clear();
         let own: Vec<Vec<Effect>> = units(&records).into_iter().map(spread).collect();
         let other: Vec<Vec<Effect>> = redis.appended().into_iter().map(spread).collect();
