@@ -351,6 +351,9 @@ fn set_and_remove<'a>(
             hash.as_hash().is_empty()
         })
     });
+    if place.is_none() {
+        exec.notify(EventClasses::NEW, "new", key);
+    }
     exec.happened(key, count, EventClasses::HASH, "hset");
     exec.notify(EventClasses::HASH, "hdel", key);
     if gone.is_empty() {
