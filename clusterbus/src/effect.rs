@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::id::NodeId;
 use crate::slot_set::SlotSet;
+use crate::time::UnixMillis;
 
 /// A connection of the bus. Never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +45,10 @@ pub enum Effect {
     Lost(Box<SlotSet>),
     /// Follow this master, or nobody.
     Follow(Option<(NodeId, Address)>),
+    /// Stop all writes, until this time at most; say `writes_paused` when no core writes any more.
+    Pause(UnixMillis),
+    /// Let writes go on.
+    Resume,
     /// Something that a human should hear of.
     Alarm(Alarm),
 }

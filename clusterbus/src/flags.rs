@@ -52,6 +52,15 @@ impl NodeFlags {
         self.0 & other.0 != 0
     }
 
+    /// What these say of a node's role: one of the two, or nothing.
+    pub const fn role(self) -> Self {
+        match (self.has(Self::MASTER), self.has(Self::REPLICA)) {
+            (true, _) => Self::MASTER,
+            (false, true) => Self::REPLICA,
+            (false, false) => Self::NONE,
+        }
+    }
+
     /// These and those of `other`.
     pub const fn and(self, other: NodeFlags) -> Self {
         Self(self.0 | other.0)

@@ -7,6 +7,7 @@ use std::num::Saturating;
 
 use keyspace::slot::Slot;
 
+use crate::faults::{Fault, planted};
 use crate::snapshot::{EndpointIndex, Mark, Owner, Permission, Role, Snapshot};
 use crate::wire::Health;
 
@@ -138,7 +139,8 @@ impl<'s, 'k> Gate<'s, 'k> {
         let mark = match &self.first {
             None => {
                 let owner = self.snapshot.owner(slot);
-                if owner == Owner::Nobody {
+                let down = planted(Fault::DownBeforeUnassigned) && self.snapshot.health == Health::Fail;
+                if owner == Owner::Nobody && !down {
                     self.decided = Some(Decision::Unassigned);
                     return;
                 }
@@ -146,7 +148,7 @@ impl<'s, 'k> Gate<'s, 'k> {
                 self.first = Some(First { key, slot, owner, mark });
                 mark
             }
-            Some(first) if first.slot != slot => {
+            Some(first) if first.slot != slot && !planted(Fault::CrossSlotTaken) => {
                 self.decided = Some(Decision::CrossSlot);
                 return;
             }
@@ -183,6 +185,7 @@ impl<'s, 'k> Gate<'s, 'k> {
             return decision;
         }
         if mark != Mark::Stable
+            && !planted(Fault::MovingSlotServed)
             && let Some(decision) = self.while_moving(slot, mark, request)
         {
             return decision;
@@ -225,7 +228,9 @@ impl<'s, 'k> Gate<'s, 'k> {
     /// Rule 11: a replica serves what its master owns to those who want to read.
     fn may_read_here(&self, owner: EndpointIndex, request: &Request) -> bool {
         let asked = request.modes.readonly || self.topic == Topic::Channels;
-        asked && request.access == Access::Read && self.snapshot.role == Role::Replica(Some(owner))
+        asked
+            && (request.access == Access::Read || planted(Fault::ReplicaWrites))
+            && self.snapshot.role == Role::Replica(Some(owner))
     }
 }
 
@@ -250,7 +255,7 @@ pub fn decide_waiting(snapshot: &Snapshot, slot: Slot, modes: ClientModes, acces
         Owner::Nobody => Some(Decision::Unassigned),
         Owner::Other(owner) => {
             let reads_here = modes.readonly && access == Access::Read && snapshot.role == Role::Replica(Some(owner));
-            (!reads_here).then_some(Decision::Moved(slot, owner))
+            (!reads_here && !planted(Fault::WaitsForEver)).then_some(Decision::Moved(slot, owner))
         }
     }
 }

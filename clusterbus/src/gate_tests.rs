@@ -200,7 +200,7 @@ fn cases() -> impl Iterator<Item = Case> {
 }
 
 #[test]
-fn FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances() {
+pub(crate) fn FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances() {
     let mut count = 0;
     for case in cases() {
         let (snapshot, master, stranger) = snapshot_of(&case);
@@ -211,7 +211,7 @@ fn FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances() {
 }
 
 #[test]
-fn FR_P2C_007_U003_one_key_is_looked_for_only_where_its_slot_is_being_moved() {
+pub(crate) fn FR_P2C_007_U003_one_key_is_looked_for_only_where_its_slot_is_being_moved() {
     for case in cases().filter(|case| matches!(case.keys, Keys::One(_)) && case.topic == Topic::Keys) {
         let (snapshot, ..) = snapshot_of(&case);
         let Keys::One(presence) = case.keys else { continue };
@@ -227,7 +227,7 @@ fn FR_P2C_007_U003_one_key_is_looked_for_only_where_its_slot_is_being_moved() {
 }
 
 #[test]
-fn FR_P2C_007_U002_two_slots_are_never_one() {
+pub(crate) fn FR_P2C_007_U002_two_slots_are_never_one() {
     let mut rng = fastrand::Rng::with_seed(2);
     let mut snapshot = Snapshot::new(SnapshotVersion(1), RoutingRules::DEFAULT);
     snapshot.health = Health::Ok;
@@ -244,7 +244,7 @@ fn FR_P2C_007_U002_two_slots_are_never_one() {
 }
 
 #[test]
-fn FR_P2C_007_U003_a_key_behind_an_unassigned_or_crossing_one_changes_nothing() {
+pub(crate) fn FR_P2C_007_U003_a_key_behind_an_unassigned_or_crossing_one_changes_nothing() {
     let mut snapshot = Snapshot::new(SnapshotVersion(1), RoutingRules::DEFAULT);
     snapshot.set_owner(slot(), Owner::Me);
     let request = Request { access: Access::Read, verb: Verb::Ordinary, modes: ClientModes::default() };
@@ -261,7 +261,7 @@ fn FR_P2C_007_U003_a_key_behind_an_unassigned_or_crossing_one_changes_nothing() 
 }
 
 #[test]
-fn FR_P2C_007_U003_channels_of_a_transaction_end_the_looking() {
+pub(crate) fn FR_P2C_007_U003_channels_of_a_transaction_end_the_looking() {
     let case = Case {
         holder: Holder::Me,
         moving: Moving::Away,
@@ -287,7 +287,7 @@ fn FR_P2C_007_U003_channels_of_a_transaction_end_the_looking() {
 }
 
 #[test]
-fn FR_P2C_007_U004_bytes_of_redirects() {
+pub(crate) fn FR_P2C_007_U004_bytes_of_redirects() {
     let mut snapshot = Snapshot::new(SnapshotVersion(1), RoutingRules::DEFAULT);
     let plain = snapshot.add_endpoint(endpoint(1));
     let six = snapshot.add_endpoint(Endpoint {
@@ -319,7 +319,7 @@ fn FR_P2C_007_U004_bytes_of_redirects() {
 }
 
 #[test]
-fn FR_P2C_007_U004_bytes_of_errors() {
+pub(crate) fn FR_P2C_007_U004_bytes_of_errors() {
     let mut snapshot = Snapshot::new(SnapshotVersion(1), RoutingRules::DEFAULT);
     let other = snapshot.add_endpoint(endpoint(1));
     let local = "Script attempted to access a non local key in a cluster node";
@@ -357,7 +357,7 @@ fn FR_P2C_007_U004_bytes_of_errors() {
 }
 
 #[test]
-fn FR_P2C_007_U005_who_waits_on() {
+pub(crate) fn FR_P2C_007_U005_who_waits_on() {
     for case in cases().filter(|case| matches!(case.keys, Keys::One(_)) && case.topic == Topic::Keys) {
         let (snapshot, master, stranger) = snapshot_of(&case);
         let Request { access, modes, .. } = case.request;

@@ -2,6 +2,7 @@
 //!
 //! C14, §11. Going down is at once; coming back waits, so that a master that was away hears of its successor before it takes a write.
 
+use crate::faults::{Fault, planted};
 use crate::quorum::quorum;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::Health;
@@ -53,10 +54,11 @@ impl Judgement {
     /// Judges anew. Returns whether the state changed.
     pub fn update(&mut self, now: UnixMillis, census: Census, coverage: Coverage, node_timeout: Millis) -> bool {
         let first = *self.first.get_or_insert(now);
-        if census.master && self.health == Health::Fail && now.since(first) < START_DELAY {
+        let started = now.since(first) < START_DELAY && !planted(Fault::StartsAtOnce);
+        if census.master && self.health == Health::Fail && started {
             return false;
         }
-        let minority = census.reachable < quorum(census.size);
+        let minority = census.reachable < quorum(census.size) && !planted(Fault::MinorityServes);
         if minority {
             self.minority = now;
         }
@@ -66,7 +68,8 @@ impl Judgement {
             return false;
         }
         let delay = node_timeout.clamp(REJOIN_DELAY.0, REJOIN_DELAY.1);
-        if health == Health::Ok && census.master && now.since(self.minority) < delay {
+        let rejoins = now.since(self.minority) < delay && !planted(Fault::RejoinsAtOnce);
+        if health == Health::Ok && census.master && rejoins {
             return false;
         }
         self.health = health;
@@ -76,7 +79,7 @@ impl Judgement {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const WELL: Census = Census { covered: true, size: 3, reachable: 3, master: true };
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U014_a_started_master_waits_a_replica_does_not() {
+    pub(crate) fn FR_P2C_007_U014_a_started_master_waits_a_replica_does_not() {
         for (master, after, health) in [(true, 1_999, Health::Fail), (true, 2_000, Health::Ok), (false, 0, Health::Ok)]
         {
             let mut judgement = Judgement::START;
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U014_who_was_in_a_minority_waits() {
+    pub(crate) fn FR_P2C_007_U014_who_was_in_a_minority_waits() {
         let rows = [
             (100, 499, Health::Fail),
             (100, 500, Health::Ok),
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U014_a_majority_that_comes_and_goes_serves_never() {
+    pub(crate) fn FR_P2C_007_U014_a_majority_that_comes_and_goes_serves_never() {
         let mut judgement = serving();
         for time in (20_000..60_000).step_by(400) {
             let census = if time % 800 == 0 { MINORITY } else { WELL };
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U014_coverage_and_size() {
+    pub(crate) fn FR_P2C_007_U014_coverage_and_size() {
         let holes = Census { covered: false, ..WELL };
         let none = Census { covered: false, size: 0, reachable: 0, master: true };
         let two_of_four = Census { size: 4, reachable: 2, ..WELL };

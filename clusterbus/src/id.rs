@@ -3,6 +3,7 @@
 //! §7.2, §13.2. A name is checked once, where it comes in, so that one that exists can be printed into `nodes.conf`, a redirect or a
 //! reply without a second look.
 
+use crate::faults::{Fault, planted};
 use std::fmt;
 
 /// Bytes of a name.
@@ -10,7 +11,7 @@ pub const ID_BYTES: usize = 40;
 
 /// Whether the bytes may be in a name: `[a-z0-9]`.
 fn is_name(bytes: &[u8; ID_BYTES]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || planted(Fault::NamesUnchecked))
 }
 
 /// Entropy as forty hexadecimal digits.
@@ -85,11 +86,11 @@ name! {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn FR_P2C_007_U010_names_are_forty_letters_and_digits() {
+    pub(crate) fn FR_P2C_007_U010_names_are_forty_letters_and_digits() {
         let good = b"02ce5efbf1b93ddc860490fbc8ca26b3d332b390";
         assert_eq!(NodeId::parse(good).expect("a name").as_str().as_bytes(), good);
         // Redis takes all letters, not only those of hexadecimal.
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn entropy_is_printed_in_order() {
+    pub(crate) fn entropy_is_printed_in_order() {
         let name = NodeId::from_entropy(std::array::from_fn(|n| (n * 13) as u8));
         assert_eq!(name.as_str(), "000d1a2734414e5b6875828f9ca9b6c3d0ddeaf7");
     }

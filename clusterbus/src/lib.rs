@@ -37,7 +37,11 @@ pub mod modes;
 pub mod redirect;
 pub mod snapshot;
 
+mod faults;
+
+#[cfg(test)]
+mod adversarial_tests;
 #[cfg(test)]
 mod gate_captured_tests;
 #[cfg(test)]
-mod gate_tests;
+pub(crate) mod gate_tests;

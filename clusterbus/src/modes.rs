@@ -3,6 +3,7 @@
 //! C07, §5.1. ASKING is for the next command, or for all of a transaction that begins with it; READONLY holds until it is taken
 //! back. Nothing but the gate looks at them.
 
+use crate::faults::{Fault, planted};
 use crate::gate::ClientModes;
 
 /// Commands that change what a client said of itself.
@@ -39,7 +40,7 @@ impl ClientModes {
             ModeCommand::Reset => return ClientModes::default(),
             ModeCommand::Other => {}
         }
-        if command != ModeCommand::Asking && transaction == Transaction::None {
+        if command != ModeCommand::Asking && transaction == Transaction::None && !planted(Fault::AskingLasts) {
             self.asking = false;
         }
         self
@@ -53,7 +54,7 @@ impl ClientModes {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A client in words: what it sends, and whether ASKING and READONLY hold when that is routed.
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U007_asking_is_for_the_next_command() {
+    pub(crate) fn FR_P2C_007_U007_asking_is_for_the_next_command() {
         check(&[("ASKING", false, false), ("ASKING", true, false), ("GET", true, false), ("GET", false, false)]);
         // One that fails ends it as well; so does one that has no keys.
         check(&[("ASKING", false, false), ("PING", true, false), ("GET", false, false)]);
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U007_asking_holds_through_a_transaction() {
+    pub(crate) fn FR_P2C_007_U007_asking_holds_through_a_transaction() {
         for end in ["EXEC", "DISCARD"] {
             check(&[
                 ("ASKING", false, false),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U007_readonly_holds_until_it_is_taken_back() {
+    pub(crate) fn FR_P2C_007_U007_readonly_holds_until_it_is_taken_back() {
         check(&[
             ("READONLY", false, false),
             ("GET", false, true),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U007_any_history() {
+    pub(crate) fn FR_P2C_007_U007_any_history() {
         use ModeCommand::*;
         let mut rng = fastrand::Rng::with_seed(7);
         for _ in 0..2_000 {

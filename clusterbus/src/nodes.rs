@@ -10,6 +10,7 @@ use crate::address::{Address, Label};
 use crate::dice::Dice;
 use crate::effect::LinkId;
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
 use crate::reports::Reports;
@@ -123,7 +124,9 @@ impl Nodes {
     /// Adds a node.
     pub fn insert(&mut self, node: Node) -> Result<NodeIndex, TableFull> {
         let handshake = node.in_handshake();
-        if self.taken.len() >= NODES_MAX || handshake && self.handshakes >= HANDSHAKES_MAX {
+        if self.taken.len() >= NODES_MAX
+            || handshake && self.handshakes >= HANDSHAKES_MAX && !planted(Fault::HandshakesUnbounded)
+        {
             return Err(TableFull);
         }
         let index = self.free.pop().unwrap_or_else(|| {
@@ -212,11 +215,11 @@ impl IndexMut<NodeIndex> for Nodes {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn FR_P2C_007_U010_the_table_is_bounded() {
+    pub(crate) fn FR_P2C_007_U010_the_table_is_bounded() {
         let (mut nodes, mut dice) = (Nodes::default(), Dice::new(3));
         let mut add = |flags, dice: &mut Dice| {
             let id = NodeId::from_entropy(dice.name());
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn places_names_and_draws_agree() {
+    pub(crate) fn places_names_and_draws_agree() {
         let (mut nodes, mut dice) = (Nodes::default(), Dice::new(4));
         for step in 0..3_000 {
             let grow = dice.below(5) > 1 && nodes.len() < 60;

@@ -2,18 +2,20 @@
 //!
 //! §Conventions. The set is the masters that own slots, taken once per decision; who is not reachable still counts in its size.
 
+use crate::faults::{Fault, planted};
+
 /// How many of `size` members are a majority.
-pub const fn quorum(size: usize) -> usize {
-    size / 2 + 1
+pub fn quorum(size: usize) -> usize {
+    if planted(Fault::HalfIsEnough) { size.div_ceil(2) } else { size / 2 + 1 }
 }
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn FR_P2C_007_U011_two_parts_are_never_both_a_majority() {
+    pub(crate) fn FR_P2C_007_U011_two_parts_are_never_both_a_majority() {
         for size in 0..=64 {
             for part in 0..=size {
                 let both = part >= quorum(size) && size - part >= quorum(size);

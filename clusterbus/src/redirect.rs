@@ -4,6 +4,7 @@
 //! for its client cannot follow a redirect in the middle of it.
 
 use crate::conf::PrimaryPort;
+use crate::faults::{Fault, planted};
 use crate::gate::Decision;
 use crate::snapshot::{Endpoint, EndpointIndex, PreferredEndpoint, Snapshot};
 
@@ -49,6 +50,7 @@ pub fn place(endpoint: &Endpoint, preferred: PreferredEndpoint) -> &str {
 pub fn port(endpoint: &Endpoint, primary: PrimaryPort, security: Security) -> u16 {
     match (primary, security) {
         (PrimaryPort::Tcp, Security::Plain) | (PrimaryPort::Tls, Security::Tls) => endpoint.ports.client,
+        _ if planted(Fault::WrongPort) => endpoint.ports.client,
         _ => endpoint.ports.other,
     }
 }

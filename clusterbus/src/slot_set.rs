@@ -102,6 +102,11 @@ impl SlotSet {
     }
 }
 
+/// The slots from `first` to `last`, both included.
+pub fn span(first: Slot, last: Slot) -> impl Iterator<Item = Slot> {
+    (first.number()..=last.number()).filter_map(Slot::new)
+}
+
 /// The bit of a slot in its word.
 #[inline]
 fn bit(slot: Slot) -> u64 {
@@ -163,8 +168,7 @@ mod tests {
         }
         assert!(set.iter().eq(model.iter().copied()));
         assert_eq!((set.len(), set.is_empty()), (model.len(), false));
-        let of_runs: Vec<Slot> =
-            set.runs().flat_map(|(first, last)| (first.number()..=last.number()).map(slot)).collect();
+        let of_runs: Vec<Slot> = set.runs().flat_map(|(first, last)| span(first, last)).collect();
         assert!(of_runs.iter().eq(model.iter()));
         let runs: Vec<_> = set.runs().collect();
         assert!(runs.windows(2).all(|pair| pair[0].1.number() + 1 < pair[1].0.number()), "runs are maximal");

@@ -47,6 +47,24 @@ pub enum AdminError {
     /// REPLICATE of a replica.
     #[error("I can only replicate a master, not a replica.")]
     ReplicateReplica,
+    /// SETSLOT by a replica.
+    #[error("Please use SETSLOT only with masters.")]
+    NotMaster,
+    /// SETSLOT with a replica.
+    #[error("Target node is not a master")]
+    TargetReplica,
+    /// SETSLOT MIGRATING of a slot of others.
+    #[error("I'm not the owner of hash slot {}", .0.number())]
+    NotOwner(Slot),
+    /// SETSLOT IMPORTING of a slot of ours.
+    #[error("I'm already the owner of hash slot {}", .0.number())]
+    AlreadyOwner(Slot),
+    /// SETSLOT MIGRATING or IMPORTING with a node that is not known.
+    #[error("I don't know about node {0}")]
+    DoNotKnow(NodeId),
+    /// SETSLOT NODE of a slot whose keys are still here.
+    #[error("Can't assign hashslot {} to a different node while I still hold keys for this hash slot.", .0.number())]
+    HoldsKeys(Slot),
     /// REPLICATE by a master that has slots or keys.
     #[error("To set a master the node must be empty and without assigned slots.")]
     NotEmpty,

@@ -7,6 +7,7 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use crate::effect::{Alarm, Durability, Effect};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotClaim};
 use crate::snapshot::Permission;
@@ -31,7 +32,7 @@ impl Cluster {
                 self.slots.note_claim(slot, SlotClaim::Claimed);
                 continue;
             }
-            let older = |owner: NodeIndex| self.nodes[owner].config_epoch < epoch;
+            let older = |owner: NodeIndex| self.nodes[owner].config_epoch < epoch || planted(Fault::OldClaimsWin);
             let free = self.slots.unclaimed(slot) || owner.is_some_and(older);
             // A slot that is being imported by hand is closed by hand.
             if !free || self.slots.importing(slot).is_some() {
@@ -76,9 +77,12 @@ impl Cluster {
     /// UPDATE: somebody says what a node owns.
     pub(super) fn hear_update(&mut self, claim: &Claim) {
         let Some(owner) = self.nodes.find(&claim.owner) else { return };
-        if self.nodes[owner].config_epoch >= claim.config_epoch {
+        // Nobody else makes a master of this node.
+        let promotes_me = owner == self.me && !self.nodes[self.me].is_master();
+        if promotes_me || self.nodes[owner].config_epoch >= claim.config_epoch {
             return;
         }
+        self.current_epoch.raise(claim.config_epoch);
         if !self.nodes[owner].is_master() {
             self.become_recorded_master(owner);
         }
@@ -104,7 +108,7 @@ impl Cluster {
     /// Two masters with one config epoch: the one with the smaller name takes a new one (C09, §10.3).
     pub(super) fn part_from(&mut self, sender: NodeIndex) {
         let (me, other) = (&self.nodes[self.me], &self.nodes[sender]);
-        if other.id <= me.id {
+        if other.id <= me.id || planted(Fault::CollisionIgnored) {
             return;
         }
         let alarm = Alarm::EpochCollision(other.id);

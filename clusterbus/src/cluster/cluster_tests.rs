@@ -14,7 +14,7 @@ fn slot(number: u16) -> Slot {
 }
 
 #[test]
-fn FR_P2C_007_U013_a_cluster_forms_from_meets() {
+pub(crate) fn FR_P2C_007_U013_a_cluster_forms_from_meets() {
     for seed in 0..5 {
         let world = World::formed(6, 3, 2_000, seed);
         assert!(world.running().all(|(_, cluster)| cluster.nodes().len() == 6));
@@ -22,7 +22,7 @@ fn FR_P2C_007_U013_a_cluster_forms_from_meets() {
 }
 
 #[test]
-fn FR_P2C_007_U009_equal_epochs_part() {
+pub(crate) fn FR_P2C_007_U009_equal_epochs_part() {
     for seed in 0..10 {
         // All begin with config epoch 0.
         let world = World::formed(8, 8, 2_000, seed);
@@ -37,7 +37,7 @@ fn FR_P2C_007_U009_equal_epochs_part() {
 }
 
 #[test]
-fn FR_P2C_007_U013_a_dead_node_fails_everywhere_in_time() {
+pub(crate) fn FR_P2C_007_U013_a_dead_node_fails_everywhere_in_time() {
     for seed in 0..10 {
         let mut world = World::formed(6, 6, 2_000, seed);
         world.crash(2);
@@ -51,7 +51,7 @@ fn FR_P2C_007_U013_a_dead_node_fails_everywhere_in_time() {
 }
 
 #[test]
-fn FR_P2C_007_U013_no_false_reports_in_a_quiet_cluster() {
+pub(crate) fn FR_P2C_007_U013_no_false_reports_in_a_quiet_cluster() {
     let mut world = World::formed(6, 3, 1_000, 7);
     for _ in 0..300 {
         world.run(100);
@@ -63,7 +63,7 @@ fn FR_P2C_007_U013_no_false_reports_in_a_quiet_cluster() {
 }
 
 #[test]
-fn FR_P2C_007_U014_a_minority_stops_and_comes_back() {
+pub(crate) fn FR_P2C_007_U014_a_minority_stops_and_comes_back() {
     for seed in 0..5 {
         let mut world = World::formed(5, 5, 2_000, seed);
         world.partition(&[0, 1], &[2, 3, 4]);
@@ -79,7 +79,7 @@ fn FR_P2C_007_U014_a_minority_stops_and_comes_back() {
 }
 
 #[test]
-fn FR_P2C_007_U011_a_replica_takes_over_and_the_old_master_follows() {
+pub(crate) fn FR_P2C_007_U011_a_replica_takes_over_and_the_old_master_follows() {
     for seed in 0..10 {
         let mut world = World::formed(6, 3, 2_000, seed);
         world.crash(0);
@@ -107,7 +107,7 @@ fn one_ack_per_epoch(world: &World) {
 }
 
 #[test]
-fn FR_P2C_007_U011_two_replicas_one_winner() {
+pub(crate) fn FR_P2C_007_U011_two_replicas_one_winner() {
     for seed in 0..15 {
         let mut world = World::formed(9, 3, 1_000, seed);
         world.crash(1);
@@ -131,7 +131,7 @@ fn FR_P2C_007_U011_two_replicas_one_winner() {
 }
 
 #[test]
-fn FR_P2C_007_U011_a_vote_is_on_disk_before_it_is_told() {
+pub(crate) fn FR_P2C_007_U011_a_vote_is_on_disk_before_it_is_told() {
     let mut world = World::formed(4, 3, 1_000, 3);
     world.disk_millis = 400;
     world.crash(0);
@@ -151,7 +151,7 @@ fn FR_P2C_007_U011_a_vote_is_on_disk_before_it_is_told() {
 }
 
 #[test]
-fn FR_P2C_007_U011_a_voter_that_crashes_votes_once() {
+pub(crate) fn FR_P2C_007_U011_a_voter_that_crashes_votes_once() {
     for seed in 0..10 {
         let mut world = World::formed(6, 3, 1_000, seed);
         let mut acks: Vec<(usize, u64)> = Vec::new();
@@ -181,7 +181,7 @@ fn FR_P2C_007_U011_a_voter_that_crashes_votes_once() {
 }
 
 #[test]
-fn FR_P2C_007_U014_claims_of_the_old_lose() {
+pub(crate) fn FR_P2C_007_U014_claims_of_the_old_lose() {
     let mut world = World::formed(3, 3, 2_000, 5);
     // Node 0 takes a slot of node 1 by hand, with a new epoch: everybody follows.
     let before = world.member(1).current_epoch();
@@ -199,7 +199,7 @@ fn FR_P2C_007_U014_claims_of_the_old_lose() {
 }
 
 #[test]
-fn FR_P2C_007_U013_a_forgotten_node_stays_away() {
+pub(crate) fn FR_P2C_007_U013_a_forgotten_node_stays_away() {
     let mut world = World::formed(4, 3, 1_000, 9);
     world.crash(3);
     world.run(5_000);
@@ -212,7 +212,7 @@ fn FR_P2C_007_U013_a_forgotten_node_stays_away() {
 }
 
 #[test]
-fn FR_P2C_007_U013_forgetting_at_one_node_is_enough() {
+pub(crate) fn FR_P2C_007_U013_forgetting_at_one_node_is_enough() {
     let mut world = World::formed(4, 3, 1_000, 10);
     world.crash(3);
     world.run(5_000);
@@ -222,7 +222,7 @@ fn FR_P2C_007_U013_forgetting_at_one_node_is_enough() {
 }
 
 #[test]
-fn FR_P2C_007_U010_an_epoch_from_nowhere_is_not_believed() {
+pub(crate) fn FR_P2C_007_U010_an_epoch_from_nowhere_is_not_believed() {
     let mut world = World::formed(3, 3, 1_000, 11);
     let epoch = Epoch::taken(1 << 60).expect("in range");
     world.at_node(0, |cluster, _| {
@@ -238,7 +238,7 @@ fn FR_P2C_007_U010_an_epoch_from_nowhere_is_not_believed() {
 }
 
 #[test]
-fn FR_P2C_007_U013_who_moves_is_found_again() {
+pub(crate) fn FR_P2C_007_U013_who_moves_is_found_again() {
     let mut world = World::formed(4, 3, 1_000, 12);
     world.crash(2);
     world.run(200);
@@ -249,7 +249,7 @@ fn FR_P2C_007_U013_who_moves_is_found_again() {
 }
 
 #[test]
-fn FR_P2C_007_U013_hundred_nodes_in_virtual_time() {
+pub(crate) fn FR_P2C_007_U013_hundred_nodes_in_virtual_time() {
     let mut world = World::new(60, 5_000, 1);
     let all: Vec<Slot> = Slot::all().collect();
     for (member, slots) in all.chunks(all.len().div_ceil(60)).enumerate() {
@@ -263,4 +263,81 @@ fn FR_P2C_007_U013_hundred_nodes_in_virtual_time() {
     world.run(10_000);
     let per_node_second = (world.frames - frames) / 60 / 10;
     assert!(per_node_second < 120, "{per_node_second} frames per node and second");
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S01_who_was_cut_off_hears_from_others_that_its_slots_are_gone() {
+    for seed in 0..5 {
+        let mut world = World::formed(6, 3, 1_000, seed);
+        world.partition(&[0], &[1, 2, 3, 4, 5]);
+        world.run_until(20_000, "the replica takes over", |world| world.owner(1, slot(0)) == Some(World::id(3)));
+        // Back among the others, but not with its successor, which cannot tell it.
+        world.heal();
+        world.partition(&[0], &[3]);
+        world.run_until(10_000, "it follows", |world| world.owner(0, slot(0)) == Some(World::id(3)));
+        assert!(!world.member(0).nodes()[world.member(0).me()].is_master());
+        world.heal();
+        world.run_until(10_000, "one owner for each slot", |world| world.agreed() && world.all_ok());
+    }
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S02_collisions_and_moved_slots_converge() {
+    for seed in 0..5 {
+        let mut world = World::formed(4, 4, 1_000, seed);
+        world.run(3_000);
+        // Two masters take a slot each at the same time, and both come to the same epoch.
+        for (at, number) in [(0, 5_000), (1, 10_000)] {
+            world.at_node(at, |cluster, _| {
+                let me = cluster.me;
+                cluster.slots.assign(me, slot(number));
+                cluster.current_epoch = cluster.current_epoch.next();
+                cluster.nodes[me].config_epoch = cluster.current_epoch;
+                cluster.claims_changed();
+            });
+        }
+        let epoch = |world: &World, at| world.member(at).nodes()[world.member(at).me()].config_epoch;
+        assert_eq!(epoch(&world, 0), epoch(&world, 1), "a collision");
+        world.run_until(10_000, "all agree", |world| {
+            world.agreed()
+                && (0..4).all(|at| world.owner(at, slot(5_000)) == Some(World::id(0)))
+                && (0..4).all(|at| world.owner(at, slot(10_000)) == Some(World::id(1)))
+        });
+    }
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S21_a_forgotten_node_comes_back_only_by_a_meet() {
+    let mut world = World::formed(4, 3, 1_000, 21);
+    world.at_node(0, |cluster, now| cluster.forget(World::id(3), now)).expect("it is known");
+    // It lives, and it knows us: it goes on asking, as a stranger.
+    world.run(70_000);
+    assert!((0..3).all(|at| world.member(at).nodes().find(&World::id(3)).is_none()), "{}", world.show());
+    world.at_node(0, |cluster, now| cluster.meet(World::address(3), now));
+    world.run_until(10_000, "all know it", |world| {
+        (0..3).all(|at| world.member(at).nodes().find(&World::id(3)).is_some())
+    });
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S22_forgetting_the_unknown_and_oneself_is_harmless() {
+    let mut world = World::formed(4, 3, 1_000, 22);
+    world.at_node(0, |cluster, now| {
+        cluster.forgotten.add(World::id(1), crate::forgotten::FORGET_TTL, now);
+        cluster.forgotten.add(World::id(77), crate::forgotten::FORGET_TTL, now);
+    });
+    world.run(3_000);
+    assert!(world.member(1).nodes().find(&World::id(1)).is_some(), "nobody forgets itself");
+    assert!(world.member(1).nodes().find(&World::id(0)).is_some());
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S38_dead_nodes_are_dialled_once_a_tick_each() {
+    let mut world = World::formed(6, 6, 1_000, 38);
+    (1..6).for_each(|at| world.crash(at));
+    world.run(5_000);
+    let before = world.dials;
+    world.run(10_000);
+    let ticks = 10_000 / 100;
+    assert!(world.dials - before <= 5 * ticks, "{} dials", world.dials - before);
 }

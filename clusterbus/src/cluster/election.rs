@@ -6,6 +6,7 @@
 use super::Cluster;
 use crate::effect::{Durability, LinkId, SaveSeq};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
@@ -89,13 +90,13 @@ impl Cluster {
         if header.current_epoch < self.current_epoch {
             return Err(VoteRefusal::Stale);
         }
-        if self.last_vote_epoch == self.current_epoch {
+        if self.last_vote_epoch == self.current_epoch && !planted(Fault::VotesTwice) {
             return Err(VoteRefusal::Voted);
         }
         let replica = &self.nodes[sender];
         let master = replica.master.filter(|_| !replica.is_master()).ok_or(VoteRefusal::NoReplica)?;
         let failed = self.nodes[master].flags.has(NodeFlags::FAIL);
-        if !failed && !header.marks.has(Marks::FORCE_ACK) {
+        if !failed && !header.marks.has(Marks::FORCE_ACK) && !planted(Fault::LivingMasterReplaced) {
             return Err(VoteRefusal::MasterAlive);
         }
         let voted = self.nodes[master].voted;
@@ -115,7 +116,7 @@ impl Cluster {
         let Ok(master) = self.may_vote(sender, header, now) else { return };
         self.nodes[master].voted = now;
         self.last_vote_epoch = self.current_epoch;
-        let after = self.synced_next();
+        let after = if planted(Fault::VoteNotDurable) { SaveSeq::default() } else { self.synced_next() };
         self.send_to(sender, Marks::NONE, Body::AuthAck, after);
     }
 
@@ -148,7 +149,7 @@ impl Cluster {
         if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
-            let rank = self.rank(master);
+            let rank = if self.manual.can_start { 0 } else { self.rank(master) };
             if let Some(more) = rank.checked_sub(self.election.rank).filter(|more| *more > 0) {
                 self.election.starts = self.election.starts + RANK_DELAY * more;
                 self.election.rank = rank;
@@ -167,7 +168,8 @@ impl Cluster {
         let master = me.master.filter(|_| !me.is_master())?;
         let failed = self.nodes[master].flags.has(NodeFlags::FAIL);
         let allowed = self.settings.failover == Permission::Allowed;
-        (failed && allowed && self.slots.count_of(master) > 0 && !self.data_too_old(now)).then_some(master)
+        let may = self.manual.can_start || failed && allowed && !self.data_too_old(now);
+        (may && self.slots.count_of(master) > 0).then_some(master)
     }
 
     fn data_too_old(&self, now: UnixMillis) -> bool {
@@ -187,6 +189,11 @@ impl Cluster {
     }
 
     fn schedule_election(&mut self, master: NodeIndex, now: UnixMillis) {
+        if self.manual.can_start {
+            self.election = Election { starts: now, ..Election::default() };
+            self.todo.failover = true;
+            return;
+        }
         let rank = self.rank(master);
         let delay = BASE_DELAY + Millis(self.dice.below(RANDOM_DELAY_MILLIS)) + RANK_DELAY * rank;
         self.election = Election { starts: now + delay, rank, ..Election::default() };
@@ -203,7 +210,8 @@ impl Cluster {
         self.election.epoch = Some(self.current_epoch);
         self.election.size = self.voters().count();
         let after = self.synced_next();
-        self.broadcast(Marks::NONE, Body::AuthRequest, after);
+        let marks = if self.manual.can_start { Marks::FORCE_ACK } else { Marks::NONE };
+        self.broadcast(marks, Body::AuthRequest, after);
     }
 
     /// Takes over if a majority voted: of those who could when votes were asked for, and of those who can now.

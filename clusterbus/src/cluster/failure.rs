@@ -4,6 +4,7 @@
 
 use super::Cluster;
 use crate::effect::{Durability, SaveSeq};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
@@ -20,7 +21,7 @@ impl Cluster {
         let asked = now.since(node.ping_sent);
         let heard = now.since(node.data_received);
         let silent = node.ping_sent != UnixMillis::NEVER && asked.min(heard) > self.settings.node_timeout;
-        if !silent || node.is_failing() {
+        if !silent || node.is_failing() || planted(Fault::NobodySuspected) {
             return false;
         }
         self.nodes[index].flags.set(NodeFlags::PFAIL);

@@ -3,6 +3,8 @@
 //! §9.1, §9.2. Per frame the work is one draw or one look-up for each entry.
 
 use super::Cluster;
+use crate::address::Address;
+use crate::effect::{Alarm, Durability, Effect};
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
@@ -92,8 +94,8 @@ impl Cluster {
         if entry.flags.has(NodeFlags::NOADDR) || self.forgotten.contains(&entry.id, now) {
             return;
         }
-        let taken = NodeFlags::MASTER.and(NodeFlags::REPLICA).and(NodeFlags::NOFAILOVER);
-        let flags = NodeFlags::from_bits(entry.flags.bits() & taken.bits());
+        let refuses = entry.flags.bits() & NodeFlags::NOFAILOVER.bits();
+        let flags = entry.flags.role().and(NodeFlags::from_bits(refuses));
         self.add_node(entry.id, entry.address, flags, now);
     }
 
@@ -101,18 +103,18 @@ impl Cluster {
     pub(super) fn add_node(
         &mut self,
         id: NodeId,
-        address: crate::address::Address,
+        address: Address,
         flags: NodeFlags,
         now: UnixMillis,
     ) -> Option<NodeIndex> {
         let node = Node { config_epoch: Epoch::ZERO, ..Node::new(id, address, flags, now, &mut self.dice) };
         match self.nodes.insert(node) {
             Ok(index) => {
-                self.changed(crate::effect::Durability::Written);
+                self.changed(Durability::Written);
                 Some(index)
             }
             Err(_) => {
-                self.outbox.push(crate::effect::Effect::Alarm(crate::effect::Alarm::TableFull));
+                self.outbox.push(Effect::Alarm(Alarm::TableFull));
                 None
             }
         }
@@ -133,7 +135,8 @@ impl Cluster {
             }
         }
         self.election.forget(index);
+        self.forget_manual(index);
         self.nodes.remove(index);
-        self.changed(crate::effect::Durability::Written);
+        self.changed(Durability::Written);
     }
 }

@@ -10,6 +10,8 @@ mod election;
 mod failure;
 mod gossip;
 mod links;
+mod manual;
+mod open_slots;
 mod pulse;
 mod receive;
 mod roles;
@@ -18,7 +20,13 @@ mod state;
 mod tick;
 
 #[cfg(test)]
-mod cluster_tests;
+pub(crate) mod cluster_tests;
+#[cfg(test)]
+pub(crate) mod hostile_tests;
+#[cfg(test)]
+mod manual_tests;
+#[cfg(test)]
+pub(crate) mod vote_tests;
 #[cfg(test)]
 mod world;
 
@@ -27,6 +35,8 @@ use std::collections::BTreeMap;
 pub use admin::{AdminError, Stored};
 pub use election::{Election, ReplicationFacts, VoteRefusal};
 pub use links::{Link, LinkSide};
+pub use manual::{FailoverError, FailoverKind};
+pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 
 use crate::address::Address;
@@ -57,6 +67,7 @@ pub struct Cluster {
     judgement: Judgement,
     forgotten: Forgotten,
     election: Election,
+    manual: manual::Manual,
     replication: ReplicationFacts,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
@@ -145,6 +156,7 @@ impl Cluster {
             judgement: Judgement::START,
             forgotten: Forgotten::default(),
             election: Election::default(),
+            manual: manual::Manual::default(),
             replication: ReplicationFacts::default(),
             links: BTreeMap::new(),
             next_link: 1,

@@ -6,6 +6,7 @@ use super::receive::Origin;
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host, Ports};
 use crate::effect::{Durability, Effect, LinkId};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
 use crate::slot_table::NodeIndex;
@@ -95,9 +96,8 @@ impl Cluster {
                 }
                 None => {
                     self.nodes.introduce(node, header.sender);
-                    let role = NodeFlags::MASTER.and(NodeFlags::REPLICA);
                     let node = &mut self.nodes[node];
-                    node.flags.set(NodeFlags::from_bits(header.flags.bits() & role.bits()));
+                    node.flags.set(header.flags.role());
                     (node.ping_sent, node.pong_received, node.data_received) = (UnixMillis::NEVER, now, now);
                     self.changed(Durability::Written);
                 }
@@ -144,7 +144,9 @@ impl Cluster {
             if claimer == sender {
                 self.hear_claim(sender, header.config_epoch, &header.slots);
             }
-            if let Some(owner) = self.stale_claim(sender, header.config_epoch, &header.slots) {
+            if !planted(Fault::UpdateNotSent)
+                && let Some(owner) = self.stale_claim(sender, header.config_epoch, &header.slots)
+            {
                 self.send_update(sender, owner);
             }
         }

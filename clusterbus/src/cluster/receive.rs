@@ -4,6 +4,8 @@
 
 use super::{Cluster, LinkSide};
 use crate::effect::{Alarm, Durability, Effect, LinkId};
+use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
@@ -40,7 +42,7 @@ impl Cluster {
         let Some(sender) = self.sender_of(link, &frame.header) else { return };
         let origin = Origin { link, sender };
         if let Some(sender) = sender {
-            if self.jumps(&frame.header) {
+            if self.jumps(frame) && !planted(Fault::EpochJumpBelieved) {
                 self.outbox.push(Effect::Alarm(Alarm::EpochJump(frame.header.sender)));
                 return;
             }
@@ -48,6 +50,7 @@ impl Cluster {
                 self.bind_inbound(link, sender);
             }
             self.hear_header(sender, &frame.header, now);
+            self.hear_pause(sender, &frame.header);
         }
         match (&frame.body, sender) {
             (Body::Pulse(pulse), _) => self.hear_pulse(origin, &frame.header, pulse, now),
@@ -58,6 +61,7 @@ impl Cluster {
             }
             (Body::Update(claim), Some(_)) => self.hear_update(claim),
             (Body::AuthRequest, Some(sender)) => self.hear_vote_request(sender, &frame.header, now),
+            (Body::ManualFailoverStart, Some(sender)) => self.hear_manual_start(sender, now),
             (Body::AuthAck, Some(sender)) => self.hear_vote(sender, &frame.header),
             // Messages of clients are the transport's to deliver; the others have no part here, nor have strangers.
             _ => {}
@@ -90,9 +94,13 @@ impl Cluster {
         })
     }
 
-    fn jumps(&self, header: &Header) -> bool {
+    fn jumps(&self, frame: &Frame<'_>) -> bool {
         let limit = self.current_epoch.number().saturating_add(EPOCH_JUMP_MAX);
-        header.current_epoch.max(header.config_epoch).number() > limit
+        let claimed = match &frame.body {
+            Body::Update(claim) => claim.config_epoch,
+            _ => Epoch::ZERO,
+        };
+        frame.header.current_epoch.max(frame.header.config_epoch).max(claimed).number() > limit
     }
 
     /// What the header of a known node tells, whatever the type (§8, steps 3 and 4).
@@ -105,7 +113,8 @@ impl Cluster {
         node.offset = header.offset;
         // A replica's header has its master's epoch, which is not its own.
         let raised = header.master.is_none() && node.config_epoch.raise(header.config_epoch);
-        self.current_epoch.raise(header.current_epoch);
+        // No config epoch is later than the clock that it was taken from.
+        self.current_epoch.raise(header.current_epoch.max(header.config_epoch));
         if raised {
             self.changed(Durability::Synced);
         }

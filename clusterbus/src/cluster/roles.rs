@@ -80,6 +80,7 @@ impl Cluster {
         me.flags.set(NodeFlags::REPLICA);
         (me.master, me.shard) = (Some(master), shard);
         self.election.reset();
+        self.end_manual();
         self.outbox.push(Effect::Follow(Some((id, address))));
         self.claims_changed();
     }
@@ -97,6 +98,7 @@ impl Cluster {
         }
         self.outbox.push(Effect::Follow(None));
         self.election.reset();
+        self.end_manual();
         self.claims_changed();
         self.todo.pong_all = true;
     }

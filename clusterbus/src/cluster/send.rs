@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host};
 use crate::effect::{LinkId, SaveSeq};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
 use crate::slot_table::NodeIndex;
@@ -50,7 +51,7 @@ impl Cluster {
         let extends = receiver.is_some_and(|node| self.nodes[node].flags.has(NodeFlags::EXTENSIONS));
         let extensions = if extends { self.extensions(now) } else { Vec::new() };
         let pulse = Pulse { kind, gossip: Some(gossip), extensions };
-        let frame = self.encode(Marks::NONE, Body::Pulse(pulse));
+        let frame = self.encode(self.pulse_marks(), Body::Pulse(pulse));
         self.deliver(link, frame, SaveSeq::default());
     }
 
@@ -108,7 +109,8 @@ impl Cluster {
         let mut extensions = Vec::new();
         extensions.extend(me.hostname.clone().map(Extension::Hostname));
         extensions.extend(me.nodename.clone().map(Extension::Nodename));
-        extensions.extend(self.forgotten.told(now).map(|(id, ttl)| Extension::Forgotten(id, ttl)));
+        let told = !planted(Fault::ForgetNotTold);
+        extensions.extend(self.forgotten.told(now).filter(|_| told).map(|(id, ttl)| Extension::Forgotten(id, ttl)));
         extensions.push(Extension::Shard(me.shard));
         extensions
     }

@@ -17,6 +17,7 @@ impl Cluster {
     pub fn before_sleep(&mut self, now: UnixMillis) {
         let todo = std::mem::take(&mut self.todo);
         if todo.failover {
+            self.run_manual(now);
             self.run_election(now);
         }
         if todo.judge || self.todo.judge {

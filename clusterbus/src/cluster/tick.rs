@@ -40,6 +40,10 @@ impl Cluster {
         if suspected {
             self.ask_masters(now);
         }
+        if let Some(link) = self.waiting_replica().and_then(|replica| self.nodes[replica].outbound) {
+            self.send_pulse(link, PulseKind::Ping, now);
+        }
+        self.run_manual(now);
         self.run_election(now);
         if suspected || self.health() == Health::Fail {
             self.todo.judge = true;

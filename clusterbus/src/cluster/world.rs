@@ -16,7 +16,7 @@ use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
 use crate::settings::ClusterSettings;
 use crate::time::{Millis, UnixMillis};
-use crate::wire::{Frame, Health};
+use crate::wire::{Frame, Health, Kind};
 
 /// Milliseconds of a tick.
 const TICK: u64 = 100;
@@ -38,6 +38,8 @@ pub(super) struct Member {
     /// Epochs in which it voted or asked for votes, as frames told.
     pub(super) acks: Vec<(u64, NodeId)>,
     incarnation: u64,
+    /// The offset at which writes stand still.
+    pub(super) paused: Option<u64>,
 }
 
 pub(super) struct World {
@@ -55,6 +57,9 @@ pub(super) struct World {
     /// How long a save takes at most.
     pub(super) disk_millis: u64,
     pub(super) frames: u64,
+    pub(super) dials: u64,
+    /// What arrives, and where, if it is wanted.
+    pub(super) record: Option<Vec<(usize, Vec<u8>)>>,
 }
 
 impl World {
@@ -71,6 +76,8 @@ impl World {
             node_timeout,
             disk_millis: 10,
             frames: 0,
+            dials: 0,
+            record: None,
         };
         world.members.resize_with(count, || None);
         (0..count).for_each(|member| world.start(member));
@@ -78,10 +85,7 @@ impl World {
     }
 
     pub(super) fn id(member: usize) -> NodeId {
-        let mut entropy = [0; 20];
-        entropy[0] = member as u8;
-        entropy[19] = 1;
-        NodeId::from_entropy(entropy)
+        NodeId::from_entropy([member as u8; 20])
     }
 
     pub(super) fn address(member: usize) -> Address {
@@ -110,7 +114,7 @@ impl World {
         self.incarnations[member] += 1;
         let incarnation = self.incarnations[member];
         let (links, alarms, acks) = Default::default();
-        self.members[member] = Some(Member { cluster, links, alarms, acks, incarnation });
+        self.members[member] = Some(Member { cluster, links, alarms, acks, incarnation, paused: None });
         let delay = self.rng.u64(1..TICK);
         self.at(delay, member, Event::Tick(member));
     }
@@ -178,6 +182,7 @@ impl World {
             }
             Event::Arrive(_, link, bytes) => {
                 self.frames += 1;
+                self.record.iter_mut().for_each(|record| record.push((of, bytes.clone())));
                 let frame = Frame::decode(&bytes).expect("our own frames are well-formed");
                 if member.links.contains_key(&link) {
                     member.cluster.handle_frame(link, &frame, now);
@@ -206,8 +211,9 @@ impl World {
             return;
         };
         let heard = self.running().find(|(_, cluster)| cluster.my_id() == master).map(|(master, _)| master);
-        if heard.is_some_and(|master| !self.cut.contains(&(of, master))) {
-            let offset = self.now - self.rng.u64(..50);
+        if let Some(master) = heard.filter(|master| !self.cut.contains(&(of, *master))) {
+            let paused = self.members[master].as_ref().and_then(|master| master.paused);
+            let offset = paused.unwrap_or(self.now - self.rng.u64(..50));
             let facts = super::ReplicationFacts { offset, heard: UnixMillis(self.now) };
             self.members[of].as_mut().expect("it runs").cluster.set_replication(facts);
         }
@@ -240,6 +246,7 @@ impl World {
             let delay = self.rng.u64(1..4);
             match effect {
                 Effect::Dial(link, address) => {
+                    self.dials += 1;
                     let peer = address.host.as_str().rsplit('.').next().and_then(|last| last.parse().ok());
                     self.at(delay, of, Event::Connect(of, link, peer.unwrap_or(usize::MAX)));
                 }
@@ -249,28 +256,35 @@ impl World {
                         self.at(delay, peer, Event::Break(peer, id));
                     }
                 }
-                Effect::Send(link, frame) => self.carry(of, link, &frame, delay),
+                Effect::Send(link, frame) => self.carry(of, link, &frame),
                 Effect::Save(seq, _, conf) => {
                     let text = conf.print(PrimaryPort::Tcp);
                     let delay = self.rng.u64(1..=self.disk_millis);
                     self.at(delay, of, Event::Saved(of, seq, text));
                 }
                 Effect::Alarm(alarm) => self.members[of].as_mut().expect("it has effects").alarms.push(alarm),
+                Effect::Pause(_) => {
+                    let offset = self.now;
+                    let member = self.members[of].as_mut().expect("it has effects");
+                    member.paused = Some(offset);
+                    member.cluster.writes_paused(offset, UnixMillis(self.now));
+                }
+                Effect::Resume => self.members[of].as_mut().expect("it has effects").paused = None,
                 Effect::Routes | Effect::Lost(_) | Effect::Follow(_) => {}
             }
         }
     }
 
-    fn carry(&mut self, of: usize, link: LinkId, frame: &[u8], delay: u64) {
+    fn carry(&mut self, of: usize, link: LinkId, frame: &[u8]) {
         let member = self.members[of].as_mut().expect("it has effects");
         let Some((peer, id)) = member.links.get(&link).copied() else { return };
-        let decoded = Frame::decode(frame).expect("our own frames are well-formed");
-        if decoded.body == crate::wire::Body::AuthAck {
-            member.acks.push((decoded.header.current_epoch.number(), Self::id(peer)));
+        let kind = u16::from_be_bytes([frame[12], frame[13]]);
+        if Kind::of_number(kind) == Some(Kind::AuthAck) {
+            let header = Frame::decode(frame).expect("our own frames are well-formed").header;
+            member.acks.push((header.current_epoch.number(), Self::id(peer)));
         }
         if !self.cut.contains(&(of, peer)) {
-            // One link keeps its order: all delays of one moment are made equal by the order of events.
-            let _ = delay;
+            // A link keeps its order, so all that is sent takes the same time.
             self.at(2, peer, Event::Arrive(peer, id, frame.to_vec()));
         }
     }

@@ -43,7 +43,7 @@ fn parse(text: &str) -> Result<NodesConf, ConfError> {
 }
 
 #[test]
-fn FR_P2C_007_U008_a_file_of_redis_7_0() {
+pub(crate) fn FR_P2C_007_U008_a_file_of_redis_7_0() {
     let conf = parse(REDIS_7_0).expect("Redis wrote it");
     assert_eq!((conf.nodes.len(), conf.myself.as_str()), (5, "7fba4d43e3f81ef2203d6db5ba99ad8bc8b00389"));
     assert_eq!((conf.current_epoch.number(), conf.last_vote_epoch.number()), (5, 5));
@@ -70,7 +70,7 @@ fn FR_P2C_007_U008_a_file_of_redis_7_0() {
 }
 
 #[test]
-fn FR_P2C_007_U008_a_file_of_redis_7_2_comes_out_as_it_went_in() {
+pub(crate) fn FR_P2C_007_U008_a_file_of_redis_7_2_comes_out_as_it_went_in() {
     let conf = parse(REDIS_7_2).expect("well-formed");
     assert_eq!(conf.print(PrimaryPort::Tcp), REDIS_7_2);
     assert_eq!(conf.nodes[0].address.ports.other, 6390);
@@ -80,7 +80,7 @@ fn FR_P2C_007_U008_a_file_of_redis_7_2_comes_out_as_it_went_in() {
 }
 
 #[test]
-fn FR_P2C_007_U008_the_first_port_may_change_between_two_starts() {
+pub(crate) fn FR_P2C_007_U008_the_first_port_may_change_between_two_starts() {
     let conf = NodesConf::parse(REDIS_7_2.as_bytes(), PrimaryPort::Tls).expect("well-formed");
     let ports = conf.nodes[0].address.ports;
     assert_eq!((ports.client, ports.other, ports.bus), (6390, 27104, 29104));
@@ -89,7 +89,7 @@ fn FR_P2C_007_U008_the_first_port_may_change_between_two_starts() {
 }
 
 #[test]
-fn FR_P2C_007_U008_the_current_epoch_is_no_less_than_any_other() {
+pub(crate) fn FR_P2C_007_U008_the_current_epoch_is_no_less_than_any_other() {
     let later = REDIS_7_0.replace("currentEpoch 5", "currentEpoch 1");
     assert_eq!(parse(&later).expect("well-formed").current_epoch.number(), 5);
     let voted = REDIS_7_0.replace("lastVoteEpoch 5", "lastVoteEpoch 7");
@@ -144,7 +144,7 @@ fn edits() -> Vec<(&'static str, String, ConfError)> {
 }
 
 #[test]
-fn FR_P2C_007_U008_a_damaged_file_is_a_fault_with_its_line() {
+pub(crate) fn FR_P2C_007_U008_a_damaged_file_is_a_fault_with_its_line() {
     for (from, text, error) in edits() {
         assert_eq!(parse(&text).map(|_| ()), Err(error), "{from}");
     }
@@ -155,7 +155,7 @@ fn FR_P2C_007_U008_a_damaged_file_is_a_fault_with_its_line() {
 }
 
 #[test]
-fn FR_P2C_007_U008_cut_anywhere_it_is_no_file() {
+pub(crate) fn FR_P2C_007_U008_cut_anywhere_it_is_no_file() {
     for length in 0..REDIS_7_2.len() {
         assert!(parse(&REDIS_7_2[..length]).is_err(), "{length}");
     }
@@ -205,7 +205,7 @@ fn node(rng: &mut Rng, id: NodeId, names: &[NodeId]) -> NodeRecord {
 }
 
 #[test]
-fn FR_P2C_007_U008_what_is_written_is_read() {
+pub(crate) fn FR_P2C_007_U008_what_is_written_is_read() {
     for seed in 0..300 {
         let mut rng = Rng::with_seed(seed);
         let conf = conf(&mut rng);
@@ -215,7 +215,7 @@ fn FR_P2C_007_U008_what_is_written_is_read() {
 }
 
 #[test]
-fn FR_P2C_007_U008_damage_is_refused_or_harmless() {
+pub(crate) fn FR_P2C_007_U008_damage_is_refused_or_harmless() {
     let mut refused = 0;
     for seed in 0..5_000 {
         let mut rng = Rng::with_seed(seed);

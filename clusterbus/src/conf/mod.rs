@@ -13,4 +13,4 @@ pub use parse::{ConfError, Fault};
 pub use record::{LinkState, NodeRecord, NodesConf, PrimaryPort};
 
 #[cfg(test)]
-mod conf_tests;
+pub(crate) mod conf_tests;

@@ -5,6 +5,7 @@
 use super::bytes::{Truncated, Unread};
 use super::frame::FrameError;
 use crate::address::Label;
+use crate::faults::{Fault, planted};
 use crate::id::{NodeId, ShardId};
 
 /// Bytes in front of an extension's data.
@@ -88,6 +89,7 @@ pub(super) fn decode_all(mut unread: Unread<'_>, count: u16) -> Result<Vec<Exten
     let mut extensions = Vec::new();
     for _ in 0..count {
         let length = unread.u32()?;
+        let length = if planted(Fault::ExtensionLengthCut) { length & 0xffff } else { length };
         let number = unread.u16()?;
         unread.u16()?;
         let wrong = FrameError::Extension(number);

@@ -9,6 +9,7 @@ use super::gossip::{self, GossipEntry};
 use super::header::{Counts, Header, Marks};
 use super::kind::{Kind, PulseKind};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::id::NodeId;
 use crate::slot_set::SlotSet;
 
@@ -225,7 +226,7 @@ impl<'a> Body<'a> {
                 Body::Module(module, kind, unread.slice(length)?)
             }
         };
-        if unread.len() > 0 { Err(FrameError::Length) } else { Ok(body) }
+        if unread.len() > 0 && !planted(Fault::TrailingBytesIgnored) { Err(FrameError::Length) } else { Ok(body) }
     }
 }
 

@@ -32,7 +32,7 @@ proptest! {
 }
 
 #[test]
-fn FR_P2C_007_U010_truncated_at_every_byte() {
+pub(crate) fn FR_P2C_007_U010_truncated_at_every_byte() {
     for frame in one_of_each() {
         let bytes = frame.encode();
         for length in 0..bytes.len() {
@@ -48,7 +48,7 @@ fn FR_P2C_007_U010_truncated_at_every_byte() {
 }
 
 #[test]
-fn FR_P2C_007_U010_longer_than_it_says() {
+pub(crate) fn FR_P2C_007_U010_longer_than_it_says() {
     for frame in one_of_each() {
         let bytes = frame.encode();
         for extra in [1, 8, 104, 4096] {
@@ -86,7 +86,7 @@ fn bad_fields() -> Vec<(usize, Vec<u8>, FrameError)> {
 }
 
 #[test]
-fn FR_P2C_007_U010_bad_fields_of_the_header() {
+pub(crate) fn FR_P2C_007_U010_bad_fields_of_the_header() {
     for frame in one_of_each() {
         let bytes = frame.encode();
         for (at, field, error) in bad_fields() {
@@ -116,7 +116,7 @@ fn extension(length: u32, number: u16, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn FR_P2C_007_U010_lying_counts() {
+pub(crate) fn FR_P2C_007_U010_lying_counts() {
     let known = extension(16, 0, b"host\0\0\0\0");
     for (gossip, extensions, body) in [
         (1, 0, &[][..]),
@@ -136,7 +136,7 @@ fn FR_P2C_007_U010_lying_counts() {
 }
 
 #[test]
-fn FR_P2C_007_U010_lengths_of_extensions() {
+pub(crate) fn FR_P2C_007_U010_lengths_of_extensions() {
     let id = [b'a'; 40];
     let forgotten = [&id[..], &[0; 8]].concat();
     let cases: [(u32, u16, &[u8], bool); 20] = [
@@ -176,7 +176,7 @@ fn FR_P2C_007_U010_lengths_of_extensions() {
 }
 
 #[test]
-fn FR_P2C_007_U010_one_bad_entry_voids_the_section() {
+pub(crate) fn FR_P2C_007_U010_one_bad_entry_voids_the_section() {
     let mut rng = Rng::with_seed(3);
     let frame = std::iter::repeat_with(|| frame(&mut rng)).find(
         |frame| matches!(&frame.body, Body::Pulse(pulse) if pulse.gossip.as_ref().is_some_and(|all| all.len() > 2)),
@@ -218,7 +218,7 @@ fn damage(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 #[test]
-fn FR_P2C_007_U010_damaged_frames_are_refused_or_are_frames() {
+pub(crate) fn FR_P2C_007_U010_damaged_frames_are_refused_or_are_frames() {
     const FRAMES: u64 = 30_000;
     let (mut refused, mut taken) = (0, 0);
     for seed in 0..FRAMES {
@@ -242,7 +242,7 @@ fn FR_P2C_007_U010_damaged_frames_are_refused_or_are_frames() {
 }
 
 #[test]
-fn FR_P2C_007_U010_noise_is_refused() {
+pub(crate) fn FR_P2C_007_U010_noise_is_refused() {
     let mut rng = Rng::with_seed(4);
     for _ in 0..20_000 {
         let length = rng.usize(..3_000);

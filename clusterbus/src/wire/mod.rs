@@ -9,7 +9,7 @@ mod frame;
 mod gossip;
 mod header;
 mod kind;
-mod stream;
+pub(crate) mod stream;
 
 pub use extension::{Extension, ForgetTtl};
 pub use frame::{Body, Claim, Frame, FrameError, ModuleId, Publication, Pulse};
@@ -21,6 +21,6 @@ pub use stream::{FrameLimits, FrameStream, StreamError};
 #[cfg(test)]
 mod captured_tests;
 #[cfg(test)]
-mod frame_tests;
+pub(crate) mod frame_tests;
 #[cfg(test)]
 pub(crate) mod generated;

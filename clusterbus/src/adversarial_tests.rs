@@ -1,0 +1,67 @@
+//! The adversarial suite: every guard of `faults.rs` is switched off in turn, and a check of the catalogue notices it.
+//!
+//! Each row says which threat of `cluster.md` §2.2 the guard stands against, and which check has to notice.
+#![allow(non_snake_case)]
+
+use crate::cluster::cluster_tests as cluster;
+use crate::cluster::hostile_tests as hostile;
+use crate::cluster::vote_tests as vote;
+use crate::conf::conf_tests as conf;
+use crate::faults::{Fault, notices};
+use crate::gate_tests as gate;
+use crate::wire::frame_tests as frame;
+use crate::{epoch, health, id, modes, quorum, reports, slot_table, wire};
+
+/// Threat, guard and check.
+type Row = (&'static str, Fault, fn());
+
+const ROWS: &[Row] = &[
+    ("T01", Fault::CrossSlotTaken, gate::FR_P2C_007_U002_two_slots_are_never_one),
+    ("T01", Fault::MovingSlotServed, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
+    ("T01", Fault::DownBeforeUnassigned, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
+    ("T01", Fault::ReplicaWrites, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
+    ("T02", Fault::WrongPort, gate::FR_P2C_007_U004_bytes_of_redirects),
+    ("T03", Fault::WaitsForEver, gate::FR_P2C_007_U005_who_waits_on),
+    ("T04", Fault::AskingLasts, modes::tests::FR_P2C_007_U007_any_history),
+    ("T05", Fault::CutFileTaken, conf::FR_P2C_007_U008_cut_anywhere_it_is_no_file),
+    ("T06", Fault::CollisionIgnored, cluster::FR_P2C_007_S02_collisions_and_moved_slots_converge),
+    ("T06", Fault::EpochFalls, epoch::tests::FR_P2C_007_U009_epochs_never_fall),
+    ("T06", Fault::OldClaimsWin, cluster::FR_P2C_007_U014_claims_of_the_old_lose),
+    ("T06", Fault::UpdateNotSent, cluster::FR_P2C_007_S01_who_was_cut_off_hears_from_others_that_its_slots_are_gone),
+    ("T07", Fault::ExtensionLengthCut, frame::FR_P2C_007_U010_lengths_of_extensions),
+    ("T07", Fault::TrailingBytesIgnored, frame::FR_P2C_007_U010_longer_than_it_says),
+    ("T07", Fault::LengthReserved, wire::stream::tests::FR_P2C_007_U010_announced_lengths_reserve_nothing),
+    ("T07", Fault::HandshakesUnbounded, hostile::FR_P2C_007_U010_a_flood_of_meets_is_bounded),
+    ("T07", Fault::EpochJumpBelieved, cluster::FR_P2C_007_U010_an_epoch_from_nowhere_is_not_believed),
+    ("T07", Fault::NamesUnchecked, id::tests::FR_P2C_007_U010_names_are_forty_letters_and_digits),
+    ("T08", Fault::VoteNotDurable, cluster::FR_P2C_007_U011_a_vote_is_on_disk_before_it_is_told),
+    ("T08", Fault::VotesTwice, vote::FR_P2C_007_S19_no_second_vote_in_an_epoch_or_about_a_master),
+    ("T08", Fault::HalfIsEnough, quorum::tests::FR_P2C_007_U011_two_parts_are_never_both_a_majority),
+    ("T08", Fault::LivingMasterReplaced, vote::FR_P2C_007_U011_each_condition_of_a_vote),
+    ("T09", Fault::NobodySuspected, cluster::FR_P2C_007_U013_a_dead_node_fails_everywhere_in_time),
+    ("T09", Fault::ReportsLast, reports::tests::FR_P2C_007_U011_one_report_per_reporter_for_two_timeouts),
+    ("T09", Fault::ForgetNotTold, cluster::FR_P2C_007_U013_forgetting_at_one_node_is_enough),
+    ("T10", Fault::CountNotKept, slot_table::tests::FR_P2C_007_U014_owners_sets_and_counts_agree_after_any_operations),
+    ("T10", Fault::RejoinsAtOnce, health::tests::FR_P2C_007_U014_who_was_in_a_minority_waits),
+    ("T10", Fault::StartsAtOnce, health::tests::FR_P2C_007_U014_a_started_master_waits_a_replica_does_not),
+    ("T10", Fault::MinorityServes, cluster::FR_P2C_007_U014_a_minority_stops_and_comes_back),
+];
+
+#[test]
+fn FR_P2C_007_ADVERSARIAL_every_guard_is_missed() {
+    for (threat, fault, check) in ROWS {
+        assert!(notices(*check, Some(*fault)), "{threat} {fault:?}: nobody notices that the guard is off");
+    }
+}
+
+#[test]
+fn every_guard_has_a_row_and_every_threat_of_now_a_guard() {
+    for fault in Fault::ALL {
+        assert!(ROWS.iter().any(|(_, of, _)| *of == fault), "{fault:?}");
+    }
+    // T11 is of migration and of the hardened mode.
+    for number in 1..=10 {
+        let threat = format!("T{number:02}");
+        assert!(ROWS.iter().any(|(of, ..)| *of == threat), "{threat}");
+    }
+}

@@ -1,0 +1,84 @@
+//! CLUSTER SETSLOT: slots that are moved by hand.
+//!
+//! C14, §6.11.
+
+use keyspace::slot::Slot;
+
+use super::Cluster;
+use super::admin::{AdminError, Stored};
+use crate::effect::Durability;
+use crate::id::NodeId;
+use crate::snapshot::Permission;
+
+/// What becomes of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotChange {
+    /// It is being moved to this node.
+    Migrating(NodeId),
+    /// It is being moved here from this node.
+    Importing(NodeId),
+    /// It is not being moved.
+    Stable,
+    /// It is this node's.
+    Node(NodeId),
+}
+
+impl Cluster {
+    /// CLUSTER SETSLOT. `stored` says whether this node has keys of the slot.
+    pub fn set_slot(&mut self, slot: Slot, change: SlotChange, stored: Stored) -> Result<(), AdminError> {
+        if !self.nodes[self.me].is_master() {
+            return Err(AdminError::NotMaster);
+        }
+        let mine = self.slots.owner(slot) == Some(self.me);
+        let find = |id: NodeId, unknown: fn(NodeId) -> AdminError| {
+            let index = self.nodes.find(&id).ok_or(unknown(id))?;
+            if self.nodes[index].is_master() { Ok(index) } else { Err(AdminError::TargetReplica) }
+        };
+        match change {
+            SlotChange::Migrating(_) if !mine => return Err(AdminError::NotOwner(slot)),
+            SlotChange::Importing(_) if mine => return Err(AdminError::AlreadyOwner(slot)),
+            SlotChange::Migrating(id) => {
+                let target = find(id, AdminError::DoNotKnow)?;
+                self.slots.set_migrating(slot, Some(target));
+            }
+            SlotChange::Importing(id) => {
+                let source = find(id, AdminError::DoNotKnow)?;
+                self.slots.set_importing(slot, Some(source));
+            }
+            SlotChange::Stable => {
+                self.slots.set_migrating(slot, None);
+                self.slots.set_importing(slot, None);
+            }
+            SlotChange::Node(id) => {
+                let owner = find(id, AdminError::UnknownNode)?;
+                if mine && owner != self.me && stored == Stored::Keys {
+                    return Err(AdminError::HoldsKeys(slot));
+                }
+                self.give_slot(slot, owner, stored);
+            }
+        }
+        self.changed(Durability::Synced);
+        Ok(())
+    }
+
+    /// SETSLOT NODE, checked.
+    fn give_slot(&mut self, slot: Slot, owner: crate::slot_table::NodeIndex, stored: Stored) {
+        if stored == Stored::Nothing {
+            self.slots.set_migrating(slot, None);
+        }
+        let before = self.slots.assign(owner, slot);
+        if before == Some(self.me) || owner == self.me {
+            self.claims_changed();
+        }
+        let emptied = before == Some(self.me) && owner != self.me && self.slots.count_of(self.me) == 0;
+        if emptied && self.settings.replica_migration == Permission::Allowed {
+            self.follow(owner);
+        }
+        if owner == self.me && self.slots.importing(slot).is_some() {
+            // Everybody is to hear of it at once, and to believe it.
+            self.bump_epoch();
+            self.slots.set_importing(slot, None);
+            self.todo.pong_all = true;
+        }
+    }
+}
