@@ -65,7 +65,7 @@ impl Redis {
             match UnixStream::connect(redis.folder.path().join("s")) {
                 Ok(stream) => redis.streams.push(stream),
                 Err(error) if started.elapsed() > START_WAIT => panic!("redis-server does not listen: {error}"),
-                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+                Err(_) => std::thread::yield_now(),
             }
         }
         redis
@@ -234,7 +234,8 @@ fn check(flags: &[&str], settings: Settings, rows: &[(&str, Option<&str>)]) {
     for (line, expected) in rows {
         if let Some(ms) = later(line) {
             desk.later(ms);
-            std::thread::sleep(Duration::from_millis(ms));
+            redis.send(0, &command(["DEBUG", "SLEEP", &format!("{}.{:03}", ms / 1000, ms % 1000)]));
+            redis.reply(0);
             continue;
         }
         if let Some(line) = line.strip_prefix("@block ") {
