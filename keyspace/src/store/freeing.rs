@@ -186,8 +186,8 @@ impl Keyspace {
     /// Frees a piece of what was dropped, and takes its bytes out of `dropped_bytes`. False when nothing was left.
     ///
     /// A piece is so many entries and elements as a segment has, 1,792, and those that make the last segment of them full: fewer
-    /// than twice as many. Where an element is longer than a few KiB, or memory goes back to the system, less counts as one. That
-    /// is 0.1 ms as a rule, and 0.5 ms at most.
+    /// than twice as many. Where an element is longer than a few KiB, or memory goes back to the system, less counts as one. What
+    /// that takes is measured by `benches/pauses.rs`, which is to stay below 1 ms.
     pub fn free_dropped(&mut self) -> bool {
         let (mut freed, mut steps) = (0, 0);
         while freed < SEGMENT_ENTRIES_MAX && steps < FREED_STEPS_MAX {

@@ -5,20 +5,15 @@ use crate::commands::testing::check;
 const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
 const ONE_TO_SET: &str = "-ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
 
-const MISPLACED: &str = "-ERR Mandatory argument FIELDS is missing or not at the right position";
-const BELOW_ONE: &str = "-ERR Number of fields must be a positive integer";
-const MISMATCH: &str = "-ERR The `numfields` parameter must match the number of arguments";
-const BAD_COUNT: &str = "-ERR invalid number of fields";
-const ARITY: &str = "-ERR wrong number of arguments for 'hsetex' command";
-const ONE_CONDITION: &str = "-ERR Only one of FXX or FNX arguments can be specified";
-const INTEGER: &str = "-ERR value is not an integer or out of range";
-const NEGATIVE: &str = "-ERR invalid expire time, must be >= 0";
-const GET_TIME: &str = "-ERR invalid expire time in 'hgetex' command";
-const SET_TIME: &str = "-ERR invalid expire time in 'hsetex' command";
-
-/// The checks of HGETDEL and HGETEX: the key comes first.
+/// For HGETDEL and HGETEX the key is checked before the other words.
 #[test]
-fn errors_of_hgetdel_and_hgetex() {
+fn errors_of_getting() {
+    const MISPLACED: &str = "-ERR Mandatory argument FIELDS is missing or not at the right position";
+    const BELOW_ONE: &str = "-ERR Number of fields must be a positive integer";
+    const MISMATCH: &str = "-ERR The `numfields` parameter must match the number of arguments";
+    const INTEGER: &str = "-ERR value is not an integer or out of range";
+    const NEGATIVE: &str = "-ERR invalid expire time, must be >= 0";
+    const GET_TIME: &str = "-ERR invalid expire time in 'hgetex' command";
     check(&[
         ("set text v", "+OK"),
         ("hgetdel k fields 1", "-ERR wrong number of arguments for 'hgetdel' command"),
@@ -50,12 +45,19 @@ fn errors_of_hgetdel_and_hgetex() {
         ("hgetex k ex 70368744178 fields 1 f", GET_TIME),
         ("hgetex k pxat 70368744177664 fields 1 f", GET_TIME),
         ("hgetex k px 9223372036854775807 fields 1 f", GET_TIME),
+        ("exists k", ":0"),
     ]);
 }
 
-/// The checks of HSETEX: the key comes last.
+/// For HSETEX the key is checked after the other words.
 #[test]
-fn errors_of_hsetex() {
+fn errors_of_setting() {
+    const BAD_COUNT: &str = "-ERR invalid number of fields";
+    const ARITY: &str = "-ERR wrong number of arguments for 'hsetex' command";
+    const ONE_CONDITION: &str = "-ERR Only one of FXX or FNX arguments can be specified";
+    const INTEGER: &str = "-ERR value is not an integer or out of range";
+    const NEGATIVE: &str = "-ERR invalid expire time, must be >= 0";
+    const SET_TIME: &str = "-ERR invalid expire time in 'hsetex' command";
     check(&[
         ("set text v", "+OK"),
         ("hsetex text fields 1 f v", WRONG_TYPE),
