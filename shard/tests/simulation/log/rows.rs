@@ -269,6 +269,23 @@ fn FR_P2C_008_U014_a_unit_over_several_cores_is_in_the_log_of_each() {
 }
 
 #[test]
+fn FR_P2C_008_U014_a_script_that_is_taken_back_and_begins_again_is_recorded_once() {
+    let mut desk = still(2, settings());
+    run(&mut desk, "SET e v PX 10");
+    run(&mut desk, "SET b v PX 10");
+    desk.later(20);
+    // It declares keys of one core, of which two are expired; a key of the other core takes it back to its beginning.
+    let script = "redis.call('get', KEYS[2]) redis.call('set', KEYS[1], '1') redis.call('setnx', KEYS[3], 'x') \
+                  return redis.call('incr', 'v')";
+    let (reply, records) = desk.run(0, &command(["EVAL", script, "3", "a", "e", "b"]));
+    assert_eq!(reply, Value::Int(1));
+    let mut said: Vec<String> = records.iter().map(Record::text).collect();
+    said.sort();
+    assert_eq!(said, ["DEL b", "DEL e", "incr v", "set a 1", "setnx b x"]);
+    desk.check().expect("the log gives the same data");
+}
+
+#[test]
 fn FR_P2C_008_U014_a_reader_that_does_not_take_records_is_told_of_its_loss() {
     let mut desk = still(1, settings());
     run(&mut desk, "SET k v");
