@@ -65,12 +65,14 @@ pub(crate) enum Fault {
     StartsAtOnce,
     /// T10: a minority serves.
     MinorityServes,
+    /// T10: who stood still serves at once.
+    StallIgnored,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 29] = [
+    pub(crate) const ALL: [Fault; 30] = [
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -100,6 +102,7 @@ impl Fault {
         Fault::RejoinsAtOnce,
         Fault::StartsAtOnce,
         Fault::MinorityServes,
+        Fault::StallIgnored,
     ];
 }
 

@@ -341,3 +341,27 @@ pub(crate) fn FR_P2C_007_S38_dead_nodes_are_dialled_once_a_tick_each() {
     let ticks = 10_000 / 100;
     assert!(world.dials - before <= 5 * ticks, "{} dials", world.dials - before);
 }
+
+#[test]
+pub(crate) fn FR_P2C_007_S29_a_master_that_stood_still_does_not_serve() {
+    for seed in 0..10 {
+        let mut world = World::formed(6, 3, 1_000, seed);
+        world.freeze(0, 6_000);
+        // Nobody can tell it when it wakes.
+        world.partition(&[0], &[1, 2, 3, 4, 5]);
+        world.run_until(6_000, "the replica takes over", |world| world.owner(1, slot(0)) == Some(World::id(3)));
+        world.run_until(6_000, "it wakes", |world| !world.is_frozen(0));
+        // From its first step on it refuses writes: as one that is down, and then as one that follows.
+        for step in 0..1_000 {
+            world.run(5);
+            if step == 600 {
+                world.heal();
+            }
+            let old = world.member(0);
+            let writes =
+                old.nodes()[old.me()].is_master() && old.health() == Health::Ok && old.slots().count_of(old.me()) > 0;
+            assert!(!writes || !world.stepped(0), "seed {seed}: it serves what is another's");
+        }
+        world.run_until(10_000, "all agree", |world| world.agreed() && world.all_ok());
+    }
+}

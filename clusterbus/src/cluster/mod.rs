@@ -14,6 +14,7 @@ mod manual;
 mod open_slots;
 mod pulse;
 mod receive;
+mod reconcile;
 mod roles;
 mod send;
 mod state;
@@ -38,13 +39,15 @@ pub use links::{Link, LinkSide};
 pub use manual::{FailoverError, FailoverKind};
 pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
+pub use reconcile::Reconciled;
 
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
 use crate::effect::LinkId;
-use crate::effect::{Durability, Effect, Outbox, SaveSeq};
+use crate::effect::{Alarm, Durability, Effect, Outbox, SaveSeq};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
 use crate::health::Judgement;
@@ -79,6 +82,8 @@ pub struct Cluster {
     counts: FrameCounts,
     ticks: u64,
     last_tick: Option<UnixMillis>,
+    /// When the process was found to have stood still.
+    stalled: UnixMillis,
 }
 
 /// What is to be done when the round is over (C13).
@@ -142,6 +147,10 @@ impl Cluster {
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
+        if let Some(master) = cluster.nodes[me].master {
+            let master = &cluster.nodes[master];
+            cluster.outbox.push(Effect::Follow(Some((master.id, master.address))));
+        }
         cluster
     }
 
@@ -167,6 +176,7 @@ impl Cluster {
             counts: FrameCounts::default(),
             ticks: 0,
             last_tick: None,
+            stalled: UnixMillis::NEVER,
         }
     }
 
@@ -182,6 +192,34 @@ impl Cluster {
         me.flags.clear(NodeFlags::NOFAILOVER);
         if settings.failover == crate::snapshot::Permission::Refused {
             me.flags.set(NodeFlags::NOFAILOVER);
+        }
+    }
+
+    /// Takes other settings.
+    pub fn configure(&mut self, settings: ClusterSettings) {
+        self.settings = settings;
+        self.announce();
+        self.changed(Durability::Written);
+    }
+
+    /// Time goes on. Whoever stood still for longer than the node timeout may have been replaced: it does not serve until a majority
+    /// has answered it since (§18.11). Answers that lie in the buffers of its links are old, so it opens new ones.
+    fn note_time(&mut self, now: UnixMillis) {
+        if self.last_tick.is_none_or(|last| now.since(last) <= self.settings.node_timeout) {
+            return;
+        }
+        self.last_tick = Some(now);
+        self.outbox.push(Effect::Alarm(Alarm::Stalled));
+        if planted(Fault::StallIgnored) {
+            return;
+        }
+        self.stalled = now;
+        for node in self.nodes.indices() {
+            self.close_outbound(node);
+            self.nodes[node].ping_sent = UnixMillis::NEVER;
+        }
+        if self.judgement.stalled(now) {
+            self.todo.routes = true;
         }
     }
 

@@ -45,7 +45,8 @@ impl Cluster {
             covered &= !failed(index);
             if node.is_master() {
                 size += 1;
-                reachable += usize::from(!node.is_failing());
+                let answered = index == self.me || node.pong_received >= self.stalled;
+                reachable += usize::from(answered && !node.is_failing());
             }
         }
         let census = Census { covered, size, reachable, master: self.nodes[self.me].is_master() };
