@@ -249,7 +249,7 @@ pub(crate) fn FR_P2C_007_U013_who_moves_is_found_again() {
 }
 
 #[test]
-pub(crate) fn FR_P2C_007_U013_hundred_nodes_in_virtual_time() {
+pub(crate) fn FR_P2C_007_U013_sixty_nodes_in_virtual_time() {
     let mut world = World::new(60, 5_000, 1);
     let all: Vec<Slot> = Slot::all().collect();
     for (member, slots) in all.chunks(all.len().div_ceil(60)).enumerate() {

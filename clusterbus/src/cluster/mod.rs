@@ -44,8 +44,7 @@ pub use reconcile::Reconciled;
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
-use crate::effect::LinkId;
-use crate::effect::{Alarm, Durability, Effect, Outbox, SaveSeq};
+use crate::effect::{Alarm, Durability, Effect, LinkId, Outbox, SaveSeq};
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -122,9 +121,11 @@ impl Cluster {
     pub fn restore(settings: ClusterSettings, conf: &NodesConf, seed: u64, now: UnixMillis) -> Self {
         let mut dice = Dice::new(seed);
         let mut nodes = Nodes::default();
-        for record in &conf.nodes {
-            // The file was checked: each name once. More nodes than there is room for are forgotten, ourselves excepted.
-            let mut node = Node::new(record.id, record.address, record.flags, now, &mut dice);
+        // The file was checked: each name once. More nodes than there is room for are forgotten, but not ourselves.
+        let (mine, others): (Vec<_>, Vec<_>) = conf.nodes.iter().partition(|record| record.id == conf.myself);
+        for record in mine.into_iter().chain(others) {
+            let flags = if record.id == conf.myself { own_flags(record.flags) } else { record.flags };
+            let mut node = Node::new(record.id, record.address, flags, now, &mut dice);
             let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
             node.hostname.clone_from(&record.hostname);
             node.nodename.clone_from(&record.nodename);
@@ -138,7 +139,8 @@ impl Cluster {
         let mut cluster = Self::with(settings, me, nodes, dice);
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
-            cluster.nodes[node].master = record.master.and_then(|master| cluster.nodes.find(&master));
+            let master = record.master.and_then(|master| cluster.nodes.find(&master));
+            cluster.nodes[node].master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
@@ -293,4 +295,10 @@ impl Cluster {
         self.todo.judge = true;
         self.todo.routes = true;
     }
+}
+
+/// What of the flags in our own line counts: our role, a master's if an edited file leaves it out.
+fn own_flags(read: NodeFlags) -> NodeFlags {
+    let role = if read.role() == NodeFlags::REPLICA { NodeFlags::REPLICA } else { NodeFlags::MASTER };
+    role.and(NodeFlags::MYSELF)
 }
