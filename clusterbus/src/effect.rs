@@ -91,6 +91,11 @@ impl Outbox {
         }
     }
 
+    /// Whether the save with this number is durable.
+    pub(crate) fn is_durable(&self, save: SaveSeq) -> bool {
+        save <= self.durable
+    }
+
     /// The number that the next save will have.
     pub(crate) fn next_save(&self) -> SaveSeq {
         SaveSeq(self.requested.0 + 1)

@@ -67,12 +67,14 @@ pub(crate) enum Fault {
     MinorityServes,
     /// T10: who stood still serves at once.
     StallIgnored,
+    /// T10: a slot is served before it is known to be ours after a crash.
+    RightsGrowFirst,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 30] = [
+    pub(crate) const ALL: [Fault; 31] = [
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -103,6 +105,7 @@ impl Fault {
         Fault::StartsAtOnce,
         Fault::MinorityServes,
         Fault::StallIgnored,
+        Fault::RightsGrowFirst,
     ];
 }
 

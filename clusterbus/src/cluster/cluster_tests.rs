@@ -7,6 +7,7 @@ use super::world::World;
 use crate::effect::Alarm;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
+use crate::snapshot::{Owner, SnapshotVersion};
 use crate::wire::Health;
 
 fn slot(number: u16) -> Slot {
@@ -364,4 +365,20 @@ pub(crate) fn FR_P2C_007_S29_a_master_that_stood_still_does_not_serve() {
         }
         world.run_until(10_000, "all agree", |world| world.agreed() && world.all_ok());
     }
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_U014_rights_shrink_first_and_grow_last() {
+    let mut world = World::formed(3, 3, 1_000, 18);
+    let owner = |world: &World| world.member(0).snapshot(SnapshotVersion(1)).owner(slot(100));
+    assert_eq!(owner(&world), Owner::Me);
+    world.at_node(0, |cluster, _| cluster.delete_slots(&[slot(100)])).expect("it is ours");
+    assert_eq!(owner(&world), Owner::Nobody, "at once");
+    world.run(500);
+    world.at_node(0, |cluster, _| cluster.add_slots(&[slot(100)])).expect("it is free");
+    let me = |world: &World| world.member(0).slots().owner(slot(100)) == Some(world.member(0).me());
+    assert!(me(&world) && owner(&world) == Owner::Nobody, "not before it is saved");
+    world.run(500);
+    assert_eq!(owner(&world), Owner::Me);
+    assert!(world.on_disk(0).nodes.iter().any(|node| node.id == World::id(0) && node.slots.contains(slot(100))));
 }

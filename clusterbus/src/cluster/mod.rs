@@ -53,6 +53,7 @@ use crate::health::Judgement;
 use crate::id::{NodeId, ShardId};
 use crate::nodes::{Node, Nodes};
 use crate::settings::ClusterSettings;
+use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::time::UnixMillis;
 use crate::wire::Health;
@@ -78,6 +79,8 @@ pub struct Cluster {
     outbox: Outbox,
     /// The save that has our own claims, the last of them: frames tell of these, so they wait for it.
     claims_saved_by: SaveSeq,
+    /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
+    granted: SlotSet,
     counts: FrameCounts,
     ticks: u64,
     last_tick: Option<UnixMillis>,
@@ -146,6 +149,7 @@ impl Cluster {
             }
         }
         cluster.restore_marks(conf);
+        cluster.granted = cluster.slots.slots_of(me).clone();
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
@@ -175,6 +179,7 @@ impl Cluster {
             todo: Todo { judge: true, routes: true, ..Todo::default() },
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
+            granted: SlotSet::EMPTY,
             counts: FrameCounts::default(),
             ticks: 0,
             last_tick: None,
@@ -233,6 +238,11 @@ impl Cluster {
     /// A save is done, as durable as it was asked to be.
     pub fn saved(&mut self, seq: SaveSeq) {
         self.outbox.saved(seq);
+        let mine = self.slots.slots_of(self.me);
+        if self.outbox.is_durable(self.claims_saved_by) && self.granted != *mine {
+            self.granted = mine.clone();
+            self.outbox.push(Effect::Routes);
+        }
     }
 
     /// The name of this node.
