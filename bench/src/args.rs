@@ -28,10 +28,12 @@ pub(crate) enum Action {
     Expiry,
     /// The evidence pack of a lever.
     Evidence,
+    /// Caches with less memory than data, and bursts of writes into them.
+    Eviction,
 }
 
 /// Commands with what they do.
-const ACTIONS: [(&str, Action, &str); 10] = [
+const ACTIONS: [(&str, Action, &str); 11] = [
     (
         "compare",
         Action::Compare,
@@ -58,34 +60,52 @@ const ACTIONS: [(&str, Action, &str); 10] = [
         "many keys that expire in the same second under a load, and what deadlines cost, beside redis-server",
     ),
     ("evidence", Action::Evidence, "measures the memo of the pressure decision and writes its evidence pack"),
+    (
+        "eviction",
+        Action::Eviction,
+        "caches with ten times more data than memory, by policy, and bursts of writes into full ones, beside redis-server",
+    ),
 ];
 
 /// Options with their argument (empty: none), the commands that take them and what they do.
 const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
-    ("--quick", "", &[Action::Compare, Action::Hop], "small data set, a tenth of the requests, 3 rounds"),
+    (
+        "--quick",
+        "",
+        &[Action::Compare, Action::Hop, Action::Eviction],
+        "small data set, a tenth of the requests, 3 rounds (eviction: a quarter, 1 round)",
+    ),
     ("--targets", "", &[Action::Compare], "only the cells that the goals name"),
     (
         "--only",
         "WORDS",
-        &[Action::Fairness, Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
+        &[
+            Action::Fairness,
+            Action::Compare,
+            Action::Hop,
+            Action::Types,
+            Action::Clients,
+            Action::Expiry,
+            Action::Eviction,
+        ],
         "cells with each of these words, e.g. get,p16,1c,tcp; or `memory`; of others: rows with this text",
     ),
     (
         "--list",
         "",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry, Action::Eviction],
         "print the cells and do nothing",
     ),
     (
         "--rounds",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry],
-        "alternating rounds (default 5)",
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Expiry, Action::Eviction],
+        "alternating rounds (default 5; eviction: 3)",
     ),
     (
         "--requests",
         "N",
-        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Expiry],
+        &[Action::Compare, Action::Hop, Action::Types, Action::Clients, Action::Soak, Action::Expiry, Action::Eviction],
         "requests of each run (soak: of each test, default 5000)",
     ),
     ("--runs", "N", &[Action::Soak], "number of short runs (default 1000)"),
@@ -104,6 +124,7 @@ const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
             Action::Clients,
             Action::Idle,
             Action::Expiry,
+            Action::Eviction,
         ],
         "redis-server (default: the one on the path)",
     ),
@@ -118,7 +139,7 @@ const OPTIONS: [(&str, &str, &[Action], &str); 16] = [
     ("--help", "", &ALL, "this text"),
 ];
 
-const ALL: [Action; 10] = [
+const ALL: [Action; 11] = [
     Action::Compare,
     Action::Hop,
     Action::Types,
@@ -129,6 +150,7 @@ const ALL: [Action; 10] = [
     Action::Blocked,
     Action::Expiry,
     Action::Evidence,
+    Action::Eviction,
 ];
 
 /// What was asked for; `None` and `false` where nothing was said.

@@ -2,7 +2,7 @@
 //! what commands over both cores cost, and what they do to others.
 
 pub(crate) mod drive;
-mod slots;
+pub(crate) mod slots;
 
 use crate::args::Options;
 use crate::binaries;

@@ -36,7 +36,8 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     let profile = Profile::read(&carry_out(&MEASURE)?)?;
     println!("testing: {}", PROPERTY.join(" "));
     let property = carry_out(&PROPERTY)?;
-    let property = property.lines().rfind(|line| line.starts_with("test result:")).unwrap_or("no result").to_owned();
+    let passed = property.lines().find(|line| line.starts_with("test result: ok. 1 passed"));
+    let property = passed.ok_or_else(|| BenchError::parse("the property test's result", &property))?.to_owned();
     for path in pack::write(&folder, &profile, &property)? {
         println!("{}", path.display());
     }

@@ -11,7 +11,7 @@ use crate::args::Options;
 use crate::binaries;
 use crate::contender::{Contender, Kind};
 use crate::error::BenchError;
-use crate::goal::{ASHLAR, REDIS, Verdict};
+use crate::goal::{ASHLAR, REDIS};
 use crate::rig::Rig;
 
 /// The parts, as `--only` names them.
@@ -40,28 +40,4 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
         cost::run(&contenders, options.rounds, options.requests, &rig)?;
     }
     Ok(())
-}
-
-/// A line with a figure of ours and what became of its goal.
-fn print_verdict(what: &str, measured: f64, at_most: f64) {
-    let verdict = Verdict { what: what.to_owned(), measured: Some(measured), at_most };
-    println!("    {what:<48} {measured:>8.2} <= {at_most:.2}  {}", verdict.word());
-}
-
-/// The number behind `name:` in what INFO answers.
-fn info_number(text: &str, name: &'static str) -> Result<u64, BenchError> {
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    value.and_then(|value| value.trim().parse().ok()).ok_or_else(|| BenchError::parse(name, text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_of_info() {
-        let text = "$42\r\n# Stats\r\nexpired_keys:17\r\nexpired_keys_active:3\r\n";
-        assert_eq!(info_number(text, "expired_keys").expect("it is there"), 17);
-        assert!(info_number(text, "expired").is_err());
-    }
 }

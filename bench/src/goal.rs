@@ -129,6 +129,18 @@ impl Verdict {
     }
 }
 
+/// A line with a figure of ours and what became of its goal.
+pub(crate) fn print_at_most(what: &str, measured: f64, at_most: f64) {
+    let verdict = Verdict { what: what.to_owned(), measured: Some(measured), at_most };
+    println!("    {what:<48} {measured:>8.2} <= {at_most:.2}  {}", verdict.word());
+}
+
+/// The same for a figure that must not be lower.
+pub(crate) fn print_at_least(what: &str, measured: f64, at_least: f64) {
+    let word = if measured >= at_least { "pass" } else { "MISS" };
+    println!("    {what:<48} {measured:>8.2} >= {at_least:.2}  {word}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

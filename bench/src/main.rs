@@ -9,6 +9,7 @@ mod args;
 mod blocked;
 mod clients;
 mod compare;
+mod eviction;
 mod evidence;
 mod expiry;
 mod fairness;
@@ -48,8 +49,12 @@ use error::BenchError;
 type Serve = fn(&[String]) -> Result<(), BenchError>;
 
 /// The hidden subcommands that make loads in processes of their own.
-const LOADS: [(&str, Serve); 2] =
-    [(clients::drive::SUBCOMMAND, clients::drive::serve), (expiry::pace::SUBCOMMAND, expiry::pace::serve)];
+const LOADS: [(&str, Serve); 4] = [
+    (clients::drive::SUBCOMMAND, clients::drive::serve),
+    (expiry::pace::SUBCOMMAND, expiry::pace::serve),
+    (eviction::aside::SUBCOMMAND, eviction::aside::serve),
+    (eviction::flood::SUBCOMMAND, eviction::flood::serve),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -95,6 +100,7 @@ fn run(arguments: &[String]) -> Result<ExitCode, BenchError> {
         Action::Blocked => blocked::run(&options).map(|()| true)?,
         Action::Expiry => expiry::run(&options).map(|()| true)?,
         Action::Evidence => evidence::run(&options).map(|()| true)?,
+        Action::Eviction => eviction::run(&options).map(|()| true)?,
         Action::Hop => hop::run(&options).map(|()| true)?,
         Action::Soak => soak::run(&options)? == soak::Ending::Clean,
         Action::Idle => idle::run(&options)?.passes() != Some(false),

@@ -147,9 +147,22 @@ pub(crate) fn push_command(buffer: &mut Vec<u8>, words: &[impl AsRef<str>]) {
     }
 }
 
+/// The number behind `name:` in what INFO answers.
+pub(crate) fn info_number(text: &str, name: &'static str) -> Result<u64, BenchError> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.and_then(|value| value.trim().parse().ok()).ok_or_else(|| BenchError::parse(name, text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_of_info() {
+        let text = "$42\r\n# Stats\r\nexpired_keys:17\r\nexpired_keys_active:3\r\n";
+        assert_eq!(info_number(text, "expired_keys").expect("it is there"), 17);
+        assert!(info_number(text, "expired").is_err());
+    }
 
     #[test]
     fn a_command_is_an_array_of_bulks() {

@@ -18,7 +18,7 @@ use evict::safety::{Circumstances, Eviction, Hindrances, Yielding};
 const SEED: u64 = 8;
 /// Commands that are recorded, and rounds in which each side answers them.
 const COMMANDS: usize = 1_000_000;
-const ROUNDS: usize = 31;
+const ROUNDS: usize = 101;
 /// The limit of the recorded core, in bytes, and the size of a value.
 const LIMIT: u64 = 64 << 20;
 const VALUE_MAX: u64 = 2_048;

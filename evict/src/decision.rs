@@ -79,7 +79,18 @@ pub struct Question {
     pub ttl: TtlBucket,
 }
 
+impl Question {
+    /// The question as a number of 16 bits: no two have the same.
+    #[inline]
+    const fn number(self) -> u64 {
+        (self.pressure as u64) << 12 | (self.ttl as u64) << 8 | self.hindrances.number() as u64
+    }
+}
+
+const _: () = assert!(Hindrances::SETS <= 1 << 8, "a set of hindrances is 8 bits of a question's number");
+
 /// The plain decision.
+#[inline]
 pub fn decide(policy: Policy, question: Question) -> Decision {
     if question.pressure != PressureBucket::Over {
         return Decision::Proceed;
@@ -99,28 +110,35 @@ pub fn decide(policy: Policy, question: Question) -> Decision {
 pub struct PolicyEpoch(pub u64);
 
 /// The last answer of a core.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Memo {
-    last: Option<(PolicyEpoch, Question, Decision)>,
+    /// Epoch and question in one number: asking again costs one comparison.
+    asked: u64,
+    answer: Decision,
     /// Answers that were computed: what the lever saves is told from it.
     computed: u64,
+}
+
+impl Default for Memo {
+    /// No question has this number: its pressure would be none of the three.
+    fn default() -> Self {
+        Self { asked: u64::MAX, answer: Decision::Proceed, computed: 0 }
+    }
 }
 
 impl Memo {
     /// The decision. `policy` is the one of `epoch`.
     #[inline]
     pub fn decide(&mut self, epoch: PolicyEpoch, policy: Policy, question: Question) -> Decision {
-        match self.last {
-            Some((of, asked, answer)) if (of == epoch || planted(Fault::MemoNotInvalidated)) && asked == question => {
-                answer
-            }
-            _ => {
-                let answer = decide(policy, question);
-                self.computed += 1;
-                self.last = Some((epoch, question, answer));
-                answer
-            }
+        // Settings change less often than 2^48 times.
+        let epoch = if planted(Fault::MemoNotInvalidated) { 0 } else { epoch.0 };
+        let asked = epoch << 16 | question.number();
+        if asked != self.asked {
+            self.asked = asked;
+            self.answer = decide(policy, question);
+            self.computed += 1;
         }
+        self.answer
     }
 
     /// How often the memo had no answer.

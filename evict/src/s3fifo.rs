@@ -241,14 +241,15 @@ impl<H: Copy> S3Fifo<H> {
         self.small.heap_bytes() + self.main.heap_bytes() + self.ghosts.heap_bytes()
     }
 
-    /// Looks at some handles, if too many of keys that are gone wait, and drops these: what each new key does, for when none comes. Says
-    /// whether there are still too many.
+    /// Looks at some handles, if more wait than there are keys for, and drops those of keys that are gone: what each new key does, for when
+    /// none comes. Says whether to go on at once: not where it found none, as then most may be of keys on loan.
     pub fn tidy<D: Queued<Handle = H>>(&mut self, data: &D) -> bool {
         if !self.is_crowded(data) {
             return false;
         }
+        let before = self.len();
         (0..STEPS_MAX).for_each(|_| self.sweep(data));
-        self.is_crowded(data)
+        self.len() < before
     }
 
     /// Gives a part of the memory back, for queues that are given up: in pieces, as they may be long. False when nothing is left.

@@ -74,6 +74,25 @@ pub(crate) fn FR_P2C_008_U011_s3fifo_golden_order() {
 }
 
 #[test]
+fn FR_P2C_008_U011_s3fifo_is_tidied_and_freed_in_pieces() {
+    let (mut model, mut queues) = (Model::new(1), S3Fifo::default());
+    for hash in 0..100_000 {
+        make(&mut model, &mut queues, hash);
+    }
+    let full = queues.heap_bytes();
+    assert!(full >= 100_000 * size_of::<At>());
+    assert!(!queues.tidy(&model), "every handle has its key");
+    for hash in 100..100_000 {
+        model.remove(at(hash)).expect("it is there");
+    }
+    let pieces = std::iter::repeat_with(|| queues.tidy(&model)).take_while(|more| *more).count();
+    assert!((300..500).contains(&pieces) && queues.len() <= 1_300, "{pieces}, {}", queues.len());
+    assert!(queues.heap_bytes() < full / 10);
+    let pieces = std::iter::repeat_with(|| queues.free_piece()).take_while(|more| *more).count();
+    assert!(queues.is_empty() && queues.heap_bytes() == 0 && pieces < 5);
+}
+
+#[test]
 fn FR_P2C_008_U011_s3fifo_drops_what_is_gone() {
     let (mut model, mut queues) = (Model::new(1), S3Fifo::default());
     // Keys that come and are deleted, beside a hundred that stay: handles do not pile up.

@@ -192,6 +192,17 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         (self.due.of(id as usize) != NEVER).then(|| &self.segments[id].table)
     }
 
+    /// Places of a segment that has never had more.
+    pub(crate) fn segment_slots_max(&self) -> usize {
+        self.segment_slots_max
+    }
+
+    /// The table of the segment with this number.
+    #[inline]
+    pub(crate) fn segment(&self, id: u32) -> &Lines<V, N, W> {
+        &self.segments[id].table
+    }
+
     /// The first segment from `from` on, or else of those before it, in which something may have a deadline.
     pub(crate) fn next_timed(&self, from: u32) -> Option<u32> {
         // Segments without deadlines may have come after the last one with any.

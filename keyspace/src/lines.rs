@@ -371,6 +371,17 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
         self.due.bounded().map(|line| line as u32)
     }
 
+    /// Whether something in the line of this number may have a deadline. There may be no such line.
+    #[inline]
+    pub(crate) fn is_timed(&self, line: usize) -> bool {
+        self.due.of(line) != NEVER
+    }
+
+    /// The places of a line's values.
+    pub(crate) fn places(&self, line: u32) -> impl Iterator<Item = Place> {
+        (0..N).filter_map(move |slot| self.draw(line as usize * N + slot))
+    }
+
     /// Sets the bound of a line to what its values say.
     pub(crate) fn correct(&mut self, line: u32, hashes: &impl Hashes<V>) {
         let at = &self.lines[line as usize];

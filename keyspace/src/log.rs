@@ -10,6 +10,7 @@ use evict::record::{Cause, Form, Kind};
 
 use crate::args::{Args, OwnedArgs};
 use crate::exec::Exec;
+use crate::limits::{Pace, Removal};
 use crate::store::{Db, Key, Keyspace};
 
 /// One record to be.
@@ -23,32 +24,12 @@ pub struct Note {
     pub parts: OwnedArgs,
 }
 
-/// How keys are deleted, by the settings `lazyfree-lazy-*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forms {
-    /// Those whose time is over.
-    pub expired: Form,
-    /// Those that have to make room.
-    pub evicted: Form,
-    /// Those that a command deletes because the client said so.
-    pub by_user: Form,
-}
-
-impl Default for Forms {
-    fn default() -> Forms {
-        Forms { expired: Form::Del, evicted: Form::Del, by_user: Form::Del }
-    }
-}
-
-/// The most bytes of the notes of one unit. A unit above is not kept: the log is told that it lost something.
-pub const NOTES_BYTES_MAX: usize = 1 << 30;
-
 /// What is not recorded yet.
 #[derive(Debug, Default)]
 pub struct Notes {
     on: bool,
-    /// How keys are deleted.
-    pub forms: Forms,
+    /// The most bytes of a unit. One above is not kept: the log has no room for it either.
+    bytes_max: usize,
     /// The command under way changed something.
     changed: bool,
     /// Its handler said what is to be noted.
@@ -58,14 +39,14 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Notes for a log that has a reader.
-    pub fn on() -> Notes {
-        Notes { on: true, ..Notes::default() }
+    /// Notes for a log that has a reader, and room for so many bytes.
+    pub fn on(bytes_max: usize) -> Notes {
+        Notes { on: true, bytes_max, ..Notes::default() }
     }
 
-    /// No notes, with the same settings.
+    /// No notes, with a reader if these have one.
     pub fn fresh(&self) -> Notes {
-        Notes { on: self.on, forms: self.forms, ..Notes::default() }
+        Notes { on: self.on, bytes_max: self.bytes_max, ..Notes::default() }
     }
 
     /// True if there is a reader.
@@ -80,7 +61,7 @@ impl Notes {
         self.changed = true;
     }
 
-    /// Adds a note. Above the bound the oldest notes are given up, and `is_too_large` says so.
+    /// Adds a note. Above the bound all of them are given up, and `is_too_large` says so.
     pub fn push(&mut self, kind: Kind, db: u16, parts: OwnedArgs) {
         self.bytes = self.bytes.saturating_add(parts.room() + size_of::<Note>());
         if self.is_too_large() {
@@ -92,7 +73,7 @@ impl Notes {
 
     /// True if more was noted than is kept.
     pub fn is_too_large(&self) -> bool {
-        self.bytes > NOTES_BYTES_MAX
+        self.bytes > self.bytes_max
     }
 
     /// True without anything to record.
@@ -143,9 +124,17 @@ impl Keyspace {
     #[inline]
     pub fn log_gone(&mut self, why: Cause, db: Db, key: &Key) {
         if self.signals.log.is_on() {
-            let forms = self.signals.log.forms;
-            let form = if why == Cause::Evicted { forms.evicted } else { forms.expired };
-            self.note_for_log(Kind::Keys(why, form), db, std::iter::once(key.bytes).collect());
+            let removal = if why == Cause::Evicted { Removal::Eviction } else { Removal::Expiry };
+            let kind = Kind::Keys(why, self.form_of(removal));
+            self.note_for_log(kind, db, std::iter::once(key.bytes).collect());
+        }
+    }
+
+    /// How a key that is removed for this reason is deleted elsewhere.
+    pub(crate) fn form_of(&self, removal: Removal) -> Form {
+        match self.limits.lazy_free.pace(removal) {
+            Pace::Prompt => Form::Del,
+            Pace::Lazy => Form::Unlink,
         }
     }
 
@@ -180,6 +169,15 @@ impl Exec<'_> {
         self.keyspace.note_for_log(Kind::Command, self.db, words);
     }
 
+    /// Notes that a command found fields expired, which it removed.
+    #[cold]
+    pub fn log_expired_fields(&mut self, key: &Key, fields: &[&[u8]]) {
+        if self.is_logged() {
+            let parts = std::iter::once(key.bytes).chain(fields.iter().copied()).collect();
+            self.keyspace.note_for_log(Kind::Fields, self.db, parts);
+        }
+    }
+
     /// True if there is a reader, and the command has changed something so far.
     #[inline]
     pub fn has_changed(&self) -> bool {
@@ -211,5 +209,56 @@ impl Exec<'_> {
     #[inline]
     pub fn changed_unseen(&mut self) {
         self.keyspace.signals.dirtied();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::testing::Desk;
+
+    fn noted(desk: &mut Desk, line: &str) -> Vec<String> {
+        desk.run(line);
+        desk.keyspace.signals.pending = false;
+        let words: OwnedArgs = line.split(' ').collect();
+        desk.keyspace.signals.log.end_command(0, words.args());
+        let text = |note: Note| note.parts.args().iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(" ");
+        desk.keyspace.signals.log.take().into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn nothing_is_noted_without_a_reader() {
+        let mut desk = Desk::new();
+        for line in ["SET k v PX 10", "SPOP none", "SADD s a b", "SPOP s", "XADD t * a b"] {
+            assert!(noted(&mut desk, line).is_empty() && !desk.keyspace.signals.pending, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_noted_once_whatever_it_says_of_itself() {
+        let mut desk = Desk::new();
+        desk.keyspace.signals.log = Notes::on(1_000);
+        let rows: [(&str, &[&str]); 5] = [
+            ("SET k v", &["SET k v"]),
+            ("GET k", &[]),
+            ("GETDEL k", &["DEL k"]),
+            ("GETDEL k", &[]),
+            ("SPOP none", &[]),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(noted(&mut desk, line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_given_up_and_told() {
+        let mut notes = Notes::on(1_000);
+        let long = || std::iter::once(vec![b'v'; 300]).collect::<OwnedArgs>();
+        for _ in 0..9 {
+            notes.push(Kind::Command, 0, long());
+        }
+        assert!(notes.is_too_large() && !notes.is_empty());
+        assert!(notes.take().is_empty());
+        assert!(!notes.is_too_large() && notes.is_empty());
     }
 }

@@ -197,7 +197,6 @@ impl Keyspace {
         lent.set_choice(self.choice, self.victims.is_some());
         lent.signals.classes = self.signals.classes;
         lent.signals.every_change = self.signals.every_change;
-        lent.signals.log.forms = self.signals.log.forms;
         lent.spare = Some(std::mem::take(&mut self.slots));
         *self = lent;
     }

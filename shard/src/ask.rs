@@ -191,6 +191,27 @@ pub enum FunctionChange {
     Restore(Vec<Vec<u8>>, Conflict),
 }
 
+impl FunctionChange {
+    /// The commands that make the change, for the log.
+    pub fn words(&self) -> Vec<OwnedArgs> {
+        let load = |code: &[u8], replace: bool| {
+            let option = replace.then_some(&b"REPLACE"[..]);
+            [&b"FUNCTION"[..], b"LOAD"].into_iter().chain(option).chain([code]).collect::<OwnedArgs>()
+        };
+        let flush = || [b"FUNCTION".as_slice(), b"FLUSH"].iter().collect();
+        match self {
+            FunctionChange::Load(code, replace) => vec![load(code, *replace == Replace::Yes)],
+            FunctionChange::Delete(name) => vec![[b"FUNCTION".as_slice(), b"DELETE", name].iter().collect()],
+            FunctionChange::Flush => vec![flush()],
+            FunctionChange::Restore(libraries, conflict) => {
+                let before = (*conflict == Conflict::Flush).then(flush);
+                let replace = *conflict == Conflict::Replace;
+                before.into_iter().chain(libraries.iter().map(|code| load(code, replace))).collect()
+            }
+        }
+    }
+}
+
 /// What becomes of the libraries that are there when others are restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {

@@ -26,7 +26,7 @@ pub(crate) fn configured_mode(settings: &Settings) -> Mode {
 }
 
 /// A sum over a command's first arguments.
-pub(crate) fn digest(args: Args) -> Digest {
+fn digest(args: Args) -> Digest {
     let args = args.iter().take(ARGS_MAX);
     args.fold(Digest::default(), |sum, arg| sum.and(&arg[..arg.len().min(ARG_BYTES_MAX)]).and(&[0]))
 }

@@ -11,13 +11,13 @@
 use evict::record::{Header, Kind, Place, encode};
 use evict::time::UnixMillis;
 use keyspace::args::OwnedArgs;
-use keyspace::log::{Forms, Note};
+use keyspace::log::Note;
 use keyspace::slot::Slot;
+use keyspace::spec::Flags;
 
 use crate::command::CommandTable;
 use crate::mesh::CoreId;
 use crate::route::SlotMap;
-use crate::settings::Settings;
 use crate::shard::Shard;
 
 /// The most bytes of records that wait for a reader, as who attaches one says.
@@ -71,6 +71,13 @@ pub struct Log {
 
 /// Bits of a unit's number that its core takes.
 const CORE_BITS: u32 = 16;
+
+impl Part {
+    /// True if it only says that something was lost.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+}
 
 impl Log {
     /// An empty log.
@@ -140,13 +147,21 @@ impl Log {
         }
     }
 
+    /// A unit was too large to be kept: neither this log nor that of another core whose slots it has tells all from here on.
+    fn seal_lost(&mut self, time: UnixMillis, others: impl Iterator<Item = CoreId>) {
+        self.order += 1;
+        let part = Part { unit: 0, order: self.order, logs: 1, time, records: Vec::new(), is_lost: true };
+        self.outward.extend(others.map(|core| (core, part.clone())));
+        self.append(part);
+    }
+
     fn lose(&mut self) {
         self.is_lost = true;
         self.bytes = Vec::new();
     }
 
     /// Makes a unit of notes: appends this core's part, and leaves those of others.
-    fn seal(&mut self, notes: Vec<Note>, is_lost: bool, time: UnixMillis, map: &SlotMap, table: &'static CommandTable) {
+    fn seal(&mut self, notes: Vec<Note>, time: UnixMillis, map: &SlotMap, table: &'static CommandTable) {
         let mut parts: Vec<(CoreId, Vec<PartRecord>)> = Vec::new();
         let count = notes.len();
         for (note, index) in notes.into_iter().zip(0..) {
@@ -158,15 +173,12 @@ impl Log {
                 None => parts.push((core, vec![record])),
             });
         }
-        if is_lost && !parts.iter().any(|(core, _)| *core == self.core) {
-            parts.push((self.core, Vec::new()));
-        }
         let is_alone = count == 1 && parts.len() == 1;
         let unit = if is_alone { 0 } else { self.next_unit() };
         let (order, logs) = (self.order + 1, parts.len() as u16);
         self.order = order;
         for (core, records) in parts {
-            let part = Part { unit, order, logs, time, records, is_lost };
+            let part = Part { unit, order, logs, time, records, is_lost: false };
             match core == self.core {
                 true => self.append(part),
                 false => self.outward.push((core, part)),
@@ -196,14 +208,16 @@ fn split(
 ) {
     let args = note.parts.args();
     let touched = |db: u16, parts: OwnedArgs| Note { kind: Kind::Touched, db, parts };
+    let command = if note.kind == Kind::Command { table.resolve(args).ok() } else { None };
     let keys: Vec<&[u8]> = match note.kind {
         Kind::Keys(..) | Kind::Touched => args.iter().collect(),
         Kind::Fields => vec![args.at(0)],
-        Kind::Command => table.resolve(args).map(|command| command.spec.keys_of(args).collect()).unwrap_or_default(),
+        Kind::Command => command.map(|command| command.spec.keys_of(args).collect()).unwrap_or_default(),
     };
     let Some(first) = keys.first().map(|key| Slot::of(key)) else {
-        // About no key: everybody has to come to this point.
-        let others = (0..map.cores()).map(CoreId).filter(|core| *core != home);
+        // About all keys: everybody has to come to this point. Or about none.
+        let all = command.is_some_and(|command| command.is(Flags::ALL_SLOTS));
+        let others = (0..map.cores()).map(CoreId).filter(|core| all && *core != home);
         for core in others {
             give(core, PartRecord { index, slot: None, note: touched(note.db, OwnedArgs::default()) });
         }
@@ -239,39 +253,46 @@ impl Shard {
 
     /// Makes a unit of what the unit under way left for the log: at its end, before anybody is served for it.
     pub fn seal_unit(&mut self) {
-        let notes = &mut self.keyspace.signals.log;
-        let (is_lost, time) = (notes.is_too_large(), self.now);
-        let taken = notes.take();
-        if let Some(log) = &mut self.log
-            && (is_lost || !taken.is_empty())
-        {
-            log.seal(taken, is_lost, time, &self.map, self.table);
+        let Shard { log, keyspace, now, map, table, core, in_unit, .. } = self;
+        let Some(log) = log else { return };
+        let is_lost = keyspace.signals.log.is_too_large();
+        let taken = keyspace.signals.log.take();
+        if is_lost {
+            let others = (0..map.cores()).map(CoreId).filter(|other| *in_unit && other != core);
+            log.seal_lost(*now, others);
+        } else if !taken.is_empty() {
+            log.seal(taken, *now, map, table);
         }
     }
 
-    /// Makes a unit of each thing that was left for the log: what the cycle or eviction removed.
+    /// Makes a unit of each thing that the cycle or eviction removed. In a unit it is a part of that.
+    pub fn seal_removed(&mut self) {
+        if self.log.is_some() && !self.in_unit {
+            self.seal_each();
+        }
+    }
+
+    /// Makes a unit of each thing that was left for the log.
     #[cold]
     pub fn seal_each(&mut self) {
         let taken = self.keyspace.signals.log.take();
         let Shard { log, now, map, table, .. } = self;
         if let Some(log) = log {
-            taken.into_iter().for_each(|note| log.seal(vec![note], false, *now, map, table));
+            taken.into_iter().for_each(|note| log.seal(vec![note], *now, map, table));
+        }
+    }
+
+    /// Records commands about no key as a unit of their own, whatever is under way.
+    pub fn log_apart(&mut self, commands: Vec<OwnedArgs>) {
+        let Shard { log, now, map, table, .. } = self;
+        if let Some(log) = log {
+            let note = |parts| Note { kind: Kind::Command, db: 0, parts };
+            log.seal(commands.into_iter().map(note).collect(), *now, map, table);
         }
     }
 
     /// Where the log stands; 0 without one.
     pub fn log_order(&self) -> u64 {
         self.log.as_ref().map_or(0, |log| log.order())
-    }
-
-    /// How keys are deleted that nobody asked to delete.
-    pub(crate) fn set_log_forms(&mut self, settings: &Settings) {
-        use evict::record::Form;
-        let form = |lazy: bool| if lazy { Form::Unlink } else { Form::Del };
-        self.keyspace.signals.log.forms = Forms {
-            expired: form(settings.lazyfree_lazy_expire),
-            evicted: form(settings.lazyfree_lazy_eviction),
-            by_user: form(settings.lazyfree_lazy_user_del),
-        };
     }
 }

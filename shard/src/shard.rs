@@ -201,8 +201,8 @@ impl Shard {
             table: parts.table,
             slow_ids: parts.slow_ids,
         };
-        if shard.log.is_some() {
-            shard.keyspace.signals.log = Notes::on();
+        if let Some(LogBytes(room)) = parts.log {
+            shard.keyspace.signals.log = Notes::on(room);
         }
         shard.configure(parts.settings);
         shard
@@ -532,7 +532,6 @@ impl Shard {
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
         self.configure_memory(&settings);
-        self.set_log_forms(&settings);
         self.settings = settings;
     }
 }

@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn a_watched_key_counts_once() {
+        let mut watching = Watching::default();
+        let key = [b'k'; 1000];
+        assert!(watching.add(0, &key));
+        let once = watching.heap_bytes();
+        assert!(once > 2 * key.len() && !watching.add(0, &key) && watching.heap_bytes() == once);
+        assert!(watching.add(1, &key) && watching.heap_bytes() >= once + 2 * key.len());
+    }
+
+    #[test]
     fn who_stops_watching_ends_the_ticket() {
         let watching = Watching::default();
         let ticket = watching.ticket.clone();

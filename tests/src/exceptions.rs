@@ -24,6 +24,7 @@ pub const EXCEPTIONS: &[Exception] = &[
     },
     Exception { name: "withscore", reason: "WITHSCORE of ZRANK and ZREVRANK came with 7.2" },
     Exception { name: "at-start", reason: "port and bind change only at start: every core listens on its own" },
+    Exception { name: "policies", reason: "there are eviction policies that 7.0 does not have" },
     Exception { name: "spans", reason: "lengths in a query buffer are 32 bits: the limits of 4 GiB are lower" },
     Exception { name: "sort-reads", reason: "SORT leaves a packed sorted set packed; 7.0.15 makes it a large one" },
     Exception {

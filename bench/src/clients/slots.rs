@@ -5,7 +5,7 @@ const SLOTS: u16 = 16_384;
 const STRIPE: u16 = 16;
 
 /// The core that owns `key`, which has no hash tag, of `cores`.
-pub(super) fn core_of(key: &str, cores: u16) -> u16 {
+pub(crate) fn core_of(key: &str, cores: u16) -> u16 {
     crc16(key.as_bytes()) % SLOTS / STRIPE % cores
 }
 

@@ -50,13 +50,14 @@ fn spread(spread: Spread) -> Value {
 
 /// One side's figures: 0 is the plain decision, 1 the memo.
 fn side(profile: &Profile, side: usize, what: &str) -> Value {
+    let computed = [profile.questions, profile.computed][side];
     let names = [["plain_ns", "plain_whole_ns"], ["memo_ns", "memo_whole_ns"]][side];
     json!({
         "packet": PACKET,
         "lever": "LEV-008",
         "side": what,
         "questions": profile.questions,
-        "answers_computed": ([profile.questions, profile.computed][side]),
+        "answers_computed": computed,
         "ns_per_answer": spread(profile.answer[side]),
         "ns_per_answer_with_its_question": spread(profile.whole[side]),
         "rounds": {"ns_per_answer": profile.raw[names[0]], "ns_per_answer_with_its_question": profile.raw[names[1]]},

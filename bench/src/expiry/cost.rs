@@ -1,9 +1,8 @@
 //! Server CPU per request of SET with EX against plain SET.
 
-use super::print_verdict;
 use crate::contender::{Contender, pinned};
 use crate::error::BenchError;
-use crate::goal::ASHLAR;
+use crate::goal::{ASHLAR, print_at_most};
 use crate::load::{REDIS_BENCHMARK, deadline, parse_redis_benchmark};
 use crate::procfs;
 use crate::rig::Rig;
@@ -48,7 +47,7 @@ pub(super) fn run(
                 contender.name
             );
             if contender.name == ASHLAR {
-                print_verdict(&format!("SET with EX over SET, P={pipeline}"), measured, AT_MOST);
+                print_at_most(&format!("SET with EX over SET, P={pipeline}"), measured, AT_MOST);
             }
         }
     }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::{info_number, print_verdict};
 use crate::contender::Contender;
 use crate::error::BenchError;
-use crate::goal::ASHLAR;
+use crate::goal::{ASHLAR, print_at_most};
 use crate::memory::settled;
-use crate::resp_client::feed;
+use crate::resp_client::{feed, info_number};
 use crate::rig::Rig;
 use crate::server::Server;
 
@@ -43,7 +42,7 @@ pub(super) fn run(contenders: &[Contender], rig: &Rig) -> Result<(), BenchError>
             volatile.resident - plain.resident
         );
         if contender.name == ASHLAR {
-            print_verdict("bytes beyond the 8 in the entry (used_memory)", used - IN_ENTRY, BEYOND_AT_MOST);
+            print_at_most("bytes beyond the 8 in the entry (used_memory)", used - IN_ENTRY, BEYOND_AT_MOST);
         }
     }
     Ok(())

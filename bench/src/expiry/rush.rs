@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::pace::{self, Latency, Outcome, sleep_until, unix_millis};
-use super::{info_number, print_verdict};
 use crate::contender::{Contender, pinned};
 use crate::error::BenchError;
-use crate::goal::ASHLAR;
+use crate::goal::{ASHLAR, print_at_most};
 use crate::load::deadline;
 use crate::procfs;
-use crate::resp_client::{KeyRange, feed, fill};
+use crate::resp_client::{KeyRange, feed, fill, info_number};
 use crate::rig::Rig;
 use crate::server::Server;
 use crate::tool::Tool;
@@ -119,8 +118,8 @@ fn print_end(contender: &Contender, outcome: &Outcome, last: u64) {
         println!("    all gone {seconds:.2} s after the last deadline");
     }
     if contender.name == ASHLAR {
-        print_verdict("p99.9 while keys expire, ms", outcome.during.micros[2] / 1000.0, P999_MS_AT_MOST);
-        print_verdict("seconds until all are gone", seconds, GONE_SECONDS_AT_MOST);
+        print_at_most("p99.9 while keys expire, ms", outcome.during.micros[2] / 1000.0, P999_MS_AT_MOST);
+        print_at_most("seconds until all are gone", seconds, GONE_SECONDS_AT_MOST);
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::args::Args;
 use crate::entry::Entry;
 use crate::exec::{DataRow, Exec};
+use crate::limits::DataLimits;
 use crate::payloads;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -35,7 +36,7 @@ fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         entry.key().as_ptr_range().end,
         references(entry),
         encoding_name(entry),
-        serialized_bytes(entry),
+        serialized_bytes(entry, &exec.keyspace.limits),
         entry.access().bits(),
         exec.keyspace.idle_seconds(entry, exec.now).unwrap_or_else(|| entry.access().idle_seconds(exec.now)),
         about_nodes(entry),
@@ -57,9 +58,9 @@ fn about_nodes(entry: &Entry) -> String {
 }
 
 /// Bytes of the value in a snapshot of Redis's format. O(N) for a value of N bytes.
-fn serialized_bytes(entry: &Entry) -> usize {
+fn serialized_bytes(entry: &Entry, limits: &DataLimits) -> usize {
     let mut bytes = Vec::new();
-    payloads::write(entry, &mut bytes);
+    payloads::write(entry, limits, &mut bytes);
     bytes.len()
 }
 
@@ -97,7 +98,7 @@ mod tests {
         ];
         for (value, expected) in rows {
             let entry = Entry::new(b"k", &value, None, AccessBits::default());
-            assert_eq!(serialized_bytes(&entry), expected, "{} bytes", value.len());
+            assert_eq!(serialized_bytes(&entry, &DataLimits::default()), expected, "{} bytes", value.len());
         }
     }
 }

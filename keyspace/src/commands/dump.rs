@@ -1,12 +1,13 @@
 //! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
 
+use evict::gate::DataSet;
 use evict::record::Form;
 use evict::time::UnixMillis;
 
 use crate::args::Args;
 use crate::exec::{DataRow, Exec};
 use crate::number::parse_i64;
-use crate::payloads::{self, Place};
+use crate::payloads::{self, Place, Restored};
 use crate::rdb::payload::BadPayload;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -61,16 +62,13 @@ const BUSY_KEY: Refusal = Refusal::Text("BUSYKEY Target key name already exists.
 const BAD_TTL: Refusal = Refusal::Text("ERR Invalid TTL value, must be >= 0");
 const BAD_IDLE_TIME: Refusal = Refusal::Text("ERR Invalid IDLETIME value, must be >= 0");
 const BAD_FREQUENCY: Refusal = Refusal::Text("ERR Invalid FREQ value, must be >= 0 and <= 255");
-/// The forms of such hashes came with version 12 of the format and are not written; without them the deadlines would be lost.
-const TIMED_FIELDS: Refusal = Refusal::Text("ERR DUMP of a hash with deadlines of fields is not supported");
 const BAD_FRAME: Refusal = Refusal::Text("ERR DUMP payload version or checksum are wrong");
 const BAD_VALUE: Refusal = Refusal::Text("ERR Bad data format");
 
 fn dump(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     match exec.read(&key) {
-        Some(place) if exec.entry(&key, place).has_volatile_fields() => return Err(TIMED_FIELDS),
-        Some(place) => reply.bulk(&payloads::dump(exec.entry(&key, place))),
+        Some(place) => reply.bulk(&payloads::dump(exec.entry(&key, place), &exec.keyspace.limits)),
         None => reply.null(),
     }
     Ok(())
@@ -135,8 +133,10 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     }
     let access = exec.keyspace.restored(exec.now, options.idle_seconds, options.frequency);
     let (hasher, limits) = (exec.keyspace.hasher(), &exec.keyspace.limits);
-    let restored = payloads::restore(args.at(3), Place { key: key.bytes, access, hasher, limits });
-    let mut entry = restored.map_err(|bad| match bad {
+    // A log tells itself what has expired.
+    let now = if exec.data_set() == DataSet::Loading { UnixMillis(i64::MIN) } else { exec.now };
+    let restored = payloads::restore(args.at(3), Place { key: key.bytes, access, hasher, limits, now });
+    let Restored { entry, expired } = restored.map_err(|bad| match bad {
         BadPayload::VersionOrChecksum => BAD_FRAME,
         BadPayload::Value(_) => BAD_VALUE,
     })?;
@@ -146,28 +146,34 @@ fn restore(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         exec.delete(&key, place);
     }
     let deadline = deadline(exec.now, ttl, options.absolute);
-    if is_expired(deadline, exec.now) {
-        exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
-        if replaced.is_some() {
-            exec.log_deletion(Form::Del, &key);
+    match entry {
+        Some(mut entry) if !is_expired(deadline, exec.now) => {
+            entry.set_deadline(deadline);
+            let as_it_is = deadline.is_none_or(|_| options.absolute) && expired == 0;
+            if exec.is_logged() && !as_it_is {
+                let payload = (expired > 0).then(|| payloads::dump(&entry, &exec.keyspace.limits));
+                log_made(exec, args, deadline, payload.as_deref().unwrap_or(args.at(3)));
+            }
+            exec.insert(&key, entry);
+            exec.happened(&key, 1, EventClasses::GENERIC, "restore");
         }
-    } else {
-        entry.set_deadline(deadline);
-        exec.insert(&key, entry);
-        exec.happened(&key, 1, EventClasses::GENERIC, "restore");
-        if let Some(at) = deadline.filter(|_| exec.is_logged() && !options.absolute) {
-            log_absolute(exec, args, at);
+        _ => {
+            exec.happened(&key, replaced.is_some() as u64, EventClasses::GENERIC, "del");
+            if replaced.is_some() {
+                exec.log_deletion(Form::Del, &key);
+            }
         }
     }
     reply.ok();
     Ok(())
 }
 
-/// RESTORE with the deadline as a time.
-fn log_absolute(exec: &mut Exec, args: Args, at: UnixMillis) {
+/// RESTORE of what was made: with the deadline as a time, and without the fields that had expired.
+fn log_made(exec: &mut Exec, args: Args, deadline: Option<UnixMillis>, payload: &[u8]) {
     let mut digits = itoa::Buffer::new();
-    let words = [args.at(0), args.at(1), digits.format(at.0).as_bytes()];
-    exec.log_words(words.into_iter().chain(args.from(3).iter()).chain([&b"ABSTTL"[..]]).collect());
+    let at = deadline.map_or(0, |at| at.0);
+    let words = [args.at(0), args.at(1), digits.format(at).as_bytes(), payload];
+    exec.log_words(words.into_iter().chain(args.from(4).iter()).chain([&b"ABSTTL"[..]]).collect());
 }
 
 #[cfg(test)]

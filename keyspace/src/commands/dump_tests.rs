@@ -172,3 +172,54 @@ fn counts_of_a_stream_have_all_64_bits() {
     assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", payload]), b"+OK\r\n");
     assert_eq!(desk.run("xinfo groups t"), desk.run("xinfo groups s"));
 }
+
+/// The payload of a key, as a client gets it.
+fn payload(desk: &mut Desk, key: &str) -> Vec<u8> {
+    let reply = desk.command(&["dump", key]);
+    let start = reply.iter().position(|&byte| byte == b'\n').expect("a bulk string has a head") + 1;
+    reply[start..reply.len() - 2].to_vec()
+}
+
+#[test]
+fn deadlines_of_fields_come_back() {
+    let mut desk = Desk::new();
+    for line in ["hset h a 1 b 2 c 3", "hexpireat h 2524600800 fields 1 a", "hexpireat h 2524600801 fields 1 b"] {
+        desk.run(line);
+    }
+    let large: String = (0..600).map(|n| format!(" {n} v")).collect();
+    desk.run(&format!("hset large{large}"));
+    desk.run("hexpire large 100 fields 2 7 8");
+    for key in ["h", "large"] {
+        let payload = payload(&mut desk, key);
+        assert_eq!(payload[0], if key == "h" { 25 } else { 24 });
+        assert_eq!(desk.command(&[&b"restore"[..], b"copy", b"0", &payload, b"replace"]), b"+OK\r\n");
+        let names = if key == "h" { "a b c" } else { "7 8 9" };
+        assert_eq!(
+            desk.run(&format!("hpexpiretime copy fields 3 {names}")),
+            desk.run(&format!("hpexpiretime {key} fields 3 {names}"))
+        );
+        assert_eq!(desk.run("hlen copy"), desk.run(&format!("hlen {key}")));
+        assert_eq!(desk.run("debug digest-value copy"), desk.run(&format!("debug digest-value {key}")));
+    }
+    // What was a hash with deadlines is one without again.
+    desk.run("hpersist h fields 2 a b");
+    assert_eq!(payload(&mut desk, "h")[0], 4);
+}
+
+#[test]
+fn fields_that_have_expired_are_not_restored() {
+    let mut desk = Desk::new();
+    desk.run("hset h a 1 b 2 c 3");
+    desk.run("hpexpire h 10 fields 2 a b");
+    desk.run("hset gone a 1");
+    desk.run("hpexpire gone 10 fields 1 a");
+    let (some, gone) = (payload(&mut desk, "h"), payload(&mut desk, "gone"));
+    desk.run("@later 11");
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", &some]), b"+OK\r\n");
+    assert_eq!(desk.run("hgetall t"), "*2 $1 c $1 3");
+    assert_eq!((desk.run("hlen t"), desk.run("object encoding t")), (":1".into(), "$8 listpack".into()));
+    // Nothing is left: as if the key had expired.
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", &gone]), b"-BUSYKEY Target key name already exists.\r\n");
+    assert_eq!(desk.command(&[&b"restore"[..], b"t", b"0", &gone, b"replace"]), b"+OK\r\n");
+    assert_eq!(desk.run("exists t"), ":0");
+}

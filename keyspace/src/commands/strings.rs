@@ -287,7 +287,7 @@ fn getdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
     let key = exec.first_key(args, 1);
     if let Some(place) = read_value(exec, &key, reply)? {
         exec.delete_loudly(&key, place, Removal::Del);
-        exec.log_deletion(exec.keyspace.signals.log.forms.by_user, &key);
+        exec.log_deletion(exec.keyspace.form_of(Removal::Del), &key);
     }
     Ok(())
 }

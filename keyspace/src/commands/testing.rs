@@ -2,10 +2,11 @@
 //!
 //! A line is split at spaces; `"…"` holds spaces and the escapes `\n`, `\r`, `\"`, `\\` and `\xNN`. A reply is shown as its
 //! bytes with every line end as one space, except the last, which is left out. Lines that begin with `@` ask the harness:
-//! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@policy name`, `@left key` (time to the deadline), `@shape key`, `@changes`, `@hits`, `@limit bytes`,
-//! `@caller impatient`, `@caller waited`, `@caller`, `@promised key…`. A command that wants to wait is shown as `waits ms for key: command; …`.
+//! `@later ms`, `@resp n`, `@db n`, `@access bits`, `@policy name` (whose counters grow with each use), `@left key` (time to the deadline),
+//! `@shape key`, `@changes`, `@hits`, `@limit bytes`, `@caller impatient`, `@caller waited`, `@caller`, `@promised key…`. A command that wants to
+//! wait is shown as `waits ms for key: command; …`.
 
-use evict::access::AccessBits;
+use evict::access::{AccessBits, LfuSettings};
 use evict::policy::Policy;
 use evict::time::UnixMillis;
 use evict::victim::Choice;
@@ -135,7 +136,8 @@ impl Desk {
             "access" => self.access = AccessBits::new(number() as u32),
             "policy" => {
                 let policy = Policy::parse(&args[0]).expect("a policy of this name");
-                self.keyspace.set_choice(Choice { policy, ..*self.keyspace.choice() }, false);
+                let lfu = LfuSettings { log_factor: 0, decay_minutes: 1 };
+                self.keyspace.set_choice(Choice { policy, samples: 5, lfu }, false);
             }
             "caller" => {
                 let is = |word: &str| args.first().is_some_and(|arg| arg == word.as_bytes());

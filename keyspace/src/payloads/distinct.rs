@@ -8,6 +8,7 @@ use crate::hash::KeyHasher;
 use crate::limits::PackedLimits;
 use crate::packed::{self, Element, Encoded, Packed, PackedMut};
 use crate::rdb::Corrupt;
+use crate::rdb::hash::Field;
 use crate::types::Object;
 use crate::types::fields::Fields;
 
@@ -68,6 +69,21 @@ impl<'a> Distinct<'a> {
             }
         }
         self.count += 1;
+        Ok(())
+    }
+
+    /// Adds a field of a hash. Refuses one that is there. A deadline makes it a table: only there is room for one.
+    pub(super) fn add_field(&mut self, field: Field<'_>) -> Result<(), Corrupt> {
+        if field.deadline.is_some() {
+            if self.table.is_none() {
+                self.table = Some(self.tabled());
+            }
+            self.packed = None;
+        }
+        self.add(field.name, Some(field.value))?;
+        if let (Some(_), Some(table)) = (field.deadline, &mut self.table) {
+            table.set_deadline(self.hasher, field.name.text(&mut itoa::Buffer::new()), field.deadline);
+        }
         Ok(())
     }
 

@@ -8,8 +8,10 @@ mod distinct;
 mod scores;
 mod set;
 mod stream;
+mod timed;
 
 use evict::access::AccessBits;
+use evict::time::UnixMillis;
 
 use crate::entry::{Entry, Form, Kind};
 use crate::hash::KeyHasher;
@@ -25,6 +27,7 @@ use crate::rdb::set::SetForm;
 use crate::rdb::sorted_set::SortedSetForm;
 use crate::rdb::writer::push_string;
 use crate::rdb::{self, Corrupt, hash, sorted_set};
+use crate::store::is_expired;
 use crate::types::nodes::{End, Nodes};
 use crate::types::{self, Object, scored};
 
@@ -32,14 +35,16 @@ use distinct::Distinct;
 use scores::Scores;
 
 /// The payload of an entry's value: no deadline, no access bits.
-pub fn dump(entry: &Entry) -> Vec<u8> {
-    payload::build(|out| write(entry, out))
+pub fn dump(entry: &Entry, limits: &DataLimits) -> Vec<u8> {
+    payload::build(|out| write(entry, limits, out))
 }
 
-/// Appends an entry's value in Redis's encoding. Returns its type.
-pub fn write(entry: &Entry, out: &mut Vec<u8>) -> ObjectType {
+/// Appends an entry's value in Redis's encoding. Returns its type. `limits` say what redis-server would keep small where that is kept
+/// as a table here: a hash with deadlines of fields.
+pub fn write(entry: &Entry, limits: &DataLimits, out: &mut Vec<u8>) -> ObjectType {
     match entry.object() {
         Some(Object::List(nodes)) => return rdb::list::write(out, nodes.nodes()),
+        Some(Object::Hash(fields)) if fields.volatile() > 0 => return timed::write(fields, limits.hash, out),
         Some(Object::Hash(fields)) => {
             let pairs = fields.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
             return hash::write(out, fields.len() as u64, pairs);
@@ -86,14 +91,24 @@ pub struct Place<'a> {
     pub hasher: &'a KeyHasher,
     /// The limits within which collections are kept small.
     pub limits: &'a DataLimits,
+    /// Fields whose deadline is before this time are left out.
+    pub now: UnixMillis,
 }
 
-/// The entry that a payload describes, without a deadline.
-pub fn restore(payload: &[u8], place: Place<'_>) -> Result<Entry, BadPayload> {
+/// What a payload describes.
+pub struct Restored {
+    /// The entry, without a deadline. `None` if there was nothing but fields that have expired.
+    pub entry: Option<Entry>,
+    /// Fields that have expired and are not in it.
+    pub expired: u64,
+}
+
+/// What a payload describes.
+pub fn restore(payload: &[u8], place: Place<'_>) -> Result<Restored, BadPayload> {
     let (object_type, mut reader) = payload::open(payload)?;
-    let entry = read(object_type, &mut reader, place).map_err(BadPayload::Value)?;
+    let restored = read(object_type, &mut reader, place).map_err(BadPayload::Value)?;
     match reader.remaining() {
-        0 => Ok(entry),
+        0 => Ok(restored),
         _ => Err(BadPayload::Value(Corrupt("bytes behind the value"))),
     }
 }
@@ -105,30 +120,25 @@ fn limits_of(limits: PackedLimits, is_packed: bool) -> PackedLimits {
 }
 
 /// Reads a value of this type.
-pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) -> Result<Entry, Corrupt> {
-    match object_type {
+pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) -> Result<Restored, Corrupt> {
+    let entry = match object_type {
+        ObjectType::Hash(form) => return read_hash(form, reader, place),
         ObjectType::String => {
             let string = reader.string()?;
             let mut digits = itoa::Buffer::new();
-            Ok(Entry::new(place.key, string.element().text(&mut digits), None, place.access))
-        }
-        ObjectType::Hash(form) => {
-            let is_packed = matches!(form, HashForm::Listpack | HashForm::Ziplist);
-            let mut fields = Distinct::new(Kind::Hash, limits_of(place.limits.hash, is_packed), place.hasher);
-            hash::read(form, reader, |field, value| fields.add(field, Some(value)))?;
-            Ok(fields.finish(place))
+            Entry::new(place.key, string.element().text(&mut digits), None, place.access)
         }
         ObjectType::Set(form) => {
             let limits = limits_of(place.limits.set, form == SetForm::Listpack);
             let mut members = set::SetBuilder::new(place, limits);
             rdb::set::read(form, reader, |member| members.add(member))?;
-            members.finish(place)
+            members.finish(place)?
         }
         ObjectType::SortedSet(form) => {
             let is_packed = matches!(form, SortedSetForm::Listpack | SortedSetForm::Ziplist);
             let mut members = Scores::new(place, limits_of(place.limits.sorted_set, is_packed));
             sorted_set::read(form, reader, |member, score| members.add(member, score))?;
-            Ok(members.finish())
+            members.finish()
         }
         ObjectType::List(form) => {
             let mut nodes = Nodes::new(NodeLimit::of(place.limits.list_node));
@@ -139,14 +149,31 @@ pub fn read(object_type: ObjectType, reader: &mut Reader<'_>, place: Place<'_>) 
                 }
                 Ok(())
             })?;
-            Ok(types::list::made(place.key, nodes, place.access))
+            types::list::made(place.key, nodes, place.access)
         }
         ObjectType::Stream(form) => {
             let mut builder = stream::StreamBuilder::default();
             rdb::stream::read(form, reader, &mut builder)?;
-            Ok(Entry::large(place.key, Box::new(Object::Stream(builder.finish()?)), place.access))
+            Entry::large(place.key, Box::new(Object::Stream(builder.finish()?)), place.access)
         }
-    }
+    };
+    Ok(Restored { entry: Some(entry), expired: 0 })
+}
+
+/// Reads a hash, but for the fields that have expired.
+fn read_hash(form: HashForm, reader: &mut Reader<'_>, place: Place<'_>) -> Result<Restored, Corrupt> {
+    let is_packed = matches!(form, HashForm::Listpack | HashForm::Ziplist);
+    let mut fields = Distinct::new(Kind::Hash, limits_of(place.limits.hash, is_packed), place.hasher);
+    let (mut kept, mut expired) = (0u64, 0);
+    hash::read(form, reader, |field| {
+        if is_expired(field.deadline, place.now) {
+            expired += 1;
+            return Ok(());
+        }
+        kept += 1;
+        fields.add_field(field)
+    })?;
+    Ok(Restored { entry: (kept > 0).then(|| fields.finish(place)), expired })
 }
 
 #[cfg(test)]

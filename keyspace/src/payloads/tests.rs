@@ -6,9 +6,24 @@ use proptest::prelude::*;
 use super::*;
 use crate::digest::Digest;
 use crate::limits::PackedLimits;
+use crate::types::fields::Fields;
 
 fn hasher() -> KeyHasher {
     KeyHasher::new([1, 2, 3, 4])
+}
+
+/// A time at which nothing has expired.
+const NEVER_LATE: UnixMillis = UnixMillis(i64::MIN);
+
+fn dump(entry: &Entry) -> Vec<u8> {
+    super::dump(entry, &DataLimits::default())
+}
+
+/// `restore` of what has not expired.
+fn restore(payload: &[u8], place: Place<'_>) -> Result<Entry, BadPayload> {
+    let restored = super::restore(payload, place)?;
+    assert_eq!(restored.expired, 0);
+    Ok(restored.entry.expect("nothing expires that early"))
 }
 
 /// Limits that a hash or set of a few elements passes.
@@ -20,7 +35,7 @@ fn limits(entries: usize, value_bytes: usize) -> DataLimits {
 /// What `write` makes, restored within `limits`.
 fn restored(limits: &DataLimits, write: impl FnOnce(&mut Vec<u8>) -> ObjectType) -> Result<Entry, BadPayload> {
     let payload = payload::build(write);
-    restore(&payload, Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits })
+    restore(&payload, Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits, now: NEVER_LATE })
 }
 
 /// Names and values: integers, short and long words.
@@ -42,12 +57,12 @@ proptest! {
         let first = restored(&limits, |out| hash::write(out, fields.len() as u64, pairs)).unwrap();
         prop_assert_eq!(first.is_large(), fields.len() > entries || longest > value_bytes);
         let second = restore(&dump(&first), Place {
-            key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &DataLimits::default(),
+            key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &DataLimits::default(), now: NEVER_LATE,
         }).unwrap();
         prop_assert!(!second.is_large());
         prop_assert_eq!(Digest::of_value(&first), Digest::of_value(&second));
         prop_assert_eq!(dump(&second), dump(&restore(&dump(&second), Place {
-            key: b"other", access: AccessBits::default(), hasher: &hasher(), limits: &DataLimits::default(),
+            key: b"other", access: AccessBits::default(), hasher: &hasher(), limits: &DataLimits::default(), now: NEVER_LATE,
         }).unwrap()));
         let kept: std::collections::BTreeMap<Vec<u8>, Vec<u8>> =
             Packed::new(second.value()).pairs().map(|(field, value)| (field.to_vec(), value.to_vec())).collect();
@@ -77,8 +92,7 @@ proptest! {
         };
         prop_assert_eq!(entry.form(), Some(form));
         let again = restore(&dump(&entry), Place {
-            key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits,
-        }).unwrap();
+            key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits, now: NEVER_LATE }).unwrap();
         prop_assert_eq!(Digest::of_value(&entry), Digest::of_value(&again));
         prop_assert_eq!(again.form(), Some(form));
         let mut digest = Digest::default();
@@ -144,7 +158,7 @@ proptest! {
         prop_assert_eq!(kept.len(), members.len());
         // A small set has one zero only, as at redis-server.
         prop_assert!(kept.iter().all(|(score, member)| members[member] == *score));
-        let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits };
+        let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits, now: NEVER_LATE };
         let again = restore(&dump(&entry), place).unwrap();
         prop_assert_eq!(Digest::of_value(&entry), Digest::of_value(&again));
         prop_assert_eq!(entry.is_large(), again.is_large());
@@ -169,7 +183,7 @@ proptest! {
     #[test]
     fn changed_payloads_are_values_or_refused(payload in crate::rdb::mutation_tests::changed_payloads(), entries in 0usize..40) {
         let limits = limits(entries, 64);
-        let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits };
+        let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits, now: NEVER_LATE };
         if let Ok(entry) = restore(&payload, place) {
             let again = restore(&dump(&entry), place).unwrap();
             prop_assert_eq!(Digest::of_value(&entry), Digest::of_value(&again));
@@ -180,7 +194,8 @@ proptest! {
 #[test]
 fn captured_values_are_restored_and_written_again() {
     let limits = DataLimits::default();
-    let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits };
+    let place =
+        Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits, now: NEVER_LATE };
     for (name, payload, value) in crate::rdb::captured_tests::captured() {
         let entry = restore(&payload, place).unwrap_or_else(|bad| panic!("{name}: {bad:?}"));
         // What 7.2 adds is not written.
@@ -195,7 +210,8 @@ fn captured_values_are_restored_and_written_again() {
 fn groups_that_do_not_fit_together_are_refused() {
     let (_, good, _) = crate::rdb::captured_tests::captured().find(|(name, ..)| *name == "stream with groups").unwrap();
     let limits = DataLimits::default();
-    let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits };
+    let place =
+        Place { key: b"key", access: AccessBits::default(), hasher: &hasher(), limits: &limits, now: NEVER_LATE };
     let body = &good[..good.len() - 10];
     let find = |needle: &[u8]| body.windows(needle.len()).position(|window| window == needle).unwrap();
     // A second group of the first one's name, a second consumer of the first one's, an id that another consumer has.
@@ -215,5 +231,86 @@ fn groups_that_do_not_fit_together_are_refused() {
         bad.splice(range.clone(), with.iter().copied());
         payload::seal(&mut bad, 10);
         assert!(matches!(restore(&bad, place), Err(BadPayload::Value(_))), "{range:?}");
+    }
+}
+
+/// A hash with deadlines, of a number of fields and a length of values at which redis-server would or would not keep it packed.
+#[test]
+fn fields_keep_their_deadlines_in_either_form() {
+    let hasher = hasher();
+    // Fields, bytes of a value, and the type byte.
+    for (count, bytes, object_type) in [(1, 1, 25), (512, 64, 25), (513, 64, 24), (3, 65, 24)] {
+        let mut fields = Fields::default();
+        for n in 0..count {
+            let name = n.to_string();
+            fields.set(&hasher, name.as_bytes(), &vec![b'v'; bytes]);
+            if n % 2 == 0 {
+                fields.set_deadline(&hasher, name.as_bytes(), Some(UnixMillis(1_000_000 - n * 7)));
+            }
+        }
+        let entry = Entry::large(b"key", Box::new(Object::Hash(fields)), AccessBits::default());
+        let payload = dump(&entry);
+        assert_eq!((payload[0], payload[payload.len() - 10]), (object_type, 12), "{count} of {bytes} bytes");
+        let limits = DataLimits::default();
+        let place =
+            Place { key: b"key", access: AccessBits::default(), hasher: &hasher, limits: &limits, now: NEVER_LATE };
+        let again = restore(&payload, place).expect("what is written is read");
+        assert_eq!(Digest::of_value(&again), Digest::of_value(&entry));
+        let deadlines = |entry: &Entry| {
+            let fields = entry.object().and_then(Object::fields).expect("a hash with deadlines is large");
+            let pairs = fields.entries().map(|field| (field.key().to_vec(), field.deadline()));
+            (fields.volatile(), fields.earliest(), pairs.collect::<std::collections::BTreeMap<_, _>>())
+        };
+        assert_eq!(deadlines(&again), deadlines(&entry));
+        // What has expired by some time is left out, and only that.
+        for now in [0, 999_999, 1_000_000, 1_000_001, i64::MAX] {
+            let later =
+                super::restore(&payload, Place { now: UnixMillis(now), ..place }).expect("it is the same payload");
+            let gone = (0..count).filter(|n| n % 2 == 0 && 1_000_000 - n * 7 < now).count();
+            let left = later.entry.as_ref().map_or(0, |entry| types::hash::Hash::of(entry, NEVER_LATE).len());
+            assert_eq!((later.expired as usize, left), (gone, count as usize - gone), "at {now}");
+            let timed = later.entry.as_ref().is_some_and(Entry::has_volatile_fields);
+            assert_eq!(timed, gone < (count as usize).div_ceil(2), "at {now}");
+        }
+    }
+}
+
+/// Without a field that has a deadline left, a hash is as small as any.
+#[test]
+fn what_is_left_of_a_hash_is_packed() {
+    let payload = crate::rdb::captured_tests::captured().filter(|(name, ..)| name.contains("with deadlines"));
+    let (hasher, limits) = (hasher(), DataLimits::default());
+    let place = Place {
+        key: b"key",
+        access: AccessBits::default(),
+        hasher: &hasher,
+        limits: &limits,
+        now: UnixMillis(i64::MAX),
+    };
+    for (name, payload, _) in payload {
+        let restored = super::restore(&payload, place).expect("it is a good one");
+        let entry = restored.entry.expect("a field has no deadline");
+        assert!(restored.expired == 2 && !entry.is_large(), "{name}");
+    }
+}
+
+#[test]
+fn a_field_that_stands_twice_is_refused() {
+    use crate::rdb::hash::Field;
+    let (hasher, limits) = (hasher(), DataLimits::default());
+    let place = Place { key: b"key", access: AccessBits::default(), hasher: &hasher, limits: &limits, now: NEVER_LATE };
+    for deadlines in [[1, 2], [1, 0], [0, 0]] {
+        let fields = deadlines.map(|at| Field {
+            name: Element::Bytes(b"a"),
+            value: Element::Bytes(b"b"),
+            deadline: (at > 0).then_some(UnixMillis(at)),
+        });
+        for small in [true, false] {
+            let payload = payload::build(|out| match small {
+                true => rdb::timed_hash::write_timed_small(out, UnixMillis(1), &mut fields.clone()),
+                false => rdb::timed_hash::write_timed(out, UnixMillis(1), 2, fields.into_iter()),
+            });
+            assert!(matches!(super::restore(&payload, place), Err(BadPayload::Value(_))), "{deadlines:?}");
+        }
     }
 }

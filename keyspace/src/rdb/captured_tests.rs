@@ -1,7 +1,8 @@
 //! Payloads of redis-server 7.0.15, and ones in older and newer forms, against what they hold.
 //!
 //! Each line of `captured.txt`: what it is, the payload in hex, its value as [`render`] writes it. 7.0.15 wrote the forms of
-//! its own, and told the values of the older forms, which were put together by hand; those of 7.2 it does not know.
+//! its own, and told the values of the older forms, which were put together by hand; those of 7.2 and 7.4 it does
+//! not know.
 
 use super::crc64::crc64;
 use super::element::Element;
@@ -76,7 +77,10 @@ fn render_value(object_type: ObjectType, reader: &mut Reader) -> Result<Vec<Stri
             "set"
         }
         ObjectType::Hash(form) => {
-            hash::read(form, reader, |field, value| once(&mut words, format!("{}={}", text(field), text(value))))?;
+            hash::read(form, reader, |field| {
+                let until = field.deadline.map_or(String::new(), |at| format!("@{}", at.0));
+                once(&mut words, format!("{}={}{until}", text(field.name), text(field.value)))
+            })?;
             "hash"
         }
         ObjectType::SortedSet(form) => {

@@ -1,11 +1,14 @@
-//! Hashes: a run of strings, or a packed form of fields and values in turn: zipmap, ziplist or listpack.
+//! Hashes: a run of strings, or a packed form of fields and values in turn: zipmap, ziplist or listpack. Those whose fields have
+//! deadlines are in `timed_hash`.
+
+use evict::time::UnixMillis;
 
 use super::Corrupt;
 use super::element::{Element, each_pair, not_empty};
 use super::object_type::ObjectType;
 use super::reader::Reader;
 use super::writer::{push_element, push_length, push_string};
-use super::{listpack, ziplist, zipmap};
+use super::{listpack, timed_hash, ziplist, zipmap};
 use crate::packed::Packed;
 
 /// The forms of a hash.
@@ -19,26 +22,57 @@ pub enum HashForm {
     Ziplist,
     /// One listpack.
     Listpack,
+    /// Each field and value a string, with a deadline.
+    TimedStrings,
+    /// One listpack with a deadline for each field.
+    TimedListpack,
+    /// `TimedStrings` of release candidates of Redis 7.4.
+    EarlyTimedStrings,
+    /// `TimedListpack` of release candidates of Redis 7.4.
+    EarlyTimedListpack,
 }
 
-/// Reads a hash: `take` is handed every field with its value and refuses a field that it has already.
+/// One field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Field<'a> {
+    /// Its name.
+    pub name: Element<'a>,
+    /// Its value.
+    pub value: Element<'a>,
+    /// Its deadline, if it has one.
+    pub deadline: Option<UnixMillis>,
+}
+
+/// Reads a hash: `take` is handed every field and refuses one that it has already.
 pub fn read(
     form: HashForm,
     reader: &mut Reader<'_>,
-    mut take: impl FnMut(Element<'_>, Element<'_>) -> Result<(), Corrupt>,
+    mut take: impl FnMut(Field<'_>) -> Result<(), Corrupt>,
 ) -> Result<(), Corrupt> {
+    let mut pair = |name: Element<'_>, value: Element<'_>| take(Field { name, value, deadline: None });
     let fields = match form {
         HashForm::Strings => {
             let fields = reader.count(2)?;
             for _ in 0..fields {
                 let field = reader.string()?;
-                take(field.element(), reader.string()?.element())?;
+                pair(field.element(), reader.string()?.element())?;
             }
             fields
         }
-        HashForm::Zipmap => each_pair(zipmap::Elements::of(&reader.packed()?)?, take)?,
-        HashForm::Ziplist => each_pair(ziplist::Elements::of(&reader.packed()?)?, take)?,
-        HashForm::Listpack => each_pair(listpack::Elements::of(&reader.packed()?)?, take)?,
+        HashForm::Zipmap => each_pair(zipmap::Elements::of(&reader.packed()?)?, pair)?,
+        HashForm::Ziplist => each_pair(ziplist::Elements::of(&reader.packed()?)?, pair)?,
+        HashForm::Listpack => each_pair(listpack::Elements::of(&reader.packed()?)?, pair)?,
+        HashForm::TimedStrings => {
+            let least = u64::from_le_bytes(reader.array()?);
+            timed_hash::read_strings(Some(least), reader, take)?
+        }
+        HashForm::EarlyTimedStrings => timed_hash::read_strings(None, reader, take)?,
+        HashForm::TimedListpack => {
+            // It tells nothing that the listpack does not.
+            reader.array::<8>()?;
+            timed_hash::read_listpack(reader, take)?
+        }
+        HashForm::EarlyTimedListpack => timed_hash::read_listpack(reader, take)?,
     };
     not_empty(fields)
 }

@@ -33,6 +33,7 @@ pub mod set;
 pub mod sorted_set;
 pub mod stream;
 mod stream_node;
+pub mod timed_hash;
 
 /// Bytes that are not what they should be, with the reason for whoever debugs; clients see one text for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,9 +76,9 @@ fn weigh(payload: &[u8]) -> Weight {
             list::read(form, reader, |part| items(&part).into_iter().try_for_each(|item| weight.add(item)))
         }
         ObjectType::Set(form) => set::read(form, reader, |member| weight.add(member)),
-        ObjectType::Hash(form) => hash::read(form, reader, |field, value| {
-            weight.add(field)?;
-            weight.add(value)
+        ObjectType::Hash(form) => hash::read(form, reader, |field| {
+            weight.add(field.name)?;
+            weight.add(field.value)
         }),
         ObjectType::SortedSet(form) => sorted_set::read(form, reader, |member, _| weight.add(member)),
         ObjectType::Stream(form) => stream::read(form, reader, &mut weight),
@@ -127,7 +127,7 @@ pub(crate) fn changed_payloads() -> impl Strategy<Value = Vec<u8>> {
             let original = which.get(&all);
             let mut body = original[1..original.len() - 10].to_vec();
             changes.iter().for_each(|change| apply(&mut body, change));
-            body.insert(0, object_type.map_or(original[0], |byte| byte % 22));
+            body.insert(0, object_type.map_or(original[0], |byte| byte % 26));
             payload::seal(&mut body, 12);
             body
         },

@@ -24,7 +24,8 @@ pub enum ObjectType {
     Stream(StreamForm),
 }
 
-/// Every type byte that is read. Left out: modules' values (6, 7) and hashes whose fields have deadlines (22 to 25).
+/// Every type byte that is read. Left out: modules' values (6, 7). Valkey has another form with the number 22, in payloads of a
+/// version that is not read.
 const TYPES: &[(u8, ObjectType)] = &[
     (0, ObjectType::String),
     (1, ObjectType::List(ListForm::Strings)),
@@ -45,6 +46,10 @@ const TYPES: &[(u8, ObjectType)] = &[
     (19, ObjectType::Stream(StreamForm::V2)),
     (20, ObjectType::Set(SetForm::Listpack)),
     (21, ObjectType::Stream(StreamForm::V3)),
+    (22, ObjectType::Hash(HashForm::EarlyTimedStrings)),
+    (23, ObjectType::Hash(HashForm::EarlyTimedListpack)),
+    (24, ObjectType::Hash(HashForm::TimedStrings)),
+    (25, ObjectType::Hash(HashForm::TimedListpack)),
 ];
 
 impl ObjectType {
@@ -63,6 +68,12 @@ impl ObjectType {
     /// The first version of the file format that has it; 10 for all that redis-server 7.0 reads.
     pub fn version(self) -> u16 {
         match self {
+            ObjectType::Hash(
+                HashForm::TimedStrings
+                | HashForm::TimedListpack
+                | HashForm::EarlyTimedStrings
+                | HashForm::EarlyTimedListpack,
+            ) => 12,
             ObjectType::Set(SetForm::Listpack) | ObjectType::Stream(StreamForm::V3) => 11,
             _ => 10,
         }
@@ -79,7 +90,8 @@ mod tests {
         for byte in read.clone() {
             assert_eq!(ObjectType::of(byte).map(ObjectType::byte), Ok(byte));
         }
-        assert_eq!(read.count(), 19);
+        assert_eq!(read.count(), 23);
+        assert_eq!(ObjectType::of(24).map(ObjectType::version), Ok(12));
         assert_eq!(ObjectType::of(20).map(ObjectType::version), Ok(11));
         assert_eq!(ObjectType::of(18).map(ObjectType::version), Ok(10));
     }

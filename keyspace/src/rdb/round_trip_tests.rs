@@ -180,7 +180,7 @@ fn rewritten(original: &[u8]) -> Option<Vec<u8>> {
             }))
         }
         ObjectType::Hash(form) => {
-            hash::read(form, reader, |field, value| keep(&mut pairs, (own(field), own(value)))).unwrap();
+            hash::read(form, reader, |field| keep(&mut pairs, (own(field.name), own(field.value)))).unwrap();
             let fields = pairs.iter().map(|(field, value)| (Element::of(field), Element::of(value)));
             Some(payload::build(|out| match form {
                 hash::HashForm::Strings => hash::write(out, pairs.len() as u64, fields),

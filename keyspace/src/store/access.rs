@@ -44,7 +44,12 @@ impl Keyspace {
     /// The access bits of a key that is made at `now`. What a command stores at that time has these.
     #[inline]
     pub fn made(&self, now: UnixMillis) -> AccessBits {
-        if self.marks == Marks::Counts { self.choice.policy.made(now) } else { AccessBits::lru(now) }
+        if self.marks == Marks::Counts { self.made_counted(now) } else { AccessBits::lru(now) }
+    }
+
+    #[cold]
+    fn made_counted(&self, now: UnixMillis) -> AccessBits {
+        self.choice.policy.made(now)
     }
 
     /// Notes that the key at a place is used at `now`. `made` is what `made` gave for that time.

@@ -5,6 +5,7 @@
 //! not here: its keys are not counted, not drawn and not found. Nor are those of a slot that this core has borrowed: their owner evicts them.
 
 use evict::policy::{Class, Ranking};
+use evict::record::Cause;
 use evict::s3fifo::{S3Fifo, Search};
 use evict::time::UnixMillis;
 use evict::victim::{Choice, Chooser};
@@ -207,6 +208,7 @@ impl Keyspace {
         let key = Key { bytes: &bytes, slot, hash };
         let before = self.heap_bytes();
         self.discard(db, slot, hash, place, Removal::Eviction);
+        self.log_gone(Cause::Evicted, db, &key);
         self.notify(db, EventClasses::EVICTED, "evicted", &key);
         self.modified(db, &key);
         self.stats.evicted_keys += 1;

@@ -43,22 +43,73 @@ impl Table {
         drawn.or_else(|| self.draw_by_bounds(random)).or_else(|| self.search_by_bounds(random, hasher))
     }
 
-    /// Where up to `max` entries of a class stand: all of them if there are no more, else each drawn with the same probability, so that
-    /// one may be among them twice.
+    /// Where up to `max` entries of a class stand: all of them if there are no more, else each drawn with about the same probability. One
+    /// may be among them twice.
     pub(crate) fn draw_places(&mut self, class: Class, max: usize, random: &mut Random, hasher: &KeyHasher) -> Places {
+        let len = self.len();
         let members = match class {
-            Class::All => self.len(),
+            Class::All => len,
             Class::Volatile => self.volatile(),
         };
         match &mut self.root {
-            Root::One(lines) if members <= max && members < lines.len() => {
+            Root::One(lines) if members <= max && members < len => {
                 volatile_places(lines, hasher).into_iter().map(|line| Place { segment: 0, line }).collect()
             }
             Root::One(lines) if members <= max => {
                 let places = (0..lines.slots()).filter_map(|number| lines.draw(number));
                 places.map(|line| Place { segment: 0, line }).collect()
             }
-            _ => (0..max.min(members)).filter_map(|_| self.draw_place(class, random, hasher)).collect(),
+            _ if class == Class::Volatile && members < len => {
+                let mut places = self.sample_timed(max, random);
+                if places.is_empty() {
+                    places.extend(self.draw_place(class, random, hasher));
+                }
+                places
+            }
+            _ => (0..max).filter_map(|_| self.draw_place(class, random, hasher)).collect(),
+        }
+    }
+
+    /// Where up to `max` entries with deadlines stand, of as many lines that are drawn among those with bounds: all entries of these are
+    /// fetched at once, so that their misses overlap. None where few lines have bounds, or none of those has such an entry.
+    fn sample_timed(&self, max: usize, random: &mut Random) -> Places {
+        let lines: SmallVec<[_; 8]> = (0..max).map_while(|_| self.draw_timed_line(random)).collect();
+        let in_lines = || {
+            lines.iter().flat_map(|&(segment, line)| {
+                self.segment(segment).places(line).map(move |line| Place { segment, line })
+            })
+        };
+        in_lines().for_each(|place| self.at(place).prefetch());
+        let mut places: Places = in_lines().filter(|place| is_volatile(self.at(*place))).collect();
+        // Some of all that were found, so that those of a full line have the chance of others.
+        for chosen in 0..max.min(places.len()) {
+            let other = chosen + random.below((places.len() - chosen) as u64) as usize;
+            places.swap(chosen, other);
+        }
+        places.truncate(max);
+        places
+    }
+
+    /// A line with a bound, each drawn with the same probability, and its segment. `None` if the draws met none.
+    fn draw_timed_line(&self, random: &mut Random) -> Option<(u32, u32)> {
+        (0..TRIES_MAX).find_map(|_| {
+            let (segment, lines_max) = match &self.root {
+                Root::One(lines) => (0, lines.slots() / Entries::WIDTH),
+                Root::Many(directory) => {
+                    let segment = random.below(directory.segments() as u64) as u32;
+                    (segment, directory.segment_slots_max() / Entries::WIDTH)
+                }
+            };
+            let line = random.below(lines_max as u64) as usize;
+            self.segment(segment).is_timed(line).then_some((segment, line as u32))
+        })
+    }
+
+    /// The lines of a segment; a small table has one.
+    fn segment(&self, segment: u32) -> &Entries {
+        match &self.root {
+            Root::One(lines) => lines,
+            Root::Many(directory) => directory.segment(segment),
         }
     }
 
@@ -148,9 +199,9 @@ fn volatile_places(lines: &mut Entries, hasher: &KeyHasher) -> SmallVec<[u32; 8]
     let timed: SmallVec<[u32; 64]> = lines.timed().collect();
     let mut found = SmallVec::new();
     for line in timed {
-        let numbers = (0..Entries::WIDTH).map(|slot| line as usize * Entries::WIDTH + slot);
-        let places = numbers.filter_map(|number| lines.draw(number));
-        found.extend(places.filter(|place| lines.get(*place).and_then(Option::as_ref).is_some_and(is_volatile)));
+        let entry = |place: &u32| lines.get(*place).and_then(Option::as_ref);
+        lines.places(line).filter_map(|place| entry(&place)).for_each(Entry::prefetch);
+        found.extend(lines.places(line).filter(|place| entry(place).is_some_and(is_volatile)));
         lines.correct(line, hasher);
     }
     found

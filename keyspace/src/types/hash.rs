@@ -306,6 +306,16 @@ impl<'a> HashMut<'a> {
         found.is_some()
     }
 
+    /// Removes a field that is not shown any more; false if there is none.
+    pub fn remove_hidden(&mut self, field: &[u8]) -> bool {
+        match self.entry.object_mut() {
+            Some(Object::Hash(fields)) => {
+                is_hidden(fields, self.hasher, field, self.now) && fields.remove(self.hasher, field)
+            }
+            _ => false,
+        }
+    }
+
     /// Makes a packed hash a table of fields.
     #[cold]
     fn enlarge(&mut self) {

@@ -150,7 +150,13 @@ impl<R: Ring> Inner<R> {
             ScriptsAsk::Load(source) => self.scripts.load(&source),
             ScriptsAsk::Exist(shas) => Answer::Counts(self.scripts.exist(&shas)),
             ScriptsAsk::Flush => self.scripts.flush(),
-            ScriptsAsk::DecideFunctions(change) => self.scripts.decide_functions(&change),
+            ScriptsAsk::DecideFunctions(change) => {
+                let answer = self.scripts.decide_functions(&change);
+                if let Answer::Functions(Ok(_)) = &answer {
+                    self.owner.shard().log_apart(change.words());
+                }
+                answer
+            }
             ScriptsAsk::TakeFunctions(set) => {
                 self.scripts.take_functions(set);
                 Answer::Done

@@ -8,7 +8,7 @@ use evict::mode::Mode;
 use evict::time::{Monotonic, UnixMillis};
 use evict::topics::Topic;
 
-use crate::audit::{configured_mode, digest};
+use crate::audit::configured_mode;
 use crate::mail::Mail;
 use crate::mesh::mailbox::Address;
 use crate::mesh::{CoreId, Mesh};
@@ -42,19 +42,20 @@ pub(super) struct Watch {
 
 impl<R: Ring> Inner<R> {
     /// Notes what a change of the settings, which was asked for with these pairs, says about the limit of memory and what was clamped. On
-    /// the core that decides.
+    /// the core that decides. Nothing is summed of other settings, which may be secrets.
     pub(super) fn note_config_set(&mut self, pairs: Args, result: &Result<Settings, ConfigSetError>) {
         let auditor = &mut self.owner.shard().auditor;
         match result {
             Err(ConfigSetError::Failed { name, .. }) if name.starts_with("maxmemory") => {
-                auditor.note(Topic::SettingRefused, digest(pairs));
+                auditor.note(Topic::SettingRefused, Digest::default().and(name.as_bytes()));
             }
             Err(_) => {}
             Ok(_) => {
                 for n in 0..pairs.len() / 2 {
-                    let row = find(pairs.at(2 * n)).expect("a setting that was set has a row");
-                    if clamps(&row.kind, pairs.at(2 * n + 1)) {
-                        auditor.note(Topic::SettingClamped, digest(pairs));
+                    let (name, value) = (pairs.at(2 * n), pairs.at(2 * n + 1));
+                    let row = find(name).expect("a setting that was set has a row");
+                    if clamps(&row.kind, value) {
+                        auditor.note(Topic::SettingClamped, Digest::default().and(name).and(value));
                     }
                 }
             }

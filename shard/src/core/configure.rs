@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use evict::audit::Digest;
 use evict::topics::Topic;
 use keyspace::args::Args;
 
 use crate::ask::Answer;
-use crate::audit::digest;
 use crate::mail::Mail;
 use crate::memory;
 use crate::mesh::mailbox::Address;
@@ -36,7 +36,8 @@ impl<R: Ring> Inner<R> {
             return Answer::Settings(Err(refusal));
         }
         if let Some(reason) = memory::too_little(&settings, self.map.cores()) {
-            self.owner.shard().auditor.note(Topic::LimitTooSmall, digest(args));
+            let sum = Digest::default().and(&settings.maxmemory.to_le_bytes());
+            self.owner.shard().auditor.note(Topic::LimitTooSmall, sum);
             let text = format!("ERR CONFIG SET failed (possibly related to argument 'maxmemory') - {reason}");
             return Answer::Settings(Err(text));
         }

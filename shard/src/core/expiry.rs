@@ -207,9 +207,7 @@ impl<R: Ring> Inner<R> {
         let now = shard.now;
         let progress = cycle.slice(&standing, &mut Data { shard: &mut *shard, cursors }, now, clock);
         shard.acting = 0;
-        if shard.log.is_some() {
-            shard.seal_each();
-        }
+        shard.seal_removed();
         shard.hear();
         shard.serve_ready();
         if let Progress::Ended(Report { micros, .. }) = progress {

@@ -147,6 +147,7 @@ impl Shard {
         if keys > 0 {
             self.took(EventKind::EvictionCycle, micros);
             self.acting = 0;
+            self.seal_removed();
             self.hear();
         }
         // What was dropped is freed in pieces, and until then it is not there for others.

@@ -195,6 +195,7 @@ mod tests {
         for core in [1, 0] {
             audience.join(&topic(Kind::Pattern, "n*"), A, CoreId(core), 2);
         }
+        assert_eq!(audience.subscriptions, 4);
         let pattern = Some("n*".to_owned());
         assert_eq!(heard(&audience, Kind::Channel, "news", 1), [(None, A), (None, B), (pattern.clone(), A)]);
         assert_eq!(heard(&audience, Kind::Channel, "nothing", 0), [(pattern, A)]);
@@ -210,7 +211,7 @@ mod tests {
             let concerned = vec![CoreId(1)];
             assert_eq!(audience.leave(&topic(kind, name), client, concerned).len(), known, "{kind:?} {name}");
         }
-        assert!(audience.is_empty());
+        assert!(audience.is_empty() && audience.subscriptions == 0);
     }
 
     #[test]
@@ -232,6 +233,6 @@ mod tests {
         assert!(audience.is_empty());
         audience.join(&topic(Kind::Channel, "c"), A, CoreId(1), 3);
         audience.part(&topic(Kind::Channel, "c"), A, CoreId(1), 3);
-        assert!(audience.is_empty());
+        assert!(audience.is_empty() && audience.subscriptions == 0);
     }
 }

@@ -144,4 +144,16 @@ mod tests {
         }
         assert!(subscriptions.is_empty());
     }
+
+    #[test]
+    fn names_count_as_long_as_they_are_subscribed_to() {
+        let mut subscriptions = Subscriptions::default();
+        let long = Topic { kind: Kind::Pattern, name: vec![b'x'; 1000].into() };
+        let none = subscriptions.heap_bytes();
+        assert!(subscriptions.add(&long) && !subscriptions.add(&long));
+        let one = subscriptions.heap_bytes();
+        assert!((none + 1000..none + 2000).contains(&one), "{none} and {one}");
+        assert!(subscriptions.remove(Kind::Pattern, &long.name) && !subscriptions.remove(Kind::Pattern, &long.name));
+        assert!(subscriptions.heap_bytes() < one - 1000);
+    }
 }

@@ -42,7 +42,8 @@ impl Value for ClientsLimit {
             let bytes = number::size(raw).ok_or(NEITHER)?;
             return Ok(if bytes == 0 { ClientsLimit::Off } else { ClientsLimit::Bytes(bytes) });
         };
-        let all_digits = !percent.is_empty() && percent.iter().all(u8::is_ascii_digit);
+        let canonical = percent == b"0" || percent.first().is_some_and(|first| *first != b'0');
+        let all_digits = canonical && percent.iter().all(u8::is_ascii_digit);
         let text = std::str::from_utf8(percent).ok().filter(|_| all_digits).ok_or(NEITHER)?;
         match text.parse() {
             Ok(0) => Ok(ClientsLimit::Off),

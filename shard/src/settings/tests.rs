@@ -99,6 +99,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("maxmemory-clients", "5.5%", BYTES_OR_PERCENT),
     ("maxmemory-clients", "-0%", BYTES_OR_PERCENT),
     ("maxmemory-clients", "%", BYTES_OR_PERCENT),
+    ("maxmemory-clients", "010%", BYTES_OR_PERCENT),
     ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
     ("lfu-log-factor", "-1", INT_RANGE),
     ("lfu-decay-time", "2147483648", INT_RANGE),

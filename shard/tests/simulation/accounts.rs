@@ -7,6 +7,7 @@
 use shard::ring::sim::SimOptions;
 
 use super::client::{Client, Command, command, rest, settle};
+use super::log::check_all;
 use super::resp::Value;
 use super::world::World;
 
@@ -359,5 +360,6 @@ pub(super) fn play(mut world: World, game: Game) -> Result<Fates, String> {
     drop(one);
     rest(&mut world, &mut [])?;
     world.check_over()?;
+    check_all(&world)?;
     Ok(play.fates)
 }

@@ -549,6 +549,7 @@ pub(super) fn run(seed: u64) -> Result<(), String> {
     drop(play);
     rest(&mut world, &mut [])?;
     world.check_over()?;
+    super::log::check_all(&world)?;
     // Otherwise nothing was tested.
     ends.iter()
         .all(|end| *end > 0)

@@ -94,8 +94,8 @@ pub(super) fn run(seed: u64) -> Result<(), String> {
             let reads = world.random.bool();
             clients.push(Far::connect(&mut world, reads));
         }
-        for number in SMALL..clients.len() {
-            clients[number].grow(&mut world.random, number);
+        for (number, large) in clients.iter().enumerate().skip(SMALL) {
+            large.grow(&mut world.random, number);
             // Now and then before the others have moved.
             let steps = world.random.usize(..30);
             let _ = (0..steps).try_for_each(|_| match world.step() {

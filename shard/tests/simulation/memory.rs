@@ -9,6 +9,7 @@ use shard::settings::Settings;
 
 use super::client::{Client, Command, command, rest, settle};
 use super::exact::settings;
+use super::log::check_all;
 use super::resp::Value;
 use super::seeds;
 use super::world::World;
@@ -129,7 +130,8 @@ fn run(seed: u64) -> Result<(), String> {
     if keys == 0 {
         return Err("nothing is left".into());
     }
-    Ok(())
+    rest(&mut world, &mut last)?;
+    check_all(&world)
 }
 
 #[test]

@@ -166,6 +166,7 @@ pub(super) fn run(seed: u64) -> Result<(), String> {
     drop(play);
     rest(&mut world, &mut [])?;
     world.check_over()?;
+    super::log::check_all(&world)?;
     // Otherwise nothing was tested.
     (entries > 0 && in_vain > 0).then_some(()).ok_or_else(|| format!("{entries} entries were read, {in_vain} in vain"))
 }

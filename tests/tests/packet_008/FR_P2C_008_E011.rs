@@ -9,6 +9,8 @@ use tests::frame::Frame;
 /// Keys of each kind at the start.
 const KEYS: u64 = 6_000;
 const MIB: u64 = 1 << 20;
+/// What the buffers of the client that looks may add.
+const SLACK: u64 = 64 << 10;
 
 const POLICIES: [&str; 11] = [
     "noeviction",
@@ -43,7 +45,9 @@ fn squeeze(client: &mut Client, policy: &str, below: u64) {
     client.ok(&format!("CONFIG SET maxmemory-policy {policy}"));
     let limit = count(client, "memory", "used_memory") - below;
     client.ok(&format!("CONFIG SET maxmemory {limit}"));
-    until("memory is within its limit", || count(client, "memory", "used_memory") <= limit);
+    until("memory is within its limit", || count(client, "memory", "used_memory") <= limit + SLACK);
+    // What clients use from now on takes no more keys.
+    client.ok("CONFIG SET maxmemory 0");
 }
 
 fn there(client: &mut Client, kind: &str) -> u64 {
@@ -93,8 +97,10 @@ fn the_nearest_deadlines_go_first(bed: &mut Bed) {
         })
         .sum::<u64>()
         / evicted;
-    // All nearest ones would be half as many on average; drawn by chance they would be half of all.
-    assert!(mean < KEYS * 4 / 10, "{evicted} keys, number {mean} on average");
+    // By chance half of all, at best half as many as were taken. Cores pay unequal parts of a lowered limit, and each takes its own nearest.
+    let (best, chance) = (evicted / 2, KEYS / 2);
+    let spoilt = if bed.cores() == 1 { 25 } else { 90 };
+    assert!((mean - best) * 100 <= (chance - best) * spoilt, "{evicted} keys, number {mean} on average");
 }
 
 fn what_is_used_stays(bed: &mut Bed) {

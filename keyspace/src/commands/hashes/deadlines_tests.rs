@@ -185,17 +185,6 @@ fn deadlines_go_where_the_hash_goes() {
 }
 
 #[test]
-fn dump_refuses_what_it_would_lose() {
-    check(&[
-        ("hset k a 1", ":1"),
-        ("hexpire k 10 fields 1 a", "*1 :1"),
-        ("dump k", "-ERR DUMP of a hash with deadlines of fields is not supported"),
-        ("hdel k a", ":1"),
-        ("dump k", "$-1"),
-    ]);
-}
-
-#[test]
 fn a_digest_tells_which_fields_have_deadlines() {
     let mut desk = Desk::new();
     let mut digest = |line: &str| {

@@ -22,6 +22,11 @@ impl<'a> Changed<'a> {
         }
     }
 
+    /// True if there are none, or nobody wants to know.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(Vec::is_empty)
+    }
+
     /// They got a deadline.
     pub(super) fn log_deadline(self, exec: &mut Exec, key: &Key, when: UnixMillis, condition: Option<&[u8]>) {
         let mut digits = itoa::Buffer::new();

@@ -12,6 +12,7 @@ use crate::reply::Reply;
 use crate::signals::EventClasses;
 use crate::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
 use crate::store::Key;
+use crate::table::Place;
 use crate::types::hash::HashMut;
 use crate::types::kind::Kind;
 
@@ -76,27 +77,20 @@ pub(super) static ROWS: &[DataRow] = &[
     },
 ];
 
-const ONE_TO_GET: Refusal = Refusal::Text("ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified");
 const ONE_TO_SET: Refusal = Refusal::Text("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
 const ONE_CONDITION: Refusal = Refusal::Text("ERR Only one of FXX or FNX arguments can be specified");
 const BAD_COUNT: Refusal = Refusal::Text("ERR invalid number of fields");
-const MISCOUNTED: Refusal = Refusal::Text("ERR wrong number of arguments");
-const NO_LIST: Refusal = Refusal::Text("ERR missing FIELDS argument");
+const NO_TIME: Refusal = Refusal::Text("ERR missing expire time");
+const MISCOUNTED: Refusal = Refusal::Arity("hsetex");
 
-/// Which of the two commands with options it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    Get,
-    Set,
-}
+/// The most fields that HSETEX may name.
+const COUNT_MAX: i64 = i32::MAX as i64;
 
-/// What becomes of the fields' deadlines.
+/// What becomes of the fields' deadlines when their values are set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lifetime {
-    /// Read, they stay; set, they go.
+    /// They go.
     Unsaid,
-    /// PERSIST.
-    Persist,
     /// KEEPTTL.
     Keep,
     At(UnixMillis),
@@ -112,11 +106,11 @@ enum Condition {
     All,
 }
 
-/// What stands before the fields, and these.
+/// What HSETEX is asked for: what stands before the fields, and these.
 struct Request<'a> {
     lifetime: Lifetime,
     condition: Condition,
-    /// Fields, or fields and values in turn.
+    /// Fields and values in turn.
     list: Args<'a>,
 }
 
@@ -131,35 +125,31 @@ fn clock(word: &[u8], now: UnixMillis) -> Option<(Unit, Base)> {
     forms.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, form)| form)
 }
 
-fn parse<'a>(args: Args<'a>, dialect: Dialect, now: UnixMillis) -> Result<Request<'a>, Refusal> {
-    let (name, one_of, stride) = match dialect {
-        Dialect::Get => ("hgetex", ONE_TO_GET, 1),
-        Dialect::Set => ("hsetex", ONE_TO_SET, 2),
-    };
+/// Reads what HSETEX is asked for: options in any order, and the fields at the end.
+fn parse(args: Args<'_>, now: UnixMillis) -> Result<Request<'_>, Refusal> {
     let (mut lifetime, mut condition, mut index) = (Lifetime::Unsaid, Condition::Any, 2);
-    let once = |lifetime| if lifetime == Lifetime::Unsaid { Ok(()) } else { Err(one_of.clone()) };
+    let once = |lifetime| if lifetime == Lifetime::Unsaid { Ok(()) } else { Err(ONE_TO_SET) };
     while index < args.len() {
-        let set = dialect == Dialect::Set;
         if args.is(index, "fields") {
-            let count = args.get(index + 1).ok_or(MISCOUNTED)?;
-            let count = parse_i64(count).filter(|count| *count > 0).ok_or(BAD_COUNT)? as u64;
             let list = args.from(index + 2);
-            if count.checked_mul(stride) != Some(list.len() as u64) {
+            if list.len() < 2 {
                 return Err(MISCOUNTED);
             }
-            return Ok(Request { lifetime, condition, list });
+            let count =
+                parse_i64(args.at(index + 1)).filter(|count| (1..=COUNT_MAX).contains(count)).ok_or(BAD_COUNT)?;
+            return match count as usize * 2 == list.len() {
+                true => Ok(Request { lifetime, condition, list }),
+                false => Err(MISCOUNTED),
+            };
         }
         if let Some((unit, base)) = clock(args.at(index), now) {
             once(lifetime)?;
             index += 1;
-            lifetime = Lifetime::At(moment(args.get(index).ok_or(MISCOUNTED)?, unit, base, name)?);
-        } else if set && args.is(index, "keepttl") {
+            lifetime = Lifetime::At(moment(args.get(index).ok_or(NO_TIME)?, unit, base, "hsetex")?);
+        } else if args.is(index, "keepttl") {
             once(lifetime)?;
             lifetime = Lifetime::Keep;
-        } else if !set && args.is(index, "persist") {
-            once(lifetime)?;
-            lifetime = Lifetime::Persist;
-        } else if set && (args.is(index, "fnx") || args.is(index, "fxx")) {
+        } else if args.is(index, "fnx") || args.is(index, "fxx") {
             if condition != Condition::Any {
                 return Err(ONE_CONDITION);
             }
@@ -169,25 +159,38 @@ fn parse<'a>(args: Args<'a>, dialect: Dialect, now: UnixMillis) -> Result<Reques
         }
         index += 1;
     }
-    Err(NO_LIST)
+    // Five words that say nothing of fields end here.
+    Err(MISCOUNTED)
 }
 
+/// The key is looked at before the other words.
 fn hgetdel(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    let key = exec.first_key(args, 1);
+    let place = exec.write_as(&key, Kind::Hash)?;
     let fields = field_list(args, 2, NONE_TO_TELL)?;
-    get(exec, args, fields, reply, Then::Remove)
+    get(exec, &key, place, fields, reply, Then::Remove);
+    Ok(())
 }
 
+/// The key is looked at before the other words. One option may stand before the fields.
 fn hgetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let request = parse(args, Dialect::Get, exec.now)?;
-    let fields = request.list;
-    match request.lifetime {
-        Lifetime::At(when) => match placement(when, exec.now, DataSet::Ready, Author::Own) {
-            Placement::Delete => get(exec, args, fields, reply, Then::Remove),
-            Placement::Store => get(exec, args, fields, reply, Then::Deadline(when)),
-        },
-        Lifetime::Persist => get(exec, args, fields, reply, Then::Persist),
-        Lifetime::Unsaid | Lifetime::Keep => get(exec, args, fields, reply, Then::Nothing),
-    }
+    let key = exec.first_key(args, 1);
+    let place = exec.write_as(&key, Kind::Hash)?;
+    let (then, index) = match clock(args.at(2), exec.now) {
+        Some((unit, base)) => {
+            let when = moment(args.at(3), unit, base, "hgetex")?;
+            let then = match placement(when, exec.now, DataSet::Ready, Author::Own) {
+                Placement::Delete => Then::Remove,
+                Placement::Store => Then::Deadline(when),
+            };
+            (then, 4)
+        }
+        None if args.is(2, "persist") => (Then::Persist, 3),
+        None => (Then::Nothing, 2),
+    };
+    let fields = field_list(args, index, NONE_TO_TELL)?;
+    get(exec, &key, place, fields, reply, then);
+    Ok(())
 }
 
 /// What is done to a field whose value was told.
@@ -228,20 +231,42 @@ impl Then {
     }
 }
 
-/// Replies with the values of fields, and does something to each that is there.
-fn get(exec: &mut Exec, args: Args, fields: Args, reply: &mut Reply, then: Then) -> Outcome {
-    let key = exec.first_key(args, 1);
-    let place = exec.write_as(&key, Kind::Hash)?;
+/// Removes a field if its deadline has passed, and adds it to `expired`.
+fn remove_expired<'a>(hash: &mut HashMut, field: &'a [u8], expired: &mut Vec<&'a [u8]>) {
+    if hash.remove_hidden(field) {
+        expired.push(field);
+    }
+}
+
+/// Counts fields that were found expired and removed, and tells of them.
+fn tell_expired(exec: &mut Exec, key: &Key, expired: &[&[u8]]) {
+    if expired.is_empty() {
+        return;
+    }
+    exec.keyspace.stats.expired_fields += expired.len() as u64;
+    exec.touched(key);
+    exec.notify(EventClasses::HASH, "hexpired", key);
+    exec.log_expired_fields(key, expired);
+}
+
+/// Replies with the values of fields, and does something to each that is there. What has expired of them is removed.
+fn get(exec: &mut Exec, key: &Key, place: Option<Place>, fields: Args, reply: &mut Reply, then: Then) {
     reply.array(fields.len());
     let Some(place) = place else {
         fields.iter().for_each(|_| reply.null());
-        return Ok(());
+        return;
     };
-    let (mut changed, mut names) = (0, Changed::new(exec));
-    let emptied = change(exec, &key, Some(place), |hash| {
+    let (mut changed, mut names, mut expired) = (0, Changed::new(exec), Vec::new());
+    let removes_expired = exec.data_set() == DataSet::Ready;
+    let emptied = change(exec, key, Some(place), |hash| {
         for field in fields.iter() {
             match hash.get(field) {
-                None => reply.null(),
+                None => {
+                    reply.null();
+                    if removes_expired {
+                        remove_expired(hash, field, &mut expired);
+                    }
+                }
                 Some(value) => {
                     reply.element(value);
                     if then.apply(hash, field) {
@@ -253,64 +278,102 @@ fn get(exec: &mut Exec, args: Args, fields: Args, reply: &mut Reply, then: Then)
         }
         hash.as_hash().is_empty()
     });
-    exec.happened(&key, changed, EventClasses::HASH, then.event());
+    tell_expired(exec, key, &expired);
+    exec.happened(key, changed, EventClasses::HASH, then.event());
     match then {
         Then::Nothing => {}
-        Then::Remove => names.log_gone(exec, &key),
-        Then::Persist => names.log_persist(exec, &key),
-        Then::Deadline(when) => names.log_deadline(exec, &key, when, None),
+        Then::Remove => names.log_gone(exec, key),
+        Then::Persist => names.log_persist(exec, key),
+        Then::Deadline(when) => names.log_deadline(exec, key, when, None),
     }
     if emptied {
-        delete_emptied(exec, &key, place);
+        delete_emptied(exec, key, place);
     }
-    Ok(())
 }
 
 fn hsetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    let request = parse(args, Dialect::Set, exec.now)?;
+    let request = parse(args, exec.now)?;
     let key = exec.first_key(args, 1);
     let place = exec.write_as(&key, Kind::Hash)?;
     let list = request.list;
-    let names = (0..list.len()).step_by(2).map(|index| list.at(index));
+    let names = || (0..list.len()).step_by(2).map(|index| list.at(index));
     let hash = place.map(|place| hash_at(exec, &key, place));
     let is_there = |name| hash.is_some_and(|hash| hash.get(exec.keyspace.hasher(), name).is_some());
     let allowed = match request.condition {
         Condition::Any => true,
-        Condition::None => !names.clone().any(is_there),
-        Condition::All => names.clone().all(is_there),
+        Condition::None => !names().any(is_there),
+        Condition::All => names().all(is_there),
     };
     reply.int(allowed as i64);
-    if !allowed {
-        return Ok(());
+    match (request.lifetime, place) {
+        _ if !allowed => place.into_iter().for_each(|place| forget_expired(exec, &key, place, names())),
+        (Lifetime::At(when), _) if placement(when, exec.now, DataSet::Ready, Author::Own) == Placement::Delete => {
+            set_and_remove(exec, &key, place, names());
+        }
+        _ => set(exec, &key, place, &request),
     }
-    let count = names.len() as u64;
-    if let Lifetime::At(when) = request.lifetime
-        && placement(when, exec.now, DataSet::Ready, Author::Own) == Placement::Delete
-    {
-        // What is past at once need not be stored first.
-        let Some(place) = place else { return Ok(()) };
-        let mut gone = Changed::new(exec);
-        let (removed, emptied) = change(exec, &key, Some(place), |hash| {
-            let mut removed = 0;
+    Ok(())
+}
+
+/// Removes what has expired of the fields that a condition was about.
+fn forget_expired<'a>(exec: &mut Exec, key: &Key, place: Place, names: impl Iterator<Item = &'a [u8]>) {
+    if exec.data_set() != DataSet::Ready {
+        return;
+    }
+    let mut expired = Vec::new();
+    let emptied = change(exec, key, Some(place), |hash| {
+        names.for_each(|name| remove_expired(hash, name, &mut expired));
+        hash.as_hash().is_empty()
+    });
+    tell_expired(exec, key, &expired);
+    if emptied {
+        delete_emptied(exec, key, place);
+    }
+}
+
+/// Sets fields to a deadline that is past: what is gone at once need not be stored first, but is told of.
+fn set_and_remove<'a>(
+    exec: &mut Exec,
+    key: &Key,
+    place: Option<Place>,
+    names: impl ExactSizeIterator<Item = &'a [u8]>,
+) {
+    let (count, mut gone) = (names.len() as u64, Changed::new(exec));
+    let emptied = place.is_none_or(|place| {
+        change(exec, key, Some(place), |hash| {
             for name in names {
                 let before = hash.as_hash().len();
-                removed += hash.remove(name) as u64;
+                hash.remove(name);
                 if hash.as_hash().len() < before {
                     gone.add(name);
                 }
             }
-            (removed, hash.as_hash().is_empty())
-        });
-        exec.happened(&key, removed, EventClasses::HASH, "hdel");
-        gone.log_gone(exec, &key);
-        if emptied {
-            delete_emptied(exec, &key, place);
-        }
-        return Ok(());
+            hash.as_hash().is_empty()
+        })
+    });
+    if place.is_none() {
+        exec.notify(EventClasses::NEW, "new", key);
     }
-    change(exec, &key, place, |hash| {
-        for (index, name) in names.enumerate() {
-            let value = list.at(2 * index + 1);
+    exec.happened(key, count, EventClasses::HASH, "hset");
+    exec.notify(EventClasses::HASH, "hdel", key);
+    if gone.is_empty() {
+        exec.log_nothing();
+    } else {
+        gone.log_gone(exec, key);
+    }
+    match place {
+        Some(place) if emptied => delete_emptied(exec, key, place),
+        None => exec.emptied(key),
+        Some(_) => {}
+    }
+}
+
+/// Sets fields, and their deadlines.
+fn set(exec: &mut Exec, key: &Key, place: Option<Place>, request: &Request) {
+    let list = request.list;
+    change(exec, key, place, |hash| {
+        for index in (0..list.len()).step_by(2) {
+            let (name, value) = (list.at(index), list.at(index + 1));
             match request.lifetime {
                 Lifetime::Keep => hash.set_value(name, value),
                 _ => hash.set(name, value),
@@ -320,14 +383,13 @@ fn hsetex(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
             }
         }
     });
-    exec.happened(&key, count, EventClasses::HASH, "hset");
+    exec.happened(key, list.len() as u64 / 2, EventClasses::HASH, "hset");
     if let Lifetime::At(when) = request.lifetime {
-        exec.notify(EventClasses::HASH, "hexpire", &key);
+        exec.notify(EventClasses::HASH, "hexpire", key);
         if exec.is_logged() {
-            log_set(exec, &key, when, list);
+            log_set(exec, key, when, list);
         }
     }
-    Ok(())
 }
 
 /// HSETEX without its condition, which was met, and with the deadline as a time.

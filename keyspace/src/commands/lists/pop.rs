@@ -166,7 +166,7 @@ impl Many {
                 let count = self.wanted.min(list.len());
                 reply_from(list, self.from, count, reply);
                 take(exec, &key, place, self.from, count);
-                exec.log_as(&[pop_name(self.from), &key.bytes, itoa::Buffer::new().format(count).as_bytes()]);
+                exec.log_as(&[pop_name(self.from), key.bytes, itoa::Buffer::new().format(count).as_bytes()]);
                 return Ok(true);
             }
         }

@@ -65,7 +65,7 @@ impl Redis {
             match UnixStream::connect(redis.folder.path().join("s")) {
                 Ok(stream) => redis.streams.push(stream),
                 Err(error) if started.elapsed() > START_WAIT => panic!("redis-server does not listen: {error}"),
-                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+                Err(_) => std::thread::yield_now(),
             }
         }
         redis
@@ -162,16 +162,20 @@ fn spread(unit: Vec<Effect>) -> Vec<Effect> {
     made
 }
 
+/// When a command was carried out: between these times of each clock.
 struct Moment {
-    ours: i64,
+    ours: [i64; 2],
     theirs: [i64; 2],
 }
 
 impl Moment {
     fn same_word(&self, ours: &[u8], theirs: &[u8]) -> bool {
-        match (distance(ours, self.ours), distance(theirs, self.theirs[0])) {
+        match (distance(ours, self.ours[0]), distance(theirs, self.theirs[0])) {
             (Some((own, rest)), Some((other, end))) => {
-                rest == end && (0..=self.theirs[1] - self.theirs[0] + 1).contains(&(other - own))
+                let [took, theirs_took] = [self.ours, self.theirs].map(|[from, to]| to - from + 1);
+                // The time of an earlier command: how long ago that was is the machine's matter.
+                let earlier = own <= took && other <= 0;
+                rest == end && (earlier || (-took..=theirs_took).contains(&(other - own)))
             }
             _ => ours.eq_ignore_ascii_case(theirs),
         }
@@ -199,7 +203,7 @@ fn show(units: &[Vec<Effect>]) -> String {
     units.iter().map(unit).collect::<Vec<_>>().join(" | ")
 }
 
-/// The words of a line, in which `_` stands for a space of a script; `%key` is the DUMP of a key as redis-server has it.
+/// The words of a line, in which `~` stands for a space of a script; `%key` is the DUMP of a key as redis-server has it.
 fn words(line: &str, redis: &mut Redis) -> Command {
     let fill = |word: &str, redis: &mut Redis| match word.strip_prefix('%') {
         Some(key) => {
@@ -207,7 +211,7 @@ fn words(line: &str, redis: &mut Redis) -> Command {
             bulk(redis.reply(0))
         }
         // A script is one word.
-        None if word.contains("redis.") => word.replace('_', " ").into_bytes(),
+        None if word.contains("redis.") => word.replace('~', " ").into_bytes(),
         None => word.as_bytes().to_vec(),
     };
     line.split(' ').map(|word| fill(word, redis)).collect()
@@ -222,17 +226,16 @@ fn later(line: &str) -> Option<u64> {
 fn check(flags: &[&str], settings: Settings, rows: &[(&str, Option<&str>)]) {
     let mut redis = Redis::start(flags);
     let mut desk = Desk::new(0, 1, settings);
-    for client in ["DEBUG SET-ACTIVE-EXPIRE 0"] {
-        let line = words(client, &mut redis);
-        redis.send(0, &line);
-        redis.reply(0);
-        desk.run(0, &line);
-    }
+    let still = command(["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+    redis.send(0, &still);
+    redis.reply(0);
+    desk.run(0, &still);
     let mut wrong = Vec::new();
     for (line, expected) in rows {
         if let Some(ms) = later(line) {
             desk.later(ms);
-            std::thread::sleep(Duration::from_millis(ms));
+            redis.send(0, &command(["DEBUG", "SLEEP", &format!("{}.{:03}", ms / 1000, ms % 1000)]));
+            redis.reply(0);
             continue;
         }
         if let Some(line) = line.strip_prefix("@block ") {
@@ -253,8 +256,9 @@ fn check(flags: &[&str], settings: Settings, rows: &[(&str, Option<&str>)]) {
         let before = unix_ms();
         redis.send(0, &words);
         let theirs = redis.reply(0);
-        let moment = Moment { ours: desk.now(), theirs: [before, unix_ms()] };
+        let (after, began) = (unix_ms(), desk.now());
         let (ours, records) = desk.run(0, &words);
+        let moment = Moment { ours: [began, desk.now()], theirs: [before, after] };
         desk.clients[1].replies.clear();
         let own: Vec<Vec<Effect>> = units(&records).into_iter().map(spread).collect();
         let other: Vec<Vec<Effect>> = redis.appended().into_iter().map(spread).collect();

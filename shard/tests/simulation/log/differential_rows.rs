@@ -27,12 +27,14 @@ pub(super) const ROWS: &[Row] = &[
     ("SET e v PX 10", None), ("SET g v PX 10", None), ("@later 20", None), ("MGET e g", None),
     // In a transaction and in a script.
     ("SET e v PX 10", None), ("@later 20", None), ("MULTI", None), ("INCR n", None), ("GET e", None), ("SET e w EX 100", None), ("EXEC", None),
-    ("SET e v PX 10", None), ("@later 20", None), ("EVAL redis.call('incr','n')_redis.call('get','e')_redis.call('expire','n',100) 0", None),
-    ("SET e v PX 10", None), ("@later 20", None), ("EVAL return_redis.call('get','e') 0", None),
-    ("SET e v PX 10", None), ("@later 20", None), ("EVAL_RO return_redis.call('get',KEYS[1]) 1 e", None),
+    ("SET e v PX 10", None), ("@later 20", None), ("EVAL redis.call('incr','n')~redis.call('get','e')~redis.call('expire','n',100) 0", None),
+    ("SET e v PX 10", None), ("@later 20", None), ("EVAL return~redis.call('get','e') 0", None),
+    ("SET e v PX 10", None), ("@later 20", None), ("EVAL_RO return~redis.call('get',KEYS[1]) 1 e", None),
     ("MULTI", None), ("GET n", None), ("EXEC", None), ("MULTI", None), ("INCR n", None), ("EXEC", None), ("MULTI", None), ("INCR n", None),
     ("SELECT 3", None), ("SET db3 v", None), ("SELECT 0", None), ("SPOP none", None), ("EXEC", None), ("MULTI", None), ("INCR n", None), ("DISCARD", None),
-    ("EVAL return_redis.call('set',KEYS[1],'v','EX','100') 1 k", None), ("EVAL redis.call('select','2')_redis.call('set','k','v') 0", None),
+    ("EVAL return~redis.call('set',KEYS[1],'v','EX','100') 1 k", None), ("EVAL redis.call('select','2')~redis.call('set','k','v') 0", None),
+    ("FUNCTION LOAD #!lua~name=lib\nredis.register_function('f',~function(keys)~return~redis.call('incr',keys[1])~end)", None),
+    ("FCALL f 1 n", None), ("FUNCTION DELETE lib", None), ("FUNCTION DELETE lib", None), ("FUNCTION FLUSH", None),
     // Keys.
     ("DEL n none", None), ("DEL none", None), ("UNLINK k k2", None), ("SET a v", None), ("RENAME a b", None), ("RENAMENX b c", None), ("COPY c d", None),
     ("COPY c d DB 1 REPLACE", None), ("COPY c d", None), ("MOVE d 4", None), ("MOVE d 4", None), ("RENAME c c", None), ("TOUCH c", None),
@@ -52,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     ("@block BLPOP w 0", None), ("RPUSH w a b", None), ("@block BRPOPLPUSH x y 0", None), ("RPUSH x a", None), ("@block BLMOVE x y LEFT RIGHT 0", None),
     ("RPUSH x a", None), ("@block BLMPOP 0 2 x z LEFT COUNT 2", None), ("RPUSH z a b c", None), ("@block BZPOPMIN zz 0", None), ("ZADD zz 1 a 2 b", None),
     ("@block BZMPOP 0 1 zy MAX COUNT 3", None), ("ZADD zy 1 a 2 b", None), ("@block BLPOP w2 0", None), ("MULTI", None), ("RPUSH w2 a", None),
-    ("INCR n", None), ("EXEC", None), ("@block BLPOP w3 0", None), ("EVAL redis.call('rpush','w3','a')_redis.call('incr','n') 0", None),
+    ("INCR n", None), ("EXEC", None), ("@block BLPOP w3 0", None), ("EVAL redis.call('rpush','w3','a')~redis.call('incr','n') 0", None),
     ("XGROUP CREATE xw g $ MKSTREAM", None), ("@block XREADGROUP GROUP g c BLOCK 0 STREAMS xw >", None), ("XADD xw 1-1 a b", None),
     // Hashes.
     ("HSET h a 1 b 2", None), ("HMSET h a 1", None), ("HSETNX h a 1", None), ("HSETNX h c 1", None), ("HDEL h c zz", None), ("HDEL h zz", None),

@@ -43,12 +43,18 @@ impl Desk {
 
     /// The reply to one command, and what was recorded until all cores were at rest.
     fn run(&mut self, client: usize, words: &Command) -> (Value, Vec<Record>) {
+        self.clients[client].replies.clear();
+        let records = self.pipeline(client, std::slice::from_ref(words));
+        (self.clients[client].replies.pop_front().expect("a reply"), records)
+    }
+
+    /// What was recorded of commands that were sent at once.
+    fn pipeline(&mut self, client: usize, commands: &[Command]) -> Vec<Record> {
         let before = self.reader.records.len();
-        self.clients[client].send(std::slice::from_ref(words));
-        settle(&mut self.world, &mut self.clients[client..=client], |_, _, _, _| {}).expect("the command is answered");
-        let reply = self.clients[client].replies.pop_front().expect("a reply");
+        self.clients[client].send(commands);
+        settle(&mut self.world, &mut self.clients[client..=client], |_, _, _, _| {}).expect("commands are answered");
         self.rest();
-        (reply, self.reader.records[before..].to_vec())
+        self.reader.records[before..].to_vec()
     }
 
     /// Sends a command that is to wait, and lets the cores come to rest.
@@ -90,6 +96,13 @@ fn show(records: &[Record]) -> String {
     let units = records.chunk_by(|a, b| a.header.unit == b.header.unit && a.header.unit != 0);
     let one = |record: &Record| format!("{}> {}", record.header.db, record.text());
     units.map(|unit| unit.iter().map(one).collect::<Vec<_>>().join("; ")).collect::<Vec<_>>().join(" | ")
+}
+
+/// What is wrong with what all cores of a world at rest have recorded, whose logs nobody has read.
+pub(crate) fn check_all(world: &World) -> Result<(), String> {
+    let mut reader = Reader::new(world.cores());
+    reader.read(world)?;
+    check(world, &reader).map_err(|error| format!("the log: {error}"))
 }
 
 /// What is wrong with a log that was read to its end, if replaying it does not give what the world has.

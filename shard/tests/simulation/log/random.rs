@@ -150,8 +150,8 @@ const LINES: &[&str] = &[
     "DISCARD",
 ];
 
-/// Keys: most on slots of their own, two on one slot.
-const KEYS: &[&str] = &["a", "b", "c", "d", "{f}1", "{f}2", "key:7"];
+/// Keys: on all of two or four cores, most on slots of their own, two on one slot.
+const KEYS: &[&str] = &["a", "b", "v", "y", "{f}1", "{f}2", "key:7", "kk"];
 
 fn pick<'a>(random: &mut fastrand::Rng, from: &[&'a str]) -> &'a str {
     from[random.usize(..from.len())]

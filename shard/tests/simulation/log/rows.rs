@@ -1,11 +1,14 @@
 //! What is recorded of what, row by row of the packet: U001, U003, U005, U007, U012, U014.
 
+use evict::policy::Policy;
 use evict::record::{Cause, Form, Kind, Place};
 use shard::log::{LogBytes, Taken};
+use shard::memory::startup_bytes;
 use shard::settings::{DebugAccess, Settings};
 
-use super::super::client::command;
+use super::super::client::{Command, command, rest, settle};
 use super::super::resp::Value;
+use super::reader::{Reader, Record};
 use super::{Desk, show};
 
 fn settings() -> Settings {
@@ -19,9 +22,9 @@ fn still(cores: u16, settings: Settings) -> Desk {
     desk
 }
 
-/// What a line records. `_` stands for a space in a word.
+/// What a line records. `~` stands for a space of a script.
 fn run(desk: &mut Desk, line: &str) -> String {
-    let words = command(line.split(' ').map(|word| word.replace('_', " ")));
+    let words = command(line.split(' ').map(|word| word.replace('~', " ")));
     show(&desk.run(0, &words).1)
 }
 
@@ -174,7 +177,7 @@ fn FR_P2C_008_U005_past_deadlines_in_transactions_and_scripts() {
         assert!(said.iter().map(|(_, text)| text).eq(&expected), "{said:?}");
         assert!(records.iter().all(|record| record.header.unit == records[0].header.unit));
         assert_eq!(
-            run(&mut desk, "EVAL redis.call('pexpire','b',100)_redis.call('pexpireat','b',1) 1 b"),
+            run(&mut desk, "EVAL redis.call('pexpire','b',100)~redis.call('pexpireat','b',1) 1 b"),
             format!("0> PEXPIREAT b {}; 0> {gone} b", desk.now() + 100)
         );
         desk.check().expect("the log gives the same data");
@@ -198,6 +201,43 @@ fn FR_P2C_008_U007_persist_is_recorded_only_if_it_did_something() {
             ("PERSIST k", ""),
         ],
     );
+}
+
+#[test]
+fn FR_P2C_008_U012_what_is_evicted_for_a_command_is_recorded_before_it() {
+    for lazy in [false, true] {
+        let maxmemory = startup_bytes(&Settings::default()) + 400_000;
+        let limited =
+            Settings { maxmemory, maxmemory_policy: Policy::AllKeysLru, lazyfree_lazy_eviction: lazy, ..settings() };
+        let mut desk = still(1, limited);
+        let (value, form) = ("v".repeat(20_000), if lazy { Form::Unlink } else { Form::Del });
+        let is_gone = |record: &&Record| record.header.kind == Kind::Keys(Cause::Evicted, form);
+        let mut between = 0;
+        for number in 0..40 {
+            // One pipeline: what is evicted before its last command was evicted for one of its commands, not at the end of a turn.
+            let keys: Vec<String> = (0..8).map(|key| format!("k{number}:{key}")).collect();
+            let mut pipeline: Vec<Command> = keys.iter().map(|key| command(["SET", key, &value])).collect();
+            pipeline.extend([
+                command(["MULTI"]),
+                command(["SET", "m", &value]),
+                command(["INCR", "n"]),
+                command(["EXEC"]),
+            ]);
+            let records = desk.pipeline(0, &pipeline);
+            let evicted: Vec<&Record> = records.iter().filter(is_gone).collect();
+            assert!(evicted.iter().all(|record| record.header.place == Place::Alone && record.header.unit == 0));
+            let last = records.iter().rposition(|record| !is_gone(&record)).expect("the pipeline was carried out");
+            between += records[..last].iter().filter(is_gone).count();
+            let own: Vec<&str> = records.iter().filter(|record| !is_gone(record)).map(name).collect();
+            assert_eq!(own, [&["SET"; 9][..], &["INCR"]].concat(), "{}", show(&records));
+        }
+        assert!(between > 50, "{between} keys");
+        desk.check().expect("the log gives the same data");
+    }
+}
+
+fn name(record: &Record) -> &str {
+    std::str::from_utf8(&record.words[0]).expect("names are text")
 }
 
 #[test]
@@ -235,12 +275,26 @@ fn FR_P2C_008_U014_a_reader_that_does_not_take_records_is_told_of_its_loss() {
     desk.world.visit(0, |shard| shard.log.as_mut().expect("there is a log").limit(LogBytes(1_000)));
     for _ in 0..100 {
         desk.clients[0].send(&[command(["SET", "k", &"v".repeat(50)])]);
-        super::super::client::settle(&mut desk.world, &mut desk.clients[..1], |_, _, _, _| {}).expect("it is answered");
+        settle(&mut desk.world, &mut desk.clients[..1], |_, _, _, _| {}).expect("it is answered");
     }
-    super::super::client::rest(&mut desk.world, &mut desk.clients).expect("the cores come to rest");
+    rest(&mut desk.world, &mut desk.clients).expect("the cores come to rest");
     let Taken::LostUpTo(last) = desk.world.take_log(0) else { panic!("more was recorded than there is room for") };
+    // A unit that is too large for the log, over several cores, is lost in the logs of both.
+    let mut two = still(2, settings());
+    for core in 0..2 {
+        two.world.visit(core, |shard| shard.keyspace.signals.log = keyspace::log::Notes::on(1_000));
+    }
+    let keys = ["a", "v"].map(|key| vec!["SET", key, "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"]);
+    let sets = keys.iter().cycle().take(60).map(command);
+    let unit: Vec<Command> = std::iter::once(command(["MULTI"])).chain(sets).chain([command(["EXEC"])]).collect();
+    two.clients[0].send(&unit);
+    settle(&mut two.world, &mut two.clients[..1], |_, _, _, _| {}).expect("it is answered");
+    rest(&mut two.world, &mut two.clients).expect("the cores come to rest");
+    for core in 0..2 {
+        assert!(matches!(two.world.take_log(core), Taken::LostUpTo(_)), "core {core} lost something");
+    }
     // What follows the loss shows no other gap.
-    desk.reader = super::reader::Reader::behind(last);
+    desk.reader = Reader::behind(last);
     assert_eq!(run(&mut desk, "INCR n"), "0> INCR n");
     assert_eq!(desk.reader.records[0].header.sequence, last + 1);
 }
