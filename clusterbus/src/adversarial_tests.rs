@@ -44,6 +44,8 @@ const ROWS: &[Row] = &[
     ("T10", Fault::CountNotKept, slot_table::tests::FR_P2C_007_U014_owners_sets_and_counts_agree_after_any_operations),
     ("T10", Fault::RejoinsAtOnce, health::tests::FR_P2C_007_U014_who_was_in_a_minority_waits),
     ("T10", Fault::StartsAtOnce, health::tests::FR_P2C_007_U014_a_started_master_waits_a_replica_does_not),
+    ("T10", Fault::StallIgnored, cluster::FR_P2C_007_S29_a_master_that_stood_still_does_not_serve),
+    ("T10", Fault::RightsGrowFirst, cluster::FR_P2C_007_U014_rights_shrink_first_and_grow_last),
     ("T10", Fault::MinorityServes, cluster::FR_P2C_007_U014_a_minority_stops_and_comes_back),
 ];
 

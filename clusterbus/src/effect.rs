@@ -1,6 +1,7 @@
 //! What the state machine wants done, in order. The transport does it and decides nothing.
 //!
-//! §18.5: a frame that tells of something durable waits until it is. The outbox keeps such frames apart and lets the others pass.
+//! §18.5: what depends on something durable waits until it is: frames that tell of it, keys that go because of it. The outbox keeps such
+//! effects apart and lets the others pass.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ pub enum Alarm {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     ready: VecDeque<Effect>,
-    held: VecDeque<(SaveSeq, LinkId, Arc<[u8]>)>,
+    held: VecDeque<(SaveSeq, Effect)>,
     requested: SaveSeq,
     durable: SaveSeq,
 }
@@ -81,13 +82,18 @@ impl Outbox {
         self.ready.push_back(effect);
     }
 
-    /// Sends a frame once the save with this number is durable.
-    pub(crate) fn send(&mut self, after: SaveSeq, link: LinkId, frame: Arc<[u8]>) {
-        if after <= self.durable {
-            self.ready.push_back(Effect::Send(link, frame));
+    /// Adds something to do once the save with this number is durable.
+    pub(crate) fn after(&mut self, save: SaveSeq, effect: Effect) {
+        if save <= self.durable {
+            self.ready.push_back(effect);
         } else {
-            self.held.push_back((after, link, frame));
+            self.held.push_back((save, effect));
         }
+    }
+
+    /// Whether the save with this number is durable.
+    pub(crate) fn is_durable(&self, save: SaveSeq) -> bool {
+        save <= self.durable
     }
 
     /// The number that the next save will have.
@@ -101,18 +107,18 @@ impl Outbox {
         self.push(Effect::Save(self.requested, durability, Box::new(conf)));
     }
 
-    /// A save is done, and with it all before it. Frames that waited for them go.
+    /// A save is done, and with it all before it. What waited for them goes.
     pub(crate) fn saved(&mut self, seq: SaveSeq) {
         self.durable = self.durable.max(seq.min(self.requested));
         let held = std::mem::take(&mut self.held);
-        for (after, link, frame) in held {
-            self.send(after, link, frame);
+        for (save, effect) in held {
+            self.after(save, effect);
         }
     }
 
     /// Drops what waits for a link that is gone.
     pub(crate) fn forget(&mut self, link: LinkId) {
-        self.held.retain(|(_, of, _)| *of != link);
+        self.held.retain(|(_, effect)| !matches!(effect, Effect::Send(of, _) if *of == link));
     }
 
     /// The next thing to do.

@@ -65,12 +65,16 @@ pub(crate) enum Fault {
     StartsAtOnce,
     /// T10: a minority serves.
     MinorityServes,
+    /// T10: who stood still serves at once.
+    StallIgnored,
+    /// T10: a slot is served before it is known to be ours after a crash.
+    RightsGrowFirst,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 29] = [
+    pub(crate) const ALL: [Fault; 31] = [
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -100,6 +104,8 @@ impl Fault {
         Fault::RejoinsAtOnce,
         Fault::StartsAtOnce,
         Fault::MinorityServes,
+        Fault::StallIgnored,
+        Fault::RightsGrowFirst,
     ];
 }
 

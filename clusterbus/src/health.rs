@@ -51,6 +51,12 @@ impl Judgement {
         self.health
     }
 
+    /// The process stood still: it is as if it had been in a minority. Returns whether the state changed.
+    pub fn stalled(&mut self, now: UnixMillis) -> bool {
+        self.minority = now;
+        std::mem::replace(&mut self.health, Health::Fail) == Health::Ok
+    }
+
     /// Judges anew. Returns whether the state changed.
     pub fn update(&mut self, now: UnixMillis, census: Census, coverage: Coverage, node_timeout: Millis) -> bool {
         let first = *self.first.get_or_insert(now);

@@ -92,6 +92,15 @@ impl SlotSet {
         })
     }
 
+    /// What is in both.
+    pub fn common(&self, other: &SlotSet) -> SlotSet {
+        let mut set = Self::EMPTY;
+        for (index, word) in set.0.iter_mut().enumerate() {
+            *word = self.0[index] & other.0[index];
+        }
+        set
+    }
+
     /// What is in one of the two and not in the other.
     pub fn differing(&self, other: &SlotSet) -> SlotSet {
         let mut set = Self::EMPTY;
@@ -182,5 +191,6 @@ mod tests {
         let ends: SlotSet = [0, 63, 64, 65, 16383].map(slot).into_iter().collect();
         assert_eq!(format!("{ends:?}"), "[0..=0, 63..=65, 16383..=16383]");
         assert_eq!(format!("{:?}", all.differing(&ends)), "[1..=62, 66..=16382]");
+        assert_eq!(all.common(&ends), ends);
     }
 }

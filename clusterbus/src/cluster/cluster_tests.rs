@@ -7,6 +7,7 @@ use super::world::World;
 use crate::effect::Alarm;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
+use crate::snapshot::{Owner, SnapshotVersion};
 use crate::wire::Health;
 
 fn slot(number: u16) -> Slot {
@@ -249,7 +250,7 @@ pub(crate) fn FR_P2C_007_U013_who_moves_is_found_again() {
 }
 
 #[test]
-pub(crate) fn FR_P2C_007_U013_hundred_nodes_in_virtual_time() {
+pub(crate) fn FR_P2C_007_U013_sixty_nodes_in_virtual_time() {
     let mut world = World::new(60, 5_000, 1);
     let all: Vec<Slot> = Slot::all().collect();
     for (member, slots) in all.chunks(all.len().div_ceil(60)).enumerate() {
@@ -340,4 +341,44 @@ pub(crate) fn FR_P2C_007_S38_dead_nodes_are_dialled_once_a_tick_each() {
     world.run(10_000);
     let ticks = 10_000 / 100;
     assert!(world.dials - before <= 5 * ticks, "{} dials", world.dials - before);
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S29_a_master_that_stood_still_does_not_serve() {
+    for seed in 0..10 {
+        let mut world = World::formed(6, 3, 1_000, seed);
+        world.freeze(0, 6_000);
+        // Nobody can tell it when it wakes.
+        world.partition(&[0], &[1, 2, 3, 4, 5]);
+        world.run_until(6_000, "the replica takes over", |world| world.owner(1, slot(0)) == Some(World::id(3)));
+        world.run_until(6_000, "it wakes", |world| !world.is_frozen(0));
+        // From its first step on it refuses writes: as one that is down, and then as one that follows.
+        for step in 0..1_000 {
+            world.run(5);
+            if step == 600 {
+                world.heal();
+            }
+            let old = world.member(0);
+            let writes =
+                old.nodes()[old.me()].is_master() && old.health() == Health::Ok && old.slots().count_of(old.me()) > 0;
+            assert!(!writes || !world.stepped(0), "seed {seed}: it serves what is another's");
+        }
+        world.run_until(10_000, "all agree", |world| world.agreed() && world.all_ok());
+    }
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_U014_rights_shrink_first_and_grow_last() {
+    let mut world = World::formed(3, 3, 1_000, 18);
+    let owner = |world: &World| world.member(0).snapshot(SnapshotVersion(1)).owner(slot(100));
+    assert_eq!(owner(&world), Owner::Me);
+    world.at_node(0, |cluster, _| cluster.delete_slots(&[slot(100)])).expect("it is ours");
+    assert_eq!(owner(&world), Owner::Nobody, "at once");
+    world.run(500);
+    world.at_node(0, |cluster, _| cluster.add_slots(&[slot(100)])).expect("it is free");
+    let me = |world: &World| world.member(0).slots().owner(slot(100)) == Some(world.member(0).me());
+    assert!(me(&world) && owner(&world) == Owner::Nobody, "not before it is saved");
+    world.run(500);
+    assert_eq!(owner(&world), Owner::Me);
+    assert!(world.on_disk(0).nodes.iter().any(|node| node.id == World::id(0) && node.slots.contains(slot(100))));
 }

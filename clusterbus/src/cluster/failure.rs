@@ -2,7 +2,7 @@
 //!
 //! §9.3 to §9.5. Only masters with slots count, in size and among those who report: one set for both.
 
-use super::Cluster;
+use super::{Cluster, LinkSide};
 use crate::effect::{Durability, SaveSeq};
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -35,14 +35,12 @@ impl Cluster {
         let masters = self.nodes.iter().filter(|(index, node)| node.is_master() && *index != self.me);
         let links: Vec<_> = masters.filter_map(|(_, node)| node.outbound).collect();
         for link in links {
-            let before = match self.links[&link].side {
-                super::LinkSide::Outbound(node) => (node, self.nodes[node].ping_sent),
-                super::LinkSide::Inbound(_) => continue,
-            };
+            let LinkSide::Outbound(node) = self.links[&link].side else { continue };
+            let before = self.nodes[node].ping_sent;
             self.send_pulse(link, PulseKind::Ping, now);
             // Asking again does not make an older question younger.
-            if before.1 != UnixMillis::NEVER {
-                self.nodes[before.0].ping_sent = before.1;
+            if before != UnixMillis::NEVER {
+                self.nodes[node].ping_sent = before;
             }
         }
     }

@@ -175,14 +175,38 @@ pub(crate) fn FR_P2C_007_U010_old_frames_again_change_nothing() {
         let epochs = |cluster: &Cluster| cluster.nodes().iter().map(|(_, node)| node.config_epoch).collect::<Vec<_>>();
         let before = (cluster.current_epoch(), cluster.last_vote_epoch(), epochs(&cluster));
         let host = Host::new("10.0.0.9").expect("an address");
-        for (to, bytes) in frames.iter().filter(|(to, _)| *to == at) {
+        for (_, bytes) in frames.iter().filter(|(to, _)| *to == at) {
             let frame = Frame::decode(bytes).expect("our own");
             let link = cluster.accepted(host, host, UnixMillis(world.now));
             cluster.handle_frame(link, &frame, UnixMillis(world.now));
             cluster.before_sleep(UnixMillis(world.now));
-            let _ = to;
         }
         assert_eq!(format!("{:?}", cluster.slots()), owners, "at {at}");
         assert_eq!((cluster.current_epoch(), cluster.last_vote_epoch(), epochs(&cluster)), before, "at {at}");
+    }
+}
+
+#[test]
+fn FR_P2C_007_U008_an_edited_file_does_not_break_the_start() {
+    let me = "a".repeat(40);
+    let lines = [
+        format!("{me} :0@0, myself {me} 0 0 0 connected"),
+        format!("{me} :0@0, myself,slave {me} 0 0 0 connected"),
+        format!("{me} :0@0, myself,slave - 0 0 0 connected"),
+        format!("{me} :0@0, myself,master,slave,fail,noaddr {me} 5 5 7 connected 0-16383"),
+        format!("{me} :0@0, myself,master,handshake - 0 0 0 connected [5->-{}]", "b".repeat(40)),
+    ];
+    let ports = World::address(0).ports;
+    for line in lines {
+        let text = format!("{line}\nvars currentEpoch 3 lastVoteEpoch 9\n");
+        let conf =
+            NodesConf::parse(text.as_bytes(), PrimaryPort::Tcp).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let mut cluster = Cluster::restore(crate::settings::ClusterSettings::new(ports), &conf, 1, UnixMillis(5));
+        for tick in 0..100 {
+            cluster.tick(UnixMillis(5 + tick * 100));
+            cluster.before_sleep(UnixMillis(5 + tick * 100));
+            while cluster.poll_effect().is_some() {}
+        }
+        sane(&cluster);
     }
 }

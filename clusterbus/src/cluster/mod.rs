@@ -14,6 +14,7 @@ mod manual;
 mod open_slots;
 mod pulse;
 mod receive;
+mod reconcile;
 mod roles;
 mod send;
 mod state;
@@ -38,19 +39,21 @@ pub use links::{Link, LinkSide};
 pub use manual::{FailoverError, FailoverKind};
 pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
+pub use reconcile::Reconciled;
 
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
-use crate::effect::LinkId;
-use crate::effect::{Durability, Effect, Outbox, SaveSeq};
+use crate::effect::{Alarm, Durability, Effect, LinkId, Outbox, SaveSeq};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
 use crate::health::Judgement;
 use crate::id::{NodeId, ShardId};
 use crate::nodes::{Node, Nodes};
 use crate::settings::ClusterSettings;
+use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::time::UnixMillis;
 use crate::wire::Health;
@@ -76,9 +79,13 @@ pub struct Cluster {
     outbox: Outbox,
     /// The save that has our own claims, the last of them: frames tell of these, so they wait for it.
     claims_saved_by: SaveSeq,
+    /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
+    granted: SlotSet,
     counts: FrameCounts,
     ticks: u64,
     last_tick: Option<UnixMillis>,
+    /// When the process was found to have stood still.
+    stalled: UnixMillis,
 }
 
 /// What is to be done when the round is over (C13).
@@ -117,9 +124,11 @@ impl Cluster {
     pub fn restore(settings: ClusterSettings, conf: &NodesConf, seed: u64, now: UnixMillis) -> Self {
         let mut dice = Dice::new(seed);
         let mut nodes = Nodes::default();
-        for record in &conf.nodes {
-            // The file was checked: each name once. More nodes than there is room for are forgotten, ourselves excepted.
-            let mut node = Node::new(record.id, record.address, record.flags, now, &mut dice);
+        // The file was checked: each name once. More nodes than there is room for are forgotten, but not ourselves.
+        let (mine, others): (Vec<_>, Vec<_>) = conf.nodes.iter().partition(|record| record.id == conf.myself);
+        for record in mine.into_iter().chain(others) {
+            let flags = if record.id == conf.myself { own_flags(record.flags) } else { record.flags };
+            let mut node = Node::new(record.id, record.address, flags, now, &mut dice);
             let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
             node.hostname.clone_from(&record.hostname);
             node.nodename.clone_from(&record.nodename);
@@ -133,15 +142,21 @@ impl Cluster {
         let mut cluster = Self::with(settings, me, nodes, dice);
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
-            cluster.nodes[node].master = record.master.and_then(|master| cluster.nodes.find(&master));
+            let master = record.master.and_then(|master| cluster.nodes.find(&master));
+            cluster.nodes[node].master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
         }
         cluster.restore_marks(conf);
+        cluster.granted = cluster.slots.slots_of(me).clone();
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
+        if let Some(master) = cluster.nodes[me].master {
+            let master = &cluster.nodes[master];
+            cluster.outbox.push(Effect::Follow(Some((master.id, master.address))));
+        }
         cluster
     }
 
@@ -164,9 +179,11 @@ impl Cluster {
             todo: Todo { judge: true, routes: true, ..Todo::default() },
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
+            granted: SlotSet::EMPTY,
             counts: FrameCounts::default(),
             ticks: 0,
             last_tick: None,
+            stalled: UnixMillis::NEVER,
         }
     }
 
@@ -185,6 +202,34 @@ impl Cluster {
         }
     }
 
+    /// Takes other settings.
+    pub fn configure(&mut self, settings: ClusterSettings) {
+        self.settings = settings;
+        self.announce();
+        self.changed(Durability::Written);
+    }
+
+    /// Time goes on. Whoever stood still for longer than the node timeout may have been replaced: it does not serve until a majority
+    /// has answered it since (§18.11). Answers that lie in the buffers of its links are old, so it opens new ones.
+    fn note_time(&mut self, now: UnixMillis) {
+        if self.last_tick.is_none_or(|last| now.since(last) <= self.settings.node_timeout) {
+            return;
+        }
+        self.last_tick = Some(now);
+        self.outbox.push(Effect::Alarm(Alarm::Stalled));
+        if planted(Fault::StallIgnored) {
+            return;
+        }
+        self.stalled = now;
+        for node in self.nodes.indices() {
+            self.close_outbound(node);
+            self.nodes[node].ping_sent = UnixMillis::NEVER;
+        }
+        if self.judgement.stalled(now) {
+            self.todo.routes = true;
+        }
+    }
+
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.outbox.poll()
@@ -193,6 +238,11 @@ impl Cluster {
     /// A save is done, as durable as it was asked to be.
     pub fn saved(&mut self, seq: SaveSeq) {
         self.outbox.saved(seq);
+        let mine = self.slots.slots_of(self.me);
+        if self.outbox.is_durable(self.claims_saved_by) && self.granted != *mine {
+            self.granted = mine.clone();
+            self.outbox.push(Effect::Routes);
+        }
     }
 
     /// The name of this node.
@@ -255,4 +305,10 @@ impl Cluster {
         self.todo.judge = true;
         self.todo.routes = true;
     }
+}
+
+/// What of the flags in our own line counts: our role, a master's if an edited file leaves it out.
+fn own_flags(read: NodeFlags) -> NodeFlags {
+    let role = if read.role() == NodeFlags::REPLICA { NodeFlags::REPLICA } else { NodeFlags::MASTER };
+    role.and(NodeFlags::MYSELF)
 }

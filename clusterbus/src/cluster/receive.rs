@@ -38,6 +38,7 @@ pub(super) struct Origin {
 impl Cluster {
     /// A well-formed frame arrived on a link.
     pub fn handle_frame(&mut self, link: LinkId, frame: &Frame<'_>, now: UnixMillis) {
+        self.note_time(now);
         self.counts.received[usize::from(frame.body.kind().number())] += 1;
         let Some(sender) = self.sender_of(link, &frame.header) else { return };
         let origin = Origin { link, sender };

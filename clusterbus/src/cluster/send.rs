@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host};
-use crate::effect::{LinkId, SaveSeq};
+use crate::effect::{Effect, LinkId, SaveSeq};
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
@@ -95,7 +95,7 @@ impl Cluster {
     }
 
     fn deliver(&mut self, link: LinkId, frame: Arc<[u8]>, after: SaveSeq) {
-        self.outbox.send(after.max(self.claims_saved_by), link, frame);
+        self.outbox.after(after.max(self.claims_saved_by), Effect::Send(link, frame));
     }
 
     fn all_outbound(&self) -> Vec<LinkId> {

@@ -6,6 +6,7 @@ use super::Cluster;
 use crate::conf::{LinkState, NodeRecord, NodesConf, OpenSlot};
 use crate::effect::{Durability, Effect};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::health::Census;
 use crate::slot_table::NodeIndex;
@@ -24,6 +25,8 @@ impl Cluster {
             self.todo.judge = false;
             self.judge(now);
         }
+        // What is lost is not served from now on; what is won, once it is saved.
+        self.granted = self.granted.common(self.slots.slots_of(self.me));
         // What the steps above asked for belongs to this round: the number of its save is already promised.
         if todo.pong_all || std::mem::take(&mut self.todo.pong_all) {
             self.pong_all(now);
@@ -45,7 +48,8 @@ impl Cluster {
             covered &= !failed(index);
             if node.is_master() {
                 size += 1;
-                reachable += usize::from(!node.is_failing());
+                let answered = index == self.me || node.pong_received >= self.stalled;
+                reachable += usize::from(answered && !node.is_failing());
             }
         }
         let census = Census { covered, size, reachable, master: self.nodes[self.me].is_master() };
@@ -116,7 +120,7 @@ impl Cluster {
         self.todo.save(durability);
     }
 
-    /// What cores route by now, under this version.
+    /// What cores route by now, under this version. A slot that we won and that no durable file has is nobody's.
     pub fn snapshot(&self, version: SnapshotVersion) -> Snapshot {
         let mut snapshot = Snapshot::new(version, self.settings.rules);
         let mut places: Vec<Option<EndpointIndex>> = Vec::new();
@@ -130,7 +134,8 @@ impl Cluster {
         for slot in keyspace::slot::Slot::all() {
             let owner = self.slots.owner(slot);
             let other = owner.and_then(place).map_or(Owner::Nobody, Owner::Other);
-            snapshot.set_owner(slot, if owner == Some(self.me) { Owner::Me } else { other });
+            let served = self.granted.contains(slot) || planted(Fault::RightsGrowFirst);
+            snapshot.set_owner(slot, if owner == Some(self.me) && served { Owner::Me } else { other });
         }
         for (slot, target) in self.slots.all_migrating() {
             place(target).into_iter().for_each(|target| snapshot.set_migrating(slot, target));

@@ -3,7 +3,6 @@
 //! C12, §14.1. Each node is asked at least every half node timeout, and at most one link per node is opened in a tick.
 
 use super::Cluster;
-use crate::effect::{Alarm, Effect};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
@@ -18,10 +17,7 @@ const EXTRA_PING_DRAWS: usize = 5;
 impl Cluster {
     /// Does what time asks for. To be called every 100 ms.
     pub fn tick(&mut self, now: UnixMillis) {
-        let stalled = self.last_tick.is_some_and(|last| now.since(last) > self.settings.node_timeout);
-        if stalled {
-            self.outbox.push(Effect::Alarm(Alarm::Stalled));
-        }
+        self.note_time(now);
         self.last_tick = Some(now);
         self.forgotten.expire(now);
         self.tend_links(now);

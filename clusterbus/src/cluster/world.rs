@@ -30,6 +30,16 @@ enum Event {
     Saved(usize, SaveSeq, String),
 }
 
+impl Event {
+    /// Whose it is.
+    fn of(&self) -> usize {
+        match self {
+            Event::Tick(member) | Event::Arrive(member, ..) | Event::Connect(member, ..) => *member,
+            Event::Break(member, _) | Event::Saved(member, ..) => *member,
+        }
+    }
+}
+
 pub(super) struct Member {
     pub(super) cluster: Cluster,
     /// The other end of each link.
@@ -56,6 +66,8 @@ pub(super) struct World {
     node_timeout: u64,
     /// How long a save takes at most.
     pub(super) disk_millis: u64,
+    /// Nodes that stand still, and until when.
+    frozen: HashMap<usize, u64>,
     pub(super) frames: u64,
     pub(super) dials: u64,
     /// What arrives, and where, if it is wanted.
@@ -75,6 +87,7 @@ impl World {
             rng: Rng::with_seed(seed),
             node_timeout,
             disk_millis: 10,
+            frozen: HashMap::new(),
             frames: 0,
             dials: 0,
             record: None,
@@ -136,6 +149,21 @@ impl World {
         }
     }
 
+    /// Stops a node for so long; what comes meanwhile it finds afterwards.
+    pub(super) fn freeze(&mut self, member: usize, millis: u64) {
+        self.frozen.insert(member, self.now + millis);
+    }
+
+    /// Whether a node stands still.
+    pub(super) fn is_frozen(&self, member: usize) -> bool {
+        self.frozen.get(&member).is_some_and(|until| *until > self.now)
+    }
+
+    /// Whether a node did anything since it stood still.
+    pub(super) fn stepped(&self, member: usize) -> bool {
+        self.frozen.get(&member).is_none_or(|until| self.member(member).last_tick.is_some_and(|tick| tick.0 >= *until))
+    }
+
     pub(super) fn heal(&mut self) {
         self.cut.clear();
     }
@@ -151,7 +179,14 @@ impl World {
         while let Some(entry) = self.events.first_entry().filter(|entry| entry.key().0 <= end) {
             let ((time, _), (incarnation, event)) = entry.remove_entry();
             self.now = time;
-            self.happen(incarnation, event);
+            let frozen = self.frozen.get(&event.of()).copied().filter(|until| *until > time);
+            match frozen {
+                Some(until) => {
+                    self.order += 1;
+                    self.events.insert((until, self.order), (incarnation, event));
+                }
+                None => self.happen(incarnation, event),
+            }
         }
         self.now = end;
     }
@@ -167,10 +202,7 @@ impl World {
     }
 
     fn happen(&mut self, incarnation: u64, event: Event) {
-        let of = match &event {
-            Event::Tick(member) | Event::Arrive(member, ..) | Event::Connect(member, ..) => *member,
-            Event::Break(member, _) | Event::Saved(member, ..) => *member,
-        };
+        let of = event.of();
         let now = UnixMillis(self.now);
         let Some(member) = self.members[of].as_mut().filter(|member| member.incarnation == incarnation) else { return };
         match event {
