@@ -22,6 +22,7 @@ mod endings;
 mod evicting;
 mod exact;
 mod fuzz;
+mod jumps;
 mod loans;
 mod log;
 mod memory;

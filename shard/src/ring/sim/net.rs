@@ -115,6 +115,8 @@ pub(super) struct Net {
     pub(super) random: Random,
     pub(super) options: SimOptions,
     pub(super) now_us: u64,
+    /// By how much the wall clock was set since the start.
+    pub(super) wall_set_us: i64,
     pub(super) cores: Vec<Core>,
     pub(super) links: Vec<Link>,
 }
@@ -186,6 +188,7 @@ impl SimNet {
             random: Random::new(seed),
             options,
             now_us: 0,
+            wall_set_us: 0,
             cores: (0..cores).map(|_| core()).collect(),
             links: Vec::new(),
         })))
@@ -218,8 +221,16 @@ impl SimNet {
 
     /// The time now.
     pub fn now(&self) -> Now {
-        let now_us = self.borrow().now_us;
-        Now { wall_us: WALL_START_US + now_us, monotonic_us: now_us }
+        let net = self.borrow();
+        let wall_us = (WALL_START_US + net.now_us).saturating_add_signed(net.wall_set_us);
+        Now { wall_us, monotonic_us: net.now_us }
+    }
+
+    /// Sets the wall clock forward, or back: the monotonic one goes on as if nothing was.
+    pub fn set_wall(&self, by_us: i64) {
+        let mut net = self.borrow();
+        net.wall_set_us += by_us;
+        net.disturb();
     }
 
     /// When the next thing that is under way arrives, on the monotonic clock; `None` with nothing under way.
