@@ -19,7 +19,7 @@ const QUICK: u64 = 8;
 const POLICY: &str = "allkeys-lru";
 /// Hash tags of keys, for bursts of which one core has all keys.
 const TAGS: usize = 64;
-/// The highest and lowest figures that pass: `used_memory` to `maxmemory`, milliseconds of a turn.
+/// The highest and the lowest share of `maxmemory` that `used_memory` may be while the burst lasts.
 const USED_AT_MOST: f64 = 1.01;
 const USED_AT_LEAST: f64 = 0.98;
 
