@@ -1,6 +1,6 @@
 //! What the kernel says about a process: CPU time, resident memory, where its threads stand.
 //!
-//! CPU time is field 1 of each thread's `schedstat` (nanoseconds on a CPU, kernel `Documentation/scheduler/sched-stats.rst`): `stat`
+//! CPU time is field 1 of each thread's `schedstat` (nanoseconds on a CPU; field 2: ready but waiting for one; kernel `Documentation/scheduler/sched-stats.rst`): `stat`
 //! counts in ticks of 10 ms, too coarse for a run of one second. A thread that ends takes its time with it; servers keep theirs.
 
 use std::fmt::Write as _;
@@ -11,11 +11,20 @@ use crate::error::BenchError;
 
 /// CPU time of all threads of `pid` since they began, in nanoseconds.
 pub(crate) fn cpu_ns(pid: u32) -> Result<u64, BenchError> {
+    schedstat(pid, 0)
+}
+
+/// Time for which threads of `pid` were ready to run and had no CPU, in nanoseconds: others had it.
+pub(crate) fn waited_ns(pid: u32) -> Result<u64, BenchError> {
+    schedstat(pid, 1)
+}
+
+fn schedstat(pid: u32, field: usize) -> Result<u64, BenchError> {
     let mut sum = 0;
     for task in tasks(pid)? {
         // A thread may end between the listing and the read.
         if let Ok(text) = fs::read_to_string(task.join("schedstat")) {
-            sum += parse_schedstat(&text)?;
+            sum += parse_schedstat(&text, field)?;
         }
     }
     Ok(sum)
@@ -92,9 +101,9 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
 }
 
-fn parse_schedstat(text: &str) -> Result<u64, BenchError> {
-    let first = text.split_ascii_whitespace().next().and_then(|n| n.parse().ok());
-    first.ok_or_else(|| BenchError::parse("nanoseconds on a CPU", text))
+fn parse_schedstat(text: &str, field: usize) -> Result<u64, BenchError> {
+    let number = text.split_ascii_whitespace().nth(field).and_then(|n| n.parse().ok());
+    number.ok_or_else(|| BenchError::parse("nanoseconds on and before a CPU", text))
 }
 
 fn parse_kib(text: &str, name: &'static str) -> Result<u64, BenchError> {
@@ -139,9 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn schedstat_field_one() {
-        assert_eq!(parse_schedstat("1681100205 56308828 9917\n").expect("the sample is well formed"), 1_681_100_205);
-        assert!(parse_schedstat("").is_err());
+    fn fields_of_schedstat() {
+        let text = "1681100205 56308828 9917\n";
+        let fields = [0, 1].map(|field| parse_schedstat(text, field).expect("the sample is well formed"));
+        assert_eq!(fields, [1_681_100_205, 56_308_828]);
+        assert!(parse_schedstat("", 0).is_err());
     }
 
     #[test]

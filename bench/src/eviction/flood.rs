@@ -60,10 +60,12 @@ pub(super) struct Outcome {
     pub(super) slow_pings: u64,
     /// The 99th percentile of the time in which a batch of SETs is answered.
     pub(super) batch_p99_ns: u64,
+    /// Time for which the server had no CPU though it was ready: round trips hold it, turns do not.
+    pub(super) waited_ns: u64,
 }
 
 /// Figures that a load prints.
-const FIGURES: usize = 16;
+const FIGURES: usize = 17;
 
 /// Arguments of our own program that fill a server with so many SETs and then measure a burst. Keys begin with each of `prefixes` in turn,
 /// which are equally long.
@@ -79,7 +81,7 @@ pub(super) fn read_outcome(output: &str) -> Result<Outcome, BenchError> {
     let numbers: [u64; FIGURES] = numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(wrong)?;
     let [elapsed_ns, cpu_ns, stored, refused, looks, longest_gap_ns, used_max, used_min, resident_max, pings, ..] =
         numbers;
-    let [.., p50, p99, p999, max, slow_pings, batch_p99_ns] = numbers;
+    let [.., p50, p99, p999, max, slow_pings, batch_p99_ns, waited_ns] = numbers;
     Ok(Outcome {
         elapsed_ns,
         cpu_ns,
@@ -94,6 +96,7 @@ pub(super) fn read_outcome(output: &str) -> Result<Outcome, BenchError> {
         ping_ns: [p50, p99, p999, max],
         slow_pings,
         batch_p99_ns,
+        waited_ns,
     })
 }
 
@@ -112,14 +115,15 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
     let (batches, all) = (fill.div_ceil(BATCH), (fill + burst).div_ceil(BATCH));
     writers.run_until(batches, None)?;
     writers.forget();
-    let (begun, cpu) = (Instant::now(), procfs::cpu_ns(pid)?);
+    let (begun, cpu, waited) = (Instant::now(), procfs::cpu_ns(pid)?, procfs::waited_ns(pid)?);
     watch.begun(begun);
     writers.run_until(all, Some(&mut watch))?;
     let elapsed_ns = begun.elapsed().as_nanos() as u64;
     let cpu_ns = procfs::cpu_ns(pid)?.saturating_sub(cpu);
     println!("{elapsed_ns} {cpu_ns} {} {}", writers.stored, writers.refused);
     println!("{}", watch.figures().map(|figure| figure.to_string()).join(" "));
-    println!("{}", writers.latency.value_at_quantile(0.99));
+    let waited_ns = procfs::waited_ns(pid)?.saturating_sub(waited);
+    println!("{} {waited_ns}", writers.latency.value_at_quantile(0.99));
     Ok(())
 }
 
@@ -364,11 +368,11 @@ mod tests {
 
     #[test]
     fn outcomes_are_read() {
-        let outcome = read_outcome("1 2 3 4\n5 6 7 8 9 10 11 12 13 14 15\n16\n").expect("sixteen figures");
+        let outcome = read_outcome("1 2 3 4\n5 6 7 8 9 10 11 12 13 14 15\n16 17\n").expect("seventeen figures");
         assert_eq!((outcome.elapsed_ns, outcome.cpu_ns, outcome.stored, outcome.refused), (1, 2, 3, 4));
         assert_eq!((outcome.looks, outcome.longest_gap_ns, outcome.used_max, outcome.used_min), (5, 6, 7, 8));
         assert_eq!((outcome.resident_max, outcome.pings, outcome.ping_ns), (9, 10, [11, 12, 13, 14]));
-        assert_eq!((outcome.slow_pings, outcome.batch_p99_ns), (15, 16));
+        assert_eq!((outcome.slow_pings, outcome.batch_p99_ns, outcome.waited_ns), (15, 16, 17));
         assert!(read_outcome("1 2 3").is_err());
     }
 }

@@ -27,7 +27,7 @@ const BUDGET: u64 = 16 << 20;
 /// GETs per second: keys stay for about ten of the seconds that policies tell apart.
 const RATE: u64 = 20_000;
 /// Seconds before GETs count, and while they do.
-const WARM_SECONDS: u64 = 35;
+const WARM_SECONDS: u64 = 60;
 const SECONDS: u64 = 20;
 /// Policies at a time: up to three servers each, which take a few percent of a processor with their loads.
 const AT_A_TIME: usize = 4;
