@@ -75,8 +75,8 @@ pub struct Memory {
     outcome: Outcome,
     /// It found nothing to evict.
     barren: bool,
-    /// It failed, and no longer does: others who fail have to look again.
-    recovered: bool,
+    /// Others have to look again: it failed and no longer does, or it was the last to keep to a limit.
+    has_news: bool,
     /// Time of this turn that evictions have taken.
     spent_micros: u64,
     /// The greatest want that others were told of since there was none.
@@ -102,7 +102,7 @@ impl Memory {
             evictions: Evictions::default(),
             outcome: Outcome::Ok,
             barren: false,
-            recovered: false,
+            has_news: false,
             spent_micros: 0,
             told: 0,
         }
@@ -184,7 +184,7 @@ impl Memory {
 
     fn note(&mut self, outcome: Outcome) {
         self.budget.outcome(self.outcome, outcome);
-        self.recovered |= self.outcome == Outcome::Fail && outcome != Outcome::Fail;
+        self.has_news |= self.outcome == Outcome::Fail && outcome != Outcome::Fail;
         self.outcome = outcome;
     }
 }
@@ -200,9 +200,12 @@ pub fn startup_bytes(settings: &Settings) -> u64 {
     slots as u64 + u64::from(settings.ring_buffers) * u64::from(settings.ring_buffer_bytes)
 }
 
+/// What a core comes to hold beside that before it has anything to do, in bytes: counters, tables of connections, a few clients.
+const IDLE_BYTES: u64 = 1 << 20;
+
 /// Why a `maxmemory` is refused: it leaves so many cores too little to work with.
 pub fn too_little(settings: &Settings, cores: u16) -> Option<String> {
-    let least = least_maxmemory(startup_bytes(settings) * u64::from(cores), cores);
+    let least = least_maxmemory((startup_bytes(settings) + IDLE_BYTES) * u64::from(cores), cores);
     let too_little = settings.maxmemory > 0 && settings.maxmemory < least;
     too_little.then(|| format!("{cores} core loops need at least {least} bytes"))
 }
@@ -238,11 +241,13 @@ impl Shard {
         match (memory.terms, terms) {
             (None, Some(_)) => memory.quota = Quota::begin(used, budget),
             (Some(_), None) => {
+                budget.leave();
                 budget.want(memory.quota.wanted(), 0);
                 memory.quota.release(budget);
             }
             _ => {}
         }
+        let joins = memory.terms.is_none() && terms.is_some();
         memory.terms = terms;
         memory.policy = settings.maxmemory_policy;
         memory.tenacity = settings.tenacity();
@@ -251,5 +256,11 @@ impl Shard {
         memory.note(Outcome::Ok);
         memory.refit();
         self.keyspace.set_choice(settings.choice(), terms.is_some());
+        if joins {
+            let evictable = self.evictable();
+            let memory = &mut self.memory;
+            memory.budget.join(memory.core, evictable);
+            memory.has_news |= memory.budget.is_joined_by_all();
+        }
     }
 }

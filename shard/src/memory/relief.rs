@@ -107,7 +107,8 @@ impl Shard {
         let memory = &mut self.memory;
         let before = memory.quota.wanted();
         let pressure = memory.quota.pressure(used, Some(&terms), &*memory.budget);
-        let missing = pressure.excess().saturating_sub(dropped);
+        // What it owes to others it does not ask of them.
+        let missing = used.saturating_sub(memory.quota.held()).saturating_sub(dropped);
         if missing > 0 {
             memory.quota.want(missing, fair_share(missing, here, memory.budget.evictable()));
         }
@@ -180,7 +181,7 @@ impl Shard {
     }
 
     /// What this core can contribute: keys that the policy may take; its bytes, where that takes none.
-    fn evictable(&self) -> u64 {
+    pub(super) fn evictable(&self) -> u64 {
         if self.memory.policy.class().is_some() { self.keyspace.evictable() } else { self.used_bytes() }
     }
 
@@ -199,7 +200,9 @@ impl Shard {
         quota.settle(used, &terms, &**budget);
         budget.want(before, quota.wanted());
         let still = quota.give(used, budget.unmet(quota.wanted()), &**budget);
-        quota.owe(if still > 0 { fair_share(still, here, budget.evictable()) } else { 0 });
+        // Until all have said what they could evict, nobody knows what its share is.
+        let owes = still > 0 && budget.is_joined_by_all();
+        quota.owe(if owes { fair_share(still, here, budget.evictable()) } else { 0 });
         if still > 0 {
             // Who is not short itself does not look.
             budget.looked(*core, here > 0);
@@ -220,7 +223,7 @@ impl Memory {
     /// Whether others have to hear of what the core wants.
     fn tell(&mut self) -> Want {
         let wanted = self.quota.wanted();
-        let news = wanted > self.told || std::mem::take(&mut self.recovered);
+        let news = wanted > self.told || std::mem::take(&mut self.has_news);
         self.told = if wanted == 0 { 0 } else { self.told.max(wanted) };
         if news { Want::Tell } else { Want::Told }
     }

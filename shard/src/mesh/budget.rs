@@ -1,9 +1,12 @@
 //! What the cores share of the process's memory budget: the reserve, what they want of each other, and who has nothing to evict.
 //!
-//! The arithmetic and the rules are `evict`'s (`quota`, `barren`). Every number is a relaxed atomic: nothing else is ordered by them, and the
-//! reserve is exact because each step of it is one atomic operation.
+//! The arithmetic and the rules are `evict`'s (`quota`, `barren`). The numbers are relaxed atomics: nothing else is ordered by them but what
+//! cores say when they join, and the reserve is exact because each step of it is one atomic operation.
 
-use core::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicI64, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use evict::barren::{self, Elsewhere, EpochStep, Word};
 use evict::evictions::Outcome;
@@ -19,6 +22,8 @@ pub struct Budget {
     wanted: AtomicU64,
     /// Cores whose last look ended in refusal.
     refusing: AtomicU64,
+    /// Cores that keep to the limit.
+    joined: AtomicU64,
     /// Counts the states in which cores said that they have nothing to evict.
     epoch: AtomicU64,
     cores: Box<[Share]>,
@@ -41,6 +46,7 @@ impl Budget {
             balance: AtomicI64::new(Balance::new(maxmemory).0),
             wanted: AtomicU64::new(0),
             refusing: AtomicU64::new(0),
+            joined: AtomicU64::new(0),
             epoch: AtomicU64::new(1),
             cores: (0..cores).map(|_| Share::default()).collect(),
         }
@@ -68,6 +74,22 @@ impl Budget {
     pub fn unmet(&self, own: u64) -> u64 {
         let others = self.wanted.load(Relaxed).saturating_sub(own);
         self.balance().unmet(others)
+    }
+
+    /// A core keeps to the limit from now on, and could evict so much.
+    pub fn join(&self, core: CoreId, evictable: u64) {
+        self.set_evictable(core, evictable);
+        self.joined.fetch_add(1, Release);
+    }
+
+    /// A core keeps to no limit any more.
+    pub fn leave(&self) {
+        self.joined.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether all cores keep to the limit, and have said what they could evict.
+    pub fn is_joined_by_all(&self) -> bool {
+        self.joined.load(Acquire) == self.cores.len() as u64
     }
 
     /// Publishes what a core could evict.
