@@ -1,10 +1,13 @@
 //! A fair draw of a slot: each with the probability of its share of all keys.
 //!
 //! Used by the choice of victims (`spec/expire-evict.md` §11.5), which needs many draws among 16,384 slots. Counts stand in groups with a
-//! sum for each: a change adds to two numbers, a draw reads two runs of 128.
+//! sum for each: a change adds to two numbers, a draw reads two runs of 128, a few cache lines at a time.
 
 /// Counts in a group.
 const GROUP: usize = 128;
+
+/// Counts that are added up at once where a draw passes over them: vectors do that faster than looking at one after the other.
+const RUN: usize = 16;
 
 /// A count for each of a number of places, with fair draws among them. 4 bytes for a place.
 #[derive(Clone, Debug, Default)]
@@ -54,12 +57,21 @@ impl Weights {
     /// A place whose count is not 0, drawn by `random`, which is uniform over all `u64`.
     pub fn draw(&self, random: u64) -> Option<usize> {
         let mut rank = ((u128::from(random) * u128::from(self.total)) >> 64) as u64;
-        let group = self.groups.iter().position(|&sum| passes(&mut rank, sum))?;
+        let group = find(&self.groups, &mut rank)?;
         let first = group * GROUP;
         let last = (first + GROUP).min(self.counts.len());
-        let within = self.counts[first..last].iter().position(|&count| passes(&mut rank, u64::from(count)));
+        let within = find(&self.counts[first..last], &mut rank);
         Some(first + within.expect("a group's sum is the sum of its counts"))
     }
+}
+
+/// Where `rank` falls among counts; it becomes the rank within that count.
+fn find<T: Copy + Into<u64>>(counts: &[T], rank: &mut u64) -> Option<usize> {
+    let run = counts.chunks(RUN).position(|run| passes(rank, run.iter().map(|&count| count.into()).sum()))?;
+    let first = run * RUN;
+    let last = (first + RUN).min(counts.len());
+    let within = counts[first..last].iter().position(|&count| passes(rank, count.into()));
+    Some(first + within.expect("a run's sum is the sum of its counts"))
 }
 
 /// Whether `rank` falls among the next `count`; if not, it is less by so many.

@@ -5,6 +5,7 @@ use evict::victim::{Candidates, Sampled};
 use evict::weights::Weights;
 
 use crate::hash::{KeyHasher, Random};
+use crate::prefetch::prefetch;
 use crate::slot::Slot;
 use crate::table::Table;
 
@@ -17,12 +18,20 @@ pub(super) struct Here<'a> {
     pub(super) databases: usize,
     pub(super) weights: &'a [Option<Weights>],
     pub(super) hasher: &'a KeyHasher,
+    /// The slot that is drawn next, of which database: its tables are fetched meanwhile.
+    pub(super) ahead: &'a mut Option<(Db, usize)>,
 }
 
 impl Here<'_> {
-    /// A slot of a database, each with the probability of its share of the keys.
-    fn draw_slot(&mut self, db: Db, random: u64) -> Option<(Slot, &mut Table)> {
-        let number = self.weights[db.0 as usize].as_ref()?.draw(random)?;
+    /// A slot of a database, each with the probability of its share of the keys, as of this draw or the one before.
+    fn draw_slot(&mut self, db: Db, random: &mut impl FnMut() -> u64) -> Option<(Slot, &mut Table)> {
+        let weights = self.weights[db.0 as usize].as_ref()?;
+        let drawn = self.ahead.take().filter(|(of, number)| *of == db && weights.get(*number) > 0);
+        let number = drawn.map(|(_, number)| number).or_else(|| weights.draw(random()))?;
+        *self.ahead = weights.draw(random()).map(|next| (db, next));
+        if let Some((_, next)) = *self.ahead {
+            prefetch(&raw const self.slots[next]);
+        }
         let slot = Slot::new(number as u16).expect("weights are those of slots");
         Some((slot, self.slots[number].table_mut(db, self.databases)))
     }
@@ -52,7 +61,7 @@ impl Candidates for Here<'_> {
         show: &mut impl FnMut(Sampled<Victim>),
     ) {
         let (db, hasher) = (Db(db), self.hasher);
-        let Some((slot, table)) = self.draw_slot(db, random()) else { return };
+        let Some((slot, table)) = self.draw_slot(db, random) else { return };
         let places = table.draw_places(class, max as usize, &mut Random::new(random()), hasher);
         // All are fetched before any is read, so that their misses overlap.
         places.iter().for_each(|place| table.at(*place).prefetch());
@@ -65,7 +74,7 @@ impl Candidates for Here<'_> {
 
     fn draw(&mut self, db: u16, class: Class, random: &mut impl FnMut() -> u64) -> Option<Victim> {
         let (db, hasher) = (Db(db), self.hasher);
-        let (slot, table) = self.draw_slot(db, random())?;
+        let (slot, table) = self.draw_slot(db, random)?;
         let place = table.draw_place(class, &mut Random::new(random()), hasher)?;
         Some(Victim::new(db, slot, hasher.hash(table.at(place).key())))
     }

@@ -64,6 +64,8 @@ pub(super) struct Victims {
     /// Bytes of `weights`.
     weights_bytes: usize,
     chooser: Chooser<Victim>,
+    /// A slot that was drawn ahead, of which database.
+    ahead: Option<(Db, usize)>,
     /// Only for the policy that has queues.
     queues: Option<Queues>,
 }
@@ -72,8 +74,8 @@ impl Victims {
     /// What a policy that takes keys of this class needs where nothing is stored yet.
     pub(super) fn new(class: Class, databases: usize) -> Box<Victims> {
         let weights = (0..databases).map(|_| None).collect();
-        let (chooser, queues) = (Chooser::default(), None);
-        Box::new(Victims { class, weights, keys: 0, weights_bytes: 0, chooser, queues })
+        let (chooser, ahead, queues) = (Chooser::default(), None, None);
+        Box::new(Victims { class, weights, keys: 0, weights_bytes: 0, chooser, ahead, queues })
     }
 
     /// The same for another place, where nothing is stored.
@@ -185,8 +187,8 @@ impl Keyspace {
         }
         let Keyspace { victims, choice, slots, databases, hasher, random, .. } = self;
         let Some(victims) = victims else { return Search::Nothing };
-        let Victims { chooser, weights, .. } = &mut **victims;
-        let mut here = Here { slots, databases: databases.len(), weights, hasher };
+        let Victims { chooser, weights, ahead, .. } = &mut **victims;
+        let mut here = Here { slots, databases: databases.len(), weights, hasher, ahead };
         let victim = chooser.choose(&mut here, choice, now, &mut || random.draw());
         victim.map_or(Search::Nothing, Search::Victim)
     }
