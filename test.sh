@@ -9,7 +9,7 @@ test_threads=${TEST_THREADS:-2}
 
 # Seconds that each suite may take on 2 cores; the builds before them have what .ci/run leaves.
 budgets="differential=180 serialisable=60 robustness=120 starvation=60 pipelines=90 lifecycle=60 config=30
-    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 model_ticket=120 model_widening=120 main=90 boundaries=90 largest=90 encodings=90 sessions=240 isolation=90 real_clients=90 acl=90 packet_008=300 other=60"
+    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 model_ticket=120 model_widening=120 simulation=90 fuzz=90 boundaries=90 largest=90 encodings=90 sessions=240 isolation=90 real_clients=90 acl=90 packet_008=300 other=60"
 
 . ./packages.sh
 need_cargo
@@ -48,7 +48,7 @@ awk -v budgets="$budgets" '
     / Doc-tests / { sub(/^ */, ""); suite = $0 }
     /^test result:/ {
         time = $0; sub(/.*finished in /, "", time)
-        name = suite; sub(/.*\//, "", name); sub(/\.rs$/, "", name)
+        name = suite; sub(/\/main\.rs$/, "", name); sub(/.*\//, "", name); sub(/\.rs$/, "", name)
         limit = (name in budget) ? budget[name] : budget["other"]
         over = (time + 0 > limit) ? " OVER ITS BUDGET" : ""
         printf "  %9s of %4d  %-5s %s%s\n", time, limit, ($3 == "ok." ? "ok" : "FAIL"), suite, over

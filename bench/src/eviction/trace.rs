@@ -54,7 +54,7 @@ pub(super) fn write(folder: &Path, keys: u64, requests: u64) -> Result<PathBuf, 
     Ok(path)
 }
 
-/// Reads what [`write`] has written: numbers of keys.
+/// Reads what [`write()`] has written: numbers of keys.
 pub(super) fn read(path: &Path) -> Result<Vec<u32>, BenchError> {
     let bytes = fs::read(path).map_err(BenchError::io("read the trace"))?;
     let (words, rest) = bytes.as_chunks::<4>();
