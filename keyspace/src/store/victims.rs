@@ -193,7 +193,7 @@ impl Keyspace {
         victim.map_or(Search::Nothing, Search::Victim)
     }
 
-    /// Takes a key back in that was chosen and is not evicted: a unit has its slot for now.
+    /// Takes a key back in that was chosen and is not evicted: a unit holds its slot.
     pub fn spare(&mut self, victim: Victim) {
         if let Some((queues, mut keys)) = self.queues() {
             queues.spare(&mut keys, victim);

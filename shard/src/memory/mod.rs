@@ -201,7 +201,7 @@ pub fn startup_bytes(settings: &Settings) -> u64 {
 }
 
 /// What a core comes to hold beside that before it has anything to do, in bytes: counters, tables of connections, a few clients.
-const IDLE_BYTES: u64 = 1 << 20;
+const IDLE_BYTES: u64 = 128 << 10;
 
 /// Why a `maxmemory` is refused: it leaves so many cores too little to work with.
 pub fn too_little(settings: &Settings, cores: u16) -> Option<String> {
