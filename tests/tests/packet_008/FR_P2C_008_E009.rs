@@ -116,7 +116,7 @@ fn reads_and_writes(bed: &mut Bed) {
         for command in commands {
             beside.same("FLUSHALL");
             beside.same(make);
-            let at = clock(&mut beside.servers[1].client()) + 3;
+            let at = clock(&mut beside.servers[1].client()) + 10;
             beside.same(&format!("PEXPIREAT {{k}}a {at}"));
             beside.pass(at);
             beside.same(command);
@@ -224,7 +224,7 @@ fn hits_misses_and_events(bed: &mut Bed) {
         listener.ask("SUBSCRIBE __keyevent@0__:keymiss");
     }
     beside.same("CONFIG RESETSTAT");
-    let at = clock(&mut beside.servers[1].client()) + 50;
+    let at = clock(&mut beside.servers[1].client()) + 300;
     for key in ["a", "b", "c"] {
         beside.same(&format!("SET {key} 1 PXAT {at}"));
     }
