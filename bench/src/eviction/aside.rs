@@ -216,6 +216,7 @@ impl Load<'_> {
             }
             match (idle == self.talks.len(), self.next < end) {
                 (true, false) => return Ok(()),
+                // It keeps to a rate and is ahead of it: spinning would take the processor that the client's kernel work needs.
                 (true, true) => thread::sleep(PAUSE),
                 (false, _) => {}
             }

@@ -126,13 +126,13 @@ impl Cluster {
         let ours = self.election.epoch == Some(header.current_epoch);
         if voter && ours && !self.election.votes.contains(&sender) {
             self.election.votes.push(sender);
-            self.todo.failover = true;
+            self.due.failover = true;
         }
     }
 
     /// Asks for a durable save at the end of this round. Returns which.
     pub(super) fn synced_next(&mut self) -> SaveSeq {
-        self.todo.save(Durability::Synced);
+        self.due.save(Durability::Synced);
         self.outbox.next_save()
     }
 
@@ -191,7 +191,7 @@ impl Cluster {
     fn schedule_election(&mut self, master: NodeIndex, now: UnixMillis) {
         if self.manual.can_start {
             self.election = Election { starts: now, ..Election::default() };
-            self.todo.failover = true;
+            self.due.failover = true;
             return;
         }
         let rank = self.rank(master);

@@ -25,7 +25,7 @@ impl Cluster {
             return false;
         }
         self.nodes[index].flags.set(NodeFlags::PFAIL);
-        self.todo.judge = true;
+        self.due.judge = true;
         self.fail_if_agreed(index, now);
         true
     }

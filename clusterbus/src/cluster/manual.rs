@@ -74,7 +74,7 @@ impl Cluster {
             }
             FailoverKind::Forced => {
                 self.manual = Manual { end: Some(now + TIMEOUT), can_start: true, ..Manual::default() };
-                self.todo.failover = true;
+                self.due.failover = true;
             }
             FailoverKind::Agreed => {
                 self.manual = Manual { end: Some(now + TIMEOUT), ..Manual::default() };
@@ -120,7 +120,7 @@ impl Cluster {
         let waits = self.manual.end.is_some() && self.manual.target.is_none() && !self.manual.can_start;
         if mine && waits && header.marks.has(Marks::PAUSED) {
             self.manual.target = Some(header.offset);
-            self.todo.failover = true;
+            self.due.failover = true;
         }
     }
 

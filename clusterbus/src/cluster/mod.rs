@@ -75,7 +75,7 @@ pub struct Cluster {
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
     dice: Dice,
-    todo: Todo,
+    due: Due,
     outbox: Outbox,
     /// The save that has our own claims, the last of them: frames tell of these, so they wait for it.
     claims_saved_by: SaveSeq,
@@ -90,7 +90,7 @@ pub struct Cluster {
 
 /// What is to be done when the round is over (C13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Todo {
+struct Due {
     failover: bool,
     judge: bool,
     save: Option<Durability>,
@@ -98,7 +98,7 @@ struct Todo {
     pong_all: bool,
 }
 
-impl Todo {
+impl Due {
     fn save(&mut self, durability: Durability) {
         self.save = self.save.max(Some(durability));
     }
@@ -115,7 +115,7 @@ impl Cluster {
         let mut nodes = Nodes::default();
         let me = nodes.insert(myself).expect("the table is empty");
         let mut cluster = Self::with(settings, me, nodes, dice);
-        cluster.todo.save(Durability::Synced);
+        cluster.due.save(Durability::Synced);
         cluster.announce();
         cluster
     }
@@ -176,7 +176,7 @@ impl Cluster {
             links: BTreeMap::new(),
             next_link: 1,
             dice,
-            todo: Todo { judge: true, routes: true, ..Todo::default() },
+            due: Due { judge: true, routes: true, ..Due::default() },
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
             granted: SlotSet::EMPTY,
@@ -226,7 +226,7 @@ impl Cluster {
             self.nodes[node].ping_sent = UnixMillis::NEVER;
         }
         if self.judgement.stalled(now) {
-            self.todo.routes = true;
+            self.due.routes = true;
         }
     }
 
@@ -293,17 +293,17 @@ impl Cluster {
 
     /// What changed is to be saved durably before any frame tells of our own claims again.
     fn claims_changed(&mut self) {
-        self.todo.save(Durability::Synced);
-        self.todo.judge = true;
-        self.todo.routes = true;
+        self.due.save(Durability::Synced);
+        self.due.judge = true;
+        self.due.routes = true;
         self.claims_saved_by = self.outbox.next_save();
     }
 
     /// What changed is to be saved, and to be looked at by whoever depends on it.
     fn changed(&mut self, durability: Durability) {
-        self.todo.save(durability);
-        self.todo.judge = true;
-        self.todo.routes = true;
+        self.due.save(durability);
+        self.due.judge = true;
+        self.due.routes = true;
     }
 }
 

@@ -78,7 +78,7 @@ impl Cluster {
             // Everybody is to hear of it at once, and to believe it.
             self.bump_epoch();
             self.slots.set_importing(slot, None);
-            self.todo.pong_all = true;
+            self.due.pong_all = true;
         }
     }
 }

@@ -58,7 +58,7 @@ impl Cluster {
         let wanted = self.settings.announced_host.is_unknown() && (kind == PulseKind::Meet || me.is_unknown());
         if wanted && !local.is_unknown() && *me != local {
             *me = local;
-            self.todo.save(Durability::Written);
+            self.due.save(Durability::Written);
         }
     }
 
@@ -183,8 +183,8 @@ impl Cluster {
         let after = (hostname, nodename, shard.unwrap_or(node.shard));
         if before != after {
             (node.hostname, node.nodename, node.shard) = after;
-            self.todo.save(Durability::Written);
-            self.todo.routes = true;
+            self.due.save(Durability::Written);
+            self.due.routes = true;
         }
     }
 }

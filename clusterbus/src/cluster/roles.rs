@@ -100,6 +100,6 @@ impl Cluster {
         self.election.reset();
         self.end_manual();
         self.claims_changed();
-        self.todo.pong_all = true;
+        self.due.pong_all = true;
     }
 }

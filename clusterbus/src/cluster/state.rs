@@ -16,26 +16,26 @@ use crate::time::UnixMillis;
 impl Cluster {
     /// Does what the events of a round left to its end, each once.
     pub fn before_sleep(&mut self, now: UnixMillis) {
-        let todo = std::mem::take(&mut self.todo);
-        if todo.failover {
+        let due = std::mem::take(&mut self.due);
+        if due.failover {
             self.run_manual(now);
             self.run_election(now);
         }
-        if todo.judge || self.todo.judge {
-            self.todo.judge = false;
+        if due.judge || self.due.judge {
+            self.due.judge = false;
             self.judge(now);
         }
         // What is lost is not served from now on; what is won, once it is saved.
         self.granted = self.granted.common(self.slots.slots_of(self.me));
         // What the steps above asked for belongs to this round: the number of its save is already promised.
-        if todo.pong_all || std::mem::take(&mut self.todo.pong_all) {
+        if due.pong_all || std::mem::take(&mut self.due.pong_all) {
             self.pong_all(now);
         }
-        if let Some(durability) = todo.save.max(self.todo.save.take()) {
+        if let Some(durability) = due.save.max(self.due.save.take()) {
             let conf = self.conf();
             self.outbox.save(durability, conf);
         }
-        if todo.routes || std::mem::take(&mut self.todo.routes) {
+        if due.routes || std::mem::take(&mut self.due.routes) {
             self.outbox.push(Effect::Routes);
         }
     }
@@ -54,7 +54,7 @@ impl Cluster {
         }
         let census = Census { covered, size, reachable, master: self.nodes[self.me].is_master() };
         if self.judgement.update(now, census, self.settings.coverage, self.settings.node_timeout) {
-            self.todo.routes = true;
+            self.due.routes = true;
         }
     }
 
@@ -117,7 +117,7 @@ impl Cluster {
 
     /// Asks for a save without a change: the administrator wants one, or a fresh node has no file.
     pub(super) fn save(&mut self, durability: Durability) {
-        self.todo.save(durability);
+        self.due.save(durability);
     }
 
     /// What cores route by now, under this version. A slot that we won and that no durable file has is nobody's.

@@ -42,7 +42,7 @@ impl Cluster {
         self.run_manual(now);
         self.run_election(now);
         if suspected || self.health() == Health::Fail {
-            self.todo.judge = true;
+            self.due.judge = true;
         }
     }
 
