@@ -72,6 +72,9 @@ impl<R: Ring> Inner<R> {
         if version > self.settings_version {
             self.settings_version = version;
             self.ring.set_keepalive(settings.tcp_keepalive);
+            // A limit that begins to hold charges the core for all that it uses.
+            let others = self.other_bytes();
+            self.owner.shard().memory.stand_beside(others);
             self.owner.shard().configure(settings.clone());
             self.clients_limit = clients_limit(&settings);
             self.audit_settings(&settings);

@@ -170,6 +170,12 @@ impl Memory {
         self.shift(bytes as i64);
     }
 
+    /// So many bytes stand beside the data now.
+    pub(crate) fn stand_beside(&mut self, others: u64) {
+        self.shift(others as i64 - self.others as i64);
+        self.others = others;
+    }
+
     fn shift(&mut self, bytes: i64) {
         self.beside += bytes;
     }

@@ -188,11 +188,9 @@ impl Shard {
     /// The end of a turn: `others` bytes stand beside the data now. Gives other cores what they lack and this one does not use, owes them
     /// its share of the rest, and makes room if it is short itself.
     pub fn share_memory(&mut self, others: u64) -> Want {
-        let memory = &mut self.memory;
-        memory.beside += others as i64 - memory.others as i64;
-        memory.others = others;
-        memory.spent_micros = 0;
-        let Some(terms) = memory.terms else { return Want::Told };
+        self.memory.stand_beside(others);
+        self.memory.spent_micros = 0;
+        let Some(terms) = self.memory.terms else { return Want::Told };
         let (here, used) = (self.evictable(), self.used_bytes());
         let Memory { quota, budget, core, .. } = &mut self.memory;
         budget.set_evictable(*core, here);
