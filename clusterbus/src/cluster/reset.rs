@@ -65,8 +65,8 @@ impl Cluster {
         me.flags.clear(NodeFlags::REPLICA);
         me.flags.set(NodeFlags::MASTER);
         me.master = None;
-        self.outbox.push(Effect::Follow(None));
-        let after = self.synced_next();
-        self.outbox.after(after, Effect::Lost(Box::new(Slot::all().collect())));
+        self.claims_changed();
+        self.tell_replication(None);
+        self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(Slot::all().collect())));
     }
 }
