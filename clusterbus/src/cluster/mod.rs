@@ -15,6 +15,7 @@ mod open_slots;
 mod pulse;
 mod receive;
 mod reconcile;
+mod reset;
 mod roles;
 mod send;
 mod state;
@@ -263,6 +264,11 @@ impl Cluster {
     /// This node's place among the nodes.
     pub fn me(&self) -> NodeIndex {
         self.me
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &ClusterSettings {
+        &self.settings
     }
 
     /// Whether the cluster serves, as this node finds.

@@ -70,15 +70,11 @@ impl Cluster {
         }
     }
 
-    fn record(&self, index: NodeIndex) -> NodeRecord {
+    /// What is told of a node: in the file, and to operators.
+    pub(crate) fn record(&self, index: NodeIndex) -> NodeRecord {
         let node = &self.nodes[index];
         // Flags without a word are not in the file.
         let shown = NodeFlags::MIGRATE_TO.and(NodeFlags::EXTENSIONS).and(NodeFlags::MEET);
-        let config_epoch = match node.master {
-            _ if node.is_master() => node.config_epoch,
-            Some(master) => self.nodes[master].config_epoch,
-            None => Epoch::ZERO,
-        };
         let linked = index == self.me || node.outbound.is_some_and(|link| self.links[&link].up);
         NodeRecord {
             id: node.id,
@@ -90,14 +86,24 @@ impl Cluster {
             master: node.master.map(|master| self.id_of(master)),
             ping_sent: node.ping_sent,
             pong_received: node.pong_received,
-            config_epoch,
+            config_epoch: self.shown_epoch(index),
             link: if linked { LinkState::Connected } else { LinkState::Disconnected },
             slots: self.slots.slots_of(index).clone(),
         }
     }
 
+    /// The config epoch that is told of a node: a replica's is its master's.
+    pub(crate) fn shown_epoch(&self, index: NodeIndex) -> Epoch {
+        let node = &self.nodes[index];
+        match node.master {
+            _ if node.is_master() => node.config_epoch,
+            Some(master) => self.nodes[master].config_epoch,
+            None => Epoch::ZERO,
+        }
+    }
+
     /// Slots that are being moved by hand: each once, as Redis has it, the way out before the way in.
-    fn open_slots(&self) -> Vec<OpenSlot> {
+    pub(crate) fn open_slots(&self) -> Vec<OpenSlot> {
         let leaving = self.slots.all_migrating().map(|(slot, node)| OpenSlot::Migrating(slot, self.id_of(node)));
         let coming = self.slots.all_importing().filter(|(slot, _)| self.slots.migrating(*slot).is_none());
         let coming = coming.map(|(slot, node)| OpenSlot::Importing(slot, self.id_of(node)));
