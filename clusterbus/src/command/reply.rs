@@ -20,3 +20,20 @@ pub enum ClusterReply {
     /// Several by their names.
     Map(Vec<(ClusterReply, ClusterReply)>),
 }
+
+impl ClusterReply {
+    /// Text as bytes.
+    pub(super) fn bulk(text: &str) -> ClusterReply {
+        ClusterReply::Bulk(text.as_bytes().to_vec())
+    }
+
+    /// A number that is not negative; what is greater than a reply can say is its greatest.
+    pub(super) fn count(number: u64) -> ClusterReply {
+        ClusterReply::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// Values by their names.
+    pub(super) fn map<const ENTRIES: usize>(entries: [(&str, ClusterReply); ENTRIES]) -> ClusterReply {
+        ClusterReply::Map(entries.into_iter().map(|(name, value)| (Self::bulk(name), value)).collect())
+    }
+}
