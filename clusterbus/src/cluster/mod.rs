@@ -28,6 +28,8 @@ pub(crate) mod hostile_tests;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]
+pub(crate) mod rights_tests;
+#[cfg(test)]
 pub(crate) mod vote_tests;
 #[cfg(test)]
 mod world;
@@ -338,6 +340,13 @@ impl Cluster {
     /// When our own claims, as they are now, are on disk and what they take from cores is taken.
     fn claims_settled(&self) -> Until {
         Until { save: self.claims_saved_by, routes: self.shrunk_by }
+    }
+
+    /// What is stored in these slots goes: others own them. Not before it is on disk that they do, and no core writes there (§10.1).
+    fn drop_keys(&mut self, slots: SlotSet) {
+        let settled = self.claims_settled();
+        let routes = if planted(Fault::DroppedBeforeCores) { SnapshotVersion::default() } else { settled.routes };
+        self.outbox.after(Until { routes, ..settled }, Effect::Lost(Box::new(slots)));
     }
 
     /// What changed is to be saved, and to be looked at by whoever depends on it.

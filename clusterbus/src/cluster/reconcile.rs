@@ -4,7 +4,6 @@
 //! others go: a crash in between leaves keys that are still there to be claimed.
 
 use super::Cluster;
-use crate::effect::Effect;
 use crate::slot_set::SlotSet;
 
 /// What was found.
@@ -41,7 +40,7 @@ impl Cluster {
         }
         if !found.foreign.is_empty() {
             self.claims_changed();
-            self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(found.foreign.clone())));
+            self.drop_keys(found.foreign.clone());
         }
         found
     }
@@ -52,7 +51,7 @@ impl Cluster {
 mod tests {
     use super::*;
     use crate::cluster::world::World;
-    use crate::effect::SaveSeq;
+    use crate::effect::{Effect, SaveSeq};
     use crate::time::UnixMillis;
     use fastrand::Rng;
     use keyspace::slot::Slot;

@@ -7,7 +7,6 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use super::admin::{AdminError, Stored};
 use crate::command::ResetKind;
-use crate::effect::Effect;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
@@ -67,6 +66,6 @@ impl Cluster {
         me.master = None;
         self.claims_changed();
         self.tell_replication(None);
-        self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(Slot::all().collect())));
+        self.drop_keys(Slot::all().collect());
     }
 }
