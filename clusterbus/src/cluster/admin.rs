@@ -104,10 +104,12 @@ impl Cluster {
 
     /// CLUSTER ADDSLOTS and ADDSLOTSRANGE.
     pub fn add_slots<S: Borrow<Slot>>(&mut self, slots: impl IntoIterator<Item = S>) -> Result<(), AdminError> {
-        for slot in self.may_add_slots(slots)?.iter() {
+        let (slots, before) = (self.may_add_slots(slots)?, self.slots.count_of(self.me));
+        for slot in slots.iter() {
             self.slots.set_importing(slot, None);
             self.slots.add(self.me, slot).expect("it has no owner");
         }
+        self.note_first_slots(self.me, before);
         self.claims_changed();
         Ok(())
     }

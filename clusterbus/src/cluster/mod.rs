@@ -11,6 +11,7 @@ mod failure;
 mod gossip;
 mod links;
 mod manual;
+mod migration;
 mod open_slots;
 mod pulse;
 mod receive;
@@ -27,6 +28,8 @@ pub(crate) mod cluster_tests;
 pub(crate) mod hostile_tests;
 #[cfg(test)]
 mod manual_tests;
+#[cfg(test)]
+mod migration_tests;
 #[cfg(test)]
 pub(crate) mod rights_tests;
 #[cfg(test)]
@@ -151,7 +154,7 @@ impl Cluster {
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
             let master = record.master.and_then(|master| cluster.nodes.find(&master));
-            cluster.nodes[node].master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
+            cluster.attach(node, master.filter(|master| *master != node && !cluster.nodes[node].is_master()));
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
