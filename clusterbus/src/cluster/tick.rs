@@ -41,6 +41,7 @@ impl Cluster {
         }
         self.run_manual(now);
         self.run_election(now);
+        self.run_migration(now);
         if suspected || self.health() == Health::Fail {
             self.due.judge = true;
         }

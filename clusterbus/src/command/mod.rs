@@ -13,6 +13,13 @@ mod run;
 mod shards;
 mod slots;
 
+#[cfg(test)]
+mod captured_tests;
+#[cfg(test)]
+mod command_tests;
+#[cfg(test)]
+mod slots_tests;
+
 pub use facts::{CommandFacts, LinkFacts};
 pub use named::{NamedNode, NamedSlot};
 pub use reply::ClusterReply;
@@ -30,6 +37,15 @@ pub struct SlotRange {
     pub first: Slot,
     /// The last, not before the first.
     pub last: Slot,
+}
+
+/// Slots of ADDSLOTS, DELSLOTS and their forms with ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotList {
+    /// As they were given.
+    pub ranges: Vec<SlotRange>,
+    /// What is wrong behind them. The client hears of it unless one of them is refused before.
+    pub fault: Option<String>,
 }
 
 /// How much RESET takes away.
@@ -60,13 +76,13 @@ pub enum SlotAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterCommand {
     /// ADDSLOTS and ADDSLOTSRANGE.
-    AddSlots(Vec<SlotRange>),
+    AddSlots(SlotList),
     /// BUMPEPOCH.
     BumpEpoch,
     /// COUNT-FAILURE-REPORTS.
     CountFailureReports(NamedNode),
     /// DELSLOTS and DELSLOTSRANGE.
-    DeleteSlots(Vec<SlotRange>),
+    DeleteSlots(SlotList),
     /// FAILOVER.
     Failover(FailoverKind),
     /// FLUSHSLOTS.

@@ -8,7 +8,7 @@ use keyspace::number::parse_i64;
 use keyspace::slot::Slot;
 
 use super::named::{NamedNode, NamedSlot, parse_slot};
-use super::{ClusterCommand, ResetKind, SlotAction, SlotRange};
+use super::{ClusterCommand, ResetKind, SlotAction, SlotList, SlotRange};
 use crate::address::{Address, Host, Ports};
 use crate::cluster::FailoverKind;
 use crate::epoch::Epoch;
@@ -108,23 +108,35 @@ fn slot(argument: &[u8]) -> Result<Slot, String> {
     parse_slot(argument).ok_or_else(|| INVALID_SLOT.into())
 }
 
-/// Slots one by one.
-fn slots(args: &[&[u8]]) -> Result<Vec<SlotRange>, String> {
-    args.iter().map(|argument| slot(argument).map(|slot| SlotRange { first: slot, last: slot })).collect()
+/// Slots one by one. All are looked at before the first is asked for.
+fn slots(args: &[&[u8]]) -> Result<SlotList, String> {
+    let single = |argument: &&[u8]| slot(argument).map(|slot| SlotRange { first: slot, last: slot });
+    Ok(SlotList { ranges: args.iter().map(single).collect::<Result<_, _>>()?, fault: None })
 }
 
-/// Slots as pairs of first and last.
-fn ranges(subcommand: &str, args: &[&[u8]]) -> Result<Vec<SlotRange>, String> {
+/// Slots as pairs of first and last. Each pair is asked for before the next is looked at.
+fn ranges(subcommand: &str, args: &[&[u8]]) -> Result<SlotList, String> {
     let (pairs, []) = args.as_chunks::<2>() else { return Err(wrong_arity(subcommand)) };
-    let range = |pair: &[&[u8]; 2]| {
-        let (first, last) = (slot(pair[0])?, slot(pair[1])?);
-        if first > last {
-            let (first, last) = (first.number(), last.number());
-            return Err(format!("ERR start slot number {first} is greater than end slot number {last}"));
+    let mut list = SlotList { ranges: Vec::with_capacity(pairs.len()), fault: None };
+    for pair in pairs {
+        match range(pair) {
+            Ok(range) => list.ranges.push(range),
+            Err(fault) => {
+                list.fault = Some(fault);
+                break;
+            }
         }
-        Ok(SlotRange { first, last })
-    };
-    pairs.iter().map(range).collect()
+    }
+    Ok(list)
+}
+
+fn range(pair: &[&[u8]; 2]) -> Result<SlotRange, String> {
+    let (first, last) = (slot(pair[0])?, slot(pair[1])?);
+    if first > last {
+        let (first, last) = (first.number(), last.number());
+        return Err(format!("ERR start slot number {first} is greater than end slot number {last}"));
+    }
+    Ok(SlotRange { first, last })
 }
 
 fn failover(args: &[&[u8]]) -> Result<ClusterCommand, String> {
