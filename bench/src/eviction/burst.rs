@@ -84,13 +84,7 @@ struct Figures {
 }
 
 /// What a fresh server makes of it.
-fn one_server(
-    contender: &Contender,
-    burst: &Burst,
-    budget: u64,
-    sets: u64,
-    rig: &Rig,
-) -> Result<Figures, BenchError> {
+fn one_server(contender: &Contender, burst: &Burst, budget: u64, sets: u64, rig: &Rig) -> Result<Figures, BenchError> {
     // Two core loops need the client's processor too.
     let cpus = rig.cpus.filter(|_| burst.cores == 1);
     let server = Server::start(contender, usize::from(burst.cores), cpus.map(|cpus| cpus.server), rig)?;
