@@ -71,7 +71,7 @@ impl Cluster {
             self.follow(grandmaster);
         } else if !moved_from_us.is_empty() {
             self.claims_changed();
-            self.outbox.after(self.claims_saved_by, Effect::Lost(Box::new(moved_from_us)));
+            self.drop_keys(moved_from_us);
         }
     }
 

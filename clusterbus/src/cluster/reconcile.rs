@@ -4,7 +4,6 @@
 //! others go: a crash in between leaves keys that are still there to be claimed.
 
 use super::Cluster;
-use crate::effect::Effect;
 use crate::slot_set::SlotSet;
 
 /// What was found.
@@ -40,8 +39,8 @@ impl Cluster {
             self.claims_changed();
         }
         if !found.foreign.is_empty() {
-            let after = self.synced_next();
-            self.outbox.after(after, Effect::Lost(Box::new(found.foreign.clone())));
+            self.claims_changed();
+            self.drop_keys(found.foreign.clone());
         }
         found
     }
@@ -52,7 +51,7 @@ impl Cluster {
 mod tests {
     use super::*;
     use crate::cluster::world::World;
-    use crate::effect::SaveSeq;
+    use crate::effect::{Effect, SaveSeq};
     use crate::time::UnixMillis;
     use fastrand::Rng;
     use keyspace::slot::Slot;
@@ -108,6 +107,7 @@ mod tests {
                 again.reconcile(&stored),
                 Reconciled { claimed: SlotSet::EMPTY, foreign: found.foreign.clone() }
             );
+            cluster.acknowledged(cluster.decided().routes);
             cluster.saved(SaveSeq(seq.0 - 1));
             assert!(cluster.poll_effect().is_none(), "an older save is not enough");
             cluster.saved(seq);

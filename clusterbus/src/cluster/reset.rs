@@ -7,7 +7,6 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use super::admin::{AdminError, Stored};
 use crate::command::ResetKind;
-use crate::effect::Effect;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
@@ -65,8 +64,8 @@ impl Cluster {
         me.flags.clear(NodeFlags::REPLICA);
         me.flags.set(NodeFlags::MASTER);
         me.master = None;
-        self.outbox.push(Effect::Follow(None));
-        let after = self.synced_next();
-        self.outbox.after(after, Effect::Lost(Box::new(Slot::all().collect())));
+        self.claims_changed();
+        self.tell_replication(None);
+        self.drop_keys(Slot::all().collect());
     }
 }

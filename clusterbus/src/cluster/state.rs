@@ -4,7 +4,7 @@
 
 use super::Cluster;
 use crate::conf::{LinkState, NodeRecord, NodesConf, OpenSlot};
-use crate::effect::{Durability, Effect};
+use crate::effect::Durability;
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -26,17 +26,20 @@ impl Cluster {
             self.judge(now);
         }
         // What is lost is not served from now on; what is won, once it is saved.
-        self.granted = self.granted.common(self.slots.slots_of(self.me));
+        let kept = self.granted.common(self.slots.slots_of(self.me));
+        let shrinks = self.shrunk_by == self.outbox.next_routes();
+        assert!(shrinks || kept == self.granted, "frames wait for what takes a right from cores");
+        self.granted = kept;
         // What the steps above asked for belongs to this round: the number of its save is already promised.
-        if due.pong_all || std::mem::take(&mut self.due.pong_all) {
+        if std::mem::take(&mut self.due.pong_all) || due.pong_all {
             self.pong_all(now);
         }
         if let Some(durability) = due.save.max(self.due.save.take()) {
             let conf = self.conf();
             self.outbox.save(durability, conf);
         }
-        if due.routes || std::mem::take(&mut self.due.routes) {
-            self.outbox.push(Effect::Routes);
+        if std::mem::take(&mut self.due.routes) || due.routes {
+            self.outbox.route();
         }
     }
 
@@ -54,7 +57,8 @@ impl Cluster {
         }
         let census = Census { covered, size, reachable, master: self.nodes[self.me].is_master() };
         if self.judgement.update(now, census, self.settings.coverage, self.settings.node_timeout) {
-            self.due.routes = true;
+            // Both ways: who is told that we serve no more finds no core that does.
+            self.rights_shrink();
         }
     }
 
