@@ -173,6 +173,8 @@ struct Inner<R: Ring> {
     /// The bus thread's address, if the cluster is on.
     bus: Option<Address>,
     wake_bus: Arc<dyn Fn() + Send + Sync>,
+    /// Another snapshot came into force this turn: who waits or listens is to hear of it.
+    routes_changed: bool,
     table: &'static CommandTable,
     now: Now,
     /// The number of this turn.
@@ -256,6 +258,7 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             bus: parts.bus,
             wake_bus: parts.wake_bus,
+            routes_changed: false,
             table: command::table(),
             now: Now::default(),
             turn: 0,
@@ -294,6 +297,7 @@ impl<R: Ring> Core<R> {
             stopping: false,
         };
         let mut core = Core { mesh: parts.mesh, inner };
+        core.inner.begin_cluster();
         core.inner.start();
         core
     }
