@@ -12,6 +12,7 @@ mod gossip;
 mod links;
 mod manual;
 mod open_slots;
+mod publish;
 mod pulse;
 mod receive;
 mod reconcile;

@@ -13,7 +13,9 @@ pub(super) fn report(alarm: Alarm) {
         }
         Alarm::TableFull => tracing::warn!("The table of nodes is full: a node was not taken in."),
         Alarm::Stalled => {
-            tracing::warn!("The cluster bus stood still for longer than cluster-node-timeout: this node serves again once it has heard a majority.");
+            tracing::warn!(
+                "The cluster bus stood still for longer than cluster-node-timeout: this node serves again once it has heard a majority."
+            );
         }
     }
 }

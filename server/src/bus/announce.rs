@@ -33,6 +33,8 @@ pub(super) fn cluster_settings(settings: &Settings, bus_port: u16, forming: Opti
         nodename: settings.cluster_announce_human_nodename.0.clone(),
         replica_migration: permission(settings.cluster_allow_replica_migration),
         failover: permission(!settings.cluster_replica_no_failover),
+        // There is no replication of data yet.
+        replication: Permission::Refused,
         validity_factor: settings.cluster_replica_validity_factor.into(),
         rules: RoutingRules {
             reads_when_down: permission(settings.cluster_allow_reads_when_down),

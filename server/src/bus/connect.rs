@@ -55,7 +55,10 @@ impl Manner {
     fn keepalive(&self) -> TcpKeepalive {
         let seconds = (self.node_timeout.0.saturating_mul(2) / 1000).clamp(1, KEEPALIVE_SECONDS_MAX);
         let between = Duration::from_secs((seconds / u64::from(KEEPALIVE_PROBES)).max(1));
-        TcpKeepalive::new().with_time(Duration::from_secs(seconds)).with_interval(between).with_retries(KEEPALIVE_PROBES)
+        TcpKeepalive::new()
+            .with_time(Duration::from_secs(seconds))
+            .with_interval(between)
+            .with_retries(KEEPALIVE_PROBES)
     }
 
     /// Sets what every connection of the bus has set.

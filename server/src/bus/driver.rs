@@ -12,11 +12,10 @@ use std::task::Poll;
 
 use clusterbus::address::Address as NodeAddress;
 use clusterbus::cluster::{Cluster, LinkSide};
-use clusterbus::effect::{Effect, LinkId, SaveSeq};
+use clusterbus::effect::{Effect, LinkId};
 use clusterbus::slot_set::SlotSet;
 use clusterbus::time::Millis;
 use clusterbus::wire::{Body, Frame, FrameError};
-use shard::mesh::mailbox::Address;
 use shard::settings::Settings;
 
 use super::announce::cluster_settings;
@@ -25,7 +24,6 @@ use super::connect::{self, Hosts, Manner};
 use super::forming::Forming;
 use super::held::Held;
 use super::link::End;
-use super::losses::Losses;
 use super::outgoing::{Opened, Outgoing};
 use super::publications::Publications;
 use super::routes::Routes;
@@ -55,7 +53,6 @@ pub(super) struct Bus {
     pub(super) links: BTreeMap<LinkId, Rc<RefCell<Outgoing>>>,
     pub(super) routes: Routes,
     pub(super) held: Held,
-    pub(super) losses: Losses,
     pub(super) publications: Publications,
     pub(super) forming: Option<Forming>,
     /// Links that were closed because too much waited on them.
@@ -63,8 +60,6 @@ pub(super) struct Bus {
     alarm: Arc<Alarm>,
     manner: Manner,
     saver: Option<Saver>,
-    /// The last save of this round.
-    round_save: Option<SaveSeq>,
     inbound: usize,
     arrived_bytes: usize,
     nonsense: u64,
@@ -104,14 +99,12 @@ impl Bus {
                 links: BTreeMap::new(),
                 routes: Routes::new(cores),
                 held: Held::default(),
-                losses: Losses::default(),
                 publications: Publications::new(cores),
                 forming: parts.forming,
                 links_over_limit: 0,
                 alarm: parts.alarm,
                 manner: parts.manner,
                 saver: Some(parts.saver),
-                round_save: None,
                 inbound: 0,
                 arrived_bytes: 0,
                 nonsense: 0,
@@ -164,11 +157,14 @@ impl Bus {
         tracing::debug!("a frame on link {} of the cluster bus is dropped ({} so far): {error}", link.0, self.nonsense);
     }
 
-    /// Notes how much a link keeps of what arrived. `false` if it is too much for all links together.
-    #[must_use]
-    pub(super) fn account(&mut self, before: usize, now: usize) -> bool {
+    /// Notes that a link keeps `now` bytes of what arrived, where it kept `before`.
+    pub(super) fn account(&mut self, before: usize, now: usize) {
         self.arrived_bytes = self.arrived_bytes + now - before;
-        self.arrived_bytes <= ARRIVED_BYTES_MAX || now <= before
+    }
+
+    /// Whether all links together keep more than there is room for.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.arrived_bytes > ARRIVED_BYTES_MAX
     }
 
     /// Somebody connected. `None` if there are too many links.
@@ -268,7 +264,6 @@ impl Bus {
             }
             while let Some(seq) = self.saver.as_ref().and_then(Saver::done) {
                 self.cluster.saved(seq);
-                self.held.saved(seq);
             }
             self.end_round();
             if self.post.borrow_mut().park() {
@@ -301,20 +296,16 @@ impl Bus {
 
     /// Ends the round: the machine decides what it left to the end, and what it says is done in order.
     fn end_round(&mut self) {
+        self.cluster.acknowledged(self.routes.taken_by_all());
         self.cluster.before_sleep(self.clock.now());
-        self.round_save = None;
         while let Some(effect) = self.cluster.poll_effect() {
             self.carry_out(effect);
         }
         let mut post = self.post.borrow_mut();
-        self.routes.mail(&mut post, &self.cluster);
-        self.losses.round_over(self.routes.newest());
+        self.routes.mail(&mut post);
         self.publications.mail(&mut post);
-        self.held.round_over(self.round_save, &self.routes);
-        self.held.answer(&mut post, &self.routes, self.clock.now());
+        self.held.answer(&mut post, &self.cluster, self.clock.now());
         post.flush();
-        drop(post);
-        self.drop_lost();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -328,12 +319,11 @@ impl Bus {
                 }
             }
             Effect::Save(seq, _, conf) => {
-                self.round_save = Some(seq);
                 let text = conf.print(clusterbus::conf::PrimaryPort::Tcp);
                 self.saver.as_ref().expect("it is there until the end").save(seq, text);
             }
-            Effect::Routes => self.routes.changed(),
-            Effect::Lost(slots) => self.losses.add(*slots),
+            Effect::Routes(version) => self.routes.changed(self.cluster.snapshot(version)),
+            Effect::Lost(slots) => self.drop_lost(&slots),
             Effect::Alarm(alarm) => super::alarms::report(alarm),
             Effect::Follow(Some((id, _))) => tracing::info!("This node is a replica of {id} now."),
             Effect::Follow(None) => tracing::info!("This node is a master now."),
@@ -353,10 +343,5 @@ impl Bus {
         if let Some(saver) = self.saver.take() {
             saver.end();
         }
-    }
-
-    /// The addresses of all cores.
-    pub(super) fn cores(&self) -> impl Iterator<Item = Address> + use<> {
-        (0..self.post.borrow().cores() as u16).map(Address)
     }
 }

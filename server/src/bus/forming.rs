@@ -1,9 +1,8 @@
 //! A cluster that the configuration describes forms by itself: every node is started with the same description and does its part.
 //!
-//! A node takes part until it owns its slots under an epoch of its own; from then on `nodes.conf` counts and the description does
-//! nothing, so a restart changes nothing. It meets whom it does not know, and claims its slots once it has met a majority, those
-//! that nobody owns. Claims begin with epoch 0: whoever owned a slot before, and a cluster that was formed owns all of them with later
-//! epochs, keeps it. So a node that lost its file takes nothing from the others.
+//! A new node takes the epoch of its place in the description, meets whom it does not know, and once it has met a majority it claims
+//! those of its slots that nobody owns. From then on `nodes.conf` counts and the description does nothing, so a restart changes
+//! nothing. A node that lost its file is new again, but its epoch is as old as the cluster: whoever took slots since keeps them.
 
 use clusterbus::address::Address;
 use clusterbus::cluster::Cluster;
@@ -12,7 +11,6 @@ use clusterbus::epoch::Epoch;
 use clusterbus::quorum::quorum;
 use clusterbus::slot_set::SlotSet;
 use clusterbus::time::UnixMillis;
-use clusterbus::wire::Health;
 use keyspace::slot::Slot;
 
 use super::driver::Bus;
@@ -30,7 +28,7 @@ pub(super) struct Forming {
 enum Stage {
     /// It meets the others, and has claimed nothing.
     Meeting,
-    /// It has claimed its slots, and has no epoch of its own.
+    /// It has claimed its slots, and does not know all others.
     Claimed,
     /// It is a node like any other.
     Formed,
@@ -39,18 +37,22 @@ enum Stage {
 impl Forming {
     /// What is to be done by a node that knows what `conf` says. A node that has not done its part does it, whenever it was stopped.
     pub(super) fn new(described: Described, conf: Option<&NodesConf>) -> Forming {
+        let mut forming = Forming { described, stage: Stage::Meeting };
         let me = conf.and_then(|conf| conf.nodes.iter().find(|node| node.id == conf.myself));
-        let stage = match me {
-            Some(me) if me.config_epoch != Epoch::ZERO => Stage::Formed,
-            Some(me) if !me.slots.is_empty() => Stage::Claimed,
-            _ => Stage::Meeting,
-        };
-        Forming { described, stage }
+        if me.is_some_and(|me| !me.slots.is_empty() || me.config_epoch != forming.my_epoch()) {
+            forming.stage = Stage::Formed;
+        }
+        forming
     }
 
     /// Where the description says that this node is.
     pub(super) fn my_address(&self) -> Address {
         self.described.nodes[self.described.me].address
+    }
+
+    /// The epoch of this node's place: no two nodes have the same, so none has to give way.
+    pub(super) fn my_epoch(&self) -> Epoch {
+        Epoch::stored(self.described.me as u64 + 1).expect("a cluster has few nodes")
     }
 
     /// Does what is due.
@@ -67,10 +69,7 @@ impl Forming {
             claim(cluster, &self.described.nodes[self.described.me].slots);
             self.stage = Stage::Claimed;
         }
-        if self.stage == Stage::Claimed && strangers.is_empty() && cluster.health() == Health::Ok {
-            if cluster.nodes()[cluster.me()].config_epoch == Epoch::ZERO {
-                cluster.bump();
-            }
+        if self.stage == Stage::Claimed && strangers.is_empty() {
             self.stage = Stage::Formed;
             tracing::info!("This node has done its part of forming the cluster that the configuration describes.");
         }

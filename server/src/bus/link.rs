@@ -42,12 +42,7 @@ pub(super) struct Link {
 
 impl Link {
     /// The link over this connection.
-    pub(super) fn new(
-        bus: Rc<RefCell<Bus>>,
-        id: LinkId,
-        outgoing: Rc<RefCell<Outgoing>>,
-        stream: TcpStream,
-    ) -> Link {
+    pub(super) fn new(bus: Rc<RefCell<Bus>>, id: LinkId, outgoing: Rc<RefCell<Outgoing>>, stream: TcpStream) -> Link {
         Link { bus, id, outgoing, stream, arrived: FrameStream::new(FrameLimits::CLAMPED) }
     }
 
@@ -109,9 +104,12 @@ impl Link {
     fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
         let before = self.arrived.memory_bytes();
         self.arrived.push(bytes);
-        let room = self.bus.borrow_mut().account(before, self.arrived.memory_bytes());
-        if !room {
-            tracing::warn!("A link of the cluster bus is closed: all links together have too much that is not read yet.");
+        let now = self.arrived.memory_bytes();
+        self.bus.borrow_mut().account(before, now);
+        if now > before && self.bus.borrow().is_overfull() {
+            tracing::warn!(
+                "A link of the cluster bus is closed: all links together have too much that is not read yet."
+            );
             return Err(End::Broken);
         }
         loop {

@@ -40,7 +40,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clusterbus::cluster::Cluster;
-use clusterbus::conf::PrimaryPort;
+use clusterbus::conf::{NodesConf, PrimaryPort};
+use clusterbus::flags::NodeFlags;
 use clusterbus::id::{ID_BYTES, NodeId, ShardId};
 use clusterbus::time::Millis;
 use glommio::net::TcpListener;
@@ -93,6 +94,11 @@ pub(crate) enum BusError {
     /// The cores do not say what they store.
     #[error("the cores do not say in which slots they have keys")]
     Silence,
+    /// It was a replica.
+    #[error(
+        "the node of {0} is a replica, and this server has no replication of data yet: let it be a master first (CLUSTER RESET), or          move the file away to start as a new node"
+    )]
+    Replica(String),
     /// Keys that no node of a cluster may have.
     #[error("{0} keys are in databases other than 0, which a node of a cluster does not have")]
     OtherDatabases(u64),
@@ -120,17 +126,26 @@ pub(crate) fn prepare(settings: &Settings, described: Option<Described>) -> Resu
     let (clock, entropy) = (Clock::start(), entropy().map_err(BusError::Entropy)?);
     let cluster_settings = announce::cluster_settings(settings, place.port, forming.as_ref());
     let now = clock.now();
-    let cluster = match &conf {
+    let mut cluster = match &conf {
+        Some(conf) if is_replica(conf) => return Err(BusError::Replica(settings.cluster_config_file.clone())),
         Some(conf) => Cluster::restore(cluster_settings, conf, entropy.seed, now),
         None => {
             tracing::info!("No cluster configuration found, I'm {}", entropy.node);
             Cluster::create(cluster_settings, entropy.node, entropy.shard, entropy.seed, now)
         }
     };
+    if let (None, Some(forming)) = (&conf, &forming) {
+        cluster.set_config_epoch(forming.my_epoch()).expect("a new node knows nobody and has no epoch");
+    }
     if conf.is_none() {
         nodes_file::replace(file.path(), &cluster.conf().print(PrimaryPort::Tcp))?;
     }
     Ok(Prepared { cluster, clock, place, file, forming })
+}
+
+/// Whether the node that wrote this followed another.
+fn is_replica(conf: &NodesConf) -> bool {
+    conf.nodes.iter().any(|node| node.id == conf.myself && node.flags.has(NodeFlags::REPLICA))
 }
 
 /// What chance gives a new node.

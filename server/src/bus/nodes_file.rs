@@ -128,7 +128,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const LINE: &str = "06bd484f6a95433826015be45b4298f670067fcd 127.0.0.1:7001@17001 myself,master - 0 0 3 connected 0-5\n";
+    const LINE: &str =
+        "06bd484f6a95433826015be45b4298f670067fcd 127.0.0.1:7001@17001 myself,master - 0 0 3 connected 0-5\n";
 
     fn in_folder() -> (tempfile::TempDir, String) {
         let folder = tempfile::tempdir().expect("a scratch folder can be made");

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use clusterbus::cluster::Cluster;
 use clusterbus::snapshot::{Snapshot, SnapshotVersion};
 use shard::mail::Mail;
 use shard::mesh::mailbox::Address;
@@ -13,10 +12,7 @@ use crate::post::Post;
 
 /// The snapshots of this node.
 pub(super) struct Routes {
-    /// The version of the newest.
-    newest: SnapshotVersion,
-    /// It, once it was made.
-    snapshot: Option<Arc<Snapshot>>,
+    newest: Option<Arc<Snapshot>>,
     /// By core: what it has taken, and what it was sent.
     cores: Vec<CoreRoutes>,
 }
@@ -30,13 +26,12 @@ struct CoreRoutes {
 impl Routes {
     /// No snapshot, for so many cores.
     pub(super) fn new(cores: usize) -> Routes {
-        Routes { newest: SnapshotVersion::default(), snapshot: None, cores: vec![CoreRoutes::default(); cores] }
+        Routes { newest: None, cores: vec![CoreRoutes::default(); cores] }
     }
 
-    /// What cores route by has changed.
-    pub(super) fn changed(&mut self) {
-        self.newest.0 += 1;
-        self.snapshot = None;
+    /// What cores route by from now on.
+    pub(super) fn changed(&mut self, snapshot: Snapshot) {
+        self.newest = Some(Arc::new(snapshot));
     }
 
     /// A core takes a version.
@@ -45,26 +40,17 @@ impl Routes {
         *taken = version.max(*taken);
     }
 
-    /// The newest version.
-    pub(super) fn newest(&self) -> SnapshotVersion {
-        self.newest
-    }
-
     /// The version that every core has taken, or a newer one.
     pub(super) fn taken_by_all(&self) -> SnapshotVersion {
         self.cores.iter().map(|core| core.taken).min().unwrap_or_default()
     }
 
     /// Sends the newest snapshot to the cores that were not sent it. Whose lane is full gets it, or a newer one, next time.
-    pub(super) fn mail(&mut self, post: &mut Post, cluster: &Cluster) {
-        if self.cores.iter().all(|core| core.sent == self.newest) {
-            return;
-        }
-        let newest = self.newest;
-        let snapshot = self.snapshot.get_or_insert_with(|| Arc::new(cluster.snapshot(newest))).clone();
-        for (core, index) in self.cores.iter_mut().zip(0..).filter(|(core, _)| core.sent != newest) {
-            if post.tell(Address(index), Mail::Routes(snapshot.clone())).is_ok() {
-                core.sent = newest;
+    pub(super) fn mail(&mut self, post: &mut Post) {
+        let Some(newest) = &self.newest else { return };
+        for (core, index) in self.cores.iter_mut().zip(0..).filter(|(core, _)| core.sent < newest.version) {
+            if post.tell(Address(index), Mail::Routes(newest.clone())).is_ok() {
+                core.sent = newest.version;
             }
         }
     }

@@ -103,7 +103,9 @@ impl Duties {
                     Arrival::Configured(settings) => self.configure(settings),
                     Arrival::Audit(core, events) => audit::log(core, &events),
                     Arrival::Question(from, question) => questions.push((from, question)),
-                    Arrival::RoutesTaken(..) | Arrival::BusPublish(_) => unreachable!("the cluster is the bus thread's"),
+                    Arrival::RoutesTaken(..) | Arrival::BusPublish(_) => {
+                        unreachable!("the cluster is the bus thread's")
+                    }
                     Arrival::Stop => unreachable!("this thread tells the others"),
                 }
             }
