@@ -3,8 +3,11 @@
 //! Nearly every slot is settled: all its requests are served here, and one look at the snapshot says so. What is left is decided anew
 //! each time, by the gate.
 
+use std::sync::Arc;
+
 use clusterbus::gate::{Decision, Presence};
 use clusterbus::redirect::{self, Security};
+use clusterbus::snapshot::Snapshot;
 use keyspace::args::Args;
 use keyspace::reply::Reply;
 use keyspace::slot::Slot;
@@ -63,6 +66,11 @@ impl Shard {
             Prepared::Later => Admission::Later,
             Prepared::Refused(refusal) => Admission::NoRoom(refusal),
         }
+    }
+
+    /// The snapshot in force, at a node of a cluster.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.routes.as_ref().map(|routes| routes.snapshot.clone())
     }
 
     /// Answers a command that is not carried out.

@@ -6,9 +6,11 @@
 //! - [`routes`]: the snapshot in force, and who still works under an older one.
 //! - [`request`]: a command as the gate sees it.
 //! - [`admission`]: the gate before a data command, for those that their keys alone route.
+//! - [`waiting`]: clients that wait on keys.
 //! - [`replies`]: what the bus thread answers, for a client.
 
 pub mod admission;
 pub mod replies;
 pub mod request;
 pub mod routes;
+pub mod waiting;

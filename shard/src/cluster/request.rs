@@ -3,6 +3,7 @@
 use clusterbus::gate::{Access, ClientModes, Decision, Gate, Presence, Request, Topic, Verb};
 use clusterbus::snapshot::Snapshot;
 use keyspace::args::Args;
+use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 
 use crate::command::Command;
@@ -13,13 +14,9 @@ const OF_CHANNELS: [&str; 5] = ["publish", "spublish", "subscribe", "psubscribe"
 /// What of a command is to be decided about.
 #[derive(Clone, Copy)]
 pub struct Routed<'a> {
-    /// The command.
-    pub command: &'static Command,
-    /// Its arguments.
-    pub args: Args<'a>,
-    /// Whether it writes.
-    pub access: Access,
-    /// What the gate does with it for what it is.
+    command: &'static Command,
+    args: Args<'a>,
+    access: Access,
     verb: Verb,
 }
 
@@ -27,6 +24,11 @@ impl<'a> Routed<'a> {
     /// A command that writes if its row says so.
     pub fn new(command: &'static Command, args: Args<'a>) -> Self {
         Routed { command, args, access: access(command), verb: verb(command) }
+    }
+
+    /// The same, of which more is known than its row says.
+    pub fn with(self, access: Access) -> Self {
+        Routed { access, ..self }
     }
 
     /// One that a transaction queued. The request is the transaction, which is none of the special commands.
@@ -77,6 +79,12 @@ pub fn decide<'a>(
         request.verb = verb;
     }
     gate.decide(&request)
+}
+
+/// True if this node serves the keys of a command whatever else is to be said of it: nearly every command.
+pub fn is_settled(snapshot: &Snapshot, command: &Command, args: Args) -> bool {
+    let mut slots = command.spec.routed_by(args).map(Slot::of);
+    slots.next().is_none_or(|first| snapshot.is_settled(first) && slots.all(|slot| slot == first))
 }
 
 /// What is known of a decision without a look at the keys.

@@ -11,9 +11,11 @@ use keyspace::slot::Slot;
 use crate::ask::Answer;
 use crate::cluster::routes::Routes;
 use crate::mail::Mail;
+use crate::mesh::Mesh;
 use crate::pubsub::Publication;
 use crate::ring::Ring;
 use crate::shard::Shard;
+use crate::unit::Grant;
 
 use super::Inner;
 
@@ -33,6 +35,28 @@ impl<R: Ring> Inner<R> {
         self.routes_changed |= routes.take(snapshot, loans);
     }
 
+    /// Goes by what an owner that granted slots knows of the cluster, if that is newer.
+    pub(super) fn follow_routes(&mut self, grant: &mut Grant) {
+        if let Some(snapshot) = grant.routes.take() {
+            self.take_routes(snapshot);
+        }
+    }
+
+    /// Another snapshot came into force: who waits for keys or listens to channels that were lost hears of it in the same turn.
+    pub(super) fn heed_routes(&mut self, mesh: &Mesh<Shard>) {
+        if std::mem::take(&mut self.routes_changed) {
+            self.sweep_routes(mesh);
+        }
+    }
+
+    /// Looks for clients that wait for keys or listen to channels that are not this node's.
+    pub(super) fn sweep_routes(&mut self, mesh: &Mesh<Shard>) {
+        if self.is_clustered() {
+            self.check_waiting(mesh);
+            self.check_shard_channels();
+        }
+    }
+
     /// Tells the bus thread of the snapshot in force, once nothing works under an older one any more.
     pub(super) fn acknowledge_routes(&mut self) {
         let Shard { routes, loans, .. } = self.owner.shard();
@@ -45,7 +69,8 @@ impl<R: Ring> Inner<R> {
     /// Publishes a message of a client of this node: here, and at the other nodes of the cluster.
     pub(super) fn publish_everywhere(&mut self, publication: Arc<Publication>) -> u64 {
         if let Some(bus) = self.bus {
-            self.outboxes.notice(bus, Mail::BusPublish(publication.clone()));
+            // As for nodes that cannot be reached: who misses a message is not told.
+            let _ = self.outboxes.publish(bus, &publication);
         }
         self.publish(publication)
     }

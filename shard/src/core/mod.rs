@@ -35,6 +35,8 @@ mod outbox;
 mod pause;
 mod post;
 mod pubsub;
+mod routing;
+mod script_routing;
 mod scripts;
 mod spares;
 mod tracking;
