@@ -11,6 +11,7 @@ use shard::mesh::mailbox::Address;
 use super::driver::Bus;
 use super::held::Asker;
 use super::questions::ask_cores;
+use super::tasks;
 
 /// How long cores may take to say in which slots they have keys.
 const KEYS_TIME_MAX: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ impl Bus {
     /// Asks the cores for what the command needs to know first.
     fn run_with_keys(&mut self, asker: Asker, command: ClusterCommand) {
         let (bus, post) = (self.shared(), self.post.clone());
-        glommio::spawn_local(async move {
+        tasks::spawn(async move {
             let answers = ask_cores(&post, Ask::SlotKeys, KEYS_TIME_MAX).await;
             let mut bus = bus.borrow_mut();
             match answers.and_then(stored) {
@@ -44,8 +45,7 @@ impl Bus {
                 None => bus.reply(asker, Err(BUSY.into())),
             }
             bus.end_soon();
-        })
-        .detach();
+        });
     }
 
     fn run(&mut self, asker: Asker, command: ClusterCommand, stored: SlotSet) {

@@ -24,6 +24,7 @@ use super::driver::Bus;
 use super::link::{End, Link};
 use super::outgoing::Outgoing;
 use super::place::Place;
+use super::tasks;
 use crate::listen;
 
 /// Connections that are accepted before others have their turn (§7.1).
@@ -181,6 +182,6 @@ fn welcome(bus: &Rc<RefCell<Bus>>, stream: TcpStream) {
     let prepared = opened.manner().prepare(&SockRef::from(&stream));
     let Ok(hosts) = prepared.map_err(GlommioError::from).and_then(|()| ends(&stream)) else { return };
     if let Some((id, outgoing)) = opened.accepted(hosts) {
-        glommio::spawn_local(Link::new(bus.clone(), id, outgoing, stream).serve()).detach();
+        tasks::spawn(Link::new(bus.clone(), id, outgoing, stream).serve());
     }
 }

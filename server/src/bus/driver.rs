@@ -28,6 +28,7 @@ use super::outgoing::{Opened, Outgoing};
 use super::publications::Publications;
 use super::routes::Routes;
 use super::saver::Saver;
+use super::tasks;
 use crate::alarm::Alarm;
 use crate::post::{Arrival, Post};
 
@@ -335,7 +336,7 @@ impl Bus {
     fn dial(&mut self, id: LinkId, address: NodeAddress) {
         let outgoing = self.add_link(id, Opened::Here);
         let task = connect::dial(self.shared(), self.manner.clone(), id, outgoing, address);
-        glommio::spawn_local(task).detach();
+        tasks::spawn(task);
     }
 
     /// Waits until all is written: the end.

@@ -8,6 +8,7 @@ use shard::ask::{Answer, Ask};
 
 use super::driver::Bus;
 use super::questions::ask_cores;
+use super::tasks;
 
 /// How long cores may take to drop keys before that is said. They go on in any case.
 const DROP_TIME_MAX: Duration = Duration::from_secs(60);
@@ -19,7 +20,7 @@ impl Bus {
         // What came back meanwhile is not lost.
         let due: SlotSet = lost.iter().filter(|slot| slots.owner(*slot) != Some(me)).collect();
         let (post, count) = (self.post.clone(), due.len());
-        glommio::spawn_local(async move {
+        tasks::spawn(async move {
             let answers = ask_cores(&post, Ask::DropSlots(Arc::new(due)), DROP_TIME_MAX).await;
             let dropped: u64 = answers.iter().flatten().map(dropped).sum();
             match answers {
@@ -27,8 +28,7 @@ impl Bus {
                 Some(_) => tracing::warn!("{dropped} keys were deleted in {count} slots that another node owns now."),
                 None => tracing::warn!("Keys of {count} slots that another node owns now are still being deleted."),
             }
-        })
-        .detach();
+        });
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - [`place`], [`announce`], [`clock`]: where the bus is, what the machine is told of the settings, what time it is.
 //! - [`nodes_file`], [`saver`]: `nodes.conf`, and the thread that writes it.
-//! - [`driver`]: rounds, and what is done of what the machine says.
+//! - [`driver`], [`tasks`]: rounds, and what is done of what the machine says.
 //! - [`connect`], [`link`], [`outgoing`]: connections, and what goes over them.
 //! - [`routes`], [`losses`]: what cores are told, and what they drop.
 //! - [`commands`], [`held`], [`questions`]: CLUSTER commands.
@@ -31,6 +31,7 @@ mod publications;
 mod questions;
 mod routes;
 mod saver;
+mod tasks;
 
 use std::cell::RefCell;
 use std::io;
@@ -213,7 +214,7 @@ fn run(
         let begun = begin(&bus, &place).await;
         // Whoever started the thread waits for this word, and ends the process if it is bad.
         let _ = tell.send(begun);
-        glommio::spawn_local(keep_time(bus.clone())).detach();
+        tasks::spawn(keep_time(bus.clone()));
         turns.await;
         bus.borrow_mut().end();
         // The file is locked until here.
@@ -245,7 +246,7 @@ async fn begin(bus: &Rc<RefCell<Bus>>, place: &Place) -> Result<(), BusError> {
             address: address.ip().to_string(),
             error: error.into(),
         })?;
-        glommio::spawn_local(connect::accept(bus.clone(), listener)).detach();
+        tasks::spawn(connect::accept(bus.clone(), listener));
     }
     Ok(())
 }
