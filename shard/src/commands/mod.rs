@@ -32,7 +32,7 @@ mod latency_histogram;
 mod latency_text;
 pub mod memory;
 pub mod monitor;
-mod pubsub;
+pub(crate) mod pubsub;
 mod pubsub_query;
 pub mod pubsub_rows;
 pub mod reset;

@@ -302,6 +302,7 @@ impl<R: Ring> Inner<R> {
             Then::StopMonitor => self.stop_monitoring(conn),
             Then::Nothing | Then::Ask(_) => {}
         }
+        self.end_modes(conn);
     }
 
     /// Takes what the command that just ended left as slow into the slow log.

@@ -3,36 +3,74 @@
 use std::sync::Arc;
 
 use clusterbus::slot_set::SlotSet;
-use clusterbus::snapshot::Snapshot;
+use clusterbus::snapshot::{RoutingRules, Snapshot, SnapshotVersion};
 use keyspace::limits::Removal;
 use keyspace::signals::EventClasses;
 use keyspace::slot::Slot;
 
 use crate::ask::Answer;
+use crate::cluster::routes::Routes;
 use crate::mail::Mail;
+use crate::mesh::Mesh;
 use crate::pubsub::Publication;
 use crate::ring::Ring;
 use crate::shard::Shard;
+use crate::unit::Grant;
 
 use super::Inner;
 
 impl<R: Ring> Inner<R> {
+    /// A node of a cluster serves nothing until it is told what.
+    pub(super) fn begin_cluster(&mut self) {
+        if self.bus.is_some() {
+            let snapshot = Snapshot::new(SnapshotVersion(0), RoutingRules::DEFAULT);
+            self.owner.shard().routes = Some(Routes::new(Arc::new(snapshot)));
+        }
+    }
+
     /// Takes a snapshot on, unless a newer one is in force.
     pub(super) fn take_routes(&mut self, snapshot: Arc<Snapshot>) {
-        let shard = self.owner.shard();
-        if shard.routes.as_ref().is_some_and(|routes| routes.version >= snapshot.version) {
-            return;
+        let Shard { routes, loans, .. } = self.owner.shard();
+        let routes = routes.as_mut().expect("only a node of a cluster is told of routes");
+        self.routes_changed |= routes.take(snapshot, loans);
+    }
+
+    /// Goes by what an owner that granted slots knows of the cluster, if that is newer.
+    pub(super) fn follow_routes(&mut self, grant: &mut Grant) {
+        if let Some(snapshot) = grant.routes.take() {
+            self.take_routes(snapshot);
         }
-        let version = snapshot.version;
-        shard.routes = Some(snapshot);
-        let bus = self.bus.expect("who has a snapshot has it from the bus thread");
-        self.outboxes.notice(bus, Mail::RoutesTaken(version));
+    }
+
+    /// Another snapshot came into force: who waits for keys or listens to channels that were lost hears of it in the same turn.
+    pub(super) fn heed_routes(&mut self, mesh: &Mesh<Shard>) {
+        if std::mem::take(&mut self.routes_changed) {
+            self.sweep_routes(mesh);
+        }
+    }
+
+    /// Looks for clients that wait for keys or listen to channels that are not this node's.
+    pub(super) fn sweep_routes(&mut self, mesh: &Mesh<Shard>) {
+        if self.is_clustered() {
+            self.check_waiting(mesh);
+            self.check_shard_channels();
+        }
+    }
+
+    /// Tells the bus thread of the snapshot in force, once nothing works under an older one any more.
+    pub(super) fn acknowledge_routes(&mut self) {
+        let Shard { routes, loans, .. } = self.owner.shard();
+        if let Some(version) = routes.as_mut().and_then(|routes| routes.said(loans)) {
+            let bus = self.bus.expect("a node of a cluster has a bus thread");
+            self.outboxes.notice(bus, Mail::RoutesTaken(version));
+        }
     }
 
     /// Publishes a message of a client of this node: here, and at the other nodes of the cluster.
     pub(super) fn publish_everywhere(&mut self, publication: Arc<Publication>) -> u64 {
         if let Some(bus) = self.bus {
-            self.outboxes.notice(bus, Mail::BusPublish(publication.clone()));
+            // As for nodes that cannot be reached: who misses a message is not told.
+            let _ = self.outboxes.publish(bus, &publication);
         }
         self.publish(publication)
     }

@@ -54,6 +54,7 @@ impl<R: Ring> Inner<R> {
         if now_us >= self.cron.clients_next_us {
             self.cron.clients_next_us = now_us + CLIENTS_CRON_US;
             self.clients_cron();
+            self.sweep_routes(mesh);
             self.look_at_tables();
             self.look_at_holdings();
             self.audit_expiry();

@@ -35,6 +35,8 @@ mod outbox;
 mod pause;
 mod post;
 mod pubsub;
+mod routing;
+mod script_routing;
 mod scripts;
 mod spares;
 mod tracking;
@@ -174,6 +176,8 @@ struct Inner<R: Ring> {
     /// The bus thread's address, if the cluster is on.
     bus: Option<Address>,
     wake_bus: Arc<dyn Fn() + Send + Sync>,
+    /// Another snapshot came into force this turn: who waits or listens is to hear of it.
+    routes_changed: bool,
     table: &'static CommandTable,
     now: Now,
     /// The number of this turn.
@@ -257,6 +261,7 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             bus: parts.bus,
             wake_bus: parts.wake_bus,
+            routes_changed: false,
             table: command::table(),
             now: Now::default(),
             turn: 0,
@@ -295,6 +300,7 @@ impl<R: Ring> Core<R> {
             stopping: false,
         };
         let mut core = Core { mesh: parts.mesh, inner };
+        core.inner.begin_cluster();
         core.inner.start();
         core
     }
