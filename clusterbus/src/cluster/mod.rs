@@ -1,6 +1,6 @@
 //! The state machine of a node.
 //!
-//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every 100 ms, links that came and went, saves that are done,
+//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every [`TICK`], links that came and went, saves that are done,
 //! snapshots that all cores have, commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
 //! says, in order, until it says nothing. Nothing else leaves the machine.
 
@@ -47,6 +47,7 @@ pub use manual::{FailoverError, FailoverKind};
 pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
+pub use tick::TICK;
 
 use crate::address::Address;
 use crate::conf::NodesConf;

@@ -1,4 +1,4 @@
-//! CLUSTER: what operators ask a node and tell it.
+//! CLUSTER, and DEBUG CLUSTERLINK: what operators ask a node and tell it.
 //!
 //! C01, §6. [`ClusterCommand::parse`] takes what needs no state, `Cluster::command` what does; either says no before anything is
 //! changed. What only cores know comes as [`CommandFacts`]; KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT, SLOT-STATS and HELP are theirs.
@@ -57,6 +57,19 @@ pub enum ResetKind {
     Hard,
 }
 
+/// Which links DEBUG CLUSTERLINK KILL ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinksToKill {
+    /// The one on which we ask the node.
+    To,
+    /// The one on which it asks us.
+    From,
+    /// Both.
+    All,
+    /// No such thing; what was given, for the reply.
+    Unknown(String),
+}
+
 /// What SETSLOT makes of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotAction {
@@ -91,6 +104,8 @@ pub enum ClusterCommand {
     Forget(NamedNode),
     /// INFO.
     Info,
+    /// DEBUG CLUSTERLINK KILL.
+    KillLinks(LinksToKill, NamedNode),
     /// LINKS.
     Links,
     /// MEET.

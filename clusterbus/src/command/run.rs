@@ -1,7 +1,9 @@
 //! Commands are carried out: what is asked is told, what is ordered is done or refused.
 
 use super::parse::INVALID_SLOT;
-use super::{ClusterCommand, ClusterReply, CommandFacts, NamedNode, NamedSlot, SlotAction, SlotList, SlotRange};
+use super::{
+    ClusterCommand, ClusterReply, CommandFacts, LinksToKill, NamedNode, NamedSlot, SlotAction, SlotList, SlotRange,
+};
 use crate::cluster::{AdminError, Cluster, SlotChange};
 use crate::id::NodeId;
 use crate::slot_set::span;
@@ -42,6 +44,17 @@ impl Cluster {
             ClusterCommand::FlushSlots => done(self.flush_slots(facts.keys())),
             ClusterCommand::Forget(node) => done(self.forget(named(&node)?, now)),
             ClusterCommand::Info => Ok(ClusterReply::Verbatim(self.info_text(facts))),
+            ClusterCommand::KillLinks(links, node) => {
+                let node = self.known(&node)?;
+                let (to, from) = match links {
+                    LinksToKill::To => (self.nodes()[node].outbound, None),
+                    LinksToKill::From => (None, self.nodes()[node].inbound),
+                    LinksToKill::All => (self.nodes()[node].outbound, self.nodes()[node].inbound),
+                    LinksToKill::Unknown(word) => return Err(format!("ERR Unknown direction {word}")),
+                };
+                [to, from].into_iter().flatten().for_each(|link| self.close(link));
+                Ok(ClusterReply::Ok)
+            }
             ClusterCommand::Links => Ok(self.links_reply(facts)),
             ClusterCommand::Meet(address) => {
                 self.meet(address, now);

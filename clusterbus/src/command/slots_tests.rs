@@ -257,4 +257,11 @@ fn FR_P2C_007_U001_frames_of_links() {
     let reply = asked.ask(&["CLUSTER", "LINKS"], &facts).expect("it is always answered");
     let busy = format!("*1\n{link}$2\nrw\n$21\nsend-buffer-allocated\n:4096\n$16\nsend-buffer-used\n:100\n");
     assert_eq!(frame(&reply, Resp::Three), golden(&busy));
+    // Killed, there is none; and a node has no links to itself.
+    for line in ["DEBUG CLUSTERLINK KILL to <r>", "DEBUG clusterlink kill ALL <m>"] {
+        assert_eq!(asked.say(line), Ok(ClusterReply::Ok));
+        assert!(asked.cluster.link(inbound).is_some());
+    }
+    assert_eq!(asked.say("DEBUG CLUSTERLINK KILL from <r>"), Ok(ClusterReply::Ok));
+    assert_eq!(asked.say("CLUSTER LINKS"), Ok(ClusterReply::Array(Vec::new())));
 }
