@@ -69,12 +69,16 @@ pub(crate) enum Fault {
     StallIgnored,
     /// T10: a slot is served before it is known to be ours after a crash.
     RightsGrowFirst,
+    /// T01: others are told that a slot is not served here while a core still serves it.
+    ToldBeforeCores,
+    /// T05: keys of lost slots go while a core still writes there.
+    DroppedBeforeCores,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 31] = [
+    pub(crate) const ALL: [Fault; 33] = [
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -106,6 +110,8 @@ impl Fault {
         Fault::MinorityServes,
         Fault::StallIgnored,
         Fault::RightsGrowFirst,
+        Fault::ToldBeforeCores,
+        Fault::DroppedBeforeCores,
     ];
 }
 
