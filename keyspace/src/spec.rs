@@ -348,11 +348,7 @@ impl CommandSpec {
     }
 
     /// What stands in the places of these key specs, then the movable keys.
-    fn placed_by<'a>(
-        &self,
-        args: Args<'a>,
-        wanted: fn(&KeySpec) -> bool,
-    ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    fn placed_by<'a>(&self, args: Args<'a>, wanted: fn(&KeySpec) -> bool) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (keys, movable) = (self.keys, self.movable_keys);
         let fixed = keys.iter().filter(move |spec| wanted(spec));
         let fixed = fixed.flat_map(move |spec| spec.indexes(args.len()));

@@ -7,10 +7,12 @@
 //! - [`request`]: a command as the gate sees it.
 //! - [`admission`]: the gate before a data command, for those that their keys alone route.
 //! - [`waiting`]: clients that wait on keys.
+//! - [`stats`]: how slots are used.
 //! - [`replies`]: what the bus thread answers, for a client.
 
 pub mod admission;
 pub mod replies;
 pub mod request;
 pub mod routes;
+pub mod stats;
 pub mod waiting;

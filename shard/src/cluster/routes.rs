@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use clusterbus::snapshot::{Snapshot, SnapshotVersion};
+use clusterbus::snapshot::{Owner, Role, Snapshot, SnapshotVersion};
 use keyspace::slot::Slot;
 
 use crate::mesh::loans::{Loans, UnitId};
@@ -67,4 +67,13 @@ pub fn differs(old: &Snapshot, new: &Snapshot, slot: Slot) -> bool {
         || old.rules != new.rules
         || old.owner(slot) != new.owner(slot)
         || old.mark(slot) != new.mark(slot)
+}
+
+/// Whether this node or its master owns a slot.
+pub fn is_of_our_shard(snapshot: &Snapshot, slot: Slot) -> bool {
+    match snapshot.owner(slot) {
+        Owner::Me => true,
+        Owner::Other(owner) => snapshot.role == Role::Replica(Some(owner)),
+        Owner::Nobody => false,
+    }
 }

@@ -253,6 +253,7 @@ impl<R: Ring> Inner<R> {
             acl: &self.guard,
             server: &self.server,
             table: self.table,
+            clustered: self.is_clustered(),
             published: mesh,
         }
     }

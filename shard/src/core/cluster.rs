@@ -7,9 +7,11 @@ use clusterbus::snapshot::{RoutingRules, Snapshot, SnapshotVersion};
 use keyspace::limits::Removal;
 use keyspace::signals::EventClasses;
 use keyspace::slot::Slot;
+use keyspace::store::{Db, Keyspace};
 
 use crate::ask::Answer;
-use crate::cluster::routes::Routes;
+use crate::cluster::routes::{Routes, is_of_our_shard};
+use crate::cluster::stats::SlotUse;
 use crate::mail::Mail;
 use crate::mesh::Mesh;
 use crate::pubsub::Publication;
@@ -75,11 +77,32 @@ impl<R: Ring> Inner<R> {
         self.publish(publication)
     }
 
+    /// How many keys a slot of this core has, those included whose time is over.
+    pub(super) fn count_in_slot(&mut self, slot: Slot) -> Answer {
+        Answer::Count(keys_in(&self.owner.shard().keyspace, slot))
+    }
+
+    /// So many keys of a slot of this core.
+    pub(super) fn keys_in_slot(&mut self, slot: Slot, count: usize) -> Answer {
+        let keyspace = &self.owner.shard().keyspace;
+        let table = keyspace.table(first(keyspace), slot);
+        let keys = table.into_iter().flat_map(|table| table.iter()).take(count);
+        Answer::Names(keys.map(|entry| entry.key().into()).collect())
+    }
+
+    /// How the slots of this core are used that the node or its master owns.
+    pub(super) fn slot_stats(&mut self) -> Answer {
+        let map = &self.map;
+        let shard = self.owner.shard();
+        let Some(snapshot) = shard.snapshot() else { return Answer::SlotStats(Vec::new()) };
+        let own = Slot::all().filter(|slot| map.owner(*slot) == shard.core && is_of_our_shard(&snapshot, *slot));
+        Answer::SlotStats(own.map(|slot| SlotUse { slot, keys: keys_in(&shard.keyspace, slot) }).collect())
+    }
+
     /// Which slots of this core have keys, and how many keys databases have that a cluster does not know.
     pub(super) fn slot_keys(&mut self) -> Answer {
         let keyspace = &self.owner.shard().keyspace;
-        let first = keyspace.db(0).expect("there is a first database");
-        let slots: SlotSet = keyspace.filled(first, 0).map(|(slot, _)| slot).collect();
+        let slots: SlotSet = keyspace.filled(first(keyspace), 0).map(|(slot, _)| slot).collect();
         let others = (1..keyspace.databases()).filter_map(|number| keyspace.db(number));
         let elsewhere = others.map(|db| keyspace.totals(db).keys).sum();
         Answer::SlotKeys(Box::new(slots), elsewhere)
@@ -101,7 +124,7 @@ impl<R: Ring> Inner<R> {
 /// Deletes the keys of a slot, and tells of each as if a client had deleted it.
 fn drop_slot(shard: &mut Shard, slot: Slot) -> u64 {
     let keyspace = &mut shard.keyspace;
-    let db = keyspace.db(0).expect("there is a first database");
+    let db = first(keyspace);
     let keys: Vec<Box<[u8]>> =
         keyspace.table(db, slot).into_iter().flat_map(|table| table.iter()).map(|entry| entry.key().into()).collect();
     for bytes in &keys {
@@ -116,4 +139,13 @@ fn drop_slot(shard: &mut Shard, slot: Slot) -> u64 {
         keys.iter().for_each(|key| shard.log_apart(vec![[&b"DEL"[..], key].into_iter().collect()]));
     }
     keys.len() as u64
+}
+
+/// The one database of a cluster.
+fn first(keyspace: &Keyspace) -> Db {
+    keyspace.db(0).expect("there is a first database")
+}
+
+fn keys_in(keyspace: &Keyspace, slot: Slot) -> u64 {
+    keyspace.table(first(keyspace), slot).map_or(0, |table| table.len() as u64)
 }

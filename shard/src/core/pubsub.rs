@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clusterbus::snapshot::{Owner, Role, Snapshot};
 use keyspace::slot::Slot;
 
 use crate::ask::{Answer, PubsubQuery};
+use crate::cluster::routes::is_of_our_shard;
 use crate::commands::pubsub::confirm;
 use crate::conn::Conn;
 use crate::mesh::CoreId;
@@ -124,14 +124,5 @@ impl<R: Ring> Inner<R> {
         for (core, topics) in left {
             self.tell(core.into(), Notice::Left(topics));
         }
-    }
-}
-
-/// Whether this node or its master owns a slot.
-fn is_of_our_shard(snapshot: &Snapshot, slot: Slot) -> bool {
-    match snapshot.owner(slot) {
-        Owner::Me => true,
-        Owner::Other(owner) => snapshot.role == Role::Replica(Some(owner)),
-        Owner::Nobody => false,
     }
 }
