@@ -1,6 +1,6 @@
 //! The state machine of a node.
 //!
-//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every 100 ms, links that came and went, saves that are done,
+//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every [`TICK`], links that came and went, saves that are done,
 //! snapshots that all cores have, commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
 //! says, in order, until it says nothing. Nothing else leaves the machine.
 
@@ -11,6 +11,7 @@ mod failure;
 mod gossip;
 mod links;
 mod manual;
+mod migration;
 mod open_slots;
 mod publish;
 mod pulse;
@@ -29,6 +30,8 @@ pub(crate) mod hostile_tests;
 #[cfg(test)]
 mod manual_tests;
 #[cfg(test)]
+mod migration_tests;
+#[cfg(test)]
 pub(crate) mod rights_tests;
 #[cfg(test)]
 pub(crate) mod vote_tests;
@@ -44,6 +47,7 @@ pub use manual::{FailoverError, FailoverKind};
 pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
+pub use tick::TICK;
 
 use crate::address::Address;
 use crate::conf::NodesConf;
@@ -152,7 +156,7 @@ impl Cluster {
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
             let master = record.master.and_then(|master| cluster.nodes.find(&master));
-            cluster.nodes[node].master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
+            cluster.attach(node, master.filter(|master| *master != node && !cluster.nodes[node].is_master()));
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }

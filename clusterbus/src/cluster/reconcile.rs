@@ -22,6 +22,7 @@ impl Cluster {
         if !self.nodes[self.me].is_master() {
             return found;
         }
+        let before = self.slots.count_of(self.me);
         for slot in stored.iter() {
             match self.slots.owner(slot) {
                 Some(owner) if owner == self.me => {}
@@ -36,6 +37,7 @@ impl Cluster {
             }
         }
         if !found.claimed.is_empty() {
+            self.note_first_slots(self.me, before);
             self.claims_changed();
         }
         if !found.foreign.is_empty() {

@@ -63,7 +63,7 @@ impl Cluster {
         let me = &mut self.nodes[self.me];
         me.flags.clear(NodeFlags::REPLICA);
         me.flags.set(NodeFlags::MASTER);
-        me.master = None;
+        self.attach(self.me, None);
         self.claims_changed();
         self.tell_replication(None);
         self.drop_keys(Slot::all().collect());

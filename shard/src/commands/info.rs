@@ -86,6 +86,7 @@ static SECTIONS: &[Section] = &[
     Section { name: "latencystats", heading: "Latencystats", default: false, write: info_tables::latency },
     Section { name: "cluster", heading: "Cluster", default: true, write: cluster },
     Section { name: "keyspace", heading: "Keyspace", default: true, write: info_tables::keyspace },
+    Section { name: "debug", heading: "Debug", default: false, write: info_load::debug },
     Section { name: "core", heading: "Cores", default: true, write: info_tables::cores },
 ];
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::conn::{Closing, Waiting};
 use crate::mesh::Mesh;
-use crate::report::Traffic;
+use crate::report::{Traffic, TurnTotals};
 use crate::ring::{Now, Ring};
 use crate::shard::Shard;
 
@@ -21,6 +21,8 @@ pub(super) struct Cron {
     clients_next_us: u64,
     /// Counters of connections and traffic.
     pub traffic: Traffic,
+    /// Its turns.
+    pub turns: TurnTotals,
     /// What is measured from time to time.
     pub meters: Meters,
 }

@@ -68,6 +68,7 @@ use crate::monitor::Monitors;
 use crate::pubsub::audience::Audience;
 use crate::pubsub::directory::Directory;
 use crate::pubsub::notice::Notice;
+use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Event, ListenerId, Now, Ring, Wait};
 use crate::route::SlotMap;
 use crate::session::Session;
@@ -321,6 +322,7 @@ impl<R: Ring> Core<R> {
             // The visitor's leaving wakes this ring; until then there is nothing to do that needs no shard.
             return Ok(Park::Until(VISIT_WAIT));
         }
+        let begun = ticks();
         inner.turn += 1;
         inner.clock();
         inner.completions(mesh);
@@ -332,6 +334,7 @@ impl<R: Ring> Core<R> {
         inner.expire();
         inner.loose_ends(mesh);
         inner.before_sleep(mesh);
+        inner.cron.turns.note(ticks_to_ns(ticks().wrapping_sub(begun)));
         Ok(inner.park())
     }
 

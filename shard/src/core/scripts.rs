@@ -3,6 +3,7 @@
 //! A script runs in slices of a turn. Between them the core goes on with others, and the slots that the script has stay with it. One
 //! script at a time has the engine; the next ones wait with what they have.
 
+use evict::oom::OomRefusal;
 use keyspace::args::Args;
 use keyspace::commands::scan::{ScanRequest, merge};
 use keyspace::refusal::Refusal;
@@ -191,6 +192,10 @@ impl<R: Ring> Inner<R> {
         {
             self.scripts.put_engine(engine);
             self.scripts.end();
+            if text == OomRefusal::Command.text() {
+                let command = self.table.get(script.command);
+                self.owner.shard().note_oom(command);
+            }
             script.refused = Some(text);
             return Left::Done(Outcome::Failed);
         }
