@@ -75,8 +75,22 @@ impl Asked {
 
     /// Asks with the words of a line.
     pub(super) fn say(&mut self, line: &str) -> Result<ClusterReply, String> {
+        self.tell(line, &CommandFacts::quiet())
+    }
+
+    /// The same, with what cores know.
+    pub(super) fn tell(&mut self, line: &str, facts: &CommandFacts) -> Result<ClusterReply, String> {
         let line = NAMES.iter().fold(line.to_owned(), |text, (short, name)| text.replace(short, name));
-        self.ask(&line.split(' ').collect::<Vec<_>>(), &CommandFacts::quiet())
+        self.ask(&line.split(' ').collect::<Vec<_>>(), facts)
+    }
+
+    /// The disk and all cores get to know what was decided; what is to be done then.
+    pub(super) fn settle(&mut self) -> Vec<Effect> {
+        self.effects();
+        let decided = self.cluster.decided();
+        self.cluster.saved(decided.save);
+        self.cluster.acknowledged(decided.routes);
+        self.effects()
     }
 
     /// All that the node knows and is about to do, as text.
@@ -241,11 +255,7 @@ fn FR_P2C_007_U001_reset() {
     let cluster = &replica.cluster;
     assert!(cluster.nodes()[cluster.me()].is_master() && cluster.my_id().as_str() == R);
     assert_ne!(cluster.nodes()[cluster.me()].shard.as_str(), M);
-    replica.effects();
-    let cluster = &mut replica.cluster;
-    cluster.acknowledged(cluster.decided().routes);
-    cluster.saved(cluster.decided().save);
-    let after = replica.effects();
+    let after = replica.settle();
     let all = after.iter().any(|effect| matches!(effect, Effect::Lost(slots) if slots.len() == keyspace::slot::SLOTS));
     assert!(all && after.iter().any(|effect| matches!(effect, Effect::Follow(None))), "{after:?}");
 
