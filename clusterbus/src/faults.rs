@@ -67,6 +67,8 @@ pub(crate) enum Fault {
     MinorityServes,
     /// T10: who stood still serves at once.
     StallIgnored,
+    /// T09: a clock that was set back is waited for.
+    ClockTrusted,
     /// T10: a slot is served before it is known to be ours after a crash.
     RightsGrowFirst,
 }
@@ -74,7 +76,7 @@ pub(crate) enum Fault {
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 31] = [
+    pub(crate) const ALL: [Fault; 32] = [
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -105,6 +107,7 @@ impl Fault {
         Fault::StartsAtOnce,
         Fault::MinorityServes,
         Fault::StallIgnored,
+        Fault::ClockTrusted,
         Fault::RightsGrowFirst,
     ];
 }

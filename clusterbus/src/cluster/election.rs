@@ -55,6 +55,11 @@ impl Election {
         *self = Election::default();
     }
 
+    /// The clock was set back by so much.
+    pub(super) fn set_back(&mut self, by: Millis) {
+        self.starts = self.starts.set_back(by);
+    }
+
     /// A node is gone.
     pub(super) fn forget(&mut self, node: NodeIndex) {
         self.votes.retain(|voter| *voter != node);

@@ -140,6 +140,11 @@ impl Cluster {
         }
     }
 
+    /// The clock was set back by so much.
+    pub(super) fn set_manual_back(&mut self, by: Millis) {
+        self.manual.end = self.manual.end.map(|end| end.set_back(by));
+    }
+
     /// A node is gone.
     pub(super) fn forget_manual(&mut self, node: NodeIndex) {
         if self.manual.replica == Some(node) {
