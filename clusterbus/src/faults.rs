@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     EpochFalls,
     /// T06: claims win whatever their epoch.
     OldClaimsWin,
+    /// T06: who came back with an old epoch is not told its own.
+    LostEpochNotTold,
     /// T06: nobody is told that its claim is old.
     UpdateNotSent,
     /// T07: the length of an extension is read in 16 bits.
@@ -76,7 +78,7 @@ pub(crate) enum Fault {
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 32] = [
+    pub(crate) const ALL: [Fault; 33] = [
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -88,6 +90,7 @@ impl Fault {
         Fault::CollisionIgnored,
         Fault::EpochFalls,
         Fault::OldClaimsWin,
+        Fault::LostEpochNotTold,
         Fault::UpdateNotSent,
         Fault::ExtensionLengthCut,
         Fault::TrailingBytesIgnored,

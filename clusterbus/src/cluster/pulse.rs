@@ -150,6 +150,11 @@ impl Cluster {
                 self.send_update(sender, owner);
             }
         }
+        // It came back with an old file: an epoch never falls, and only it can put its own right (§10.5).
+        let forgot = claimer == sender && header.config_epoch < self.nodes[sender].config_epoch;
+        if forgot && !planted(Fault::LostEpochNotTold) {
+            self.send_update(sender, sender);
+        }
         let both_masters = self.nodes[self.me].is_master() && self.nodes[sender].is_master();
         if both_masters && header.config_epoch == self.nodes[self.me].config_epoch {
             self.part_from(sender);

@@ -26,8 +26,6 @@ struct Claim {
     id: Option<NodeId>,
     epoch: Epoch,
     slots: SlotSet,
-    /// Since when, in the world's time.
-    since: u64,
     /// Whether masters voted for it. What an administrator takes without asking, others may not hear of while they cannot be reached.
     elected: bool,
 }
@@ -50,8 +48,8 @@ pub(crate) struct Checks {
     winners: BTreeMap<u64, NodeId>,
     claims: Vec<Claim>,
     seen: Vec<Seen>,
-    /// When each node last started or woke up.
-    awake: Vec<u64>,
+    /// Since when each node serves what another has a newer claim to.
+    stale: Vec<Option<u64>>,
     next: u64,
     /// For how long after a newer claim an older one may be served: until whoever is cut off stops by itself.
     pub(crate) overlap_max: u64,
@@ -73,7 +71,7 @@ impl Checks {
             winners: BTreeMap::new(),
             claims: vec![Claim::default(); count],
             seen: vec![Seen::default(); count],
-            awake: vec![world.now; count],
+            stale: vec![None; count],
             next: world.now,
             overlap_max: world.node_timeout * 3 / 2 + 2 * TICK,
             amnesiacs: vec![false; count],
@@ -82,26 +80,26 @@ impl Checks {
             elections: 0,
         };
         for (member, cluster) in world.running() {
-            checks.started(member, cluster, world.now);
-            checks.saved(member, world.now, &world.disks[member]);
+            checks.started(member, cluster);
+            checks.saved(member, &world.disks[member]);
         }
         checks
     }
 
     /// A node starts: what it has forgotten, it was allowed to.
-    pub(crate) fn started(&mut self, member: usize, cluster: &Cluster, now: u64) {
+    pub(crate) fn started(&mut self, member: usize, cluster: &Cluster) {
         self.seen[member] = see(cluster);
-        self.awake[member] = now;
+        self.stale[member] = None;
     }
 
     /// A node's disk took a step.
-    pub(crate) fn saved(&mut self, member: usize, now: u64, disk: &Disk) {
+    pub(crate) fn saved(&mut self, member: usize, disk: &Disk) {
         let Some(conf) = disk.durable() else { return };
         let me = conf.nodes.iter().find(|node| node.id == conf.myself).expect("a file has its own line");
         let claim = &mut self.claims[member];
         if claim.id != Some(me.id) || claim.epoch != me.config_epoch || claim.slots != me.slots {
             let elected = self.winners.get(&me.config_epoch.number()) == Some(&me.id);
-            *claim = Claim { id: Some(me.id), epoch: me.config_epoch, slots: me.slots.clone(), since: now, elected };
+            *claim = Claim { id: Some(me.id), epoch: me.config_epoch, slots: me.slots.clone(), elected };
         }
     }
 
@@ -166,31 +164,32 @@ impl Checks {
         assert!(before == winner || self.takeovers, "two won in epoch {epoch}: {before} and {winner}");
     }
 
-    /// Nobody serves for long what another has a newer claim to, that is on its disk.
+    /// Nobody serves for long what another was elected for, with a newer claim that is on its disk.
     fn served(&mut self, world: &World) {
-        for (at, member) in world.members.iter().enumerate() {
-            if world.is_frozen(at) || !world.stepped(at) {
-                self.awake[at] = world.now;
+        for at in 0..world.members.len() {
+            let Some((claimer, epoch)) = self.newer_claim(world, at).map(|claim| (claim.id, claim.epoch)) else {
+                self.stale[at] = None;
                 continue;
-            }
-            let Some(member) = member else { continue };
-            let Some(routes) = member.routes.as_ref().filter(|routes| routes.health == Health::Ok) else { continue };
-            let mine = member.cluster.nodes()[member.cluster.me()].config_epoch;
-            for claim in &self.claims {
-                let newer = claim.elected && claim.id != Some(world.id_of(at)) && claim.epoch > mine;
-                if !newer || claim.slots.iter().all(|slot| routes.owner(slot) != Owner::Me) {
-                    continue;
-                }
-                let since = world.now - claim.since.max(self.awake[at]);
-                self.overlap = self.overlap.max(since);
-                let who = claim.id.and_then(|id| world.member_of(&id));
-                assert!(
-                    since <= self.overlap_max,
-                    "{at} (epoch {mine}) serves what {who:?} claims with epoch {} since {since} ms",
-                    claim.epoch
-                );
-            }
+            };
+            let since = world.now - *self.stale[at].get_or_insert(world.now);
+            self.overlap = self.overlap.max(since);
+            assert!(
+                since <= self.overlap_max,
+                "{at} serves what {:?} claims with epoch {epoch}, since {since} ms\n{}",
+                claimer.and_then(|id| world.member_of(&id)),
+                world.show()
+            );
         }
+    }
+
+    /// The claim of another to something that a node serves now.
+    fn newer_claim(&self, world: &World, at: usize) -> Option<&Claim> {
+        let member = world.members[at].as_ref().filter(|_| !world.is_frozen(at) && world.stepped(at))?;
+        let routes = member.routes.as_ref().filter(|routes| routes.health == Health::Ok)?;
+        let mine = member.cluster.nodes()[member.cluster.me()].config_epoch;
+        let others = self.claims.iter().filter(|claim| claim.elected && claim.id != Some(world.id_of(at)));
+        let mut newer = others.filter(|claim| claim.epoch > mine);
+        newer.find(|claim| claim.slots.iter().any(|slot| routes.owner(slot) == Owner::Me))
     }
 }
 

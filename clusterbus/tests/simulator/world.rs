@@ -191,7 +191,7 @@ impl World {
             Member { cluster, links, alarms, acks, paused: None, routes: None, routes_due: false, version: 0 };
         self.members[member] = Some(fresh);
         if let Some(checks) = self.checks.as_mut() {
-            checks.started(member, &self.members[member].as_ref().expect("it runs").cluster, self.now);
+            checks.started(member, &self.members[member].as_ref().expect("it runs").cluster);
         }
         let delay = self.rng.u64(1..TICK);
         self.at(delay, member, Event::Tick);
@@ -331,7 +331,7 @@ impl World {
         }
         let told = self.disks[of].advance();
         if let Some(checks) = self.checks.as_mut() {
-            checks.saved(of, self.now, &self.disks[of]);
+            checks.saved(of, &self.disks[of]);
         }
         let more = if let Some(seq) = told {
             self.members[of].as_mut().expect("it runs").cluster.saved(seq);
