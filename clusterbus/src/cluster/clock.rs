@@ -32,7 +32,7 @@ impl Cluster {
             self.nodes[node].ping_sent = UnixMillis::NEVER;
         }
         if self.judgement.stalled(now) {
-            self.due.routes = true;
+            self.rights_shrink();
         }
     }
 

@@ -5,6 +5,7 @@
 use super::Cluster;
 use crate::address::Host;
 use crate::effect::{Effect, LinkId};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
@@ -70,7 +71,11 @@ impl Cluster {
                 node.ping_sent = now;
             }
         }
+        let side = link.side;
         self.drop_link(id);
+        if let (LinkSide::Outbound(node), true) = (side, planted(Fault::RedialsAtOnce)) {
+            self.dial(node, now);
+        }
     }
 
     /// A link.

@@ -7,6 +7,7 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use super::admin::{AdminError, Stored};
 use crate::effect::Durability;
+use crate::faults::{Fault, planted};
 use crate::id::NodeId;
 use crate::snapshot::Permission;
 
@@ -71,12 +72,15 @@ impl Cluster {
             self.claims_changed();
         }
         let emptied = before == Some(self.me) && owner != self.me && self.slots.count_of(self.me) == 0;
-        if emptied && self.settings.replica_migration == Permission::Allowed {
+        let rules = [self.settings.replica_migration, self.settings.replication];
+        if emptied && rules == [Permission::Allowed; 2] {
             self.follow(owner);
         }
         if owner == self.me && self.slots.importing(slot).is_some() {
             // Everybody is to hear of it at once, and to believe it.
-            self.bump_epoch();
+            if !planted(Fault::TakenWithoutEpoch) {
+                self.bump_epoch();
+            }
             self.slots.set_importing(slot, None);
             self.due.pong_all = true;
         }

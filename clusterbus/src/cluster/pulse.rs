@@ -5,7 +5,7 @@
 use super::receive::Origin;
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host, Ports};
-use crate::effect::{Durability, Effect, LinkId};
+use crate::effect::{Durability, LinkId};
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
@@ -104,7 +104,7 @@ impl Cluster {
             }
             return Then::Stop;
         }
-        if self.id_of(node) != header.sender {
+        if self.id_of(node) != header.sender && !planted(Fault::StrangerAtAddress) {
             // Somebody else lives here now.
             let node = &mut self.nodes[node];
             node.flags.set(NodeFlags::NOADDR);
@@ -119,15 +119,14 @@ impl Cluster {
     /// A node says that it is reached elsewhere.
     fn readdress(&mut self, index: NodeIndex, address: Address) {
         let node = &mut self.nodes[index];
-        if node.address == address || address.host.is_unknown() {
+        if node.address == address || address.host.is_unknown() || planted(Fault::AddressKept) {
             return;
         }
         node.address = address;
         node.flags.clear(NodeFlags::NOADDR);
-        let id = node.id;
         self.close_outbound(index);
         if self.nodes[self.me].master == Some(index) {
-            self.outbox.push(Effect::Follow(Some((id, address))));
+            self.tell_replication(Some(index));
         }
         self.changed(Durability::Written);
     }
@@ -171,7 +170,8 @@ impl Cluster {
                 Extension::Forgotten(id, ttl) => {
                     let named = self.nodes.find(id);
                     let kept = |node: &NodeIndex| {
-                        *node == self.me || *node == sender || self.nodes[self.me].master == Some(*node)
+                        let guarded = !planted(Fault::ForgetsAnybody);
+                        guarded && (*node == self.me || *node == sender || self.nodes[self.me].master == Some(*node))
                     };
                     if let Some(node) = named.filter(|node| !kept(node)) {
                         self.forgotten.add(*id, Forgotten::asked(*ttl), now);

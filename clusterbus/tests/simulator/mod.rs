@@ -10,4 +10,6 @@ pub(crate) mod story;
 pub(crate) mod weather;
 mod world;
 
+#[allow(unused_imports, reason = "the command places no crash itself")]
+pub(crate) use world::CrashPoint;
 pub(crate) use world::World;

@@ -25,6 +25,8 @@ use super::weather::Weather;
 
 /// Milliseconds of a tick.
 pub(crate) const TICK: u64 = 100;
+/// Milliseconds until all cores of a node run under a snapshot.
+const CORES_MILLIS: u64 = 2;
 
 #[derive(Debug)]
 enum Event {
@@ -33,7 +35,7 @@ enum Event {
     Connect(LinkId, usize),
     Break(LinkId),
     Disk,
-    Routes,
+    Routes(SnapshotVersion, Box<Snapshot>),
 }
 
 /// A node that runs.
@@ -47,9 +49,7 @@ pub(crate) struct Member {
     /// The offset at which writes stand still.
     pub(crate) paused: Option<u64>,
     /// What its cores route by.
-    pub(crate) routes: Option<Snapshot>,
-    routes_due: bool,
-    version: u64,
+    pub(crate) routes: Option<Box<Snapshot>>,
 }
 
 /// A node at a step of a save: where it is to crash.
@@ -68,6 +68,10 @@ pub(crate) struct World {
     /// The names that nodes have now. A node that lost its file has another.
     ids: Vec<NodeId>,
     by_id: BTreeMap<NodeId, usize>,
+    /// The number of the address at which each lives.
+    homes: Vec<usize>,
+    /// Replicas that get nothing of their master's data.
+    pub(crate) starved: BTreeSet<usize>,
     /// What their clocks are ahead of the world's, in milliseconds.
     ahead: Vec<i64>,
     /// Ways that nothing passes.
@@ -100,6 +104,8 @@ impl World {
             disks: Vec::new(),
             by_id: ids.iter().copied().zip(0..).collect(),
             ids,
+            homes: (0..count).collect(),
+            starved: BTreeSet::new(),
             ahead: vec![0; count],
             cut: BTreeSet::new(),
             weather: Weather::FAIR,
@@ -150,11 +156,22 @@ impl World {
         Address { host, ports: Ports { client: 6379, other: 0, bus: 16379 } }
     }
 
+    /// Gives a node that does not run another address.
+    pub(crate) fn move_to(&mut self, member: usize, home: usize) {
+        assert!(self.members[member].is_none(), "it moves before it starts");
+        self.homes[member] = home;
+    }
+
     /// Who lives at an address.
-    fn resident(address: &Address) -> Option<usize> {
+    fn resident(&self, address: &Address) -> Option<usize> {
         let mut parts = address.host.as_str().rsplit('.').map(str::parse::<usize>);
         let (low, high) = (parts.next()?.ok()?, parts.next()?.ok()?);
-        Some(256 * high + low)
+        let lives = |member: &usize| self.homes[*member] == 256 * high + low;
+        (0..self.homes.len()).filter(lives).find(|member| self.members[*member].is_some())
+    }
+
+    fn host(&self, member: usize) -> Host {
+        self.homes.get(member).map_or(Host::UNKNOWN, |home| Self::address(*home).host)
     }
 
     fn settings(&self) -> ClusterSettings {
@@ -187,8 +204,7 @@ impl World {
         };
         self.incarnations[member] += 1;
         let (links, alarms, acks) = Default::default();
-        let fresh =
-            Member { cluster, links, alarms, acks, paused: None, routes: None, routes_due: false, version: 0 };
+        let fresh = Member { cluster, links, alarms, acks, paused: None, routes: None };
         self.members[member] = Some(fresh);
         if let Some(checks) = self.checks.as_mut() {
             checks.started(member, &self.members[member].as_ref().expect("it runs").cluster);
@@ -304,10 +320,9 @@ impl World {
                 member.cluster.closed(link, now);
             }
             Event::Disk => self.step_disk(of),
-            Event::Routes => {
-                member.routes_due = false;
-                member.version += 1;
-                member.routes = Some(member.cluster.snapshot(SnapshotVersion(member.version)));
+            Event::Routes(version, routes) => {
+                member.routes = Some(routes);
+                member.cluster.acknowledged(version);
             }
         }
         let Some(member) = self.members[of].as_mut() else { return };
@@ -347,7 +362,7 @@ impl World {
 
     /// A replica hears its master, if it is reached: what replication will tell.
     fn replicate(&mut self, of: usize) {
-        let Some(member) = &self.members[of] else { return };
+        let Some(member) = self.members[of].as_ref().filter(|_| !self.starved.contains(&of)) else { return };
         let cluster = &member.cluster;
         let Some(master) = cluster.nodes()[cluster.me()].master.map(|master| cluster.nodes()[master].id) else {
             return;
@@ -364,7 +379,7 @@ impl World {
 
     fn connect(&mut self, of: usize, link: LinkId, peer: usize) {
         let now = self.clock(of);
-        let (mine, theirs) = (Self::address(of).host, Self::address(peer).host);
+        let (mine, theirs) = (self.host(of), self.host(peer));
         let passes = !self.cut.contains(&(of, peer)) && !self.cut.contains(&(peer, of)) && peer != of;
         let peer_now = if peer < self.ahead.len() { self.clock(peer) } else { now };
         let accepted = match self.members.get_mut(peer).and_then(Option::as_mut).filter(|_| passes) {
@@ -393,7 +408,8 @@ impl World {
                 Effect::Dial(link, address) => {
                     self.dials += 1;
                     let delay = self.rng.u64(1..4);
-                    self.at(delay, of, Event::Connect(link, Self::resident(&address).unwrap_or(usize::MAX)));
+                    let peer = self.resident(&address).unwrap_or(usize::MAX);
+                    self.at(delay, of, Event::Connect(link, peer));
                 }
                 Effect::Close(link) => {
                     if let Some((peer, id)) = member.links.remove(&link) {
@@ -413,10 +429,11 @@ impl World {
                     member.cluster.writes_paused(now, clock);
                 }
                 Effect::Resume => member.paused = None,
-                Effect::Routes if self.checks.is_some() && !member.routes_due => {
-                    member.routes_due = true;
-                    let delay = self.rng.u64(1..4);
-                    self.at(delay, of, Event::Routes);
+                // Nobody looks at what cores serve: they have it at once.
+                Effect::Routes(version) if self.checks.is_none() => member.cluster.acknowledged(version),
+                Effect::Routes(version) => {
+                    let routes = Box::new(member.cluster.snapshot(version));
+                    self.at(CORES_MILLIS, of, Event::Routes(version, routes));
                 }
                 _ => {}
             }

@@ -81,8 +81,14 @@ impl<R: Ring> Inner<R> {
             }
             Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
+            Mail::Routes(snapshot) => self.take_routes(snapshot),
+            Mail::BusPublished(publication) => {
+                self.publish(publication);
+            }
             Mail::Stop => self.stopping = true,
-            Mail::Configured(_) | Mail::Audit(_) => unreachable!("only service threads are told of that by mail"),
+            Mail::Configured(_) | Mail::Audit(_) | Mail::RoutesTaken(_) | Mail::BusPublish(_) => {
+                unreachable!("only service threads are told of that by mail")
+            }
         }
     }
 
@@ -121,7 +127,7 @@ impl<R: Ring> Inner<R> {
                     debug_assert!(need == ask.need, "a lease waits for what it asks for");
                     self.lease_now(mesh, *ask);
                 }
-                Work::Question(from, question) => self.scan_now(mesh, from, *question),
+                Work::Question(from, question) => self.has_its_slots(mesh, from, *question),
             }
         }
     }
@@ -163,11 +169,12 @@ impl<R: Ring> Inner<R> {
     pub(super) fn post_mail(&mut self, mesh: &Mesh<Shard>) {
         self.cron.traffic.hops += self.outboxes.post(&mut self.ends);
         let ring = &mut self.ring;
-        let wake_service = &self.wake_service;
+        let (wake_service, wake_bus) = (&self.wake_service, &self.wake_bus);
         self.ends.flush(|to| {
             if mesh.post(to) == Post::Wake {
                 match (to.0 as usize) < mesh.cores() {
                     true => ring.wake_core(to.0),
+                    false if Some(to) == self.bus => wake_bus(),
                     false => wake_service(),
                 }
             }

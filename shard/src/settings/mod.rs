@@ -9,6 +9,7 @@
 
 mod access;
 mod choices;
+mod cluster;
 mod data;
 mod events;
 mod limits;
@@ -20,6 +21,7 @@ mod value;
 
 pub use access::{ConfigSetError, config_get, config_set};
 pub use choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
+pub use cluster::{AnnouncedHostname, AnnouncedNodename};
 pub use limits::{OutputLimit, OutputLimits};
 pub use row::{Change, Group, Kind, Row, find, nearest};
 pub use table::{QUERY_BYTES_MAX, ROWS, Settings};

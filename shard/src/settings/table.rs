@@ -3,12 +3,15 @@
 //! `only "x"` marks a setting of a capability that does not exist: it is known, so that scripts and files written for Redis work,
 //! and takes no value but the one that leaves the capability off.
 
+use clusterbus::address::Host;
+use clusterbus::snapshot::PreferredEndpoint;
 use evict::clients::ClientsLimit;
 use evict::policy::Policy;
 use evict::victim::SAMPLES_MAX;
 use keyspace::signals::EventClasses;
 
 use super::choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
+use super::cluster::{AnnouncedHostname, AnnouncedNodename, ENDPOINTS};
 use super::limits::OutputLimits;
 use super::memory::POLICIES;
 use super::row::{
@@ -297,6 +300,65 @@ settings! {
     /// Be a node of a cluster. Not available: only no.
     cluster_enabled: bool = false,
         Cluster "cluster-enabled" Kind::YesNo, AtStart only "no";
+    /// File in which the node keeps what it knows of the cluster. The server writes it; nobody else should. It is locked while the
+    /// server runs.
+    cluster_config_file: String = "nodes.conf".to_owned(),
+        Cluster "cluster-config-file" Kind::Text, AtStart;
+    /// Milliseconds of silence after which a node is held to be failing. Most other times of the cluster derive from it.
+    cluster_node_timeout: u64 = 15_000,
+        Cluster "cluster-node-timeout" LONG, Anytime;
+    /// TCP port of the cluster bus; 0 for `port` + 10000, which must then be at most 65535.
+    cluster_port: u16 = 0,
+        Cluster "cluster-port" PORT, AtStart;
+    /// Listen with the bus on addresses of other machines' reach too. Whoever reaches the bus can take the cluster over: it has no
+    /// authentication. `no` refuses to start unless `bind` has only loopback addresses.
+    cluster_bus_open: bool = false,
+        Cluster "cluster-bus-open" Kind::YesNo, AtStart;
+    /// Address under which others reach this node; empty lets them find out.
+    cluster_announce_ip: Host = Host::UNKNOWN,
+        Cluster "cluster-announce-ip" Kind::Text, Anytime;
+    /// Port under which clients reach this node; 0 for `port`.
+    cluster_announce_port: u16 = 0,
+        Cluster "cluster-announce-port" PORT, Anytime;
+    /// The same for TLS; 0 for `tls-port`.
+    cluster_announce_tls_port: u16 = 0,
+        Cluster "cluster-announce-tls-port" PORT, Anytime;
+    /// Port under which other nodes reach the bus of this one; 0 for where it listens.
+    cluster_announce_bus_port: u16 = 0,
+        Cluster "cluster-announce-bus-port" PORT, Anytime;
+    /// Host name of this node, which others are told; empty for none.
+    cluster_announce_hostname: AnnouncedHostname = AnnouncedHostname::default(),
+        Cluster "cluster-announce-hostname" Kind::Text, Anytime;
+    /// Name of this node for people, for logs of other nodes; empty for none.
+    cluster_announce_human_nodename: AnnouncedNodename = AnnouncedNodename::default(),
+        Cluster "cluster-announce-human-nodename" Kind::Text, Anytime;
+    /// What redirects tell clients: the address of a node, its host name, or nothing but its port.
+    cluster_preferred_endpoint_type: PreferredEndpoint = PreferredEndpoint::Ip,
+        Cluster "cluster-preferred-endpoint-type" Kind::OneOf(ENDPOINTS), Anytime;
+    /// A replica whose data is older than this many times `cluster-node-timeout` does not take over from its master; 0 for any age.
+    cluster_replica_validity_factor: u32 = 10,
+        Cluster "cluster-replica-validity-factor" / "cluster-slave-validity-factor" INT, Anytime;
+    /// Replicas that a master keeps before one of them moves to a master that has none.
+    cluster_migration_barrier: u32 = 1,
+        Cluster "cluster-migration-barrier" INT, Anytime;
+    /// Let replicas move to masters that have none, and masters that lost all slots follow who has them.
+    cluster_allow_replica_migration: bool = true,
+        Cluster "cluster-allow-replica-migration" Kind::YesNo, Anytime;
+    /// Never let this node, as a replica, take over from its master by itself.
+    cluster_replica_no_failover: bool = false,
+        Cluster "cluster-replica-no-failover" / "cluster-slave-no-failover" Kind::YesNo, Anytime;
+    /// Serve nothing while any slot has no owner that is reached.
+    cluster_require_full_coverage: bool = true,
+        Cluster "cluster-require-full-coverage" Kind::YesNo, Anytime;
+    /// Serve reads of own slots while the cluster is down.
+    cluster_allow_reads_when_down: bool = false,
+        Cluster "cluster-allow-reads-when-down" Kind::YesNo, Anytime;
+    /// Serve sharded publish and subscribe of own slots while the cluster is down.
+    cluster_allow_pubsubshard_when_down: bool = true,
+        Cluster "cluster-allow-pubsubshard-when-down" Kind::YesNo, Anytime;
+    /// Most bytes that wait to be sent to one node before the link to it is closed; 0 for no limit.
+    cluster_link_sendbuf_limit: u64 = 0,
+        Cluster "cluster-link-sendbuf-limit" Kind::Bytes { min: 0, max: u64::MAX }, Anytime;
 
     /// How much to log, most first.
     loglevel: LogLevel = LogLevel::Notice,

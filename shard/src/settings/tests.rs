@@ -65,6 +65,7 @@ const YES_NO: &str = "argument must be 'yes' or 'no'";
 const LIMIT_COUNT: &str = "Wrong number of arguments in buffer limit configuration.";
 const LIMIT_VALUE: &str = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
 const PERCENTILES: &str = "Invalid latency-tracking-info-percentiles parameters";
+const HOSTNAME: &str = "Hostnames may only contain alphanumeric characters, hyphens or dots";
 const INT_RANGE: &str = "argument must be between 0 and 2147483647 inclusive";
 
 /// Name, value, and why redis-server 7.0.15 refuses it. The list of policies goes on with those it does not have.
@@ -138,7 +139,42 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("latency-tracking-info-percentiles", "nan", PERCENTILES),
     ("latency-tracking-info-percentiles", "50  99", PERCENTILES),
     ("latency-tracking-info-percentiles", "50 ", PERCENTILES),
+    ("cluster-node-timeout", "-1", "argument must be between 0 and 9223372036854775807 inclusive"),
+    ("cluster-node-timeout", "", INTEGER),
+    ("cluster-announce-port", "65536", "argument must be between 0 and 65535 inclusive"),
+    ("cluster-announce-bus-port", "-1", "argument must be between 0 and 65535 inclusive"),
+    ("cluster-announce-tls-port", "x", INTEGER),
+    ("cluster-announce-hostname", "bad_host", HOSTNAME),
+    ("cluster-announce-hostname", "a b", HOSTNAME),
+    (
+        "cluster-preferred-endpoint-type",
+        "foo",
+        "argument(s) must be one of the following: ip, hostname, unknown-endpoint",
+    ),
+    ("cluster-replica-validity-factor", "2147483648", INT_RANGE),
+    ("cluster-slave-validity-factor", "-1", INT_RANGE),
+    ("cluster-migration-barrier", "-1", INT_RANGE),
+    ("cluster-slave-no-failover", "maybe", YES_NO),
+    ("cluster-require-full-coverage", "maybe", YES_NO),
+    ("cluster-link-sendbuf-limit", "-1", SIZE),
+    ("cluster-link-sendbuf-limit", "5%", SIZE),
 ];
+
+#[test]
+fn what_a_node_announces_cannot_forge_lines() {
+    let long = "a".repeat(256);
+    let rows = [
+        ("cluster-announce-hostname", long.as_str(), "Hostnames must be less than 256 characters"),
+        ("cluster-announce-human-nodename", "a b", "Announced human node name contained invalid character"),
+        ("cluster-announce-human-nodename", "a,b", "Announced human node name contained invalid character"),
+        ("cluster-announce-ip", "1.2.3.4 5", "argument must be an IP address or a host name of at most 45 bytes"),
+        ("cluster-announce-ip", &long, "argument must be an IP address or a host name of at most 45 bytes"),
+    ];
+    for (name, value, reason) in rows {
+        let error = set(&[(name, value)]).expect_err("the value forges");
+        assert!(error.ends_with(&format!("'{name}') - {reason}")), "{error}");
+    }
+}
 
 #[test]
 fn config_set_refuses_values_as_redis_does() {
@@ -164,6 +200,9 @@ const NAMES: &[(&[&str], &str, Option<&str>)] = &[
     (&["HZ", "hz"], "hz", Some("duplicate parameter")),
     (&["hz", "hz", "nosuch"], "hz", Some("duplicate parameter")),
     (&["maxmemory", "nosuch"], "nosuch", None),
+    (&["cluster-config-file"], "cluster-config-file", Some("can't set immutable config")),
+    (&["cluster-port"], "cluster-port", Some("can't set immutable config")),
+    (&["cluster-enabled"], "cluster-enabled", Some("can't set immutable config")),
 ];
 
 #[test]
@@ -211,6 +250,15 @@ const PRINTED: &[(&str, &str, &str)] = &[
     ("latency-tracking-info-percentiles", "1e1 +5", "10 5"),
     ("slowlog-log-slower-than", "-1", "-1"),
     ("requirepass", "a b\nc", "a b\nc"),
+    ("cluster-node-timeout", "0", "0"),
+    ("cluster-announce-ip", "::1", "::1"),
+    ("cluster-announce-hostname", "-", "-"),
+    ("cluster-announce-hostname", "", ""),
+    ("cluster-announce-human-nodename", "db/1", "db/1"),
+    ("cluster-preferred-endpoint-type", "UNKNOWN-endpoint", "unknown-endpoint"),
+    ("cluster-slave-validity-factor", "0", "0"),
+    ("cluster-link-sendbuf-limit", "18446744073709551615", "18446744073709551615"),
+    ("cluster-link-sendbuf-limit", "1kb", "1024"),
     (
         "client-output-buffer-limit",
         "replica 1 2kb 3",
@@ -258,6 +306,8 @@ const AT_START: &[(&str, &str, Result<&str, &str>)] = &[
     ("enable-debug-command", "local", Ok("local")),
     ("ring-buffers", "8", Ok("8")),
     ("ring-buffers", "9", Err("argument must be a power of two")),
+    ("cluster-port", "65536", Err("argument must be between 0 and 65535 inclusive")),
+    ("cluster-config-file", "/var/lib/a b.conf", Ok("/var/lib/a b.conf")),
     ("cluster-enabled", "yes", Err("this server supports only 'no' here")),
     ("logfile", "a\0b", Err("argument must not contain a zero byte")),
 ];
