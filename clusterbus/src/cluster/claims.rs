@@ -68,7 +68,7 @@ impl Cluster {
         let grandmaster = self.nodes[mine].master.filter(|_| mine != self.me && !self.nodes[mine].is_master());
         if all_lost && allowed {
             self.follow(claimer);
-        } else if let Some(grandmaster) = grandmaster.filter(|grandmaster| *grandmaster != self.me) {
+        } else if let Some(grandmaster) = grandmaster.filter(|other| *other != self.me && !planted(Fault::ChainKept)) {
             self.follow(grandmaster);
         } else if !moved_from_us.is_empty() {
             self.claims_changed();

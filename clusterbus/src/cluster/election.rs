@@ -55,6 +55,11 @@ impl Election {
         *self = Election::default();
     }
 
+    /// The clock was set back by so much.
+    pub(super) fn set_back(&mut self, by: Millis) {
+        self.starts = self.starts.set_back(by);
+    }
+
     /// A node is gone.
     pub(super) fn forget(&mut self, node: NodeIndex) {
         self.votes.retain(|voter| *voter != node);
@@ -176,7 +181,7 @@ impl Cluster {
         let (timeout, factor) = (self.settings.node_timeout, self.settings.validity_factor);
         let age = now.since(self.replication.heard);
         let age = if age > timeout { Millis(age.0 - timeout.0) } else { age };
-        factor > 0 && age > self.settings.replication_ping_period + timeout * factor
+        factor > 0 && !planted(Fault::OldDataElected) && age > self.settings.replication_ping_period + timeout * factor
     }
 
     /// Replicas of this master that have more of its data than we.
@@ -195,7 +200,8 @@ impl Cluster {
             return;
         }
         let rank = self.rank(master);
-        let delay = BASE_DELAY + Millis(self.dice.below(RANDOM_DELAY_MILLIS)) + RANK_DELAY * rank;
+        let random = if planted(Fault::ElectionsTogether) { 0 } else { self.dice.below(RANDOM_DELAY_MILLIS) };
+        let delay = BASE_DELAY + Millis(random) + RANK_DELAY * rank;
         self.election = Election { starts: now + delay, rank, ..Election::default() };
         // Siblings learn how much of the data we have.
         let siblings = self.nodes.replicas_of(master).filter(|index| *index != self.me);

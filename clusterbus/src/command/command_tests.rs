@@ -288,7 +288,11 @@ fn FR_P2C_007_U001_texts_of_info_and_nodes() {
         cluster_stats_messages_received:0\r\ntotal_cluster_links_buffer_limit_exceeded:0\r\n";
     assert_eq!(info, expected);
     let nodes = verbatim(master.say("CLUSTER NODES"));
-    let pong = NOW.0;
+    let pong = {
+        let nodes = master.cluster.nodes();
+        let other = nodes.find(&crate::id::NodeId::parse(O.as_bytes()).expect("a name")).expect("it is known");
+        nodes[other].pong_received.0
+    };
     let expected = format!(
         "{M} 127.0.0.1:7001@17001,host-1.example.com myself,master - 0 0 1 connected 0-8191 [7->-{O}] [9000-<-{O}]\n\
         {O} 127.0.0.1:7002@17002 master - 0 {pong} 2 disconnected 8192-16383\n\
