@@ -76,7 +76,10 @@ fn speed() {
     world.run(MILLIS);
     let real = begun.elapsed().as_secs_f64();
     let times = MILLIS as f64 / 1_000.0 / real;
-    println!("6 nodes: {times:.0} times real time, {} frames a virtual second", (world.frames - frames) * 1_000 / MILLIS);
+    println!(
+        "6 nodes: {times:.0} times real time, {} frames a virtual second",
+        (world.frames - frames) * 1_000 / MILLIS
+    );
 }
 
 /// The cost of a quiet cluster of several sizes.
@@ -89,6 +92,8 @@ fn growth() {
         world.run(3_000);
         let (real, frames) = (begun.elapsed(), world.frames - frames);
         let nanos = real.as_nanos() as f64 / frames as f64;
-        println!("{count:5} nodes: {nanos:8.0} ns per frame with its share of ticks, {frames} frames; formed in {formed:.1} s");
+        println!(
+            "{count:5} nodes: {nanos:8.0} ns per frame with its share of ticks, {frames} frames; formed in {formed:.1} s"
+        );
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     OldClaimsWin,
     /// T06: who came back with an old epoch is not told its own.
     LostEpochNotTold,
+    /// T06: a slot that was taken without a new epoch is not told of.
+    EqualUpdateIgnored,
     /// T06: nobody is told that its claim is old.
     UpdateNotSent,
     /// T07: the length of an extension is read in 16 bits.
@@ -75,8 +77,8 @@ pub(crate) enum Fault {
     MarksKept,
     /// T08: a replica without its master's data is elected.
     OldDataElected,
-    /// T08: replicas of different masters ask for votes at the same time.
-    ElectionsTogether,
+    /// T08: an election without a majority is not tried again.
+    TriedOnce,
     /// T08: a replica does not hear that its master stands still.
     PauseNotHeard,
     /// T08: a failover by request is never called off.
@@ -121,6 +123,7 @@ impl Fault {
         Fault::EpochFalls,
         Fault::OldClaimsWin,
         Fault::LostEpochNotTold,
+        Fault::EqualUpdateIgnored,
         Fault::UpdateNotSent,
         Fault::ExtensionLengthCut,
         Fault::TrailingBytesIgnored,
@@ -143,7 +146,7 @@ impl Fault {
         Fault::ClockTrusted,
         Fault::MarksKept,
         Fault::OldDataElected,
-        Fault::ElectionsTogether,
+        Fault::TriedOnce,
         Fault::PauseNotHeard,
         Fault::PauseLasts,
         Fault::SuspectsNotTold,

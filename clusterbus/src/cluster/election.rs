@@ -151,7 +151,8 @@ impl Cluster {
         let Some(master) = self.master_to_replace(now) else { return };
         let timeout = (self.settings.node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN);
         let age = now.since(self.election.starts);
-        if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
+        let again = age > timeout * RETRY_TIMEOUTS && !planted(Fault::TriedOnce);
+        if self.election.starts == UnixMillis::NEVER || again {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
             let rank = if self.manual.can_start { 0 } else { self.rank(master) };
@@ -200,8 +201,7 @@ impl Cluster {
             return;
         }
         let rank = self.rank(master);
-        let random = if planted(Fault::ElectionsTogether) { 0 } else { self.dice.below(RANDOM_DELAY_MILLIS) };
-        let delay = BASE_DELAY + Millis(random) + RANK_DELAY * rank;
+        let delay = BASE_DELAY + Millis(self.dice.below(RANDOM_DELAY_MILLIS)) + RANK_DELAY * rank;
         self.election = Election { starts: now + delay, rank, ..Election::default() };
         // Siblings learn how much of the data we have.
         let siblings = self.nodes.replicas_of(master).filter(|index| *index != self.me);

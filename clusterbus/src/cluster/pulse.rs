@@ -47,6 +47,7 @@ impl Cluster {
             self.answered(sender, now);
         }
         self.hear_role_and_claims(sender, header);
+        self.leave_chain();
         self.hear_gossip(sender, pulse.gossip.as_deref().unwrap_or(&[]), now);
         self.hear_extensions(sender, header, &pulse.extensions, now);
     }

@@ -139,7 +139,9 @@ fn happen(world: &mut World, trouble: Trouble, one: usize, rng: &mut Rng) {
         Trouble::OneWay => {
             let others: Vec<usize> = all.into_iter().filter(|other| *other != one && rng.u8(..4) > 0).collect();
             let inward = rng.bool();
-            others.iter().for_each(|other| if inward { world.cut_way(*other, one) } else { world.cut_way(one, *other) });
+            others
+                .iter()
+                .for_each(|other| if inward { world.cut_way(*other, one) } else { world.cut_way(one, *other) });
         }
         Trouble::Partial => world.partition(&[one], &[rng.usize(..count)]),
         Trouble::Heal => world.heal(),
@@ -175,12 +177,10 @@ fn happen(world: &mut World, trouble: Trouble, one: usize, rng: &mut Rng) {
         Trouble::Failover | Trouble::MoveSlot if world.members[one].is_none() => {}
         Trouble::Failover => {
             let kind = [FailoverKind::Agreed, FailoverKind::Forced, FailoverKind::Takeover][rng.usize(..3)];
-            if kind == FailoverKind::Takeover
-                && let Some(checks) = world.checks.as_mut()
-            {
-                checks.takeovers = true;
+            let asked = world.at_node(one, |cluster, now| cluster.failover(kind, now)).is_ok();
+            if let Some(checks) = world.checks.as_mut().filter(|_| asked && kind == FailoverKind::Takeover) {
+                checks.takeovers.insert(one);
             }
-            let _ = world.at_node(one, |cluster, now| cluster.failover(kind, now));
         }
         Trouble::MoveSlot => move_slot(world, one, rng),
     }

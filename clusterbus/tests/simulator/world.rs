@@ -551,7 +551,8 @@ impl World {
         let voters = cluster.nodes().iter().filter(|(at, node)| node.is_master() && cluster.slots().count_of(*at) > 0);
         let mut epochs: Vec<u64> = voters.map(|(_, node)| node.config_epoch.number()).collect();
         epochs.sort_unstable();
-        epochs.windows(2).all(|pair| pair[0] != pair[1]) && running.all(|(member, _)| view(member).eq(of_first.iter().copied()))
+        epochs.windows(2).all(|pair| pair[0] != pair[1])
+            && running.all(|(member, _)| view(member).eq(of_first.iter().copied()))
     }
 
     pub(crate) fn show(&self) -> String {
