@@ -15,9 +15,10 @@ use clusterbus::cluster::{Cluster, LinkSide};
 use clusterbus::effect::{Effect, LinkId};
 use clusterbus::slot_set::SlotSet;
 use clusterbus::time::Millis;
-use clusterbus::wire::{Body, Frame, FrameError};
+use clusterbus::wire::{Body, Frame, FrameError, Health};
 use shard::settings::Settings;
 
+use super::alarms;
 use super::announce::cluster_settings;
 use super::clock::Clock;
 use super::connect::{self, Hosts, Manner};
@@ -61,7 +62,11 @@ pub(super) struct Bus {
     alarm: Arc<Alarm>,
     manner: Manner,
     saver: Option<Saver>,
+    /// What the log says of the cluster's state.
+    health_told: Health,
+    /// Links that others opened.
     inbound: usize,
+    /// Bytes that have arrived on all links and are not read yet.
     arrived_bytes: usize,
     nonsense: u64,
     ticks: u64,
@@ -106,6 +111,7 @@ impl Bus {
                 alarm: parts.alarm,
                 manner: parts.manner,
                 saver: Some(parts.saver),
+                health_told: Health::Fail,
                 inbound: 0,
                 arrived_bytes: 0,
                 nonsense: 0,
@@ -299,6 +305,10 @@ impl Bus {
     fn end_round(&mut self) {
         self.cluster.acknowledged(self.routes.taken_by_all());
         self.cluster.before_sleep(self.clock.now());
+        let health = self.cluster.health();
+        if std::mem::replace(&mut self.health_told, health) != health {
+            alarms::report_health(health);
+        }
         while let Some(effect) = self.cluster.poll_effect() {
             self.carry_out(effect);
         }
@@ -325,7 +335,7 @@ impl Bus {
             }
             Effect::Routes(version) => self.routes.changed(self.cluster.snapshot(version)),
             Effect::Lost(slots) => self.drop_lost(&slots),
-            Effect::Alarm(alarm) => super::alarms::report(alarm),
+            Effect::Alarm(alarm) => alarms::report(alarm),
             Effect::Follow(Some((id, _))) => tracing::info!("This node is a replica of {id} now."),
             Effect::Follow(None) => tracing::info!("This node is a master now."),
             // Nothing follows this node, so nobody waits for its writes to stand still.
