@@ -8,7 +8,7 @@ use keyspace::slot::Slot;
 
 use super::world::World;
 use super::world::disk::{Crash, STEPS};
-use super::world::{checks::Checks, story};
+use super::world::{checks::Checks, story, weather::Weather};
 use super::{FailoverKind, SlotChange, Stored};
 use crate::flags::NodeFlags;
 use crate::wire::Health;
@@ -161,11 +161,15 @@ pub(crate) fn FR_P2C_007_S14_no_replica_follows_a_replica() {
 
 #[test]
 pub(crate) fn FR_P2C_007_S15_many_masters_at_once_are_replaced() {
-    let mut world = World::formed(40, 20, 2_000, 15);
-    world.run(5_000);
-    (0..9).for_each(|at| world.crash(at));
-    let took = world.run_until(30_000, "replicas took over", |world| world.all_ok() && world.agreed());
-    assert!(took < 20_000, "{took} ms");
+    for seed in 0..6 {
+        let mut world = World::formed(30, 15, 1_000, seed);
+        // The votes of several elections are under way at the same time, so some of these have no majority and come again.
+        world.weather = Weather { late: 300, late_millis: 300, ..Weather::FAIR };
+        world.run(2_000);
+        (0..7).for_each(|at| world.crash(at));
+        let took = world.run_until(40_000, "replicas took over", |world| world.all_ok() && world.agreed());
+        assert!(took < 25_000, "seed {seed}: {took} ms");
+    }
 }
 
 #[test]
@@ -321,6 +325,10 @@ pub(crate) fn FR_P2C_007_U013_a_clock_that_jumps_stops_nobody() {
         assert!(took <= 2_000, "{by}: {took} ms");
         let ill = NodeFlags::PFAIL.and(NodeFlags::FAIL);
         assert!((0..3).all(|at| (0..3).all(|of| !world.flags(at, of).has_any(ill))), "{by}");
+        // Alone, it stops in time by its own clock.
+        world.partition(&[1], &[0, 2, 4, 5]);
+        let took = world.run_until(8_000, "it stops", |world| world.member(1).health() == Health::Fail);
+        assert!(took <= 1_700, "{by}: {took} ms");
     }
 }
 
