@@ -6,6 +6,7 @@
 use crate::cluster::cluster_tests as cluster;
 use crate::cluster::hostile_tests as hostile;
 use crate::cluster::manual_tests as manual;
+use crate::cluster::rights_tests as rights;
 use crate::cluster::scenario_tests as scenario;
 use crate::cluster::vote_tests as vote;
 use crate::conf::conf_tests as conf;
@@ -22,11 +23,13 @@ const ROWS: &[Row] = &[
     ("T01", Fault::MovingSlotServed, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
     ("T01", Fault::DownBeforeUnassigned, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
     ("T01", Fault::ReplicaWrites, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
+    ("T01", Fault::ToldBeforeCores, rights::FR_P2C_007_U014_nobody_hears_of_a_lost_right_before_all_cores_know),
     ("T02", Fault::WrongPort, gate::FR_P2C_007_U004_bytes_of_redirects),
     ("T03", Fault::WaitsForEver, gate::FR_P2C_007_U005_who_waits_on),
     ("T04", Fault::AskingLasts, modes::tests::FR_P2C_007_U007_any_history),
     ("T05", Fault::MarksKept, scenario::FR_P2C_007_S07_who_follows_has_no_slot_open),
     ("T05", Fault::CutFileTaken, conf::FR_P2C_007_U008_cut_anywhere_it_is_no_file),
+    ("T05", Fault::DroppedBeforeCores, rights::FR_P2C_007_U014_keys_go_when_no_core_writes_there),
     ("T06", Fault::CollisionIgnored, cluster::FR_P2C_007_S02_collisions_and_moved_slots_converge),
     ("T06", Fault::EpochFalls, epoch::tests::FR_P2C_007_U009_epochs_never_fall),
     ("T06", Fault::OldClaimsWin, cluster::FR_P2C_007_U014_claims_of_the_old_lose),

@@ -99,6 +99,10 @@ pub(crate) enum Fault {
     TakenWithoutEpoch,
     /// T10: a slot is served before it is known to be ours after a crash.
     RightsGrowFirst,
+    /// T01: others are told that a slot is not served here while a core still serves it.
+    ToldBeforeCores,
+    /// T05: keys of lost slots go while a core still writes there.
+    DroppedBeforeCores,
 }
 
 #[cfg(test)]
@@ -151,6 +155,8 @@ impl Fault {
         Fault::RedialsAtOnce,
         Fault::TakenWithoutEpoch,
         Fault::RightsGrowFirst,
+        Fault::ToldBeforeCores,
+        Fault::DroppedBeforeCores,
     ];
 }
 

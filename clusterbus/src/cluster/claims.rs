@@ -19,7 +19,7 @@ impl Cluster {
         let Some(mine) = self.my_master().filter(|_| claimer != self.me) else { return };
         let mut moved_from_us = SlotSet::EMPTY;
         let mut moved_from_mine = 0;
-        let mut moved = false;
+        let (mut moved, before) = (false, self.slots.count_of(claimer));
         for slot in Slot::all() {
             let owner = self.slots.owner(slot);
             if !claimed.contains(slot) {
@@ -47,6 +47,7 @@ impl Cluster {
             }
         }
         if moved {
+            self.note_first_slots(claimer, before);
             self.changed(Durability::Synced);
         }
         self.follow_claims(claimer, mine, claimed, moved_from_mine, moved_from_us);
@@ -68,7 +69,7 @@ impl Cluster {
             self.follow(claimer);
         } else if !moved_from_us.is_empty() {
             self.claims_changed();
-            self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(moved_from_us)));
+            self.drop_keys(moved_from_us);
         }
     }
 

@@ -128,6 +128,7 @@ impl Cluster {
     pub(super) fn delete_node(&mut self, index: NodeIndex) {
         assert!(index != self.me, "a node does not forget itself");
         self.slots.forget(index);
+        self.attach(index, None);
         for link in [self.nodes[index].outbound, self.nodes[index].inbound].into_iter().flatten() {
             self.close(link);
         }

@@ -93,7 +93,7 @@ impl Cluster {
     }
 
     /// Closes a link of ours.
-    pub(super) fn close(&mut self, id: LinkId) {
+    pub(crate) fn close(&mut self, id: LinkId) {
         if self.links.contains_key(&id) {
             self.drop_link(id);
             self.outbox.push(Effect::Close(id));

@@ -1,6 +1,6 @@
 //! The state machine of a node.
 //!
-//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every 100 ms, links that came and went, saves that are done,
+//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every [`TICK`], links that came and went, saves that are done,
 //! snapshots that all cores have, commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
 //! says, in order, until it says nothing. Nothing else leaves the machine.
 
@@ -12,7 +12,9 @@ mod failure;
 mod gossip;
 mod links;
 mod manual;
+mod migration;
 mod open_slots;
+mod publish;
 mod pulse;
 mod receive;
 mod reconcile;
@@ -28,6 +30,10 @@ pub(crate) mod cluster_tests;
 pub(crate) mod hostile_tests;
 #[cfg(test)]
 pub(crate) mod manual_tests;
+#[cfg(test)]
+mod migration_tests;
+#[cfg(test)]
+pub(crate) mod rights_tests;
 #[cfg(test)]
 pub(crate) mod scenario_tests;
 #[cfg(test)]
@@ -45,12 +51,14 @@ pub use manual::{FailoverError, FailoverKind};
 pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
+pub use tick::TICK;
 
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
 use crate::effect::{Durability, Effect, LinkId, Outbox, SaveSeq, Until};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
 use crate::health::Judgement;
@@ -60,7 +68,7 @@ use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::snapshot::SnapshotVersion;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use crate::wire::Health;
 
 /// What a node knows of the cluster, and what it is about to do.
@@ -140,9 +148,7 @@ impl Cluster {
         for record in mine.into_iter().chain(others) {
             let flags = if record.id == conf.myself { own_flags(record.flags) } else { record.flags };
             let mut node = Node::new(record.id, record.address, flags, now, &mut dice);
-            // What was heard before counts as heard just before: answers since the start are later.
-            let before = UnixMillis(now.0.saturating_sub(1));
-            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { before };
+            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
             node.hostname.clone_from(&record.hostname);
             node.nodename.clone_from(&record.nodename);
             node.shard = record.shard.unwrap_or(node.shard);
@@ -156,15 +162,15 @@ impl Cluster {
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
             let master = record.master.and_then(|master| cluster.nodes.find(&master));
-            cluster.nodes[node].master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
+            cluster.attach(node, master.filter(|master| *master != node && !cluster.nodes[node].is_master()));
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
         }
         cluster.restore_marks(conf);
         cluster.granted = cluster.slots.slots_of(me).clone();
-        // The file may be an old one: as after having stood still, nothing is served until a majority has answered.
-        cluster.stalled = now;
+        // The file may be an old one: as after having stood still, nothing is served until a majority has answered since.
+        cluster.stalled = now + Millis(1);
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
@@ -327,6 +333,13 @@ impl Cluster {
     /// When our own claims, as they are now, are on disk and what they take from cores is taken.
     fn claims_settled(&self) -> Until {
         Until { save: self.claims_saved_by, routes: self.shrunk_by }
+    }
+
+    /// What is stored in these slots goes: others own them. Not before it is on disk that they do, and no core writes there (§10.1).
+    fn drop_keys(&mut self, slots: SlotSet) {
+        let settled = self.claims_settled();
+        let routes = if planted(Fault::DroppedBeforeCores) { SnapshotVersion::default() } else { settled.routes };
+        self.outbox.after(Until { routes, ..settled }, Effect::Lost(Box::new(slots)));
     }
 
     /// What changed is to be saved, and to be looked at by whoever depends on it.

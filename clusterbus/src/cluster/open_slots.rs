@@ -67,7 +67,9 @@ impl Cluster {
         if stored == Stored::Nothing {
             self.slots.set_migrating(slot, None);
         }
+        let count = self.slots.count_of(owner);
         let before = self.slots.assign(owner, slot);
+        self.note_first_slots(owner, count);
         if before == Some(self.me) || owner == self.me {
             self.claims_changed();
         }

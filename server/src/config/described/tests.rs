@@ -1,0 +1,1 @@
+//! Who a server is in a description.
