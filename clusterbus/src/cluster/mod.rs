@@ -37,10 +37,12 @@ pub(crate) mod rights_tests;
 #[cfg(test)]
 pub(crate) mod scenario_tests;
 #[cfg(test)]
+#[path = "../../tests/simulator/mod.rs"]
+pub(crate) mod simulator;
+#[cfg(test)]
 pub(crate) mod vote_tests;
 #[cfg(test)]
-#[path = "../../tests/simulator/mod.rs"]
-pub(crate) mod world;
+pub(crate) use simulator as world;
 
 use std::collections::BTreeMap;
 

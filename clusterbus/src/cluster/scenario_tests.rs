@@ -8,10 +8,12 @@ use keyspace::slot::Slot;
 
 use super::world::World;
 use super::world::disk::{Crash, STEPS};
-use super::world::{checks::Checks, story, weather::Weather};
+use super::world::{checks::Checks, hail, story, weather::Weather};
 use super::{FailoverKind, SlotChange, Stored};
 use crate::flags::NodeFlags;
-use crate::wire::Health;
+use crate::id::NodeId;
+use crate::nodes::NODES_MAX;
+use crate::wire::{Body, Frame, GossipEntry, Header, Health, Kind, Marks, Pulse, PulseKind, Seconds};
 
 fn slot(number: u16) -> Slot {
     Slot::new(number).expect("in range")
@@ -365,4 +367,40 @@ fn FR_P2C_007_SIM_stories_of_some_seeds() {
     for seed in 0..12 {
         story::play(seed, |_| ());
     }
+}
+
+#[test]
+fn FR_P2C_007_SIM_a_story_is_the_same_each_time() {
+    assert_eq!(story::play(3, |_| ()), story::play(3, |_| ()));
+}
+
+#[test]
+fn FR_P2C_007_U010_malformed_frames_of_every_type_change_nothing() {
+    let fallen = hail::fall(10, 60_000);
+    assert_eq!(fallen.types, Kind::all().len(), "{fallen:?}");
+    assert!(fallen.refused > 30_000 && fallen.of_strangers > 1_000, "{fallen:?}");
+}
+
+#[test]
+fn FR_P2C_007_U010_a_flood_of_gossip_is_bounded() {
+    // A member tells of a hundred thousand nodes that nobody knows.
+    let world = World::formed(3, 3, 1_000, 10);
+    let (mut cluster, now) = (world.member(1).clone(), world.clock(1));
+    let member = cluster.nodes()[cluster.nodes().find(&World::id(0)).expect("known")].clone();
+    let link = member.outbound.expect("they are linked");
+    let mut rng = fastrand::Rng::with_seed(10);
+    for _ in 0..1_000 {
+        let header = Header { sender: member.id, ..cluster.header(Marks::NONE) };
+        let gossip = (0..100).map(|_| GossipEntry {
+            id: NodeId::from_entropy(std::array::from_fn(|_| rng.u8(..))),
+            ping_sent: Seconds(0),
+            pong_received: Seconds(0),
+            address: World::address(9),
+            flags: NodeFlags::MASTER,
+        });
+        let pulse = Pulse { kind: PulseKind::Ping, gossip: Some(gossip.collect()), extensions: Vec::new() };
+        cluster.handle_frame(link, &Frame { header, body: Body::Pulse(pulse) }, now);
+        while cluster.poll_effect().is_some() {}
+    }
+    assert_eq!(cluster.nodes().len(), NODES_MAX);
 }
