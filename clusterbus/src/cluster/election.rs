@@ -55,6 +55,11 @@ impl Election {
         *self = Election::default();
     }
 
+    /// The clock was set back by so much.
+    pub(super) fn set_back(&mut self, by: Millis) {
+        self.starts = self.starts.set_back(by);
+    }
+
     /// A node is gone.
     pub(super) fn forget(&mut self, node: NodeIndex) {
         self.votes.retain(|voter| *voter != node);
@@ -146,7 +151,8 @@ impl Cluster {
         let Some(master) = self.master_to_replace(now) else { return };
         let timeout = (self.settings.node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN);
         let age = now.since(self.election.starts);
-        if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
+        let again = age > timeout * RETRY_TIMEOUTS && !planted(Fault::TriedOnce);
+        if self.election.starts == UnixMillis::NEVER || again {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
             let rank = if self.manual.can_start { 0 } else { self.rank(master) };
@@ -176,7 +182,7 @@ impl Cluster {
         let (timeout, factor) = (self.settings.node_timeout, self.settings.validity_factor);
         let age = now.since(self.replication.heard);
         let age = if age > timeout { Millis(age.0 - timeout.0) } else { age };
-        factor > 0 && age > self.settings.replication_ping_period + timeout * factor
+        factor > 0 && !planted(Fault::OldDataElected) && age > self.settings.replication_ping_period + timeout * factor
     }
 
     /// Replicas of this master that have more of its data than we.

@@ -6,6 +6,7 @@
 
 mod admin;
 mod claims;
+mod clock;
 mod election;
 mod failure;
 mod gossip;
@@ -28,7 +29,9 @@ pub(crate) mod cluster_tests;
 #[cfg(test)]
 pub(crate) mod hostile_tests;
 #[cfg(test)]
-mod manual_tests;
+pub(crate) mod manual_tests;
+#[cfg(test)]
+pub(crate) mod scenario_tests;
 #[cfg(test)]
 mod migration_tests;
 #[cfg(test)]
@@ -36,7 +39,8 @@ pub(crate) mod rights_tests;
 #[cfg(test)]
 pub(crate) mod vote_tests;
 #[cfg(test)]
-mod world;
+#[path = "../../tests/simulator/mod.rs"]
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 
@@ -52,7 +56,7 @@ pub use tick::TICK;
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
-use crate::effect::{Alarm, Durability, Effect, LinkId, Outbox, SaveSeq, Until};
+use crate::effect::{Durability, Effect, LinkId, Outbox, SaveSeq, Until};
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -97,6 +101,8 @@ pub struct Cluster {
     counts: FrameCounts,
     ticks: u64,
     last_tick: Option<UnixMillis>,
+    /// What the clock showed when it was last read.
+    clock: UnixMillis,
     /// When the process was found to have stood still.
     stalled: UnixMillis,
 }
@@ -142,7 +148,9 @@ impl Cluster {
         for record in mine.into_iter().chain(others) {
             let flags = if record.id == conf.myself { own_flags(record.flags) } else { record.flags };
             let mut node = Node::new(record.id, record.address, flags, now, &mut dice);
-            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
+            // What was heard before counts as heard just before: answers since the start are later.
+            let before = UnixMillis(now.0.saturating_sub(1));
+            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { before };
             node.hostname.clone_from(&record.hostname);
             node.nodename.clone_from(&record.nodename);
             node.shard = record.shard.unwrap_or(node.shard);
@@ -163,6 +171,8 @@ impl Cluster {
         }
         cluster.restore_marks(conf);
         cluster.granted = cluster.slots.slots_of(me).clone();
+        // The file may be an old one: as after having stood still, nothing is served until a majority has answered.
+        cluster.stalled = now;
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
@@ -197,6 +207,7 @@ impl Cluster {
             counts: FrameCounts::default(),
             ticks: 0,
             last_tick: None,
+            clock: UnixMillis::NEVER,
             stalled: UnixMillis::NEVER,
         }
     }
@@ -221,27 +232,6 @@ impl Cluster {
         self.settings = settings;
         self.announce();
         self.changed(Durability::Written);
-    }
-
-    /// Time goes on. Whoever stood still for longer than the node timeout may have been replaced: it does not serve until a majority
-    /// has answered it since (§18.11). Answers that lie in the buffers of its links are old, so it opens new ones.
-    fn note_time(&mut self, now: UnixMillis) {
-        if self.last_tick.is_none_or(|last| now.since(last) <= self.settings.node_timeout) {
-            return;
-        }
-        self.last_tick = Some(now);
-        self.outbox.push(Effect::Alarm(Alarm::Stalled));
-        if planted(Fault::StallIgnored) {
-            return;
-        }
-        self.stalled = now;
-        for node in self.nodes.indices() {
-            self.close_outbound(node);
-            self.nodes[node].ping_sent = UnixMillis::NEVER;
-        }
-        if self.judgement.stalled(now) {
-            self.rights_shrink();
-        }
     }
 
     /// The next thing to do.

@@ -7,6 +7,7 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use super::admin::{AdminError, Stored};
 use crate::effect::Durability;
+use crate::faults::{Fault, planted};
 use crate::id::NodeId;
 use crate::snapshot::Permission;
 
@@ -79,7 +80,9 @@ impl Cluster {
         }
         if owner == self.me && self.slots.importing(slot).is_some() {
             // Everybody is to hear of it at once, and to believe it.
-            self.bump_epoch();
+            if !planted(Fault::TakenWithoutEpoch) {
+                self.bump_epoch();
+            }
             self.slots.set_importing(slot, None);
             self.due.pong_all = true;
         }

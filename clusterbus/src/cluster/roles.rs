@@ -4,6 +4,7 @@
 
 use super::Cluster;
 use crate::effect::{Durability, Effect};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::wire::Header;
@@ -71,7 +72,7 @@ impl Cluster {
     /// This node follows a master from now on.
     pub(super) fn follow(&mut self, master: NodeIndex) {
         assert!(master != self.me, "a node does not follow itself");
-        if self.nodes[self.me].is_master() {
+        if self.nodes[self.me].is_master() && !planted(Fault::MarksKept) {
             self.slots.close_all();
         }
         let shard = self.nodes[master].shard;

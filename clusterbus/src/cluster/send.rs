@@ -98,6 +98,7 @@ impl Cluster {
 
     fn deliver(&mut self, link: LinkId, frame: Arc<[u8]>, after: SaveSeq) {
         let settled = self.claims_settled();
+        let after = if planted(Fault::AllFramesWait) { self.outbox.asked().save } else { after };
         let save = after.max(settled.save);
         let routes = if planted(Fault::ToldBeforeCores) { SnapshotVersion::default() } else { settled.routes };
         self.outbox.after(Until { save, routes }, Effect::Send(link, frame));

@@ -374,6 +374,12 @@ impl<R: Ring> Core<R> {
         owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
     }
 
+    /// Looks at the core's shard, if that is not open to visitors: for a simulation.
+    pub fn look<T>(&mut self, look: impl FnOnce(&mut Shard) -> T) -> Option<T> {
+        let Inner { owner, .. } = &mut self.inner;
+        owner.is_awake().then(|| look(owner.shard()))
+    }
+
     /// How many clients the core has: for a simulation to look at.
     pub fn clients(&self) -> usize {
         self.inner.conns.len()
