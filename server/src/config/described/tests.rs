@@ -137,6 +137,17 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn the_samples_describe_clusters() {
+    let one_machine = include_str!("../../../../deploy/cluster-one-machine.toml");
+    let machines = include_str!("../../../../deploy/cluster-machines.toml");
+    let last: fn(&mut Settings) = |settings| settings.port = 7003;
+    let (described, settings) = settle(one_machine, last).expect("it is the last");
+    assert_eq!((described.me, settings.cluster_config_file.as_str()), (2, "nodes-7003.conf"));
+    let second: fn(&mut Settings) = |settings| settings.cluster_node = "10.0.0.2:6379".into();
+    assert_eq!(settle(machines, second).expect("it is the second").0.me, 1);
+}
+
+#[test]
 fn slots_may_be_missing_where_the_cluster_serves_without_them() {
     let text = "[cluster]\ncluster-enabled = true\ncluster-require-full-coverage = false\n\
                 [[cluster.nodes]]\naddress = \"127.0.0.1:7000\"";
