@@ -50,15 +50,11 @@ pub(crate) fn open(settings: &Settings, cores: u16) -> Result<Listeners, ListenE
         for name in &settings.bind {
             let (name, optional) = name.strip_prefix('-').map_or((name.as_str(), false), |rest| (rest, true));
             let opened = open_tcp(name, settings, cores);
-            let missing = |error: &io::Error| {
-                matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-                    || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
-            };
             match opened {
                 Ok(sockets) => {
                     listeners.iter_mut().zip(sockets).for_each(|(all, socket)| all.push((socket, ListenerKind::Tcp)));
                 }
-                Err(error) if optional && missing(&error) => {}
+                Err(error) if optional && is_missing(&error) => {}
                 Err(error) => return Err(ListenError::Port { port: settings.port, address: name.into(), error }),
             }
         }
@@ -74,14 +70,25 @@ pub(crate) fn open(settings: &Settings, cores: u16) -> Result<Listeners, ListenE
     Ok(listeners)
 }
 
-/// One listener per core on one address.
-fn open_tcp(name: &str, settings: &Settings, cores: u16) -> io::Result<Vec<OwnedFd>> {
+/// Whether an address could not be bound because this machine does not have it.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
+/// The address that `bind` means by a name, with a port.
+pub(crate) fn address(name: &str, port: u16) -> io::Result<SocketAddr> {
     let name = match name {
         "*" => "0.0.0.0",
         "::*" => "::",
         name => name,
     };
-    let address = (name, settings.port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    (name, port).to_socket_addrs()?.next().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+/// One listener per core on one address.
+fn open_tcp(name: &str, settings: &Settings, cores: u16) -> io::Result<Vec<OwnedFd>> {
+    let address = address(name, settings.port)?;
     // SO_REUSEPORT lets a second server share the port unseen: a bind without it finds out whether somebody listens.
     drop(bind(address, Sharing::No)?);
     (0..cores)

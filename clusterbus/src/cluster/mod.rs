@@ -14,6 +14,7 @@ mod links;
 mod manual;
 mod migration;
 mod open_slots;
+mod publish;
 mod pulse;
 mod receive;
 mod reconcile;

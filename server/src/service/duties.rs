@@ -16,12 +16,12 @@ use shard::mesh::CoreId;
 use shard::mesh::mailbox::Address;
 use shard::settings::Settings;
 
-use super::alarm::Alarm;
 use super::audit;
-use super::post::{Answers, Arrival, Post};
+use crate::alarm::Alarm;
 use crate::boot::Running;
 use crate::config::{self, Origin};
 use crate::log::Log;
+use crate::post::{Answers, Arrival, Post};
 use crate::users;
 
 /// The state of the service thread.
@@ -54,8 +54,8 @@ enum Going {
 impl Duties {
     /// The duties towards the cores that run.
     pub(super) fn new(running: Running, alarm: Arc<Alarm>, log: Arc<Log>, origin: Origin) -> Duties {
-        let Running { mesh, service, ends, wakers, server, settings } = running;
-        let post = Rc::new(RefCell::new(Post::new(mesh, service, ends, wakers)));
+        let Running { service, server, settings } = running;
+        let post = Rc::new(RefCell::new(Post::new(service)));
         Duties { post, alarm, log, origin, server, settings: RefCell::new(settings) }
     }
 
@@ -64,7 +64,7 @@ impl Duties {
         self.settings.borrow().clone()
     }
 
-    /// Serves until the server stops. Every core was told to when this returns.
+    /// Serves until the server stops. Every core and the bus thread were told to when this returns.
     pub(super) async fn serve(&self) {
         std::future::poll_fn(|context| {
             self.alarm.arm(context.waker());
@@ -75,7 +75,7 @@ impl Duties {
             }
         })
         .await;
-        self.post.borrow_mut().stop_cores();
+        self.post.borrow_mut().stop_all();
     }
 
     /// Asks every core and waits for their answers, at most this long.
@@ -103,6 +103,10 @@ impl Duties {
                     Arrival::Configured(settings) => self.configure(settings),
                     Arrival::Audit(core, events) => audit::log(core, &events),
                     Arrival::Question(from, question) => questions.push((from, question)),
+                    Arrival::RoutesTaken(..) | Arrival::BusPublish(_) => {
+                        unreachable!("the cluster is the bus thread's")
+                    }
+                    Arrival::Stop => unreachable!("this thread tells the others"),
                 }
             }
             for (from, question) in due {

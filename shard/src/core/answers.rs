@@ -27,7 +27,12 @@ impl<R: Ring> Inner<R> {
                 self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
                 None
             }
-            ask @ (Ask::Scan(..) | Ask::SlotKeys | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
+            ask @ (Ask::Scan(..)
+            | Ask::CountInSlot(_)
+            | Ask::KeysInSlot(..)
+            | Ask::SlotStats
+            | Ask::SlotKeys
+            | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
             Ask::Monitor => {
                 self.begin_monitoring(CoreId(from.0));
                 // Behind the lines for monitors that were there before.
@@ -112,7 +117,12 @@ impl<R: Ring> Inner<R> {
             Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Monitor | Ask::Pause(_) => {
                 unreachable!("these are answered later")
             }
-            Ask::Scan(..) | Ask::SlotKeys | Ask::DropSlots(_) => unreachable!("these wait for slots"),
+            Ask::Scan(..)
+            | Ask::CountInSlot(_)
+            | Ask::KeysInSlot(..)
+            | Ask::SlotStats
+            | Ask::SlotKeys
+            | Ask::DropSlots(_) => unreachable!("these wait for slots"),
         }
     }
 

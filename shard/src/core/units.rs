@@ -3,6 +3,7 @@
 use evict::time::UnixMillis;
 
 use crate::busy::Busy;
+use crate::cluster::routes::Routes;
 use crate::conn::{Conn, Waiting};
 use crate::mail::{Mail, Return};
 use crate::mesh::baton::Errand;
@@ -43,11 +44,15 @@ impl<R: Ring> Inner<R> {
             let (core, need) = (*core, need.clone());
             if core == self.id && unit.plan.len() == 1 && self.owner.shard().loans.is_free(need.as_need()) {
                 let (clock, order) = (self.owner.shard().now, self.owner.shard().log_order());
-                unit.grants.push(Grant { unit: unit.id, core, loan: Loan::Here(need), clock, order, log: Vec::new() });
+                let (loan, log) = (Loan::Here(need), Vec::new());
+                unit.grants.push(Grant { unit: unit.id, core, loan, clock, order, log, routes: None });
                 continue;
             }
             match self.obtain(mesh, unit.id, core, &need) {
-                Obtained::Granted(grant) => unit.grants.push(grant),
+                Obtained::Granted(mut grant) => {
+                    self.follow_routes(&mut grant);
+                    unit.grants.push(grant);
+                }
                 Obtained::Later => return false,
                 Obtained::Refused(busy) => {
                     self.own_refusals.push((unit.id, busy));
@@ -115,7 +120,8 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Slots arrived for a unit of this core.
-    pub(super) fn granted(&mut self, mesh: &Mesh<Shard>, grant: Grant) {
+    pub(super) fn granted(&mut self, mesh: &Mesh<Shard>, mut grant: Grant) {
+        self.follow_routes(&mut grant);
         let seq = grant.unit.seq;
         let mut unit = self.units.remove(&seq).expect("a grant is for a unit that asked");
         unit.grants.push(grant);
@@ -164,7 +170,10 @@ impl<R: Ring> Inner<R> {
         {
             visit.take_back(unit, loan, log, now);
             // What waited for the slots, and what was dropped, is the owner's to see to.
-            let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0 || visit.is_short();
+            let owed = visit.loans.depth() > 0
+                || visit.keyspace.dropped() > 0
+                || visit.is_short()
+                || visit.routes.as_ref().is_some_and(Routes::is_owed);
             let errand = if owed { Errand::ForOwner } else { Errand::None };
             leave(&mut self.ring, visit, core, errand);
             return;
@@ -211,5 +220,5 @@ fn park(shard: &mut Shard, need: Need, ask: Box<LeaseAsk>) -> Obtained {
 fn lend_in_place(shard: &mut Shard, unit: UnitId, need: Need) -> Grant {
     shard.loans.lend(unit, need);
     let (clock, order) = (shard.now, shard.log_order());
-    Grant { unit, core: shard.core, loan: Loan::Own(need.to_owned()), clock, order, log: Vec::new() }
+    Grant { unit, core: shard.core, loan: Loan::Own(need.to_owned()), clock, order, log: Vec::new(), routes: None }
 }
