@@ -178,6 +178,8 @@ struct Inner<R: Ring> {
     /// The bus thread's address, if the cluster is on.
     bus: Option<Address>,
     wake_bus: Arc<dyn Fn() + Send + Sync>,
+    /// The bus thread has not been at work for too long.
+    bus_is_late: bool,
     /// Another snapshot came into force this turn: who waits or listens is to hear of it.
     routes_changed: bool,
     /// Keys of slots that are lost, which are dropped in pieces.
@@ -265,6 +267,7 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             bus: parts.bus,
             wake_bus: parts.wake_bus,
+            bus_is_late: false,
             routes_changed: false,
             dropping: Droppings::new(),
             table: command::table(),
@@ -330,6 +333,9 @@ impl<R: Ring> Core<R> {
         let begun = ticks();
         inner.turn += 1;
         inner.clock();
+        if inner.is_clustered() {
+            inner.heed_bus(mesh);
+        }
         inner.completions(mesh);
         inner.due(mesh);
         inner.receive_mail(mesh);

@@ -21,7 +21,7 @@ pub mod ticket;
 
 use baton::{Baton, Owner, Post};
 use mailbox::Address;
-use published::{Published, PublishedClients};
+use published::{Number, Published, PublishedClients};
 use std::sync::Arc;
 
 /// The number of a core loop, from 0.
@@ -42,6 +42,8 @@ pub struct Mesh<S> {
     services: Vec<Arc<Baton<()>>>,
     published: Vec<Published>,
     clients: Vec<PublishedClients>,
+    /// See [`Mesh::bus_beat_us`].
+    bus_beat_us: Number,
 }
 
 /// A mesh as it is made: the shared part, and the owners' ends to give to their threads.
@@ -62,7 +64,13 @@ impl<S> MeshParts<S> {
         let (batons, cores) = shards.into_iter().map(Baton::new).unzip();
         let (service_batons, services) = (0..services).map(|_| Baton::new(())).unzip();
         MeshParts {
-            mesh: Arc::new(Mesh { cores: batons, services: service_batons, published, clients }),
+            mesh: Arc::new(Mesh {
+                cores: batons,
+                services: service_batons,
+                published,
+                clients,
+                bus_beat_us: Number::default(),
+            }),
             cores,
             services,
         }
@@ -102,6 +110,12 @@ impl<S> Mesh<S> {
     /// What a core has published of the memory of its clients.
     pub fn clients(&self, core: CoreId) -> &PublishedClients {
         &self.clients[usize::from(core.0)]
+    }
+
+    /// When the bus thread was last at work, in microseconds of the monotonic clock, as far as every core knows what it concluded; 0 before
+    /// it was, or without a cluster.
+    pub fn bus_beat_us(&self) -> &Number {
+        &self.bus_beat_us
     }
 
     /// The core with the fewest connections, the lowest of several: where the next accepted one goes. O(cores).
