@@ -5,7 +5,7 @@
 //! elsewhere not at all.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use clusterbus::wire::Health;
 use keyspace::slot::Slot;
 use shard::mail::Mail;
 use shard::mesh::CoreId;
+use shard::mesh::loans::UnitId;
 use shard::ring::sim::SimOptions;
 use shard::route::SlotMap;
 use shard::settings::Settings;
@@ -131,6 +132,8 @@ pub(crate) struct Bus {
     map: SlotMap,
     sent: VecDeque<Arc<Snapshot>>,
     said: Vec<Option<Said>>,
+    /// Loans of tags' slots, each with what was in force when it was first seen.
+    loans: BTreeMap<(usize, UnitId), SnapshotVersion>,
     /// Snapshots that it still makes.
     left: usize,
     seen: Rc<RefCell<Seen>>,
@@ -140,7 +143,7 @@ impl Bus {
     fn new(seed: u64, cores: u16, seen: Rc<RefCell<Seen>>) -> Bus {
         let said = (0..cores).map(|_| None).collect();
         let random = fastrand::Rng::with_seed(seed);
-        Bus { random, map: SlotMap::striped(cores), sent: VecDeque::new(), said, left: 60, seen }
+        Bus { random, map: SlotMap::striped(cores), sent: VecDeque::new(), said, loans: BTreeMap::new(), left: 60, seen }
     }
 
     fn send(&mut self, world: &mut World, snapshot: Snapshot) {
@@ -154,6 +157,11 @@ impl Bus {
         let snapshot = self.sent.iter().find(|sent| sent.version == version).expect("it was sent").clone();
         let of_core = (0..TAGS).filter(|tag| self.map.owner(slot(*tag)) == core && is_lost(&snapshot, slot(*tag)));
         let lost: Vec<usize> = of_core.collect();
+        let old = self.loans.iter().find(|((tag, _), since)| lost.contains(tag) && **since < version);
+        if let Some(((tag, unit), since)) = old {
+            let text = format!("tag {tag} is on loan to {unit:?} since {since:?}, and core {core:?} says {version:?}");
+            self.seen.borrow_mut().fault.get_or_insert(text);
+        }
         let stands = |shard: &mut Shard| lost.iter().filter_map(|tag| Some((*tag, held(shard, *tag)?))).collect();
         let lost = world.peek(core.0 as usize, stands).unwrap_or_default();
         self.said[core.0 as usize] = Some(Said { version, lost });
@@ -181,6 +189,23 @@ impl Bus {
         }
     }
 
+    /// Looks at what is on loan.
+    fn look_at_loans(&mut self, world: &mut World) {
+        let mut now = BTreeMap::new();
+        for tag in 0..TAGS {
+            let core = usize::from(self.map.owner(slot(tag)).0);
+            let loan = world.peek(core, |shard| {
+                let in_force = shard.routes.as_ref().expect("a node's core has routes").snapshot.version;
+                Some((shard.loans.lent_to(slot(tag).number())?, in_force))
+            });
+            if let Some(Some((unit, in_force))) = loan {
+                let since = self.loans.get(&(tag, unit)).copied().unwrap_or(in_force);
+                now.insert((tag, unit), since);
+            }
+        }
+        self.loans = now;
+    }
+
     fn is_over(&self) -> bool {
         let last = self.sent.back().map(|sent| sent.version);
         self.left == 0 && self.said.iter().all(|said| said.as_ref().map(|said| said.version) == last)
@@ -189,6 +214,7 @@ impl Bus {
 
 impl Control for Bus {
     fn turn(&mut self, world: &mut World) {
+        self.look_at_loans(world);
         for (core, mail) in world.mail_to_bus() {
             match mail {
                 Mail::RoutesTaken(version) => self.acknowledged(world, core, version),
