@@ -27,12 +27,13 @@ impl<R: Ring> Inner<R> {
                 self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
                 None
             }
-            ask @ (Ask::Scan(..)
-            | Ask::CountInSlot(_)
-            | Ask::KeysInSlot(..)
-            | Ask::SlotStats
-            | Ask::SlotKeys
-            | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
+            ask @ (Ask::Scan(..) | Ask::CountInSlot(_) | Ask::KeysInSlot(..) | Ask::SlotStats | Ask::SlotKeys) => {
+                self.about_slots(from, id, ask)
+            }
+            Ask::DropSlots(slots) => {
+                self.begin_dropping(from, id, &slots);
+                None
+            }
             Ask::Monitor => {
                 self.begin_monitoring(CoreId(from.0));
                 // Behind the lines for monitors that were there before.

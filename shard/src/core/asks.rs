@@ -184,7 +184,6 @@ impl<R: Ring> Inner<R> {
             Ask::KeysInSlot(slot, count) => self.keys_in_slot(slot, count),
             Ask::SlotStats => self.slot_stats(),
             Ask::SlotKeys => self.slot_keys(),
-            Ask::DropSlots(slots) => self.drop_slots(&slots),
             _ => unreachable!("no other question concerns slots"),
         }
     }

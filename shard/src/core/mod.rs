@@ -20,6 +20,7 @@ mod cluster;
 mod configure;
 mod cron;
 mod drive;
+mod dropping;
 mod engine;
 mod events;
 mod exec;
@@ -82,6 +83,7 @@ use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
+use dropping::Droppings;
 use engine::Scripts;
 use expiry::ActiveExpiry;
 use outbox::Outboxes;
@@ -178,6 +180,8 @@ struct Inner<R: Ring> {
     wake_bus: Arc<dyn Fn() + Send + Sync>,
     /// Another snapshot came into force this turn: who waits or listens is to hear of it.
     routes_changed: bool,
+    /// Keys of slots that are lost, which are dropped in pieces.
+    dropping: Droppings,
     table: &'static CommandTable,
     now: Now,
     /// The number of this turn.
@@ -262,6 +266,7 @@ impl<R: Ring> Core<R> {
             bus: parts.bus,
             wake_bus: parts.wake_bus,
             routes_changed: false,
+            dropping: Droppings::new(),
             table: command::table(),
             now: Now::default(),
             turn: 0,
@@ -461,6 +466,7 @@ impl<R: Ring> Inner<R> {
             || self.owner.shard().memory.is_under_way()
             || self.adopting
             || !self.own_refusals.is_empty()
+            || self.drops_next()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,

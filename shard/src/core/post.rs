@@ -37,6 +37,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn loose_ends(&mut self, mesh: &Mesh<Shard>) {
         self.answer_own(mesh);
         self.heed_routes(mesh);
+        self.drop_some(mesh);
         let mut visits = 0;
         loop {
             self.bring_home(mesh);

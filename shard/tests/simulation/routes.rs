@@ -143,7 +143,15 @@ impl Bus {
     fn new(seed: u64, cores: u16, seen: Rc<RefCell<Seen>>) -> Bus {
         let said = (0..cores).map(|_| None).collect();
         let random = fastrand::Rng::with_seed(seed);
-        Bus { random, map: SlotMap::striped(cores), sent: VecDeque::new(), said, loans: BTreeMap::new(), left: 60, seen }
+        Bus {
+            random,
+            map: SlotMap::striped(cores),
+            sent: VecDeque::new(),
+            said,
+            loans: BTreeMap::new(),
+            left: 60,
+            seen,
+        }
     }
 
     fn send(&mut self, world: &mut World, snapshot: Snapshot) {
