@@ -54,6 +54,17 @@ fn both_kinds_agree_and_find_each_other_failing_and_back() {
 }
 
 #[test]
+fn a_node_that_stood_still_is_failing_and_comes_back() {
+    let mut nodes = mixed();
+    let id = nodes[0].id();
+    nodes[0].server().signal("STOP");
+    until("it is failing everywhere", LIMIT, || nodes[1..].iter().all(|node| node.nodes()[&id].is("fail")));
+    nodes[0].server().signal("CONT");
+    nodes[0].server().wait_line("stood still for longer than cluster-node-timeout").expect("it knows");
+    until("it is taken back", LIMIT, || nodes.iter().all(|node| !node.nodes()[&id].is("fail") && node.is_ok()));
+}
+
+#[test]
 fn both_kinds_settle_equal_epochs_and_moved_slots() {
     let nodes: Vec<Node> = [TWO, Kind::Redis].into_iter().map(|kind| Node::start(kind, NODE_TIMEOUT_MS)).collect();
     for (node, index) in nodes.iter().zip(0_u16..) {
