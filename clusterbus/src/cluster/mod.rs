@@ -37,10 +37,12 @@ pub(crate) mod rights_tests;
 #[cfg(test)]
 pub(crate) mod scenario_tests;
 #[cfg(test)]
+#[path = "../../tests/simulator/mod.rs"]
+pub(crate) mod simulator;
+#[cfg(test)]
 pub(crate) mod vote_tests;
 #[cfg(test)]
-#[path = "../../tests/simulator/mod.rs"]
-pub(crate) mod world;
+pub(crate) use simulator as world;
 
 use std::collections::BTreeMap;
 
@@ -68,7 +70,7 @@ use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::snapshot::SnapshotVersion;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use crate::wire::Health;
 
 /// What a node knows of the cluster, and what it is about to do.
@@ -150,9 +152,7 @@ impl Cluster {
         for record in mine.into_iter().chain(others) {
             let flags = if record.id == conf.myself { own_flags(record.flags) } else { record.flags };
             let mut node = Node::new(record.id, record.address, flags, now, &mut dice);
-            // What was heard before counts as heard just before: answers since the start are later.
-            let before = UnixMillis(now.0.saturating_sub(1));
-            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { before };
+            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
             node.hostname.clone_from(&record.hostname);
             node.nodename.clone_from(&record.nodename);
             node.shard = record.shard.unwrap_or(node.shard);
@@ -173,8 +173,8 @@ impl Cluster {
         }
         cluster.restore_marks(conf);
         cluster.granted = cluster.slots.slots_of(me).clone();
-        // The file may be an old one: as after having stood still, nothing is served until a majority has answered.
-        cluster.stalled = now;
+        // The file may be an old one: as after having stood still, nothing is served until a majority has answered since.
+        cluster.stalled = now + Millis(1);
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
