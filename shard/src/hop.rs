@@ -111,6 +111,11 @@ impl Hop {
         self.calls.get(self.done).copied()
     }
 
+    /// The arguments of a command.
+    pub fn args_of(&self, call: &Call) -> Args<'_> {
+        Args::new(&self.body, &self.spans[call.first as usize..(call.first + call.count) as usize])
+    }
+
     /// Carries out the next command: `run` gets its arguments and appends its reply.
     #[inline]
     pub fn step(&mut self, call: Call, run: impl FnOnce(Args, &mut Vec<u8>)) {

@@ -9,6 +9,7 @@ use keyspace::args::{Args, OwnedArgs};
 use keyspace::log::Notes;
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
+use keyspace::spec::Flags;
 use keyspace::store::{Keyspace, SlotTables};
 use smallvec::SmallVec;
 
@@ -34,6 +35,8 @@ pub struct LeaseAsk {
     pub unit: UnitId,
     /// What it needs of this owner.
     pub need: NeedOwned,
+    /// It may write: it is turned away by keys that are held.
+    pub may_write: bool,
 }
 
 /// A slot on loan.
@@ -122,6 +125,17 @@ impl Job {
         }
     }
 
+    /// Whether it may change a key.
+    pub fn may_write(&self) -> bool {
+        match self {
+            Job::Command { command, .. } => command.is(Flags::WRITE),
+            Job::Exec(exec) => exec.transaction.writes,
+            Job::Script(script) => !script.read_only,
+            Job::Serve(_) => true,
+            Job::Watch(_) => false,
+        }
+    }
+
     /// The script that it runs, as itself or in a transaction.
     pub fn script_mut(&mut self) -> Option<&mut Script> {
         match self {
@@ -157,6 +171,8 @@ pub struct Unit {
     pub grants: Grants,
     /// What is the unit's while others have the core.
     pub aside: Aside,
+    /// Owners that have turned it away, and may know of its wish still.
+    pub wishes: Vec<CoreId>,
 }
 
 /// What a unit in the middle keeps out of others' hands.
@@ -206,6 +222,12 @@ impl Unit {
             Job::Script(script) => Some(script.args.args()),
             Job::Serve(_) => None,
         }
+    }
+
+    /// An owner's slots are the unit's.
+    pub fn take(&mut self, grant: Grant) {
+        self.wishes.retain(|core| *core != grant.core);
+        self.grants.push(grant);
     }
 
     /// The owner to ask next.
@@ -258,6 +280,7 @@ pub fn keys_of<'a>(command: &Command, args: Args<'a>) -> impl Iterator<Item = &'
 impl Shard {
     /// Moves what a unit needs out. The need is free.
     pub fn lend(&mut self, unit: UnitId, need: Need) -> Grant {
+        self.fulfil(unit);
         self.loans.lend(unit, need);
         let loan = match need {
             Need::One(slot) => Loan::Slots(self.take_out(&[slot])),

@@ -28,6 +28,8 @@ impl<R: Ring> Inner<R> {
                 None
             }
             Ask::Scan(request, db) => self.scan(from, id, request, db),
+            Ask::Hold(ask) => self.hold(from, id, ask),
+            Ask::EndHold(end) => self.end_hold(from, id, end),
             Ask::Monitor => {
                 self.begin_monitoring(CoreId(from.0));
                 // Behind the lines for monitors that were there before.
@@ -79,7 +81,7 @@ impl<R: Ring> Inner<R> {
                 Answer::Done
             }
             Ask::Report => Answer::Report(Box::new(self.report())),
-            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => {
+            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad | Ask::Transfer(_) => {
                 unreachable!("only the service thread is asked this")
             }
             Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
@@ -108,7 +110,13 @@ impl<R: Ring> Inner<R> {
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
-            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Scan(..) | Ask::Monitor | Ask::Pause(_) => {
+            Ask::Subscribe(_)
+            | Ask::Unsubscribe(_)
+            | Ask::Scan(..)
+            | Ask::Monitor
+            | Ask::Pause(_)
+            | Ask::Hold(_)
+            | Ask::EndHold(_) => {
                 unreachable!("these are answered later")
             }
         }

@@ -14,13 +14,13 @@ use crate::commands::{SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::mail::{Mail, Question, Reply};
 use crate::mesh::Mesh;
-use crate::mesh::loans::Need;
+use crate::mesh::loans::{Need, NeedOwned};
 use crate::mesh::mailbox::Address;
 use crate::report::Traffic;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
-use crate::shard::{Shard, Work};
+use crate::shard::Shard;
 use crate::unit::UnitSeq;
 
 use super::Inner;
@@ -136,8 +136,9 @@ impl<R: Ring> Inner<R> {
             let Question { id, ask } = question;
             let started = ticks();
             let answer = self.answer_to(mesh, self.id.into(), id, ask);
-            let asking = self.gatherings.get_mut(&id).expect("an own question waits for its answer");
-            asking.spent += ticks().wrapping_sub(started);
+            if let Some(asking) = self.gatherings.get_mut(&id) {
+                asking.spent += ticks().wrapping_sub(started);
+            }
             if let Some(answer) = answer {
                 self.answered(mesh, self.id.into(), Reply { id, answer });
             }
@@ -159,20 +160,16 @@ impl<R: Ring> Inner<R> {
             return Some(Answer::Busy(busy));
         }
         if !shard.loans.is_free(Need::All) {
-            let question = Box::new(Question { id, ask: Ask::Scan(request, db) });
-            let parked = shard.loans.park(Need::All, Work::Question(from, question));
-            assert!(parked.is_ok(), "questions are bounded by credits and connections");
+            self.park_question(from, id, Ask::Scan(request, db), &NeedOwned::All);
             return None;
         }
         Some(self.scan_part(&request, db))
     }
 
-    /// Answers a scan that waited for slots and has its turn.
-    pub(super) fn scan_now(&mut self, mesh: &Mesh<Shard>, from: Address, question: Question) {
-        let Question { id, ask } = question;
-        let Ask::Scan(request, db) = ask else { unreachable!("only scans wait for slots") };
-        let reply = Reply { id, answer: self.scan_part(&request, db) };
-        self.answer_later(mesh, from, reply);
+    /// The answer to a scan that waited for slots and has its turn.
+    pub(super) fn scan_now(&mut self, ask: Ask) -> Answer {
+        let Ask::Scan(request, db) = ask else { unreachable!("only scans and holds wait for slots") };
+        self.scan_part(&request, db)
     }
 
     fn scan_part(&mut self, request: &ScanRequest, db: u16) -> Answer {
@@ -195,6 +192,9 @@ impl<R: Ring> Inner<R> {
 
     /// An answer arrived. After the last one the reply is made.
     pub(super) fn answered(&mut self, mesh: &Mesh<Shard>, from: Address, reply: Reply) {
+        if self.migrations.contains_key(&reply.id) {
+            return self.migration_answered(mesh, reply);
+        }
         let gathering = self.gatherings.get_mut(&reply.id).expect("an answer belongs to a question");
         let place = (from.0 - gathering.first.0) as usize;
         gathering.answers[place] = Some(reply.answer);
@@ -277,8 +277,8 @@ impl<R: Ring> Inner<R> {
         if let Then::Ask(asking) = then {
             return self.ask(mesh, conn, args, asking, spent);
         }
-        // What goes on as a unit is in the books when that is over.
-        if !matches!(then, Then::Exec | Then::Script(_)) {
+        // What goes on for longer is in the books when that is over.
+        if !matches!(then, Then::Exec | Then::Script(_) | Then::Migrate(_)) {
             shard.account(command, args, ticks_to_ns(spent));
             self.collect_slow(&conn.session);
         }
@@ -290,6 +290,7 @@ impl<R: Ring> Inner<R> {
             Then::Close => conn.closing = Closing::AfterReplies,
             Then::Exec => self.start_exec(mesh, conn, args, muted),
             Then::Script(request) => self.start_script(mesh, conn, command.id, args, muted, request),
+            Then::Migrate(request) => self.start_migration(mesh, conn, command.id, args, muted, *request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
             Then::Monitor => self.monitors.add(conn.id),
             Then::StopMonitor => self.stop_monitoring(conn),

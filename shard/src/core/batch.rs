@@ -210,7 +210,10 @@ impl<R: Ring> Inner<R> {
                 let shard = self.owner.shard();
                 // Past its share of replies the connection goes on in the next turn.
                 let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
-                let prepared = match shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                let prepared = match shard.is_free(call.slot)
+                    && shard.held_slot(command, args).is_none()
+                    && written <= OUT_BYTES_PER_TURN_MAX
+                {
                     true => shard.prepare(command),
                     false => Prepared::Later,
                 };

@@ -147,6 +147,9 @@ impl<R: Ring> Inner<R> {
                 }
                 exec.script = None;
             }
+            if let Some(within) = conn.migration.take() {
+                self.end_within(grants, conn, *within);
+            }
             self.bound_reply(conn);
             let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
             exec.next += 1;
@@ -172,6 +175,9 @@ impl<R: Ring> Inner<R> {
                     conn.session.executing = true;
                     self.in_session(mesh, conn, command, args);
                     conn.session.executing = false;
+                    if let Some(within) = conn.migration.take() {
+                        self.migrate_within(mesh, grants, conn, *within);
+                    }
                 }
                 Run::Container => unreachable!("a container is not queued"),
             }
