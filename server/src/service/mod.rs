@@ -8,6 +8,7 @@
 //! - [`post`]: its mail, and the answers it waits for.
 //! - [`duties`]: what it does about mail.
 //! - [`audit`]: what cores have to say of the packet, as lines of the log.
+//! - [`transfers`]: keys on their way to another server.
 //! - [`http`]: requests and responses of the endpoint, as bytes.
 //! - [`endpoint`]: the endpoint's connections.
 //! - [`metrics`]: what `/metrics` says.
@@ -21,6 +22,7 @@ mod endpoint;
 mod http;
 mod metrics;
 mod post;
+mod transfers;
 
 use std::io;
 use std::net::SocketAddr;
