@@ -1,7 +1,7 @@
 //! What the state machine wants done, in order. The transport does it and decides nothing.
 //!
-//! §18.5: what depends on something durable waits until it is: frames that tell of it, keys that go because of it. The outbox keeps such
-//! effects apart and lets the others pass.
+//! §18.5: what depends on something durable waits until it is: frames that tell of it, keys that go because of it. §18.3: what depends on
+//! cores having given up a right waits until they have. The outbox keeps such effects apart and lets the others pass.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::id::NodeId;
 use crate::slot_set::SlotSet;
+use crate::snapshot::SnapshotVersion;
 use crate::time::UnixMillis;
 
 /// A connection of the bus. Never used again for another.
@@ -40,9 +41,9 @@ pub enum Effect {
     Send(LinkId, Arc<[u8]>),
     /// Replace the file by this; say `saved`. If it cannot be written the process ends.
     Save(SaveSeq, Durability, Box<NodesConf>),
-    /// What cores route by has changed.
-    Routes,
-    /// The slots of this set are another node's now: drop what is stored in them, once no core writes there.
+    /// What cores route by has changed: give them the snapshot of this version; say `acknowledged` when all of them run under it.
+    Routes(SnapshotVersion),
+    /// The slots of this set are another node's now: drop what is stored in them. No core writes there any more.
     Lost(Box<SlotSet>),
     /// Follow this master, or nobody.
     Follow(Option<(NodeId, Address)>),
@@ -67,13 +68,24 @@ pub enum Alarm {
     Stalled,
 }
 
-/// What is to be done, and what waits for the disk.
+/// What has to be done before something else may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Until {
+    /// This save is durable.
+    pub save: SaveSeq,
+    /// All cores run under this snapshot or a later one.
+    pub routes: SnapshotVersion,
+}
+
+/// What is to be done, and what waits for the disk or for cores.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     ready: VecDeque<Effect>,
-    held: VecDeque<(SaveSeq, Effect)>,
-    requested: SaveSeq,
-    durable: SaveSeq,
+    held: VecDeque<(Until, Effect)>,
+    /// What was asked for last, of either.
+    asked: Until,
+    /// What is done.
+    done: Until,
 }
 
 impl Outbox {
@@ -82,37 +94,62 @@ impl Outbox {
         self.ready.push_back(effect);
     }
 
-    /// Adds something to do once the save with this number is durable.
-    pub(crate) fn after(&mut self, save: SaveSeq, effect: Effect) {
-        if save <= self.durable {
+    /// Adds something to do once something else is done.
+    pub(crate) fn after(&mut self, until: Until, effect: Effect) {
+        if self.is_done(until) {
             self.ready.push_back(effect);
         } else {
-            self.held.push_back((save, effect));
+            self.held.push_back((until, effect));
         }
     }
 
-    /// Whether the save with this number is durable.
-    pub(crate) fn is_durable(&self, save: SaveSeq) -> bool {
-        save <= self.durable
+    /// Whether it is.
+    pub(crate) fn is_done(&self, until: Until) -> bool {
+        until.save <= self.done.save && until.routes <= self.done.routes
+    }
+
+    /// All that was asked for.
+    pub(crate) fn asked(&self) -> Until {
+        self.asked
     }
 
     /// The number that the next save will have.
     pub(crate) fn next_save(&self) -> SaveSeq {
-        SaveSeq(self.requested.0 + 1)
+        SaveSeq(self.asked.save.0 + 1)
+    }
+
+    /// The version that the next snapshot will have.
+    pub(crate) fn next_routes(&self) -> SnapshotVersion {
+        SnapshotVersion(self.asked.routes.0 + 1)
     }
 
     /// Asks for a save.
     pub(crate) fn save(&mut self, durability: Durability, conf: NodesConf) {
-        self.requested = self.next_save();
-        self.push(Effect::Save(self.requested, durability, Box::new(conf)));
+        self.asked.save = self.next_save();
+        self.push(Effect::Save(self.asked.save, durability, Box::new(conf)));
+    }
+
+    /// Gives the cores a new snapshot.
+    pub(crate) fn route(&mut self) {
+        self.asked.routes = self.next_routes();
+        self.push(Effect::Routes(self.asked.routes));
     }
 
     /// A save is done, and with it all before it. What waited for them goes.
     pub(crate) fn saved(&mut self, seq: SaveSeq) {
-        self.durable = self.durable.max(seq.min(self.requested));
-        let held = std::mem::take(&mut self.held);
-        for (save, effect) in held {
-            self.after(save, effect);
+        self.done.save = self.done.save.max(seq.min(self.asked.save));
+        self.release();
+    }
+
+    /// All cores run under a snapshot. What waited for it goes.
+    pub(crate) fn acknowledged(&mut self, version: SnapshotVersion) {
+        self.done.routes = self.done.routes.max(version.min(self.asked.routes));
+        self.release();
+    }
+
+    fn release(&mut self) {
+        for (until, effect) in std::mem::take(&mut self.held) {
+            self.after(until, effect);
         }
     }
 

@@ -26,6 +26,7 @@ pub mod slot_table;
 
 // What it concludes.
 pub mod cluster;
+pub mod command;
 pub mod dice;
 pub mod effect;
 pub mod health;

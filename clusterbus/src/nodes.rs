@@ -153,14 +153,19 @@ impl Nodes {
 
     /// A node in a handshake said its name.
     pub fn introduce(&mut self, index: NodeIndex, id: NodeId) {
-        assert!(!self.by_id.contains_key(&id), "a node is in the table once");
         let node = &mut self[index];
-        assert!(node.in_handshake(), "only who is in a handshake is renamed");
-        let before = std::mem::replace(&mut node.id, id);
+        assert!(node.in_handshake(), "only who is in a handshake is introduced");
         node.flags.clear(NodeFlags::HANDSHAKE.and(NodeFlags::MEET));
+        self.rename(index, id);
+        self.handshakes -= 1;
+    }
+
+    /// A node takes another name.
+    pub fn rename(&mut self, index: NodeIndex, id: NodeId) {
+        assert!(!self.by_id.contains_key(&id), "a node is in the table once");
+        let before = std::mem::replace(&mut self[index].id, id);
         self.by_id.remove(&before);
         self.by_id.insert(id, index);
-        self.handshakes -= 1;
     }
 
     /// The node with this name.

@@ -3,6 +3,7 @@
 //! C04, §4.3 to §4.5: each text in one place. Texts are without the `-` before and the line end behind. A script gets another text,
 //! for its client cannot follow a redirect in the middle of it.
 
+use crate::address::{Host, Label, Ports};
 use crate::conf::PrimaryPort;
 use crate::faults::{Fault, planted};
 use crate::gate::Decision;
@@ -37,21 +38,31 @@ pub fn error(decision: Decision, snapshot: &Snapshot, security: Security) -> Opt
     }
 }
 
-/// What clients are told of where a node is: IPv6 without brackets, nothing where it is not to be told, `?` for a missing name.
+/// What clients are told of where a node is.
 pub fn place(endpoint: &Endpoint, preferred: PreferredEndpoint) -> &str {
+    place_of(&endpoint.host, endpoint.hostname.as_ref(), preferred)
+}
+
+/// The same of any node: IPv6 without brackets, nothing where it is not to be told, `?` for a missing name.
+pub fn place_of<'a>(host: &'a Host, hostname: Option<&'a Label>, preferred: PreferredEndpoint) -> &'a str {
     match preferred {
-        PreferredEndpoint::Ip => endpoint.host.as_str(),
-        PreferredEndpoint::Hostname => endpoint.hostname.as_ref().map_or("?", |name| name.as_str()),
+        PreferredEndpoint::Ip => host.as_str(),
+        PreferredEndpoint::Hostname => hostname.map_or("?", Label::as_str),
         PreferredEndpoint::Unknown => "",
     }
 }
 
 /// The port of a node for clients that are connected in this way.
 pub fn port(endpoint: &Endpoint, primary: PrimaryPort, security: Security) -> u16 {
+    port_of(endpoint.ports, primary, security)
+}
+
+/// The same of any node.
+pub fn port_of(ports: Ports, primary: PrimaryPort, security: Security) -> u16 {
     match (primary, security) {
-        (PrimaryPort::Tcp, Security::Plain) | (PrimaryPort::Tls, Security::Tls) => endpoint.ports.client,
-        _ if planted(Fault::WrongPort) => endpoint.ports.client,
-        _ => endpoint.ports.other,
+        (PrimaryPort::Tcp, Security::Plain) | (PrimaryPort::Tls, Security::Tls) => ports.client,
+        _ if planted(Fault::WrongPort) => ports.client,
+        _ => ports.other,
     }
 }
 

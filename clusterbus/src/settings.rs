@@ -25,6 +25,8 @@ pub struct ClusterSettings {
     pub nodename: Option<Label>,
     /// `cluster-allow-replica-migration`: also whether a master without slots follows who took its last.
     pub replica_migration: Permission,
+    /// Whether this node can copy the data of another: a node that cannot follows nobody.
+    pub replication: Permission,
     /// Whether this node, as a replica, may fail over: `cluster-replica-no-failover no`.
     pub failover: Permission,
     /// `cluster-replica-validity-factor`; 0: no data is too old.
@@ -48,6 +50,7 @@ impl ClusterSettings {
             hostname: None,
             nodename: None,
             replica_migration: Permission::Allowed,
+            replication: Permission::Allowed,
             failover: Permission::Allowed,
             validity_factor: 10,
             replication_ping_period: Millis(10_000),

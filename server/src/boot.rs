@@ -233,6 +233,8 @@ impl CoreStart {
             server: self.server.clone(),
             client_ids: self.client_ids.clone(),
             wake_service: self.wake_service.clone(),
+            bus: None,
+            wake_bus: Arc::new(|| {}),
         });
         // Boot may have given up on another core's account.
         if tell.send(Ok(())).is_err() {

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clusterbus::command::ClusterReply;
+use clusterbus::slot_set::SlotSet;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::dump::KeyCopy;
 use keyspace::commands::scan::{ScanPart, ScanRequest};
@@ -109,6 +111,12 @@ pub enum Ask {
     Pause(PauseOrder),
     /// Likewise, but does not say when: `Answer::Done`.
     BeginPause(PauseOrder),
+    /// A CLUSTER command; the bus thread: `Answer::Cluster`.
+    Cluster(Arc<OwnedArgs>),
+    /// Its slots that have keys; from the bus thread: `Answer::SlotKeys`.
+    SlotKeys,
+    /// Drops all keys of these slots; from the bus thread: `Answer::Count`, how many there were.
+    DropSlots(Arc<SlotSet>),
 }
 
 /// An answer.
@@ -165,6 +173,10 @@ pub enum Answer {
     AclFile(Result<Arc<Users>, String>),
     /// What was denied, newest first.
     Denials(Vec<Denial>),
+    /// The reply to a CLUSTER command, or the error reply without its `-`.
+    Cluster(Result<ClusterReply, String>),
+    /// Slots that have keys, and how many keys there are in databases other than 0.
+    SlotKeys(Box<SlotSet>, u64),
 }
 
 /// What a core is asked about scripts and functions.
@@ -307,6 +319,8 @@ pub enum Audience {
     Core(CoreId),
     /// The service thread.
     Service,
+    /// The bus thread. Only where the cluster is on.
+    Bus,
 }
 
 /// Makes the reply from the answers, in the order of the cores. It may ask again.

@@ -282,7 +282,7 @@ impl Shard {
         }
     }
 
-    /// Records commands about no key as a unit of their own, whatever is under way.
+    /// Records commands that no client sent as a unit of their own, whatever is under way.
     pub fn log_apart(&mut self, commands: Vec<OwnedArgs>) {
         let Shard { log, now, map, table, .. } = self;
         if let Some(log) = log {

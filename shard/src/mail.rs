@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clusterbus::snapshot::{Snapshot, SnapshotVersion};
 use evict::auditor::Event;
 use evict::time::UnixMillis;
 
@@ -10,6 +11,7 @@ use crate::busy::Busy;
 use crate::hop::Hop;
 use crate::log::Part;
 use crate::mesh::loans::UnitId;
+use crate::pubsub::Publication;
 use crate::pubsub::notice::Notice;
 use crate::settings::Settings;
 use crate::unit::{Grant, LeaseAsk, Loan};
@@ -40,6 +42,15 @@ pub enum Mail<S> {
     Configured(Arc<Settings>),
     /// What a core has to say for the audit: to service threads. A notice.
     Audit(Vec<Event>),
+    /// Who owns which slot of the cluster, unless a newer snapshot is known: from the bus thread to cores. A notice.
+    Routes(Arc<Snapshot>),
+    /// No command runs under an older snapshot any more, and no loan, hold or visit covers what was lost with it: to the bus thread.
+    /// A notice.
+    RoutesTaken(SnapshotVersion),
+    /// A message that this core has ordered, for the other nodes: to the bus thread. A notice.
+    BusPublish(Arc<Publication>),
+    /// A message of another node, for the clients of this one: from the bus thread to the core that orders its channel. A notice.
+    BusPublished(Arc<Publication>),
     /// The core stops. A notice, from a service thread.
     Stop,
 }

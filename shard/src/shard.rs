@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clusterbus::snapshot::Snapshot;
 use evict::access::AccessBits;
 use evict::auditor::Auditor;
 use evict::mode::Mode;
@@ -94,6 +95,8 @@ pub struct Shard {
     pub keyspace: Keyspace,
     /// How much memory it may use.
     pub memory: Memory,
+    /// Who owns which slot of the cluster; none where there is no cluster.
+    pub routes: Option<Arc<Snapshot>>,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
     /// Keys that are on their way to another server, and what waits for that.
@@ -178,6 +181,7 @@ impl Shard {
             core: parts.core,
             keyspace: parts.keyspace,
             memory: Memory::new(parts.core, parts.budget),
+            routes: None,
             loans: Loans::new(),
             holds: Holds::default(),
             listeners: Listeners::default(),

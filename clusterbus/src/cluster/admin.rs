@@ -2,6 +2,8 @@
 //!
 //! C01, C14, §6.9 to §6.13. Everything is checked before anything is changed. Texts of errors are Redis's, without `ERR`.
 
+use std::borrow::Borrow;
+
 use keyspace::slot::Slot;
 
 use super::Cluster;
@@ -12,6 +14,7 @@ use crate::flags::NodeFlags;
 use crate::forgotten::FORGET_TTL;
 use crate::id::NodeId;
 use crate::slot_set::SlotSet;
+use crate::snapshot::Permission;
 use crate::time::UnixMillis;
 
 /// Why a command of the administrator is refused. Nothing was changed.
@@ -68,6 +71,15 @@ pub enum AdminError {
     /// REPLICATE by a master that has slots or keys.
     #[error("To set a master the node must be empty and without assigned slots.")]
     NotEmpty,
+    /// REPLICATE by a node that cannot copy the data of another.
+    #[error("This node cannot replicate: it does not support data replication")]
+    CannotReplicate,
+    /// FLUSHSLOTS by a node that has keys.
+    #[error("DB must be empty to perform CLUSTER FLUSHSLOTS.")]
+    FlushWithKeys,
+    /// RESET of a master that has keys.
+    #[error("CLUSTER RESET can't be called with master nodes containing keys")]
+    ResetWithKeys,
 }
 
 /// Whether this node stores anything.
@@ -86,35 +98,43 @@ impl Cluster {
     }
 
     /// CLUSTER ADDSLOTS and ADDSLOTSRANGE.
-    pub fn add_slots(&mut self, slots: &[Slot]) -> Result<(), AdminError> {
-        self.check_slots(slots, |owned, slot| if owned { Err(AdminError::Busy(slot)) } else { Ok(()) })?;
-        for slot in slots {
-            self.slots.set_importing(*slot, None);
-            self.slots.add(self.me, *slot).expect("it has no owner");
+    pub fn add_slots<S: Borrow<Slot>>(&mut self, slots: impl IntoIterator<Item = S>) -> Result<(), AdminError> {
+        let slots = self.checked(slots, |owned, slot| if owned { Err(AdminError::Busy(slot)) } else { Ok(()) })?;
+        for slot in slots.iter() {
+            self.slots.set_importing(slot, None);
+            self.slots.add(self.me, slot).expect("it has no owner");
         }
         self.claims_changed();
         Ok(())
     }
 
     /// CLUSTER DELSLOTS and DELSLOTSRANGE.
-    pub fn delete_slots(&mut self, slots: &[Slot]) -> Result<(), AdminError> {
-        self.check_slots(slots, |owned, slot| if owned { Ok(()) } else { Err(AdminError::Unassigned(slot)) })?;
-        for slot in slots {
-            self.slots.remove(*slot).expect("it has an owner");
+    pub fn delete_slots<S: Borrow<Slot>>(&mut self, slots: impl IntoIterator<Item = S>) -> Result<(), AdminError> {
+        let slots =
+            self.checked(slots, |owned, slot| if owned { Ok(()) } else { Err(AdminError::Unassigned(slot)) })?;
+        for slot in slots.iter() {
+            self.slots.remove(slot).expect("it has an owner");
         }
         self.claims_changed();
         Ok(())
     }
 
-    fn check_slots(&self, slots: &[Slot], check: fn(bool, Slot) -> Result<(), AdminError>) -> Result<(), AdminError> {
+    /// The set of slots, if each is named once and `check` finds no fault. It ends with the first that is wrong, so no list that a
+    /// client can make takes longer than there are slots.
+    fn checked<S: Borrow<Slot>>(
+        &self,
+        slots: impl IntoIterator<Item = S>,
+        check: fn(bool, Slot) -> Result<(), AdminError>,
+    ) -> Result<SlotSet, AdminError> {
         let mut named = SlotSet::EMPTY;
         for slot in slots {
-            check(self.slots.owner(*slot).is_some(), *slot)?;
-            if !named.insert(*slot) {
-                return Err(AdminError::Twice(*slot));
+            let slot = *slot.borrow();
+            check(self.slots.owner(slot).is_some(), slot)?;
+            if !named.insert(slot) {
+                return Err(AdminError::Twice(slot));
             }
         }
-        Ok(())
+        Ok(named)
     }
 
     /// CLUSTER FORGET.
@@ -145,6 +165,9 @@ impl Cluster {
         let empty = stored == Stored::Nothing && self.slots.count_of(self.me) == 0;
         if self.nodes[self.me].is_master() && !empty {
             return Err(AdminError::NotEmpty);
+        }
+        if self.settings.replication == Permission::Refused {
+            return Err(AdminError::CannotReplicate);
         }
         self.follow(index);
         Ok(())

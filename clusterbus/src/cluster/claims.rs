@@ -62,7 +62,8 @@ impl Cluster {
         moved_from_us: SlotSet,
     ) {
         let all_lost = moved_from_mine > 0 && self.slots.count_of(mine) == 0;
-        let allowed = self.settings.replica_migration == Permission::Allowed || claimed.len() == moved_from_mine;
+        let wanted = self.settings.replica_migration == Permission::Allowed || claimed.len() == moved_from_mine;
+        let allowed = wanted && self.settings.replication == Permission::Allowed;
         let grandmaster = self.nodes[mine].master.filter(|_| mine != self.me && !self.nodes[mine].is_master());
         if all_lost && allowed {
             self.follow(claimer);
@@ -70,7 +71,7 @@ impl Cluster {
             self.follow(grandmaster);
         } else if !moved_from_us.is_empty() {
             self.claims_changed();
-            self.outbox.after(self.claims_saved_by, Effect::Lost(Box::new(moved_from_us)));
+            self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(moved_from_us)));
         }
     }
 

@@ -372,10 +372,10 @@ pub(crate) fn FR_P2C_007_U014_rights_shrink_first_and_grow_last() {
     let mut world = World::formed(3, 3, 1_000, 18);
     let owner = |world: &World| world.member(0).snapshot(SnapshotVersion(1)).owner(slot(100));
     assert_eq!(owner(&world), Owner::Me);
-    world.at_node(0, |cluster, _| cluster.delete_slots(&[slot(100)])).expect("it is ours");
+    world.at_node(0, |cluster, _| cluster.delete_slots([slot(100)])).expect("it is ours");
     assert_eq!(owner(&world), Owner::Nobody, "at once");
     world.run(500);
-    world.at_node(0, |cluster, _| cluster.add_slots(&[slot(100)])).expect("it is free");
+    world.at_node(0, |cluster, _| cluster.add_slots([slot(100)])).expect("it is free");
     let me = |world: &World| world.member(0).slots().owner(slot(100)) == Some(world.member(0).me());
     assert!(me(&world) && owner(&world) == Owner::Nobody, "not before it is saved");
     world.run(500);

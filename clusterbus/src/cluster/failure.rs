@@ -67,6 +67,14 @@ impl Cluster {
         }
     }
 
+    /// How many masters find a node failing (CLUSTER COUNT-FAILURE-REPORTS).
+    pub(crate) fn failure_reports(&mut self, index: NodeIndex, now: UnixMillis) -> usize {
+        let timeout = self.settings.node_timeout;
+        let reports = &mut self.nodes[index].reports;
+        reports.expire(timeout, now);
+        reports.reporters().count()
+    }
+
     /// Another found a node failed (FAIL).
     pub(super) fn hear_fail(&mut self, index: NodeIndex, now: UnixMillis) {
         if index != self.me && !self.nodes[index].flags.has(NodeFlags::FAIL) {

@@ -1,7 +1,7 @@
 //! The state machine of a node.
 //!
 //! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every 100 ms, links that came and went, saves that are done,
-//! commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
+//! snapshots that all cores have, commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
 //! says, in order, until it says nothing. Nothing else leaves the machine.
 
 mod admin;
@@ -15,6 +15,7 @@ mod open_slots;
 mod pulse;
 mod receive;
 mod reconcile;
+mod reset;
 mod roles;
 mod send;
 mod state;
@@ -44,7 +45,7 @@ pub use reconcile::Reconciled;
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
-use crate::effect::{Alarm, Durability, Effect, LinkId, Outbox, SaveSeq};
+use crate::effect::{Alarm, Durability, Effect, LinkId, Outbox, SaveSeq, Until};
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -55,6 +56,7 @@ use crate::nodes::{Node, Nodes};
 use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
+use crate::snapshot::SnapshotVersion;
 use crate::time::UnixMillis;
 use crate::wire::Health;
 
@@ -79,8 +81,12 @@ pub struct Cluster {
     outbox: Outbox,
     /// The save that has our own claims, the last of them: frames tell of these, so they wait for it.
     claims_saved_by: SaveSeq,
+    /// The snapshot that took the last right from cores. Frames tell that we do not use it, so they wait until no core does (§18.3).
+    shrunk_by: SnapshotVersion,
     /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
     granted: SlotSet,
+    /// The snapshot that gave cores their latest right.
+    granted_by: SnapshotVersion,
     counts: FrameCounts,
     ticks: u64,
     last_tick: Option<UnixMillis>,
@@ -154,8 +160,7 @@ impl Cluster {
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
         if let Some(master) = cluster.nodes[me].master {
-            let master = &cluster.nodes[master];
-            cluster.outbox.push(Effect::Follow(Some((master.id, master.address))));
+            cluster.tell_replication(Some(master));
         }
         cluster
     }
@@ -179,7 +184,9 @@ impl Cluster {
             due: Due { judge: true, routes: true, ..Due::default() },
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
+            shrunk_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
+            granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
             ticks: 0,
             last_tick: None,
@@ -226,7 +233,7 @@ impl Cluster {
             self.nodes[node].ping_sent = UnixMillis::NEVER;
         }
         if self.judgement.stalled(now) {
-            self.due.routes = true;
+            self.rights_shrink();
         }
     }
 
@@ -239,10 +246,28 @@ impl Cluster {
     pub fn saved(&mut self, seq: SaveSeq) {
         self.outbox.saved(seq);
         let mine = self.slots.slots_of(self.me);
-        if self.outbox.is_durable(self.claims_saved_by) && self.granted != *mine {
+        let durable = self.outbox.is_done(Until { save: self.claims_saved_by, ..Until::default() });
+        if durable && self.granted != *mine {
             self.granted = mine.clone();
-            self.outbox.push(Effect::Routes);
+            self.granted_by = self.outbox.next_routes();
+            self.due.routes = true;
         }
+    }
+
+    /// No core runs a command under a snapshot before this one any more, and what it was doing under one is done (§18.3).
+    pub fn acknowledged(&mut self, version: SnapshotVersion) {
+        self.outbox.acknowledged(version);
+    }
+
+    /// What was decided up to the end of this round. Who asked for it hears of it when [`Cluster::is_done`] says that the disk and all
+    /// cores know: then it holds for the next command, whichever core gets it, and after a crash.
+    pub fn decided(&self) -> Until {
+        self.outbox.asked()
+    }
+
+    /// Whether the disk and all cores know what was decided.
+    pub fn is_done(&self, decided: Until) -> bool {
+        self.outbox.is_done(Until { routes: decided.routes.max(self.granted_by), ..decided })
     }
 
     /// The name of this node.
@@ -263,6 +288,11 @@ impl Cluster {
     /// This node's place among the nodes.
     pub fn me(&self) -> NodeIndex {
         self.me
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &ClusterSettings {
+        &self.settings
     }
 
     /// Whether the cluster serves, as this node finds.
@@ -291,12 +321,23 @@ impl Cluster {
         self.nodes.iter().filter(|(index, node)| node.is_master() && self.slots.count_of(*index) > 0)
     }
 
-    /// What changed is to be saved durably before any frame tells of our own claims again.
+    /// What changed is to be saved durably, and taken over by all cores, before any frame tells of our own claims again.
     fn claims_changed(&mut self) {
         self.due.save(Durability::Synced);
         self.due.judge = true;
-        self.due.routes = true;
         self.claims_saved_by = self.outbox.next_save();
+        self.rights_shrink();
+    }
+
+    /// Cores may do less from the next snapshot on.
+    fn rights_shrink(&mut self) {
+        self.due.routes = true;
+        self.shrunk_by = self.outbox.next_routes();
+    }
+
+    /// When our own claims, as they are now, are on disk and what they take from cores is taken.
+    fn claims_settled(&self) -> Until {
+        Until { save: self.claims_saved_by, routes: self.shrunk_by }
     }
 
     /// What changed is to be saved, and to be looked at by whoever depends on it.

@@ -71,7 +71,8 @@ impl Cluster {
             self.claims_changed();
         }
         let emptied = before == Some(self.me) && owner != self.me && self.slots.count_of(self.me) == 0;
-        if emptied && self.settings.replica_migration == Permission::Allowed {
+        let rules = [self.settings.replica_migration, self.settings.replication];
+        if emptied && rules == [Permission::Allowed; 2] {
             self.follow(owner);
         }
         if owner == self.me && self.slots.importing(slot).is_some() {

@@ -5,7 +5,7 @@
 use super::receive::Origin;
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host, Ports};
-use crate::effect::{Durability, Effect, LinkId};
+use crate::effect::{Durability, LinkId};
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
@@ -124,10 +124,9 @@ impl Cluster {
         }
         node.address = address;
         node.flags.clear(NodeFlags::NOADDR);
-        let id = node.id;
         self.close_outbound(index);
         if self.nodes[self.me].master == Some(index) {
-            self.outbox.push(Effect::Follow(Some((id, address))));
+            self.tell_replication(Some(index));
         }
         self.changed(Durability::Written);
     }

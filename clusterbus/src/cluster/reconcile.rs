@@ -40,8 +40,8 @@ impl Cluster {
             self.claims_changed();
         }
         if !found.foreign.is_empty() {
-            let after = self.synced_next();
-            self.outbox.after(after, Effect::Lost(Box::new(found.foreign.clone())));
+            self.claims_changed();
+            self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(found.foreign.clone())));
         }
         found
     }
@@ -108,6 +108,7 @@ mod tests {
                 again.reconcile(&stored),
                 Reconciled { claimed: SlotSet::EMPTY, foreign: found.foreign.clone() }
             );
+            cluster.acknowledged(cluster.decided().routes);
             cluster.saved(SaveSeq(seq.0 - 1));
             assert!(cluster.poll_effect().is_none(), "an older save is not enough");
             cluster.saved(seq);

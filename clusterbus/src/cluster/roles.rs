@@ -71,18 +71,15 @@ impl Cluster {
         if self.nodes[self.me].is_master() {
             self.slots.close_all();
         }
-        let (id, address, shard) = {
-            let master = &self.nodes[master];
-            (master.id, master.address, master.shard)
-        };
+        let shard = self.nodes[master].shard;
         let me = &mut self.nodes[self.me];
         me.flags.clear(NodeFlags::MASTER.and(NodeFlags::MIGRATE_TO));
         me.flags.set(NodeFlags::REPLICA);
         (me.master, me.shard) = (Some(master), shard);
         self.election.reset();
         self.end_manual();
-        self.outbox.push(Effect::Follow(Some((id, address))));
         self.claims_changed();
+        self.tell_replication(Some(master));
     }
 
     /// This replica takes its master's place, with its slots (§12.4).
@@ -96,10 +93,17 @@ impl Cluster {
         for slot in slots.iter() {
             self.slots.assign(self.me, slot);
         }
-        self.outbox.push(Effect::Follow(None));
         self.election.reset();
         self.end_manual();
         self.claims_changed();
+        self.tell_replication(None);
         self.due.pong_all = true;
+    }
+
+    /// Tells replication whom to follow, once no core serves what its data would replace. In order: each waits for what the one before
+    /// waited for.
+    pub(super) fn tell_replication(&mut self, master: Option<NodeIndex>) {
+        let master = master.map(|master| (self.nodes[master].id, self.nodes[master].address));
+        self.outbox.after(self.claims_settled(), Effect::Follow(master));
     }
 }

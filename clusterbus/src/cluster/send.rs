@@ -1,12 +1,13 @@
 //! Frames of this node.
 //!
-//! C10, §9.1, §7.8. A header tells our own claims, so no frame leaves before the save that has them is durable.
+//! C10, §9.1, §7.8. A header tells our own claims, so no frame leaves before the save that has them is durable and
+//! no core serves what it does not claim.
 
 use std::sync::Arc;
 
 use super::{Cluster, LinkSide};
 use crate::address::{Address, Host};
-use crate::effect::{Effect, LinkId, SaveSeq};
+use crate::effect::{Effect, LinkId, SaveSeq, Until};
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
@@ -95,7 +96,8 @@ impl Cluster {
     }
 
     fn deliver(&mut self, link: LinkId, frame: Arc<[u8]>, after: SaveSeq) {
-        self.outbox.after(after.max(self.claims_saved_by), Effect::Send(link, frame));
+        let settled = self.claims_settled();
+        self.outbox.after(Until { save: after.max(settled.save), ..settled }, Effect::Send(link, frame));
     }
 
     fn all_outbound(&self) -> Vec<LinkId> {

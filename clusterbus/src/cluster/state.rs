@@ -4,7 +4,7 @@
 
 use super::Cluster;
 use crate::conf::{LinkState, NodeRecord, NodesConf, OpenSlot};
-use crate::effect::{Durability, Effect};
+use crate::effect::Durability;
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -26,17 +26,20 @@ impl Cluster {
             self.judge(now);
         }
         // What is lost is not served from now on; what is won, once it is saved.
-        self.granted = self.granted.common(self.slots.slots_of(self.me));
+        let kept = self.granted.common(self.slots.slots_of(self.me));
+        let shrinks = self.shrunk_by == self.outbox.next_routes();
+        assert!(shrinks || kept == self.granted, "frames wait for what takes a right from cores");
+        self.granted = kept;
         // What the steps above asked for belongs to this round: the number of its save is already promised.
-        if due.pong_all || std::mem::take(&mut self.due.pong_all) {
+        if std::mem::take(&mut self.due.pong_all) || due.pong_all {
             self.pong_all(now);
         }
         if let Some(durability) = due.save.max(self.due.save.take()) {
             let conf = self.conf();
             self.outbox.save(durability, conf);
         }
-        if due.routes || std::mem::take(&mut self.due.routes) {
-            self.outbox.push(Effect::Routes);
+        if std::mem::take(&mut self.due.routes) || due.routes {
+            self.outbox.route();
         }
     }
 
@@ -54,7 +57,8 @@ impl Cluster {
         }
         let census = Census { covered, size, reachable, master: self.nodes[self.me].is_master() };
         if self.judgement.update(now, census, self.settings.coverage, self.settings.node_timeout) {
-            self.due.routes = true;
+            // Both ways: who is told that we serve no more finds no core that does.
+            self.rights_shrink();
         }
     }
 
@@ -70,15 +74,11 @@ impl Cluster {
         }
     }
 
-    fn record(&self, index: NodeIndex) -> NodeRecord {
+    /// What is told of a node: in the file, and to operators.
+    pub(crate) fn record(&self, index: NodeIndex) -> NodeRecord {
         let node = &self.nodes[index];
         // Flags without a word are not in the file.
         let shown = NodeFlags::MIGRATE_TO.and(NodeFlags::EXTENSIONS).and(NodeFlags::MEET);
-        let config_epoch = match node.master {
-            _ if node.is_master() => node.config_epoch,
-            Some(master) => self.nodes[master].config_epoch,
-            None => Epoch::ZERO,
-        };
         let linked = index == self.me || node.outbound.is_some_and(|link| self.links[&link].up);
         NodeRecord {
             id: node.id,
@@ -90,14 +90,24 @@ impl Cluster {
             master: node.master.map(|master| self.id_of(master)),
             ping_sent: node.ping_sent,
             pong_received: node.pong_received,
-            config_epoch,
+            config_epoch: self.shown_epoch(index),
             link: if linked { LinkState::Connected } else { LinkState::Disconnected },
             slots: self.slots.slots_of(index).clone(),
         }
     }
 
+    /// The config epoch that is told of a node: a replica's is its master's.
+    pub(crate) fn shown_epoch(&self, index: NodeIndex) -> Epoch {
+        let node = &self.nodes[index];
+        match node.master {
+            _ if node.is_master() => node.config_epoch,
+            Some(master) => self.nodes[master].config_epoch,
+            None => Epoch::ZERO,
+        }
+    }
+
     /// Slots that are being moved by hand: each once, as Redis has it, the way out before the way in.
-    fn open_slots(&self) -> Vec<OpenSlot> {
+    pub(crate) fn open_slots(&self) -> Vec<OpenSlot> {
         let leaving = self.slots.all_migrating().map(|(slot, node)| OpenSlot::Migrating(slot, self.id_of(node)));
         let coming = self.slots.all_importing().filter(|(slot, _)| self.slots.migrating(*slot).is_none());
         let coming = coming.map(|(slot, node)| OpenSlot::Importing(slot, self.id_of(node)));

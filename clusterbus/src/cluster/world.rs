@@ -302,7 +302,10 @@ impl World {
                     member.cluster.writes_paused(offset, UnixMillis(self.now));
                 }
                 Effect::Resume => self.members[of].as_mut().expect("it has effects").paused = None,
-                Effect::Routes | Effect::Lost(_) | Effect::Follow(_) => {}
+                Effect::Routes(version) => {
+                    self.members[of].as_mut().expect("it has effects").cluster.acknowledged(version);
+                }
+                Effect::Lost(_) | Effect::Follow(_) => {}
             }
         }
     }

@@ -9,6 +9,7 @@ mod print;
 mod record;
 
 pub use line::OpenSlot;
+pub(crate) use line::SlotWords;
 pub use parse::{ConfError, Fault};
 pub use record::{LinkState, NodeRecord, NodesConf, PrimaryPort};
 

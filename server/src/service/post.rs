@@ -107,6 +107,9 @@ impl Post {
                     unreachable!("commands and slots stay among cores")
                 }
                 Mail::Accepted(_) | Mail::Stop => unreachable!("only cores serve and are stopped"),
+                Mail::Routes(_) | Mail::RoutesTaken(_) | Mail::BusPublish(_) | Mail::BusPublished(_) => {
+                    unreachable!("the cluster is the bus thread's")
+                }
             });
         }
     }

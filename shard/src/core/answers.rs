@@ -27,7 +27,7 @@ impl<R: Ring> Inner<R> {
                 self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
                 None
             }
-            Ask::Scan(request, db) => self.scan(from, id, request, db),
+            ask @ (Ask::Scan(..) | Ask::SlotKeys | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
             Ask::Hold(ask) => self.hold(from, id, ask),
             Ask::EndHold(end) => self.end_hold(from, id, end),
             Ask::Monitor => {
@@ -52,7 +52,7 @@ impl<R: Ring> Inner<R> {
     fn answer_now(&mut self, mesh: &Mesh<Shard>, ask: Ask) -> Answer {
         let shard = self.owner.shard();
         match ask {
-            Ask::Publish(publication) => Answer::Count(self.publish(publication)),
+            Ask::Publish(publication) => Answer::Count(self.publish_everywhere(publication)),
             Ask::FindClient(client) => Answer::Client(self.find_client(client)),
             Ask::Track(tracker, prefixes) => {
                 self.track_prefixes(tracker, &prefixes);
@@ -84,6 +84,7 @@ impl<R: Ring> Inner<R> {
             Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad | Ask::Transfer(_) => {
                 unreachable!("only the service thread is asked this")
             }
+            Ask::Cluster(_) => unreachable!("only the bus thread is asked this"),
             Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
             Ask::TakeUsers(decision) => {
                 self.take_users(decision.users, Some(decision.client));
@@ -110,14 +111,11 @@ impl<R: Ring> Inner<R> {
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
-            Ask::Subscribe(_)
-            | Ask::Unsubscribe(_)
-            | Ask::Scan(..)
-            | Ask::Monitor
-            | Ask::Pause(_)
-            | Ask::Hold(_)
-            | Ask::EndHold(_) => {
+            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Monitor | Ask::Pause(_) => {
                 unreachable!("these are answered later")
+            }
+            Ask::Scan(..) | Ask::SlotKeys | Ask::DropSlots(_) | Ask::Hold(_) | Ask::EndHold(_) => {
+                unreachable!("these wait for slots")
             }
         }
     }

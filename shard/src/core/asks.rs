@@ -1,7 +1,5 @@
 //! Questions to several addresses and their answers.
 
-use std::sync::Arc;
-
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::scan::ScanRequest;
 use keyspace::refusal::{Outcome, Refusal};
@@ -79,7 +77,7 @@ impl<R: Ring> Inner<R> {
         if let (Audience::Core(core), Ask::Publish(publication)) = (asking.to, &asking.ask)
             && core == self.id
         {
-            let answer = Answer::Count(self.publish(publication.clone()));
+            let answer = Answer::Count(self.publish_everywhere(publication.clone()));
             let gathering = Gathering {
                 conn: conn.id,
                 script_of: conn.script_of,
@@ -98,6 +96,7 @@ impl<R: Ring> Inner<R> {
             Audience::Cores => (0, cores),
             Audience::Core(core) => (core.0, 1),
             Audience::Service => (cores, 1),
+            Audience::Bus => (self.bus.expect("only a cluster's commands ask the bus thread").0, 1),
         };
         self.next_gathering += 1;
         let id = self.next_gathering;
@@ -153,23 +152,27 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// This core's part of a scan; once all its slots are here.
-    pub(super) fn scan(&mut self, from: Address, id: u64, request: Arc<ScanRequest>, db: u16) -> Option<Answer> {
+    /// The answer to a question that concerns every slot; once all of them are here.
+    pub(super) fn about_slots(&mut self, from: Address, id: u64, ask: Ask) -> Option<Answer> {
         let shard = self.owner.shard();
         if let Some(busy) = shard.busy_with(Need::All) {
             return Some(Answer::Busy(busy));
         }
         if !shard.loans.is_free(Need::All) {
-            self.park_question(from, id, Ask::Scan(request, db), &NeedOwned::All);
+            self.park_question(from, id, ask, &NeedOwned::All);
             return None;
         }
-        Some(self.scan_part(&request, db))
+        Some(self.about_slots_now(ask))
     }
 
-    /// The answer to a scan that waited for slots and has its turn.
-    pub(super) fn scan_now(&mut self, ask: Ask) -> Answer {
-        let Ask::Scan(request, db) = ask else { unreachable!("only scans and holds wait for slots") };
-        self.scan_part(&request, db)
+    /// The answer to a question that waited for every slot and has its turn.
+    pub(super) fn about_slots_now(&mut self, ask: Ask) -> Answer {
+        match ask {
+            Ask::Scan(request, db) => self.scan_part(&request, db),
+            Ask::SlotKeys => self.slot_keys(),
+            Ask::DropSlots(slots) => self.drop_slots(&slots),
+            _ => unreachable!("no other question concerns every slot"),
+        }
     }
 
     fn scan_part(&mut self, request: &ScanRequest, db: u16) -> Answer {

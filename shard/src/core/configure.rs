@@ -47,7 +47,9 @@ impl<R: Ring> Inner<R> {
         self.configure(settings.clone(), version);
         self.take_users(users.clone(), None);
         let service = Address(self.map.cores());
-        self.outboxes.notice(service, Mail::Configured(settings.clone()));
+        for address in std::iter::once(service).chain(self.bus) {
+            self.outboxes.notice(address, Mail::Configured(settings.clone()));
+        }
         Answer::Settings(Ok((settings, version, users)))
     }
 

@@ -16,6 +16,7 @@ mod blocked;
 mod busy;
 mod client_eviction;
 mod clients;
+mod cluster;
 mod configure;
 mod cron;
 mod drive;
@@ -138,6 +139,10 @@ pub struct CoreParts<R: Ring> {
     pub client_ids: Arc<AtomicU64>,
     /// Wakes the service thread.
     pub wake_service: Arc<dyn Fn() + Send + Sync>,
+    /// The bus thread's address, if the cluster is on.
+    pub bus: Option<Address>,
+    /// Wakes the bus thread.
+    pub wake_bus: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// One core of the server.
@@ -167,6 +172,9 @@ struct Inner<R: Ring> {
     server: Arc<ServerInfo>,
     client_ids: Arc<AtomicU64>,
     wake_service: Arc<dyn Fn() + Send + Sync>,
+    /// The bus thread's address, if the cluster is on.
+    bus: Option<Address>,
+    wake_bus: Arc<dyn Fn() + Send + Sync>,
     table: &'static CommandTable,
     now: Now,
     /// The number of this turn.
@@ -250,6 +258,8 @@ impl<R: Ring> Core<R> {
             server: parts.server,
             client_ids: parts.client_ids,
             wake_service: parts.wake_service,
+            bus: parts.bus,
+            wake_bus: parts.wake_bus,
             table: command::table(),
             now: Now::default(),
             turn: 0,

@@ -84,8 +84,14 @@ impl<R: Ring> Inner<R> {
             }
             Mail::Notices(notices) => notices.into_iter().for_each(|notice| self.heed(mesh, from, notice)),
             Mail::Accepted(accepted) => self.welcome(mesh, *accepted),
+            Mail::Routes(snapshot) => self.take_routes(snapshot),
+            Mail::BusPublished(publication) => {
+                self.publish(publication);
+            }
             Mail::Stop => self.stopping = true,
-            Mail::Configured(_) | Mail::Audit(_) => unreachable!("only service threads are told of that by mail"),
+            Mail::Configured(_) | Mail::Audit(_) | Mail::RoutesTaken(_) | Mail::BusPublish(_) => {
+                unreachable!("only service threads are told of that by mail")
+            }
         }
     }
 
@@ -147,7 +153,7 @@ impl<R: Ring> Inner<R> {
                         self.owner.shard().end_hold(&end);
                         Some(Answer::Done)
                     }
-                    ask => Some(self.scan_now(ask)),
+                    ask => Some(self.about_slots_now(ask)),
                 };
                 if let Some(answer) = answer {
                     self.answer_later(mesh, from, Reply { id, answer });
@@ -207,11 +213,12 @@ impl<R: Ring> Inner<R> {
     pub(super) fn post_mail(&mut self, mesh: &Mesh<Shard>) {
         self.cron.traffic.hops += self.outboxes.post(&mut self.ends);
         let ring = &mut self.ring;
-        let wake_service = &self.wake_service;
+        let (wake_service, wake_bus) = (&self.wake_service, &self.wake_bus);
         self.ends.flush(|to| {
             if mesh.post(to) == Post::Wake {
                 match (to.0 as usize) < mesh.cores() {
                     true => ring.wake_core(to.0),
+                    false if Some(to) == self.bus => wake_bus(),
                     false => wake_service(),
                 }
             }

@@ -26,6 +26,7 @@ use crate::mesh::CoreId;
 use crate::mesh::budget::Budget;
 use crate::report::EvictionTotals;
 use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::ring::{BULK_BUFFER_BYTES, BULK_BUFFERS};
 use crate::settings::Settings;
 use crate::shard::Shard;
 
@@ -203,7 +204,8 @@ fn monotonic() -> Monotonic {
 /// What a core has from its start, in bytes: slots and receive buffers. Nobody can evict it.
 pub fn startup_bytes(settings: &Settings) -> u64 {
     let slots = keyspace::slot::SLOTS * size_of::<keyspace::store::SlotTables>();
-    slots as u64 + u64::from(settings.ring_buffers) * u64::from(settings.ring_buffer_bytes)
+    let bulk = u64::from(BULK_BUFFERS) * u64::from(BULK_BUFFER_BYTES);
+    slots as u64 + u64::from(settings.ring_buffers) * u64::from(settings.ring_buffer_bytes) + bulk
 }
 
 /// What a core comes to hold beside that before it has anything to do, in bytes: counters, tables of connections, a few clients.

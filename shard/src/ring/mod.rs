@@ -25,6 +25,12 @@ pub mod uring;
 use std::io;
 use std::time::Duration;
 
+/// Receive buffers of a core for connections that send much, and the bytes of each.
+pub const BULK_BUFFERS: u16 = 8;
+
+/// See [`BULK_BUFFERS`].
+pub const BULK_BUFFER_BYTES: u32 = 128 << 10;
+
 /// A connection of one ring: a dense index for tables and the generation that tells apart its successive users.
 ///
 /// Index and generation together never occur twice in the life of a ring (2^32 generations per index).

@@ -143,6 +143,8 @@ impl World {
                 server: server.clone(),
                 client_ids: client_ids.clone(),
                 wake_service: Arc::new(|| {}),
+                bus: None,
+                wake_bus: Arc::new(|| {}),
             });
             Place { core, state: State::Turn(Park::Busy) }
         });

@@ -108,6 +108,8 @@ impl Sockets {
             kept.remove(0);
         }
         kept.push(Kept { host: target.host.clone(), port: target.port.clone(), link, since: Instant::now() });
+        // The task may run at once.
+        drop(kept);
         if !self.watched.replace(true) {
             glommio::spawn_local(self.clone().watch()).detach();
         }

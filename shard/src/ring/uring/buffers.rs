@@ -13,10 +13,7 @@ use io_uring::types::BufRingEntry;
 use super::kernel::Kernel;
 use crate::ring::BufferId;
 
-/// The buffer group; a ring has one.
-pub(super) const GROUP: u16 = 0;
-
-/// The kernel's bound on entries of a provided-buffer ring.
+/// The kernel's bound on entries of a provided-buffer ring; half of the numbers that buffers may have.
 pub(super) const COUNT_MAX: u16 = 1 << 15;
 
 /// Start of the buffers inside the mapping is rounded up to this.
@@ -28,14 +25,18 @@ pub(super) struct Buffers {
     mapping_bytes: usize,
     data: NonNull<u8>,
     buffer_bytes: usize,
+    group: u16,
+    /// The number of the first buffer.
+    first: u16,
     count: u16,
     tail: u16,
     lent: u16,
 }
 
 impl Buffers {
-    /// Maps and registers `count` buffers (a power of two up to [`COUNT_MAX`]) of `buffer_bytes` each.
-    pub(super) fn new(kernel: &Kernel, count: u16, buffer_bytes: u32) -> io::Result<Self> {
+    /// Maps and registers `count` buffers (a power of two up to [`COUNT_MAX`]) of `buffer_bytes` each, with numbers from `first`, as
+    /// this buffer group.
+    pub(super) fn new(kernel: &Kernel, group: u16, first: u16, count: u16, buffer_bytes: u32) -> io::Result<Self> {
         if !count.is_power_of_two() || count > COUNT_MAX || buffer_bytes == 0 {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
@@ -45,14 +46,15 @@ impl Buffers {
         // SAFETY: `ring_bytes` lies inside the mapping.
         let data = unsafe { mapping.add(ring_bytes) };
         let buffer_bytes = buffer_bytes as usize;
-        let mut buffers = Self { mapping, mapping_bytes, data, buffer_bytes, count, tail: 0, lent: count };
-        for id in 0..count {
-            buffers.recycle(BufferId(id));
+        let mut buffers =
+            Self { mapping, mapping_bytes, data, buffer_bytes, group, first, count, tail: 0, lent: count };
+        for place in 0..count {
+            buffers.recycle(BufferId(first + place));
         }
         // SAFETY: the mapping starts with `count` entries, is page-aligned, and is unmapped only in `drop`, which the ring's
         // owner runs after the ring is closed or idle.
         unsafe {
-            kernel.submitter().register_buf_ring_with_flags(mapping.as_ptr() as u64, count, GROUP, 0)?;
+            kernel.submitter().register_buf_ring_with_flags(mapping.as_ptr() as u64, count, group, 0)?;
         }
         Ok(buffers)
     }
@@ -67,6 +69,22 @@ impl Buffers {
         self.count
     }
 
+    /// The buffer group.
+    pub(super) fn group(&self) -> u16 {
+        self.group
+    }
+
+    /// The most that a buffer holds.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes
+    }
+
+    /// The place of a buffer among these, if it is one of them.
+    fn place(&self, buffer: BufferId) -> Option<usize> {
+        let place = buffer.0.checked_sub(self.first)?;
+        (place < self.count).then_some(usize::from(place))
+    }
+
     /// Notes that a completion handed out a buffer.
     pub(super) fn lend(&mut self) {
         debug_assert!(self.lent < self.count);
@@ -75,18 +93,18 @@ impl Buffers {
 
     /// The first `len` bytes of a buffer that the caller has.
     pub(super) fn bytes(&self, buffer: BufferId, len: usize) -> &[u8] {
-        assert!(buffer.0 < self.count && len <= self.buffer_bytes, "a buffer of this ring");
-        // SAFETY: in bounds by the assertion; initialised, as the mapping is zeroed; the kernel does not write it, because it
+        let place = self.place(buffer).filter(|_| len <= self.buffer_bytes).expect("a buffer of this ring");
+        // SAFETY: in bounds, as the place and the length were checked; initialised, as the mapping is zeroed; the kernel does not write it, because it
         // was handed out by a completion and is given back by value only.
         unsafe {
-            let start = self.data.add(usize::from(buffer.0) * self.buffer_bytes);
+            let start = self.data.add(place * self.buffer_bytes);
             std::slice::from_raw_parts(start.as_ptr(), len)
         }
     }
 
     /// Gives a lent buffer back to the kernel.
     pub(super) fn recycle(&mut self, buffer: BufferId) {
-        assert!(buffer.0 < self.count && self.lent > 0, "a lent buffer of this ring");
+        let of_buffer = self.place(buffer).filter(|_| self.lent > 0).expect("a lent buffer of this ring");
         self.lent -= 1;
         let place = usize::from(self.tail & (self.count - 1));
         let entries = self.mapping.cast::<BufRingEntry>();
@@ -94,7 +112,7 @@ impl Buffers {
         // entries. The tail shares the first entry's unused bytes, which the setters do not touch.
         unsafe {
             let entry = entries.add(place).as_mut();
-            let data = self.data.add(usize::from(buffer.0) * self.buffer_bytes);
+            let data = self.data.add(of_buffer * self.buffer_bytes);
             entry.set_addr(data.as_ptr() as u64);
             entry.set_len(self.buffer_bytes as u32);
             entry.set_bid(buffer.0);

@@ -12,6 +12,7 @@ use io_uring::cqueue;
 use super::Uring;
 use super::connections::{Receive, Send, Stage};
 use super::kernel::REAP_BATCH;
+use super::lanes::Lane;
 use super::token::{self, Operation};
 use crate::ring::{BufferId, ConnId, Event, ListenerId};
 
@@ -68,12 +69,13 @@ impl Uring {
     fn on_receive(&mut self, conn: ConnId, result: i32, flags: u32, events: &mut Events) {
         let buffer = cqueue::buffer_select(flags).map(BufferId);
         let last = !cqueue::more(flags);
-        if buffer.is_some() {
-            self.buffers_mut().lend();
+        if let Some(buffer) = buffer {
+            self.pools_mut().buffers_with(buffer).lend();
         }
         if last {
             self.operations -= 1;
         }
+        let pools = self.pools.as_ref().expect("only drop takes the buffers");
         let Some(connection) = self.connections.get_mut(conn) else {
             self.give_back(buffer);
             return;
@@ -89,6 +91,8 @@ impl Uring {
         match (result, buffer) {
             (1.., Some(buffer)) => {
                 connection.ticket = None;
+                let room = pools.of(Lane::of(buffer)).buffers.buffer_bytes();
+                connection.habit.received(result as usize == room);
                 events.push(Event::Received { conn, buffer, len: result as usize });
             }
             (0, buffer) => {
@@ -113,6 +117,10 @@ impl Uring {
         };
         match errno {
             libc::ENOBUFS => {
+                if connection.habit.starved() {
+                    // A place in the queue of one lane means nothing in that of the other.
+                    connection.ticket = None;
+                }
                 if connection.may_arm() && !self.stopping {
                     self.starve(conn);
                 }
@@ -226,7 +234,7 @@ impl Uring {
 
     fn give_back(&mut self, buffer: Option<BufferId>) {
         if let Some(buffer) = buffer {
-            self.buffers_mut().recycle(buffer);
+            self.pools_mut().buffers_with(buffer).recycle(buffer);
         }
     }
 }

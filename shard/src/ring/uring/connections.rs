@@ -5,10 +5,11 @@
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use super::lanes::Habit;
 use super::starved::Ticket;
 use crate::ring::ConnId;
 
-/// The multishot receive of a connection in the kernel.
+/// The receive of a connection in the kernel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Receive {
     /// There is none.
@@ -56,6 +57,8 @@ pub(super) struct Connection {
     pub(super) starved: bool,
     /// Nothing more can be received.
     pub(super) ended: bool,
+    /// From which buffers it receives.
+    pub(super) habit: Habit,
     /// Kept from the first starvation until bytes arrive.
     pub(super) ticket: Option<Ticket>,
     /// Owned here while a send is in flight.
@@ -74,6 +77,7 @@ impl Connection {
             wanted: false,
             starved: false,
             ended: false,
+            habit: Habit::NEW,
             ticket: None,
             buffer: Vec::new(),
             sent: 0,

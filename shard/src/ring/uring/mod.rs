@@ -6,7 +6,7 @@
 //! connection's generation, and a place is freed only when its last operation has completed.
 //!
 //! The folder: `setup` makes the instance, `kernel` is its queues and the system call, `buffers` the provided-buffer ring,
-//! `connections` the slab, `starved` the queue for buffers, `token` the `user_data`, `table` how rings wake each other,
+//! `connections` the slab, `lanes` who uses which, `starved` the queue for them, `token` the `user_data`, `table` how rings wake each other,
 //! `glance` what one sees of another, `sockets` options and addresses, `completions` what each completion does.
 
 #![allow(unsafe_code)]
@@ -16,6 +16,7 @@ mod completions;
 mod connections;
 mod glance;
 mod kernel;
+mod lanes;
 mod setup;
 mod sockets;
 mod starved;
@@ -35,10 +36,9 @@ use std::time::Duration;
 use io_uring::types::{CancelBuilder, Fd};
 use io_uring::{opcode, squeue};
 
-use self::buffers::Buffers;
 use self::connections::{Connection, Connections, Receive, Send, Stage};
 use self::kernel::Kernel;
-use self::starved::Starved;
+use self::lanes::{Lane, Pools};
 use self::token::Operation;
 use super::{Addresses, BufferId, ConnId, Event, ListenerId, Now, Ring, Wait, clock};
 
@@ -68,10 +68,9 @@ struct Listener {
 pub struct Uring {
     // Dropped in this order: the instance before the memory it refers to.
     kernel: Kernel,
-    buffers: Option<Buffers>,
+    pools: Option<Pools>,
     connections: Connections,
     listeners: Vec<Listener>,
-    starved: Starved,
     /// Sends in their first attempt; bounded by the connections, as each has one send.
     quick: Vec<ConnId>,
     /// How many of `quick` the kernel has seen.
@@ -106,10 +105,11 @@ impl Uring {
         listeners: Vec<OwnedFd>,
     ) -> Result<Self, Unusable> {
         let kernel = Kernel::new(setup::build(config.entries)?);
-        if !config.buffers.is_power_of_two() || config.buffers > buffers::COUNT_MAX {
+        let fits = |count: u16| count.is_power_of_two() && count <= buffers::COUNT_MAX;
+        if !fits(config.buffers) || !fits(config.bulk_buffers) {
             return Err(Unusable::Sizes);
         }
-        let buffers = Buffers::new(&kernel, config.buffers, config.buffer_bytes).map_err(setup::unusable)?;
+        let pools = Pools::new(&kernel, config).map_err(setup::unusable)?;
         let listeners: Vec<Listener> = listeners.into_iter().map(|socket| Listener { socket, armed: false }).collect();
         for listener in &listeners {
             sockets::set_blocking(listener.socket.as_raw_fd());
@@ -119,10 +119,9 @@ impl Uring {
         table.publish(core, kernel.fd(), kernel.glance().map_err(setup::unusable)?);
         let mut ring = Self {
             kernel,
-            buffers: Some(buffers),
+            pools: Some(pools),
             connections: Connections::new(),
             listeners,
-            starved: Starved::new(),
             quick: Vec::new(),
             quick_submitted: 0,
             prompt: false,
@@ -138,27 +137,24 @@ impl Uring {
         Ok(ring)
     }
 
-    fn buffers(&self) -> &Buffers {
-        self.buffers.as_ref().expect("only drop takes the buffers")
+    fn pools(&self) -> &Pools {
+        self.pools.as_ref().expect("only drop takes the buffers")
     }
 
-    fn buffers_mut(&mut self) -> &mut Buffers {
-        self.buffers.as_mut().expect("only drop takes the buffers")
+    fn pools_mut(&mut self) -> &mut Pools {
+        self.pools.as_mut().expect("only drop takes the buffers")
     }
 
-    /// Free buffers that make it worth arming the starved again: fewer would mostly end in starving again.
-    fn feed_at(&self) -> u16 {
-        (self.buffers().count() / 4).max(1)
-    }
-
-    /// Arms the first of the starved, as many as there are free buffers, if there are at least `at_least`.
-    fn feed(&mut self, at_least: u16) {
-        let mut room = self.buffers().available();
-        if self.starved.is_empty() || room < at_least {
+    /// Arms the first of the starved of a lane, as many as there are free buffers. Before a wait even a few are used: nobody might
+    /// recycle more.
+    fn feed(&mut self, lane: Lane, waits: bool) {
+        let pool = self.pools_mut().of_mut(lane);
+        let mut room = pool.buffers.available();
+        if pool.starved.is_empty() || room < if waits { 1 } else { pool.feed_at() } {
             return;
         }
         while room > 0 {
-            let Some(conn) = self.starved.pop() else {
+            let Some(conn) = self.pools_mut().of_mut(lane).starved.pop() else {
                 return;
             };
             let Some(connection) = self.connections.get_mut(conn) else {
@@ -180,7 +176,8 @@ impl Uring {
         if !connection.may_arm() || self.stopping {
             return;
         }
-        if self.starved.is_empty() && self.buffers().available() > 0 {
+        let pool = self.pools().of(connection.habit.lane());
+        if pool.starved.is_empty() && pool.buffers.available() > 0 {
             self.push_receive(conn);
         } else {
             self.starve(conn);
@@ -194,7 +191,8 @@ impl Uring {
         };
         debug_assert!(!connection.starved && connection.receive == Receive::Idle);
         connection.starved = true;
-        connection.ticket = Some(self.starved.add(conn, connection.ticket));
+        let pools = self.pools.as_mut().expect("only drop takes the buffers");
+        connection.ticket = Some(pools.of_mut(connection.habit.lane()).starved.add(conn, connection.ticket));
     }
 
     fn push_accept(&mut self, listener: ListenerId) {
@@ -218,9 +216,16 @@ impl Uring {
         };
         connection.receive = Receive::Armed;
         self.operations += 1;
-        let entry = opcode::RecvMulti::new(Fd(connection.fd()), buffers::GROUP)
-            .build()
-            .user_data(token::of_conn(Operation::Receive, conn));
+        let pools = self.pools.as_ref().expect("only drop takes the buffers");
+        let (fd, buffers) = (Fd(connection.fd()), &pools.of(connection.habit.lane()).buffers);
+        let entry = match connection.habit.lane() {
+            Lane::Light => opcode::RecvMulti::new(fd, buffers.group()).build(),
+            Lane::Bulk => opcode::Recv::new(fd, std::ptr::null_mut(), buffers.buffer_bytes() as u32)
+                .buf_group(buffers.group())
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT),
+        };
+        let entry = entry.user_data(token::of_conn(Operation::Receive, conn));
         // SAFETY: the only memory is that of the registered buffers, and the descriptor is closed after the receive's last
         // completion.
         unsafe { self.kernel.push(entry) };
@@ -445,11 +450,11 @@ impl Ring for Uring {
     }
 
     fn bytes(&self, buffer: BufferId, len: usize) -> &[u8] {
-        self.buffers().bytes(buffer, len)
+        self.pools().of(Lane::of(buffer)).buffers.bytes(buffer, len)
     }
 
     fn recycle(&mut self, buffer: BufferId) {
-        self.buffers_mut().recycle(buffer);
+        self.pools_mut().buffers_with(buffer).recycle(buffer);
     }
 
     fn enter(&mut self, wait: Wait, events: &mut Vec<Event<OwnedFd>>) -> io::Result<()> {
@@ -461,9 +466,9 @@ impl Ring for Uring {
         if self.prompt || self.woken {
             want = 0;
         }
-        // Before a wait, even a few buffers are used: nobody might recycle more.
-        self.feed(if want == 0 { self.feed_at() } else { 1 });
-        if !self.starved.is_empty() && self.buffers().available() > 0 {
+        self.feed(Lane::Light, want > 0);
+        self.feed(Lane::Bulk, want > 0);
+        if self.pools().is_owing() {
             // The first of them are armed, and may want nothing: no wait before the others had their turn.
             want = 0;
         }
@@ -489,7 +494,7 @@ impl Ring for Uring {
             || self.kernel.has_backlog()
             || self.kernel.is_ready()
             || (self.kernel.is_deferring() && !self.hint_is_stale)
-            || (!self.starved.is_empty() && self.buffers().available() >= self.feed_at())
+            || self.pools().is_due()
     }
 
     fn waker(&self) -> UringWaker {
@@ -526,7 +531,7 @@ impl Drop for Uring {
             }
         }
         // Operations that the kernel did not end may still touch their memory: better lost than reused.
-        std::mem::forget(self.buffers.take());
+        std::mem::forget(self.pools.take());
         std::mem::forget(std::mem::replace(&mut self.connections, Connections::new()));
     }
 }

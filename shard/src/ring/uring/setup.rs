@@ -11,6 +11,7 @@ use io_uring::{IoUring, Probe, opcode};
 
 use super::buffers::{self, Buffers};
 use super::kernel::Kernel;
+use crate::ring::{BULK_BUFFER_BYTES, BULK_BUFFERS};
 
 /// Completion entries per submission entry.
 const COMPLETIONS_PER_ENTRY: u32 = 8;
@@ -25,15 +26,26 @@ pub struct UringConfig {
     pub entries: u32,
     /// Receive buffers, a power of two up to 32,768. All of them pass through the caches: keep them few.
     pub buffers: u16,
-    /// Bytes per receive buffer: the most that one `Received` carries.
+    /// Bytes per receive buffer.
     pub buffer_bytes: u32,
+    /// Receive buffers for connections that send much, a power of two up to 32,768.
+    pub bulk_buffers: u16,
+    /// Bytes per receive buffer of these.
+    pub bulk_buffer_bytes: u32,
     /// Keepalive time of accepted TCP connections in seconds; 0 for off.
     pub tcp_keepalive_s: u32,
 }
 
 impl Default for UringConfig {
     fn default() -> Self {
-        Self { entries: 1024, buffers: 128, buffer_bytes: 4096, tcp_keepalive_s: 300 }
+        Self {
+            entries: 1024,
+            buffers: 128,
+            buffer_bytes: 4096,
+            bulk_buffers: BULK_BUFFERS,
+            bulk_buffer_bytes: BULK_BUFFER_BYTES,
+            tcp_keepalive_s: 300,
+        }
     }
 }
 
@@ -114,7 +126,7 @@ pub fn probe() -> Result<(), Unusable> {
             return Err(Unusable::Missing { operation });
         }
     }
-    let buffers = Buffers::new(&kernel, 1, 4096).map_err(|error| match error.raw_os_error() {
+    let buffers = Buffers::new(&kernel, 0, 0, 1, 4096).map_err(|error| match error.raw_os_error() {
         Some(libc::EINVAL) => Unusable::Missing { operation: "IORING_REGISTER_PBUF_RING" },
         _ => unusable(error),
     });

@@ -3,7 +3,7 @@
 //! Strict FIFO by ticket. A connection draws a ticket when it starves and keeps it until bytes reach it: one that was armed
 //! again and found the ring empty once more (a greedy connection ahead of it took every buffer) goes back to where it was, so
 //! that nobody is passed over for ever. A multishot receive fails at once on an empty ring even without data to receive;
-//! therefore no more connections are armed at a time than there are buffers, and none while there are too few.
+//! therefore no more connections are armed at a time than there are buffers, and none while there are too few. Each lane has such a queue.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;

@@ -152,7 +152,14 @@ impl Echo {
 }
 
 fn small() -> UringConfig {
-    UringConfig { entries: 64, buffers: 8, buffer_bytes: 512, tcp_keepalive_s: 60 }
+    UringConfig {
+        entries: 64,
+        buffers: 8,
+        buffer_bytes: 512,
+        bulk_buffers: 2,
+        bulk_buffer_bytes: 2048,
+        tcp_keepalive_s: 60,
+    }
 }
 
 fn pattern(bytes: usize, seed: usize) -> Vec<u8> {

@@ -1,0 +1,115 @@
+//! Commands are carried out: what is asked is told, what is ordered is done or refused.
+
+use super::parse::INVALID_SLOT;
+use super::{ClusterCommand, ClusterReply, CommandFacts, NamedNode, NamedSlot, SlotAction, SlotRange};
+use crate::cluster::{AdminError, Cluster, SlotChange};
+use crate::id::NodeId;
+use crate::slot_set::span;
+use crate::slot_table::NodeIndex;
+use crate::time::UnixMillis;
+use keyspace::slot::Slot;
+
+impl Cluster {
+    /// Carries a command out. An error is the text for the client, without the `-` before it; then nothing was changed.
+    pub fn command(
+        &mut self,
+        command: ClusterCommand,
+        facts: &CommandFacts,
+        now: UnixMillis,
+    ) -> Result<ClusterReply, String> {
+        let text = |id: &[u8]| Ok(ClusterReply::Bulk(id.to_vec()));
+        match command {
+            ClusterCommand::AddSlots(ranges) => done(self.add_slots(each(&ranges))),
+            ClusterCommand::BumpEpoch => {
+                let (epoch, bumped) = self.bump();
+                let word = if bumped { "BUMPED" } else { "STILL" };
+                Ok(ClusterReply::Status(format!("{word} {epoch}")))
+            }
+            ClusterCommand::CountFailureReports(node) => {
+                let node = self.known(&node)?;
+                Ok(ClusterReply::Int(self.failure_reports(node, now) as i64))
+            }
+            ClusterCommand::DeleteSlots(ranges) => done(self.delete_slots(each(&ranges))),
+            ClusterCommand::Failover(kind) => done(self.failover(kind, now)),
+            ClusterCommand::FlushSlots => done(self.flush_slots(facts.keys())),
+            ClusterCommand::Forget(node) => done(self.forget(named(&node)?, now)),
+            ClusterCommand::Info => Ok(ClusterReply::Verbatim(self.info_text(facts))),
+            ClusterCommand::Links => Ok(self.links_reply(facts)),
+            ClusterCommand::Meet(address) => {
+                self.meet(address, now);
+                Ok(ClusterReply::Ok)
+            }
+            ClusterCommand::MyId => text(self.my_id().bytes()),
+            ClusterCommand::MyShardId => text(self.nodes()[self.me()].shard.bytes()),
+            ClusterCommand::Nodes => Ok(ClusterReply::Verbatim(self.nodes_text(facts.security))),
+            ClusterCommand::Replicas(node) => self.replicas_reply(self.known(&node)?, facts.security),
+            ClusterCommand::Replicate(node) => done(self.replicate(named(&node)?, facts.keys())),
+            ClusterCommand::Reset(kind) => done(self.reset(kind, facts.keys())),
+            ClusterCommand::SaveConfig => {
+                self.save_conf();
+                Ok(ClusterReply::Ok)
+            }
+            ClusterCommand::SetConfigEpoch(epoch) => done(self.set_config_epoch(epoch)),
+            ClusterCommand::SetSlot(slot, action) => self.set_named_slot(slot, action, facts),
+            ClusterCommand::Shards => Ok(self.shards_reply(facts)),
+            ClusterCommand::Slots => Ok(self.slots_reply(facts)),
+        }
+    }
+
+    /// SETSLOT: a replica refuses before it looks at the slot.
+    fn set_named_slot(
+        &mut self,
+        slot: NamedSlot,
+        action: SlotAction,
+        facts: &CommandFacts,
+    ) -> Result<ClusterReply, String> {
+        if !self.nodes()[self.me()].is_master() {
+            return Err(refused(AdminError::NotMaster));
+        }
+        let NamedSlot::Slot(slot) = slot else { return Err(INVALID_SLOT.into()) };
+        let owned = self.slots().owner(slot) == Some(self.me());
+        let change = match action {
+            SlotAction::Stable => SlotChange::Stable,
+            SlotAction::Migrating(_) if !owned => return Err(refused(AdminError::NotOwner(slot))),
+            SlotAction::Importing(_) if owned => return Err(refused(AdminError::AlreadyOwner(slot))),
+            SlotAction::Migrating(NamedNode::Id(id)) => SlotChange::Migrating(id),
+            SlotAction::Importing(NamedNode::Id(id)) => SlotChange::Importing(id),
+            SlotAction::Migrating(NamedNode::Nobody(name)) | SlotAction::Importing(NamedNode::Nobody(name)) => {
+                return Err(format!("ERR I don't know about node {name}"));
+            }
+            SlotAction::Node(node) => SlotChange::Node(named(&node)?),
+            SlotAction::Unknown => {
+                return Err("ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP".into());
+            }
+        };
+        done(self.set_slot(slot, change, facts.keys_in(slot)))
+    }
+
+    /// The place of a node that a client names.
+    fn known(&self, node: &NamedNode) -> Result<NodeIndex, String> {
+        let id = named(node)?;
+        self.nodes().find(&id).ok_or_else(|| refused(AdminError::UnknownNode(id)))
+    }
+}
+
+/// All slots of the ranges, in the order in which they were given.
+fn each(ranges: &[SlotRange]) -> impl Iterator<Item = Slot> + '_ {
+    ranges.iter().flat_map(|range| span(range.first, range.last))
+}
+
+/// A name that a node may have.
+fn named(node: &NamedNode) -> Result<NodeId, String> {
+    match node {
+        NamedNode::Id(id) => Ok(*id),
+        NamedNode::Nobody(name) => Err(format!("ERR Unknown node {name}")),
+    }
+}
+
+/// The text for the client.
+fn refused(error: impl std::fmt::Display) -> String {
+    format!("ERR {error}")
+}
+
+fn done<E: std::fmt::Display>(result: Result<(), E>) -> Result<ClusterReply, String> {
+    result.map(|()| ClusterReply::Ok).map_err(refused)
+}
