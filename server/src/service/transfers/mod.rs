@@ -19,7 +19,7 @@ use glommio::sync::Semaphore;
 use glommio::timer::timeout;
 use shard::migration::{SentKey, Target, Transfer, Transferred};
 
-use sockets::{Link, Sockets, Unreachable};
+use sockets::{Link, Sockets, UNKNOWN_DB, Unreachable};
 use wire::{Line, PIECE_BYTES};
 
 /// Transfers at a time, each of which has a connection.
@@ -93,7 +93,7 @@ impl Transfers {
             Unreachable::Refused => Failure { again: true, ..Failure::final_one(NOT_WRITTEN) },
             Unreachable::Other => Failure::final_one(NOT_CONNECTED),
         })?;
-        let selects = link.db != Some(target.db);
+        let selects = link.db != target.db;
         write(&mut link, target, selects, keys, limit).await.map_err(|error| Failure::new(NOT_WRITTEN, &error))?;
         let Said { taken, error, stopped } = read(&mut link, target, selects, keys.len(), limit).await?;
         if let Some(failure) = stopped {
@@ -104,7 +104,7 @@ impl Transfers {
             };
         }
         // After an error nobody knows which database is selected.
-        link.db = error.is_none().then_some(target.db);
+        link.db = if error.is_none() { target.db } else { UNKNOWN_DB };
         self.sockets.keep(target, link);
         Ok(Transferred { taken, error: told(error) })
     }

@@ -26,11 +26,14 @@ const LOOK_TIME: Duration = Duration::from_secs(1);
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 4 << 10;
 
+/// Nobody knows which database is selected. As at redis-server, who wants just this one gets whatever is selected.
+pub(super) const UNKNOWN_DB: i64 = -1;
+
 /// A connection to another server.
 pub(super) struct Link {
     pub(super) stream: TcpStream,
-    /// The database that is selected there, as far as known.
-    pub(super) db: Option<i64>,
+    /// The database that is selected there, or [`UNKNOWN_DB`].
+    pub(super) db: i64,
     /// What was received and not read.
     input: Vec<u8>,
 }
@@ -90,7 +93,7 @@ impl Sockets {
         let stream = timeout(limit, connect).await.map_err(|_| Unreachable::Other)??;
         // Without it a transfer waits for nothing worse than a late acknowledgement.
         let _ = stream.set_nodelay(true);
-        Ok(Link { stream, db: None, input: Vec::new() })
+        Ok(Link { stream, db: UNKNOWN_DB, input: Vec::new() })
     }
 
     /// The connection to the target that was used last.
