@@ -15,7 +15,7 @@ const PAIRS: [(Kind, Kind); 5] = [
     (Kind::Ashlar { cores: 1 }, Kind::Ashlar { cores: 4 }),
 ];
 
-/// What goes to the source, or with `>` before it to the target. `TARGET` is the target's address.
+/// What goes to the source, or with `>` before it to the target. `TARGET` is the target's address, `LARGE` is more than a small server keeps.
 const PLAYS: &[&[&str]] = &[
     &["SET k v", "MIGRATE TARGET k 0 1000", "GET k", "> GET k", "> TTL k", "DBSIZE", "> DBSIZE"],
     &["SET k v EX 1000", "MIGRATE TARGET k 0 1000 COPY", "GET k", "TTL k", "> GET k", "> TTL k"],
@@ -35,7 +35,7 @@ const PLAYS: &[&[&str]] = &[
     &["MSET a 1 b 2 c 3 d 4", "> SET c x", "MIGRATE TARGET  0 1000 KEYS a b c d", "MGET a b c d", "> MGET a b c d"],
     &["MSET a 1 b 2", "> SET a x", "MIGRATE TARGET  0 1000 KEYS b a", "MGET a b", "> MGET a b"],
     &["SET a 1", "MIGRATE TARGET  0 1000 KEYS a a", "GET a", "> GET a"],
-    &["SET a 1", "MIGRATE TARGET  0 1000 REPLACE KEYS a a", "GET a", "> GET a"],
+    &["SET a 1", "MIGRATE TARGET  0 1000 COPY REPLACE KEYS a a", "GET a", "> GET a"],
     &["SET  empty", "MIGRATE TARGET  0 1000", "DBSIZE", "> GET "],
     &[
         "SET k v",
@@ -70,7 +70,8 @@ const PLAYS: &[&[&str]] = &[
     ],
     &[
         "SET k v",
-        "> CONFIG SET maxmemory 1",
+        "> SET big LARGE",
+        "> CONFIG SET maxmemory 16777216",
         "MIGRATE TARGET k 0 1000",
         "GET k",
         "> CONFIG SET maxmemory 0",
@@ -106,6 +107,7 @@ fn words(line: &str, port: u16) -> Vec<Vec<u8>> {
     let script = format!("return redis.pcall('migrate', '127.0.0.1', '{port}', KEYS[1], 0, 1000, 'replace')");
     let expand = |word: &str| match word {
         "TARGET" => vec!["127.0.0.1".to_owned(), port.to_string()],
+        "LARGE" => vec!["x".repeat(20_000_000)],
         "EVALUATE" => vec!["EVAL".into(), script.clone(), "1".into()],
         word => vec![word.to_owned()],
     };
