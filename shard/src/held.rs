@@ -11,6 +11,7 @@ use crate::hop::{Context, Hop};
 use crate::mesh::loans::{Need, UnitId};
 use crate::migration::{HoldAsk, HoldEnd};
 use crate::shard::{Carried, Shard, Work, refuse_rest};
+use crate::unit::LeaseAsk;
 
 impl Shard {
     /// The slot of a key that is held and that a command would write to.
@@ -115,11 +116,11 @@ impl Shard {
         }
     }
 
-    /// Whether slots may be lent to a unit, as far as holds go. If not, its wish is noted.
-    pub fn turns_away(&mut self, unit: UnitId, need: Need, may_write: bool) -> bool {
-        let turned_away = may_write && self.holds.covers(need);
+    /// Whether keys that are held keep a unit from what it asks for. If so, its wish is noted.
+    pub fn turns_away(&mut self, ask: &LeaseAsk) -> bool {
+        let turned_away = self.holds.covers(ask.written());
         if turned_away {
-            self.holds.wish(unit, need);
+            self.holds.wish(ask.unit, ask.written());
         }
         turned_away
     }

@@ -13,7 +13,7 @@ use keyspace::spec::Flags;
 use keyspace::store::{Keyspace, SlotTables};
 use smallvec::SmallVec;
 
-use crate::command::Command;
+use crate::command::{Command, CommandTable};
 use crate::hop::Context;
 use crate::listeners::{Listeners, SlotListeners, Waiter};
 use crate::log::Part;
@@ -35,8 +35,30 @@ pub struct LeaseAsk {
     pub unit: UnitId,
     /// What it needs of this owner.
     pub need: NeedOwned,
-    /// It may write: it is turned away by keys that are held.
-    pub may_write: bool,
+    /// What of that it may write to: it is turned away if keys there are held.
+    pub writes: Writes,
+}
+
+/// What of the slots that a unit asks for it may write to.
+#[derive(Clone, Debug)]
+pub enum Writes {
+    /// It only reads.
+    Nothing,
+    /// All of them.
+    Wanted,
+    /// These: with one core a unit asks for everything, whatever its keys are.
+    Only(NeedOwned),
+}
+
+impl LeaseAsk {
+    /// The slots that it may write to.
+    pub fn written(&self) -> Need<'_> {
+        match &self.writes {
+            Writes::Nothing => Need::Slots(&[]),
+            Writes::Wanted => self.need.as_need(),
+            Writes::Only(need) => need.as_need(),
+        }
+    }
 }
 
 /// A slot on loan.
@@ -133,6 +155,21 @@ impl Job {
             Job::Script(script) => !script.read_only,
             Job::Serve(_) => true,
             Job::Watch(_) => false,
+        }
+    }
+
+    /// The slots of its keys, as far as these are known.
+    pub fn slots(&self, table: &'static CommandTable) -> Option<NeedOwned> {
+        match self {
+            Job::Command { command, args, .. } if command.whole(args.args()).is_none() => {
+                Some(slots_of(command.spec.keys_of(args.args())))
+            }
+            Job::Exec(exec) if !exec.transaction.touches_all(table) => {
+                Some(slots_of(exec.transaction.iter().flat_map(|(id, args)| table.get(id).spec.keys_of(args))))
+            }
+            Job::Serve(turn) => Some(slots_of(table.get(turn.waiter.command).spec.keys_of(turn.waiter.args.args()))),
+            Job::Watch(keys) => Some(slots_of(keys.args().iter())),
+            Job::Command { .. } | Job::Exec(_) | Job::Script(_) => None,
         }
     }
 
@@ -265,6 +302,13 @@ pub fn plan_for_keys<'a>(keys: impl Iterator<Item = &'a [u8]>, map: &SlotMap, ho
         plan.insert(place, (home, NeedOwned::Slots(Box::default())));
     }
     plan
+}
+
+fn slots_of<'a>(keys: impl Iterator<Item = &'a [u8]>) -> NeedOwned {
+    let mut slots: Vec<u16> = keys.map(|key| Slot::of(key).number()).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    NeedOwned::Slots(slots.into())
 }
 
 /// The plan of a command that needs everything.

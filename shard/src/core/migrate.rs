@@ -20,11 +20,10 @@ use crate::mesh::holds::HoldId;
 use crate::mesh::loans::NeedOwned;
 use crate::mesh::mailbox::Address;
 use crate::mesh::{CoreId, Mesh};
-use crate::migration::{HoldAsk, HoldEnd, Request, SentKey, Transfer, Transferred, Within};
+use crate::migration::{HoldAsk, HoldEnd, Request, SentKey, Transfer, Within};
 use crate::ring::{ConnId, Ring};
-use crate::shard::{Shard, Work};
-use crate::stage::Stage;
-use crate::unit::{Grant, UnitSeq};
+use crate::shard::Shard;
+use crate::unit::UnitSeq;
 
 use super::Inner;
 
@@ -35,20 +34,20 @@ pub(super) const MIGRATE: &str = "migrate";
 const NOKEY: &str = "NOKEY";
 
 /// What it reads if all that are there were sent.
-const OK: &str = "OK";
+pub(super) const OK: &str = "OK";
 
 /// A MIGRATE under way.
 pub(super) struct Migration {
-    conn: ConnId,
+    pub(super) conn: ConnId,
     /// The unit whose script sends, as a client of its own.
-    script_of: Option<UnitSeq>,
+    pub(super) script_of: Option<UnitSeq>,
     command: CommandId,
-    args: OwnedArgs,
-    request: Request,
-    muted: bool,
+    pub(super) args: OwnedArgs,
+    pub(super) request: Request,
+    pub(super) muted: bool,
     /// It belongs to a transaction or a script, which has the slots: nothing is held.
-    within: bool,
-    context: Context,
+    pub(super) within: bool,
+    pub(super) context: Context,
     /// Owners with the numbers of their keys, ascending.
     owners: Vec<(CoreId, Vec<u32>)>,
     /// How many of them have answered.
@@ -56,9 +55,11 @@ pub(super) struct Migration {
     /// Those that hold something, by their places among the owners.
     holders: Vec<usize>,
     /// Copies by the numbers of their keys.
-    copies: Vec<(u32, KeyCopy)>,
+    pub(super) copies: Vec<(u32, KeyCopy)>,
+    /// Bytes of these, here or at the service thread.
+    pub(super) copied_bytes: usize,
     /// The numbers of the keys that were sent, in their order.
-    sent: Vec<u32>,
+    pub(super) sent: Vec<u32>,
     /// Holds that are not ended.
     ending: usize,
     /// The error reply without its `-`.
@@ -133,7 +134,14 @@ impl<R: Ring> Inner<R> {
         self.go_on_migrating(mesh, self.next_gathering, migration);
     }
 
-    fn migration(&self, conn: &Conn, command: CommandId, args: OwnedArgs, muted: bool, request: Request) -> Migration {
+    pub(super) fn migration(
+        &self,
+        conn: &Conn,
+        command: CommandId,
+        args: OwnedArgs,
+        muted: bool,
+        request: Request,
+    ) -> Migration {
         Migration {
             conn: conn.id,
             script_of: conn.script_of,
@@ -147,6 +155,7 @@ impl<R: Ring> Inner<R> {
             asked: 0,
             holders: Vec::new(),
             copies: Vec::new(),
+            copied_bytes: 0,
             sent: Vec::new(),
             ending: 0,
             error: None,
@@ -175,7 +184,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Has copies sent, in the order of the request.
-    fn transfer(&mut self, mesh: &Mesh<Shard>, id: u64, migration: &mut Migration) {
+    pub(super) fn transfer(&mut self, mesh: &Mesh<Shard>, id: u64, migration: &mut Migration) {
         let mut copies = std::mem::take(&mut migration.copies);
         copies.sort_unstable_by_key(|(number, _)| *number);
         migration.sent = copies.iter().map(|(number, _)| *number).collect();
@@ -183,6 +192,14 @@ impl<R: Ring> Inner<R> {
         let transfer = Transfer { target: migration.request.target.clone(), keys: keys.collect() };
         let question = Question { id, ask: Ask::Transfer(Arc::new(transfer)) };
         self.outboxes.request(Address(mesh.cores() as u16), Mail::Ask(Box::new(question)));
+    }
+
+    /// Takes copies on, and counts them.
+    pub(super) fn copied(&mut self, migration: &mut Migration, copies: Vec<(u32, KeyCopy)>) {
+        let bytes: usize = copies.iter().map(|(_, copy)| size_of::<SentKey>() + copy.payload.capacity()).sum();
+        migration.copied_bytes += bytes;
+        self.copying_bytes += bytes;
+        migration.copies.extend(copies);
     }
 
     fn ask_one(&mut self, core: CoreId, id: u64, ask: Ask) {
@@ -202,16 +219,22 @@ impl<R: Ring> Inner<R> {
                 if !copies.is_empty() {
                     migration.holders.push(migration.asked);
                 }
-                migration.copies.extend(copies);
+                self.copied(&mut migration, copies);
                 migration.asked += 1;
                 self.go_on_migrating(mesh, id, migration);
             }
             Answer::Busy(busy) => {
+                migration.copies = Vec::new();
+                self.copying_bytes -= std::mem::take(&mut migration.copied_bytes);
                 migration.error = Some(busy.text().into());
                 self.end_holds(mesh, id, migration, &[]);
             }
-            Answer::Transferred(transferred) if migration.within => self.sent_within(mesh, migration, transferred),
+            Answer::Transferred(transferred) if migration.within => {
+                self.copying_bytes -= migration.copied_bytes;
+                self.sent_within(mesh, migration, transferred);
+            }
             Answer::Transferred(transferred) => {
+                self.copying_bytes -= std::mem::take(&mut migration.copied_bytes);
                 migration.error = transferred.error;
                 self.end_holds(mesh, id, migration, &transferred.taken);
             }
@@ -264,7 +287,7 @@ impl<R: Ring> Inner<R> {
         self.drive(mesh, conn);
     }
 
-    fn answer_migration(&mut self, migration: &Migration, conn: &mut Conn) {
+    pub(super) fn answer_migration(&mut self, migration: &Migration, conn: &mut Conn) {
         let Migration { command, args, muted, error, sent, .. } = migration;
         let outcome = match error {
             Some(text) => Err(Refusal::owned(&text[..])),
@@ -274,7 +297,7 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Appends the reply, and keeps the books.
-    fn reply_to_migration(
+    pub(super) fn reply_to_migration(
         &mut self,
         command: CommandId,
         args: Args,
@@ -293,112 +316,5 @@ impl<R: Ring> Inner<R> {
         // Waiting for others does not make it slow.
         shard.account(command, args, 0);
         self.collect_slow(&conn.session);
-    }
-
-    /// Begins the MIGRATE of a transaction or a script: copies what is there, and has it sent.
-    pub(super) fn migrate_within(&mut self, mesh: &Mesh<Shard>, grants: &mut [Grant], conn: &mut Conn, within: Within) {
-        let Within { request, args, muted, .. } = within;
-        let command = self.migrate_command();
-        let mut migration = self.migration(conn, command, args, muted, request);
-        migration.within = true;
-        let keys = migration.request.keys.clone().zip(0..).map(|(at, number)| (number, migration.args.args().at(at)));
-        let keys: Vec<(u32, &[u8])> = keys.collect();
-        let slots: Vec<Slot> = keys.iter().map(|(_, key)| Slot::of(key)).collect();
-        let context = migration.context;
-        migration.copies = Stage::of(self.owner.shard(), grants)
-            .with_slots(&slots, |shard| shard.copy_keys(&context, keys.into_iter()));
-        if migration.copies.is_empty() {
-            return self.answer_migration(&migration, conn);
-        }
-        self.next_gathering += 1;
-        let id = self.next_gathering;
-        conn.waiting = Waiting::Answers(id);
-        self.transfer(mesh, id, &mut migration);
-        self.migrations.insert(id, migration);
-    }
-
-    /// The keys of a transaction or a script were sent: it goes on.
-    fn sent_within(&mut self, mesh: &Mesh<Shard>, migration: Migration, transferred: Transferred) {
-        let Migration { conn: id, script_of, args, request, muted, sent, .. } = migration;
-        let places = sent.iter().map(|number| request.keys.start + *number as usize).collect();
-        let within = Some(Box::new(Within { request, args, muted, sent: Some((places, transferred)) }));
-        if let Some(seq) = script_of {
-            return self.script_answered(mesh, seq, |_, client| {
-                client.waiting = Waiting::No;
-                client.migration = within;
-            });
-        }
-        if let Some(mut conn) = self.conns.take(id) {
-            (conn.waiting, conn.migration) = (Waiting::No, within);
-            self.resume_exec(mesh, &mut conn);
-            return self.drive(mesh, conn);
-        }
-        let mut ghost = self.ghosts.remove(&id).expect("a transaction is carried out to its end");
-        (ghost.waiting, ghost.migration) = (Waiting::No, within);
-        self.resume_exec(mesh, &mut ghost);
-        self.keep_ghost(ghost);
-    }
-
-    /// Ends the MIGRATE of a transaction or a script: deletes what was taken, and replies.
-    pub(super) fn end_within(&mut self, grants: &mut [Grant], conn: &mut Conn, within: Within) {
-        let Within { request, args, muted, sent } = within;
-        let (places, Transferred { taken, error }) = sent.expect("it is over once it was sent");
-        let words = args.args();
-        let taken = places.iter().zip(&taken).filter(|(_, taken)| **taken && !request.copies);
-        let keys: Vec<&[u8]> = taken.map(|(place, _)| words.at(*place)).collect();
-        let slots: Vec<Slot> = keys.iter().map(|key| Slot::of(key)).collect();
-        let context = conn.session.context(false);
-        Stage::of(self.owner.shard(), grants).with_slots(&slots, |shard| shard.remove_sent(&context, keys.into_iter()));
-        let outcome = error.map_or(Ok(OK), |text| Err(Refusal::owned(text)));
-        self.reply_to_migration(self.migrate_command(), words, muted, outcome, conn);
-    }
-
-    fn migrate_command(&self) -> CommandId {
-        self.table.find_command(MIGRATE.as_bytes()).expect("it has a row").id
-    }
-
-    /// Copies and holds keys for a MIGRATE, once their slots are here.
-    pub(super) fn hold(&mut self, from: Address, id: u64, ask: Arc<HoldAsk>) -> Option<Answer> {
-        let shard = self.owner.shard();
-        if let Some(busy) = shard.busy_with(ask.need.as_need()) {
-            return Some(Answer::Busy(busy));
-        }
-        if !shard.loans.is_free(ask.need.as_need()) {
-            self.park_question(from, id, Ask::Hold(ask.clone()), &ask.need);
-            return None;
-        }
-        self.hold_now(from, id, ask)
-    }
-
-    /// Likewise, once it has its turn for them: it may have to wait for other holds.
-    pub(super) fn hold_now(&mut self, from: Address, id: u64, ask: Arc<HoldAsk>) -> Option<Answer> {
-        let shard = self.owner.shard();
-        let need = ask.need.as_need();
-        let gives_way = !ask.has_holds && shard.holds.is_wished(need);
-        if gives_way || ask.keys.iter().any(|(_, key)| shard.holds.is_held(key)) {
-            let question = Work::Question(from, Box::new(Question { id, ask: Ask::Hold(ask.clone()) }));
-            let parked = shard.holds.park(need, question);
-            assert!(parked.is_ok(), "questions are bounded by credits and connections");
-            return None;
-        }
-        Some(Answer::Copies(shard.hold_keys(&ask)))
-    }
-
-    /// Ends a hold, once its slots are here: a unit that only reads may have them.
-    pub(super) fn end_hold(&mut self, from: Address, id: u64, end: Arc<HoldEnd>) -> Option<Answer> {
-        let shard = self.owner.shard();
-        if !shard.loans.is_free(end.need.as_need()) {
-            self.park_question(from, id, Ask::EndHold(end.clone()), &end.need);
-            return None;
-        }
-        shard.end_hold(&end);
-        Some(Answer::Done)
-    }
-
-    /// Parks a question until slots are here.
-    pub(super) fn park_question(&mut self, from: Address, id: u64, ask: Ask, need: &NeedOwned) {
-        let question = Work::Question(from, Box::new(Question { id, ask }));
-        let parked = self.owner.shard().loans.park(need.as_need(), question);
-        assert!(parked.is_ok(), "questions are bounded by credits and connections");
     }
 }

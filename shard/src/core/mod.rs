@@ -26,10 +26,12 @@ mod exec;
 mod expiry;
 mod functions;
 mod holdings;
+mod holds;
 mod jobs;
 mod memory;
 mod meters;
 mod migrate;
+mod migrate_within;
 mod monitors;
 mod notices;
 mod outbox;
@@ -209,6 +211,8 @@ struct Inner<R: Ring> {
     gatherings: BTreeMap<u64, Gathering>,
     /// MIGRATEs of our own clients, by numbers of the same series.
     migrations: BTreeMap<u64, Migration>,
+    /// Bytes of the copies of keys that these have sent.
+    copying_bytes: usize,
     /// Pieces of work under way for connections that are gone.
     abandoned: usize,
     next_gathering: u64,
@@ -280,6 +284,7 @@ impl<R: Ring> Core<R> {
             next_unit: 0,
             gatherings: BTreeMap::new(),
             migrations: BTreeMap::new(),
+            copying_bytes: 0,
             next_gathering: 0,
             abandoned: 0,
             batch: Batch::default(),

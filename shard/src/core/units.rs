@@ -12,7 +12,7 @@ use crate::mesh::{CoreId, Mesh};
 use crate::pubsub::notice::Notice;
 use crate::ring::{ConnId, Ring};
 use crate::shard::{Shard, Work};
-use crate::unit::{Aside, Grant, Grants, Job, LeaseAsk, Loan, Plan, Unit};
+use crate::unit::{Aside, Grant, Grants, Job, LeaseAsk, Loan, Plan, Unit, Writes};
 
 use super::Inner;
 use super::visits::leave;
@@ -41,19 +41,19 @@ impl<R: Ring> Inner<R> {
 
     /// Asks for what the unit lacks, owner by owner. True once it has everything; false while it waits for one.
     pub(super) fn gather(&mut self, mesh: &Mesh<Shard>, unit: &mut Unit) -> bool {
-        let may_write = unit.job.may_write();
         while let Some((core, need)) = unit.next() {
             let (core, need) = (*core, need.clone());
+            let ask = LeaseAsk { unit: unit.id, need, writes: self.writes_of(&unit.job) };
             let shard = self.owner.shard();
-            let held = may_write && shard.holds.covers(need.as_need());
-            if core == self.id && unit.plan.len() == 1 && !held && shard.loans.is_free(need.as_need()) {
+            let free = shard.loans.is_free(ask.need.as_need()) && !shard.holds.covers(ask.written());
+            if core == self.id && unit.plan.len() == 1 && free {
+                let need = ask.need;
                 shard.fulfil(unit.id);
                 unit.wishes.clear();
                 let (clock, order) = (self.owner.shard().now, self.owner.shard().log_order());
                 unit.grants.push(Grant { unit: unit.id, core, loan: Loan::Here(need), clock, order, log: Vec::new() });
                 continue;
             }
-            let ask = LeaseAsk { unit: unit.id, need, may_write };
             match self.obtain(mesh, core, ask) {
                 Obtained::Granted(grant) => unit.take(grant),
                 Obtained::Later => return false,
@@ -70,6 +70,18 @@ impl<R: Ring> Inner<R> {
             }
         }
         true
+    }
+
+    /// What of the slots that a unit asks for it may write to.
+    fn writes_of(&mut self, job: &Job) -> Writes {
+        let shard = self.owner.shard();
+        if !job.may_write() {
+            return Writes::Nothing;
+        }
+        // With one core it asks for everything. If that is free, nobody looks at this.
+        let is_looked_at = shard.map.cores() == 1 && !(shard.holds.is_quiet() && shard.loans.is_quiet());
+        let known = if is_looked_at { job.slots(self.table) } else { None };
+        known.map_or(Writes::Wanted, Writes::Only)
     }
 
     /// Gets slots of one owner now, or asks for them.
@@ -114,7 +126,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn lease_now(&mut self, mesh: &Mesh<Shard>, ask: LeaseAsk) {
         let shard = self.owner.shard();
         let need = ask.need.as_need();
-        if shard.turns_away(ask.unit, need, ask.may_write) {
+        if shard.turns_away(&ask) {
             return self.tell(CoreId(ask.unit.core).into(), Notice::TurnedAway(ask.unit));
         }
         let grant = match ask.unit.core == self.id.0 {
@@ -229,7 +241,7 @@ enum Obtained {
 /// Lends an owner's slots to another core's unit, or parks the request until they are free.
 fn lend_or_park(shard: &mut Shard, ask: LeaseAsk) -> Obtained {
     match shard.loans.is_free(ask.need.as_need()) {
-        _ if shard.turns_away(ask.unit, ask.need.as_need(), ask.may_write) => Obtained::TurnedAway,
+        _ if shard.turns_away(&ask) => Obtained::TurnedAway,
         true => Obtained::Granted(shard.lend(ask.unit, ask.need.as_need())),
         false => park(shard, ask),
     }
@@ -238,7 +250,7 @@ fn lend_or_park(shard: &mut Shard, ask: LeaseAsk) -> Obtained {
 /// Likewise for the coordinator's own slots, which stay where they are.
 fn lend_own(shard: &mut Shard, ask: LeaseAsk) -> Obtained {
     match shard.loans.is_free(ask.need.as_need()) {
-        _ if shard.turns_away(ask.unit, ask.need.as_need(), ask.may_write) => Obtained::TurnedAway,
+        _ if shard.turns_away(&ask) => Obtained::TurnedAway,
         true => Obtained::Granted(lend_in_place(shard, ask.unit, ask.need.as_need())),
         false => park(shard, ask),
     }

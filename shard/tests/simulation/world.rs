@@ -16,17 +16,18 @@ use shard::command;
 use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::log::{LogBytes, Taken};
-use shard::mail::Mail;
-use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::baton::Errand;
 use shard::mesh::budget::Budget;
-use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
+use shard::mesh::mailbox::{MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
 use shard::ring::clock;
-use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
+use shard::ring::sim::{SimNet, SimOptions, SimRing};
 use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
+
+use super::service::Service;
 
 thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
@@ -78,8 +79,8 @@ pub(crate) struct World {
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
     budget: Arc<Budget>,
-    /// Nobody runs the service thread, but its address exists.
-    _service: (Owner<()>, Ends<Mail<SimSocket>>),
+    /// The service thread.
+    pub(crate) service: Service,
 }
 
 impl World {
@@ -151,8 +152,8 @@ impl World {
         let places = places.collect();
         let service = services.into_iter().next().expect("one service was asked for");
         let random = fastrand::Rng::with_seed(seed);
-        let _service = (service, service_ends);
-        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, _service }
+        let service = Service::new(service, service_ends, seed);
+        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, service }
     }
 
     /// Number of cores.
@@ -170,9 +171,14 @@ impl World {
             State::Turn(_) | State::Tired(_) => Some(index),
         });
         let able: Vec<usize> = able.collect();
+        // Mail to the service thread wakes nobody here: it looks now and then, and before all rest.
+        if (able.is_empty() || self.service.has_its_turn()) && self.service.step(&self.mesh, &self.net) {
+            return Step::Went;
+        }
         if able.is_empty() {
-            let Some(next) = self.net.next_arrival_us() else { return Step::Quiet };
-            self.net.advance(next - now);
+            let next = [self.net.next_arrival_us(), self.service.next_us()].into_iter().flatten().min();
+            let Some(next) = next else { return Step::Quiet };
+            self.net.advance(next.saturating_sub(now));
             return Step::Went;
         }
         // The first of the list is favoured for a while now and then, so that others fall behind.
@@ -229,10 +235,14 @@ impl World {
                 return Err(format!("core {core} does not rest"));
             };
             let (quiet, depth) = (visit.loans.is_quiet(), visit.loans.depth());
+            let holds = visit.holds.is_empty();
             // Nobody waits for this visit.
             let _ = visit.leave(Errand::None);
             if !quiet {
                 return Err(format!("core {core} has loans out or keeps work for them: {depth}"));
+            }
+            if !holds {
+                return Err(format!("core {core} holds keys, or keeps work or wishes for what it held"));
             }
         }
         Ok(())

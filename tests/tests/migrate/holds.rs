@@ -72,6 +72,14 @@ fn reads_and_other_keys_go_on() {
                 assert!(matches!(client.ask(command), Frame::Int(_)), "{command}");
             }
             client.ok("MSET e 1 f 2 g 3 h 4");
+            // Units, too: with one core these need everything.
+            assert_eq!(client.ask("RPUSH l x"), int(1));
+            assert!(matches!(client.ask("BLPOP l 1"), Frame::Array(_)));
+            client.ok("MULTI");
+            client.send(&["INCR", "c"]).expect("the server reads");
+            client.send(&["EXEC"]).expect("the server reads");
+            drop(client.read().expect("QUEUED"));
+            assert!(matches!(client.read().expect("EXEC").frame, Frame::Array(_)));
             client.ok("MULTI");
             client.send(&["GET", "a"]).expect("the server reads");
             client.send(&["GET", "b"]).expect("the server reads");
@@ -108,6 +116,30 @@ fn writes_wait_and_are_carried_out_afterwards() {
         assert_eq!(client.ask("EXISTS {b}2"), int(0));
         assert_eq!(client.ask("GET c"), bulk("9"));
         assert!(client.ask("INCR a").is_error() || client.ask("GET a") == bulk("new"), "{replies:?}");
+    }
+}
+
+#[test]
+fn a_key_may_expire_while_it_is_held() {
+    for cores in [1, 4] {
+        let source = Server::start(Kind::Ashlar { cores }, &[]);
+        let (target, mut mover, mut client) = (Target::start(), source.client(), source.client());
+        // Long enough to be sent before it is over.
+        client.ok("SET a 1 PX 1000");
+        let port = target.port.to_string();
+        mover.send(&["MIGRATE", "127.0.0.1", &port, "a", "0", "60000"]).expect("the server reads");
+        let mut peer = target.connection();
+        peer.hear("RESTORE", 1);
+        while client.ask("EXISTS a") == int(1) {}
+        let mut writer = source.client();
+        writer.send(&["SET", "a", "new"]).expect("the server reads");
+        writer.wait = SILENCE;
+        assert_eq!(writer.read(), Outcome::Silent);
+        peer.say("+OK\r\n+OK\r\n");
+        assert_eq!(mover.read().expect("MIGRATE").frame, Frame::Simple(b"OK".to_vec()));
+        writer.wait = tests::client::REPLY_WAIT;
+        assert_eq!(writer.read().expect("SET").frame, Frame::Simple(b"OK".to_vec()));
+        assert_eq!(client.ask("GET a"), bulk("new"));
     }
 }
 
