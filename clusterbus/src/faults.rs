@@ -29,6 +29,10 @@ pub(crate) enum Fault {
     EpochFalls,
     /// T06: claims win whatever their epoch.
     OldClaimsWin,
+    /// T06: who came back with an old epoch is not told its own.
+    LostEpochNotTold,
+    /// T06: a slot that was taken without a new epoch is not told of.
+    EqualUpdateIgnored,
     /// T06: nobody is told that its claim is old.
     UpdateNotSent,
     /// T07: the length of an extension is read in 16 bits.
@@ -67,14 +71,44 @@ pub(crate) enum Fault {
     MinorityServes,
     /// T10: who stood still serves at once.
     StallIgnored,
+    /// T09: a clock that was set back is waited for.
+    ClockTrusted,
+    /// T05: a master that becomes a replica keeps what it was moving by hand.
+    MarksKept,
+    /// T08: a replica without its master's data is elected.
+    OldDataElected,
+    /// T08: a replica does not hear that its master stands still.
+    PauseNotHeard,
+    /// T08: a failover by request is never called off.
+    PauseLasts,
+    /// T09: gossip does not speak of suspects.
+    SuspectsNotTold,
+    /// T09: a replica goes on following one that is a replica now.
+    ChainKept,
+    /// T09: who lives at the address of another is taken for it.
+    StrangerAtAddress,
+    /// T09: a node that moved is looked for where it was.
+    AddressKept,
+    /// T09: a node forgets itself and its master if it is told to.
+    ForgetsAnybody,
+    /// T09: every frame waits for the disk.
+    AllFramesWait,
+    /// T09: a link that could not be opened is opened again at once.
+    RedialsAtOnce,
+    /// T06: a slot is taken by hand without an epoch of its own.
+    TakenWithoutEpoch,
     /// T10: a slot is served before it is known to be ours after a crash.
     RightsGrowFirst,
+    /// T01: others are told that a slot is not served here while a core still serves it.
+    ToldBeforeCores,
+    /// T05: keys of lost slots go while a core still writes there.
+    DroppedBeforeCores,
 }
 
 #[cfg(test)]
 impl Fault {
     /// All of them.
-    pub(crate) const ALL: [Fault; 31] = [
+    pub(crate) const ALL: &[Fault] = &[
         Fault::CrossSlotTaken,
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
@@ -86,6 +120,8 @@ impl Fault {
         Fault::CollisionIgnored,
         Fault::EpochFalls,
         Fault::OldClaimsWin,
+        Fault::LostEpochNotTold,
+        Fault::EqualUpdateIgnored,
         Fault::UpdateNotSent,
         Fault::ExtensionLengthCut,
         Fault::TrailingBytesIgnored,
@@ -105,7 +141,22 @@ impl Fault {
         Fault::StartsAtOnce,
         Fault::MinorityServes,
         Fault::StallIgnored,
+        Fault::ClockTrusted,
+        Fault::MarksKept,
+        Fault::OldDataElected,
+        Fault::PauseNotHeard,
+        Fault::PauseLasts,
+        Fault::SuspectsNotTold,
+        Fault::ChainKept,
+        Fault::StrangerAtAddress,
+        Fault::AddressKept,
+        Fault::ForgetsAnybody,
+        Fault::AllFramesWait,
+        Fault::RedialsAtOnce,
+        Fault::TakenWithoutEpoch,
         Fault::RightsGrowFirst,
+        Fault::ToldBeforeCores,
+        Fault::DroppedBeforeCores,
     ];
 }
 

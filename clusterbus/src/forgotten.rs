@@ -46,6 +46,11 @@ impl Forgotten {
         lasting.map(move |(id, end)| (*id, ForgetTtl(end.since(now).0.div_ceil(1_000))))
     }
 
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Millis) {
+        self.0.values_mut().for_each(|end| *end = end.set_back(by));
+    }
+
     /// Drops what is over.
     pub fn expire(&mut self, now: UnixMillis) {
         self.0.retain(|_, end| *end > now);

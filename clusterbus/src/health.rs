@@ -57,6 +57,12 @@ impl Judgement {
         std::mem::replace(&mut self.health, Health::Fail) == Health::Ok
     }
 
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Millis) {
+        self.first = self.first.map(|first| first.set_back(by));
+        self.minority = self.minority.set_back(by);
+    }
+
     /// Judges anew. Returns whether the state changed.
     pub fn update(&mut self, now: UnixMillis, census: Census, coverage: Coverage, node_timeout: Millis) -> bool {
         let first = *self.first.get_or_insert(now);

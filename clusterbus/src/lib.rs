@@ -40,6 +40,10 @@ pub mod snapshot;
 
 mod faults;
 
+// The simulator (`tests/simulator/`) is part of our own tests as well: there guards can be switched off under it.
+#[cfg(test)]
+extern crate self as clusterbus;
+
 #[cfg(test)]
 mod adversarial_tests;
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub struct Node {
     pub data_received: UnixMillis,
     /// When it was found failed.
     pub fail_time: UnixMillis,
+    /// Since when it is a master that has lost its replicas.
+    pub orphaned: UnixMillis,
     /// When we last voted for a replica of it.
     pub voted: UnixMillis,
     /// Its replication offset.
@@ -80,6 +82,7 @@ impl Node {
             pong_received: UnixMillis::NEVER,
             data_received: UnixMillis::NEVER,
             fail_time: UnixMillis::NEVER,
+            orphaned: UnixMillis::NEVER,
             voted: UnixMillis::NEVER,
             offset: 0,
             outbound: None,

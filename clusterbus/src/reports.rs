@@ -38,6 +38,11 @@ impl Reports {
         self.0.retain(|(_, time)| planted(Fault::ReportsLast) || now.since(*time) <= node_timeout * REPORT_TIMEOUTS);
     }
 
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Millis) {
+        self.0.iter_mut().for_each(|(_, time)| *time = time.set_back(by));
+    }
+
     /// Who reports.
     pub fn reporters(&self) -> impl Iterator<Item = NodeIndex> + '_ {
         self.0.iter().map(|(of, _)| *of)

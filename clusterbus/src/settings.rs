@@ -25,6 +25,8 @@ pub struct ClusterSettings {
     pub nodename: Option<Label>,
     /// `cluster-allow-replica-migration`: also whether a master without slots follows who took its last.
     pub replica_migration: Permission,
+    /// `cluster-migration-barrier`: how many replicas a master keeps before one leaves it for another.
+    pub migration_barrier: u64,
     /// Whether this node can copy the data of another: a node that cannot follows nobody.
     pub replication: Permission,
     /// Whether this node, as a replica, may fail over: `cluster-replica-no-failover no`.
@@ -50,6 +52,7 @@ impl ClusterSettings {
             hostname: None,
             nodename: None,
             replica_migration: Permission::Allowed,
+            migration_barrier: 1,
             replication: Permission::Allowed,
             failover: Permission::Allowed,
             validity_factor: 10,

@@ -185,6 +185,12 @@ impl Snapshot {
         }
     }
 
+    /// Whether every request on keys of a slot is served here, whatever else is to be said of it: what nearly all of them need to know.
+    #[inline]
+    pub fn is_settled(&self, slot: Slot) -> bool {
+        self.health == Health::Ok && self.owners[slot.index()] == ME && !self.marked.contains(slot)
+    }
+
     /// How a slot is being moved. Only an owner migrates it; a mark of importing counts on others, and on an owner without the other.
     #[inline]
     pub fn mark(&self, slot: Slot) -> Mark {

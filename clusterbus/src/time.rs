@@ -16,6 +16,11 @@ impl UnixMillis {
     /// Never, where a time may be missing.
     pub const NEVER: UnixMillis = UnixMillis(0);
 
+    /// This time by a clock that was set back by `by`. Never stays never.
+    pub fn set_back(self, by: Millis) -> UnixMillis {
+        if self == Self::NEVER { self } else { UnixMillis(self.0.saturating_sub(by.0).max(1)) }
+    }
+
     /// How long ago `earlier` is; nothing if it is not over.
     pub fn since(self, earlier: UnixMillis) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))

@@ -165,6 +165,18 @@ pub struct DataLimits {
     pub stream_node_entries: usize,
     /// `lazyfree-lazy-*`.
     pub lazy_free: LazyFree,
+    /// What a command may reach beside its keys.
+    pub reach: Reach,
+}
+
+/// What a command may reach beside the keys by which it was routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// All data.
+    #[default]
+    Everything,
+    /// Keys of the same slot and database: of a cluster, in which others are elsewhere or do not exist.
+    Slot,
 }
 
 impl Default for DataLimits {
@@ -181,6 +193,7 @@ impl Default for DataLimits {
             stream_node_bytes: 4096,
             stream_node_entries: 100,
             lazy_free: LazyFree::default(),
+            reach: Reach::Everything,
         }
     }
 }

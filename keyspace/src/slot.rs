@@ -36,6 +36,16 @@ impl Slot {
         Slot(crc & (SLOTS as u16 - 1))
     }
 
+    /// The one slot of all names that a glob-style pattern matches; `None` if they may be of several. A pattern with a hash tag before
+    /// its first mark has that tag's.
+    pub fn of_pattern(pattern: &[u8]) -> Option<Slot> {
+        let part = hashed_part(pattern);
+        let open = pattern.iter().position(|&b| b == b'{').filter(|_| part.len() < pattern.len());
+        let read = open.map_or(pattern.len(), |open| open + 1 + part.len());
+        let is_plain = !pattern[..read].iter().any(|b| matches!(b, b'*' | b'?' | b'[' | b'\\'));
+        is_plain.then(|| Slot::of_untagged(part))
+    }
+
     /// The slot of a key whose braces mean nothing.
     #[cold]
     fn of_untagged(part: &[u8]) -> Slot {

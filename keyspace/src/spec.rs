@@ -339,9 +339,24 @@ impl CommandSpec {
     /// The keys among `args`: those with a fixed place, then the movable ones. Whoever routes by them may count on all that the
     /// command will touch, but for arguments that it refuses.
     pub fn keys_of<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.placed_by(args, |spec| !spec.flags.has(KeyFlags::NOT_KEY))
+    }
+
+    /// What of `args` says which node of a cluster serves the command: its keys, and shard channels, which have slots as keys have.
+    pub fn routed_by<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.placed_by(args, |_| true)
+    }
+
+    /// True if any argument may say which node of a cluster serves the command.
+    pub fn is_routed(&self) -> bool {
+        !self.movable_keys.is_empty() || !self.keys.is_empty()
+    }
+
+    /// What stands in the places of these key specs, then the movable keys.
+    fn placed_by<'a>(&self, args: Args<'a>, wanted: fn(&KeySpec) -> bool) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (keys, movable) = self.specs_to_search();
         let all = self.find_keys.map(|find| find(args)).into_iter().flat_map(KeyRun::indexes);
-        let fixed = keys.iter().filter(|spec| !spec.flags.has(KeyFlags::NOT_KEY));
+        let fixed = keys.iter().filter(move |spec| wanted(spec));
         let fixed = fixed.flat_map(move |spec| spec.indexes(args.len()));
         let movable = movable.iter().filter_map(move |keys| keys.run(args)).flat_map(KeyRun::indexes);
         fixed.chain(movable).chain(all).map(move |index| args.at(index))

@@ -15,16 +15,18 @@ use shard::mail::Mail;
 use shard::memory;
 use shard::mesh::baton::Owner;
 use shard::mesh::budget::Budget;
-use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
+use shard::mesh::mailbox::{Address, Ends, MAILBOX_MESSAGES, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
 use shard::ring::clock;
-use shard::ring::uring::{RingTable, Unusable, Uring, UringConfig, UringWaker};
+use shard::ring::uring::{RingTable, Unusable, Uring, UringConfig};
 use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
 
+use crate::alarm::Alarm;
 use crate::listen::{ListenError, Listeners};
+use crate::post::{Rouser, Seat};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +60,8 @@ pub(crate) type Socket = <Uring as shard::ring::Ring>::Socket;
 
 /// A running server, as the service thread sees it.
 pub(crate) struct Running {
-    /// What all cores share.
-    pub(crate) mesh: Arc<Mesh<Shard>>,
-    /// The service thread's end of its baton.
-    pub(crate) service: Owner<()>,
-    /// The service thread's mailboxes.
-    pub(crate) ends: Ends<Mail<Socket>>,
-    /// What wakes each core.
-    pub(crate) wakers: Vec<UringWaker>,
+    /// The service thread's place.
+    pub(crate) service: Seat,
     /// Facts about the process.
     pub(crate) server: Arc<ServerInfo>,
     /// The settings at start.
@@ -80,6 +76,18 @@ pub(crate) fn core_count(settings: &Settings) -> u16 {
     }
 }
 
+/// What wakes the service threads.
+#[derive(Default)]
+pub(crate) struct Alarms {
+    /// The service thread.
+    pub(crate) service: Arc<Alarm>,
+    /// The bus thread, if there is a cluster.
+    pub(crate) bus: Option<Arc<Alarm>>,
+}
+
+/// What runs: what the service thread sees of it, the bus thread's place if there is a cluster, and the threads of the cores.
+pub(crate) type Started = (Running, Option<Seat>, Vec<JoinHandle<()>>);
+
 /// Starts the cores and returns once every one of them listens, with their threads, which end when the service thread says so.
 ///
 /// # Errors
@@ -89,8 +97,8 @@ pub(crate) fn start(
     settings: Arc<Settings>,
     users: Users,
     config_file: Option<PathBuf>,
-    wake_service: Arc<dyn Fn() + Send + Sync>,
-) -> Result<(Running, Vec<JoinHandle<()>>), BootError> {
+    alarms: &Alarms,
+) -> Result<Started, BootError> {
     let system = |what| move |error| BootError::System { what, error };
     let cores = core_count(&settings);
     if let Some(reason) = memory::too_little(&settings, cores) {
@@ -109,11 +117,14 @@ pub(crate) fn start(
         let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), None);
         Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
     });
-    let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
+    let threads = std::iter::once(&alarms.service).chain(&alarms.bus);
+    let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), threads.clone().count());
     let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
-    let service_ends = ends.pop().expect("the last address is the service thread's");
+    let service_ends = ends.split_off(usize::from(cores));
     let table = RingTable::new(cores).map_err(system("making eventfds"))?;
-    let wakers = (0..cores).map(|core| table.waker(core)).collect();
+    let core_rousers = (0..cores).map(|core| Rouser::Core(table.waker(core)));
+    let rousers: Vec<Rouser> = core_rousers.chain(threads.map(|alarm| Rouser::Thread(alarm.clone()))).collect();
+    let waking = |alarm: Arc<Alarm>| -> Arc<dyn Fn() + Send + Sync> { Arc::new(move || alarm.ring()) };
     let start = CoreStart {
         mesh: mesh.clone(),
         table,
@@ -122,11 +133,18 @@ pub(crate) fn start(
         users: Arc::new(users),
         server: server.clone(),
         client_ids: Arc::new(AtomicU64::new(1)),
-        wake_service,
+        wake_service: waking(alarms.service.clone()),
+        // The last address.
+        bus: alarms.bus.as_ref().map(|_| Address(cores + 1)),
+        wake_bus: waking(alarms.bus.clone().unwrap_or_default()),
     };
     let threads = start.spawn(owners, ends, listeners, secrets)?;
-    let service = services.into_iter().next().expect("one service was asked for");
-    Ok((Running { mesh, service, ends: service_ends, wakers, server, settings }, threads))
+    let mut seats = services.into_iter().zip(service_ends).map(|(owner, ends)| {
+        let (mesh, rousers) = (mesh.clone(), rousers.clone());
+        Seat { mesh, owner, ends, rousers }
+    });
+    let service = seats.next().expect("a service thread was asked for");
+    Ok((Running { service, server, settings }, seats.next(), threads))
 }
 
 /// The process's hash seed, the seed of what needs no secrecy, and a source of seeds for what does.
@@ -163,6 +181,8 @@ struct CoreStart {
     server: Arc<ServerInfo>,
     client_ids: Arc<AtomicU64>,
     wake_service: Arc<dyn Fn() + Send + Sync>,
+    bus: Option<Address>,
+    wake_bus: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl CoreStart {
@@ -233,8 +253,8 @@ impl CoreStart {
             server: self.server.clone(),
             client_ids: self.client_ids.clone(),
             wake_service: self.wake_service.clone(),
-            bus: None,
-            wake_bus: Arc::new(|| {}),
+            bus: self.bus,
+            wake_bus: self.wake_bus.clone(),
         });
         // Boot may have given up on another core's account.
         if tell.send(Ok(())).is_err() {

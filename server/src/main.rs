@@ -1,12 +1,15 @@
-//! The `ashlar` process: configuration, boot, service thread, metrics.
+//! The `ashlar` process: configuration, boot, service thread, metrics, the bus of the cluster.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod boot;
+mod bus;
 mod config;
 mod listen;
 mod log;
 mod needs;
 mod pidfile;
+mod post;
 mod service;
 mod signals;
 mod users;
@@ -17,8 +20,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use boot::Alarms;
 use config::{Origin, Start};
-use service::{Alarm, ServiceParts};
+use service::ServiceParts;
 use shard::settings::Settings;
 
 #[global_allocator]
@@ -58,6 +62,7 @@ fn serve(mut settings: Arc<Settings>, origin: Origin) -> ExitCode {
         missing.iter().for_each(|need| log.refuse(need));
         return ExitCode::FAILURE;
     }
+    keep_to_one_database(&mut settings);
     let threads = match start(&settings, origin, log.clone()) {
         Ok(threads) => threads,
         Err(error) => {
@@ -75,26 +80,40 @@ fn serve(mut settings: Arc<Settings>, origin: Origin) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts the cores, the service thread and the handling of signals. Returns their threads once all of them run.
+/// Starts the cores, the service thread, the bus thread if there is a cluster, and the handling of signals. Returns their threads once
+/// all of them run.
 fn start(
     settings: &Arc<Settings>,
-    origin: Origin,
+    mut origin: Origin,
     log: Arc<log::Log>,
 ) -> Result<Vec<JoinHandle<()>>, Box<dyn Display>> {
-    let alarm = Arc::new(Alarm::default());
     let metrics = service::address(settings).map_err(displayed)?;
     let users = users::at_start(settings, &origin.users)
         .map_err(|what| displayed(format!("Aborting startup because of ACL errors: {what}")))?;
-    let wake_service = {
-        let alarm = alarm.clone();
-        Arc::new(move || alarm.ring())
-    };
-    let (running, mut threads) =
-        boot::start(settings.clone(), users, origin.config_file.clone(), wake_service).map_err(displayed)?;
+    // Before anything runs: who a node is decides whether it may.
+    let described = origin.described.take();
+    let node = settings.cluster_enabled.then(|| bus::prepare(settings, described)).transpose().map_err(displayed)?;
+    let alarms = Alarms { service: Arc::default(), bus: node.as_ref().map(|_| Arc::default()) };
+    let config_file = origin.config_file.clone();
+    let (running, seat, mut threads) = boot::start(settings.clone(), users, config_file, &alarms).map_err(displayed)?;
+    let alarm = alarms.service;
+    if let (Some(node), Some(seat), Some(alarm)) = (node, seat, alarms.bus) {
+        threads.push(bus::start(node, seat, settings.clone(), alarm).map_err(displayed)?);
+    }
     signals::listen(alarm.clone(), settings.clone()).map_err(displayed)?;
     let parts = ServiceParts { running, alarm, log, origin, metrics };
     threads.push(service::start(parts).map_err(displayed)?);
     Ok(threads)
+}
+
+/// A node of a cluster has one database (§5.2 of the cluster's specification).
+fn keep_to_one_database(settings: &mut Arc<Settings>) {
+    if settings.cluster_enabled && settings.databases > 1 {
+        if settings.databases != Settings::default().databases {
+            tracing::warn!("A node of a cluster has one database: databases is 1, not {}.", settings.databases);
+        }
+        Arc::make_mut(settings).databases = 1;
+    }
 }
 
 fn displayed(error: impl Display + 'static) -> Box<dyn Display> {

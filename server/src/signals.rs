@@ -9,8 +9,8 @@ use shard::settings::Settings;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::alarm::Alarm;
 use crate::pidfile;
-use crate::service::Alarm;
 
 /// Exit code after a second signal.
 const INSISTED: i32 = 1;

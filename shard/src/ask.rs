@@ -12,9 +12,11 @@ use keyspace::commands::dump::KeyCopy;
 use keyspace::commands::scan::{ScanPart, ScanRequest};
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
+use keyspace::slot::Slot;
 
 use crate::acl::{Denial, Users};
 use crate::busy::Busy;
+use crate::cluster::stats::SlotUse;
 use crate::commands::SessionExec;
 use crate::commands::acl_users::{UsersChange, UsersDecision};
 use crate::commands::client_filter::ClientFilter;
@@ -113,6 +115,12 @@ pub enum Ask {
     BeginPause(PauseOrder),
     /// A CLUSTER command; the bus thread: `Answer::Cluster`.
     Cluster(Arc<OwnedArgs>),
+    /// How many keys this slot of it has: `Answer::Count`.
+    CountInSlot(Slot),
+    /// So many keys of this slot of it: `Answer::Names`.
+    KeysInSlot(Slot, usize),
+    /// How its slots are used that this node serves: `Answer::SlotStats`.
+    SlotStats,
     /// Its slots that have keys; from the bus thread: `Answer::SlotKeys`.
     SlotKeys,
     /// Drops all keys of these slots; from the bus thread: `Answer::Count`, how many there were.
@@ -175,6 +183,8 @@ pub enum Answer {
     Denials(Vec<Denial>),
     /// The reply to a CLUSTER command, or the error reply without its `-`.
     Cluster(Result<ClusterReply, String>),
+    /// How slots are used.
+    SlotStats(Vec<SlotUse>),
     /// Slots that have keys, and how many keys there are in databases other than 0.
     SlotKeys(Box<SlotSet>, u64),
 }

@@ -35,7 +35,7 @@ impl Shard {
             return None;
         }
         let call = hop.next()?;
-        self.find_held(self.table.get(call.command), hop.args_of(&call))
+        self.find_held(self.table.get(call.command), hop.args(call))
     }
 
     /// Parks a hop whose next command writes to a key that is held.

@@ -3,6 +3,7 @@
 //! It travels to the owner, is carried out there command by command, and comes back with the encoded replies. A command that
 //! needs a slot on loan parks the whole hop: what follows it may not overtake it.
 
+use clusterbus::gate::ClientModes;
 use keyspace::args::{Args, Span};
 use keyspace::exec::Caller;
 use keyspace::reply::Resp;
@@ -25,6 +26,8 @@ pub struct Context {
     pub client: u64,
     /// The client, if the keys that it reads are to be noted.
     pub tracker: Option<Tracker>,
+    /// What it said of itself to a cluster's node.
+    pub modes: ClientModes,
 }
 
 /// One command of a batch, routed.
@@ -111,22 +114,21 @@ impl Hop {
         self.calls.get(self.done).copied()
     }
 
-    /// The arguments of a command.
-    pub fn args_of(&self, call: &Call) -> Args<'_> {
-        Args::new(&self.body, &self.spans[call.first as usize..(call.first + call.count) as usize])
-    }
-
     /// Carries out the next command: `run` gets its arguments and appends its reply.
     #[inline]
     pub fn step(&mut self, call: Call, run: impl FnOnce(Args, &mut Vec<u8>)) {
-        let spans = &self.spans[call.first as usize..(call.first + call.count) as usize];
         let start = self.replies.len();
-        run(Args::new(&self.body, spans), &mut self.replies);
+        run(args_of(&self.body, &self.spans, call), &mut self.replies);
         if call.muted {
             self.replies.truncate(start);
         }
         self.ends.push(self.replies.len());
         self.done += 1;
+    }
+
+    /// The arguments of a command of it.
+    pub fn args(&self, call: Call) -> Args<'_> {
+        args_of(&self.body, &self.spans, call)
     }
 
     /// Gives up on what is left: the client's output limit is passed.
@@ -169,4 +171,9 @@ impl Hop {
             + self.calls.capacity() * size_of::<Call>()
             + self.ends.capacity() * size_of::<usize>()
     }
+}
+
+#[inline]
+fn args_of<'a>(body: &'a [u8], spans: &'a [Span], call: Call) -> Args<'a> {
+    Args::new(body, &spans[call.first as usize..(call.first + call.count) as usize])
 }

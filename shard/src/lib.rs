@@ -11,6 +11,7 @@ pub mod settings;
 pub mod acl;
 pub mod audit;
 pub mod busy;
+pub mod cluster;
 pub mod command;
 pub mod commands;
 pub mod effects;

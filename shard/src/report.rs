@@ -40,6 +40,32 @@ pub struct Traffic {
     pub visits: u64,
 }
 
+/// The turns of a core since the counters were reset, without what they waited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TurnTotals {
+    /// How many.
+    pub count: u64,
+    /// Their time in nanoseconds.
+    pub ns: u64,
+    /// The longest, in nanoseconds. Whoever had the core's CPU meanwhile is in it.
+    pub longest_ns: u64,
+}
+
+impl TurnTotals {
+    /// Counts a turn.
+    pub fn note(&mut self, ns: u64) {
+        self.count += 1;
+        self.ns += ns;
+        self.longest_ns = self.longest_ns.max(ns);
+    }
+
+    fn add(&mut self, other: &TurnTotals) {
+        self.count += other.count;
+        self.ns += other.ns;
+        self.longest_ns = self.longest_ns.max(other.longest_ns);
+    }
+}
+
 /// Averages over the last 16 samples, 100 ms each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
@@ -49,6 +75,10 @@ pub struct Rates {
     pub bytes_in: u64,
     /// Bytes sent per second.
     pub bytes_out: u64,
+    /// Turns per second.
+    pub turns: u64,
+    /// Nanoseconds of turns per second.
+    pub turn_ns: u64,
 }
 
 /// The clients of a core.
@@ -265,6 +295,8 @@ pub struct CoreReport {
     pub traffic: Traffic,
     /// What was denied to its clients.
     pub access: AccessCounters,
+    /// Its turns.
+    pub turns: TurnTotals,
     /// Recent averages.
     pub rates: Rates,
     /// Its clients.
@@ -307,10 +339,13 @@ impl CoreReport {
         self.table_bytes.resize(self.table_bytes.len().max(other.table_bytes.len()), 0);
         self.table_bytes.iter_mut().zip(&other.table_bytes).for_each(|(mine, other)| *mine += other);
         self.traffic.add(&other.traffic);
+        self.turns.add(&other.turns);
         self.access.add(&other.access);
         self.rates.ops += other.rates.ops;
         self.rates.bytes_in += other.rates.bytes_in;
         self.rates.bytes_out += other.rates.bytes_out;
+        self.rates.turns += other.rates.turns;
+        self.rates.turn_ns += other.rates.turn_ns;
         self.clients.add(&other.clients);
         self.pubsub.channels += other.pubsub.channels;
         self.pubsub.patterns = self.pubsub.patterns.max(other.pubsub.patterns);

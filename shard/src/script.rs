@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use clusterbus::gate::ClientModes;
+use clusterbus::snapshot::Snapshot;
 use evict::evictions::Outcome as Memory;
 use evict::oom::{Declared, Need, OomRefusal, Subject, Written, refused};
 use keyspace::args::{Args, OwnedArgs};
@@ -96,6 +98,14 @@ pub struct Script {
     pub memory: Memory,
     /// What it says about itself.
     declared: Declared,
+    /// What its client had said of itself to a cluster's node.
+    pub modes: ClientModes,
+    /// What it knows of the cluster, from its beginning to its end.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// The slot of its keys in a cluster: of those that it declares, or of the first that it calls for.
+    pub slot: Option<Slot>,
+    /// Its calls may be for keys of several slots.
+    crosses_slots: bool,
     /// It may not write.
     pub read_only: bool,
     /// It is run by a command that only reads.
@@ -132,7 +142,7 @@ pub struct Script {
 impl Script {
     /// A script that has not begun.
     pub fn new(program: Program, command: CommandId, args: OwnedArgs, client: Box<Conn>, now_us: u64) -> Self {
-        let (resp, db) = (client.session.resp, client.session.db);
+        let (resp, db, modes) = (client.session.resp, client.session.db, client.session.modes);
         Script {
             program,
             command,
@@ -147,6 +157,10 @@ impl Script {
             resp,
             read_only: false,
             by_reader: false,
+            modes,
+            snapshot: None,
+            slot: None,
+            crosses_slots: false,
             refused: None,
             slots: Vec::new(),
             everything: false,
@@ -182,6 +196,10 @@ impl Script {
 
     /// Takes on what the script declares about itself, or says why it is not run by this command.
     pub fn admit_flags(&mut self, flags: Flags) -> Result<(), String> {
+        if self.snapshot.is_some() && flags.no_cluster {
+            return Err("ERR Can not run script on cluster, 'no-cluster' flag is set.".to_owned());
+        }
+        self.crosses_slots = flags.undeclared || flags.allow_cross_slot_keys;
         if self.by_reader && !flags.undeclared && !flags.no_writes {
             return Err("ERR Can not execute a script with write flag using *_ro command.".to_owned());
         }
@@ -195,6 +213,11 @@ impl Script {
         // As a command that needs memory: Redis looks at these flags before it looks at the script.
         let needs = if self.declared == Declared::Plain { Need::Memory } else { Need::Nothing };
         refused(self.memory, Subject::Command(needs)).map_or(Ok(()), |refusal| Err(refusal.text().to_owned()))
+    }
+
+    /// Notes that it calls for keys of a slot. False if it may not: it has had keys of another one.
+    pub fn reaches(&mut self, slot: Slot) -> bool {
+        self.crosses_slots || *self.slot.get_or_insert(slot) == slot
     }
 
     /// Why a command that it calls is refused for want of memory.

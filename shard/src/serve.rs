@@ -200,6 +200,12 @@ impl Shard {
             self.effects.push(Effect::Again(key.clone()));
             return Outcome::Claimed;
         }
+        if let Some(reply) = self.lost_waiter(waiter) {
+            waiter.ticket.serve();
+            let Waiter { home, conn, .. } = *waiter;
+            self.effects.push(Effect::Served(Box::new(Served { home, conn, reply })));
+            return Outcome::Gone;
+        }
         let command = self.table.get(waiter.command);
         let args = waiter.args.args();
         let here = command.spec.keys_of(args).all(|other| self.is_here(key, Slot::of(other)))

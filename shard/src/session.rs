@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use clusterbus::gate::ClientModes;
 use keyspace::exec::Caller;
 use keyspace::reply::Resp;
 
@@ -89,6 +90,8 @@ pub struct Session {
     pub tracking: Option<Box<Tracking>>,
     /// The reply of the command under way is a push: CLIENT REPLY does not drop it.
     pub replies_by_push: bool,
+    /// What it said of itself to a cluster's node: ASKING, READONLY.
+    pub modes: ClientModes,
 }
 
 impl Session {
@@ -106,8 +109,8 @@ impl Session {
         name.clone_from(&self.name);
         // All cores count who has a user: that is left alone where it can be.
         let user = if Arc::ptr_eq(&user, &self.user) { user } else { self.user.clone() };
-        let Session { id, db, resp, no_touch, .. } = *self;
-        Session { id, db, resp, no_touch, peer, name, impatient: true, auth: Auth::Done, ..Session::of(user) }
+        let Session { id, db, resp, no_touch, modes, .. } = *self;
+        Session { id, db, resp, no_touch, modes, peer, name, impatient: true, auth: Auth::Done, ..Session::of(user) }
     }
 
     /// A session of a user, of no client.
@@ -139,6 +142,7 @@ impl Session {
             monitors: false,
             tracking: None,
             replies_by_push: false,
+            modes: ClientModes::default(),
         }
     }
 
@@ -204,7 +208,7 @@ impl Session {
     pub fn context(&self, expiry_paused: bool) -> Context {
         let caller = Caller { db: self.db, no_touch: self.no_touch, expiry_paused, ..Caller::default() };
         let tracker = self.tracking.as_ref().and_then(|tracking| tracking.notes());
-        Context { caller, resp: self.resp, client: self.id, tracker }
+        Context { caller, resp: self.resp, client: self.id, tracker, modes: self.modes }
     }
 
     /// Begins a command that is routed: true if its reply is to be dropped.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use clusterbus::snapshot::Snapshot;
 use evict::access::AccessBits;
 use evict::auditor::Auditor;
 use evict::mode::Mode;
@@ -23,6 +22,8 @@ use keyspace::spec::Flags;
 use keyspace::store::{DataStats, Db, Keyspace};
 
 use crate::busy::Busy;
+use crate::cluster::admission::Admission;
+use crate::cluster::routes::Routes;
 use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
 use crate::effects::Effect;
@@ -31,7 +32,7 @@ use crate::latency::{EventKind, LatencyMonitor};
 use crate::listeners::{Doubt, Listeners};
 use crate::log::{Log, LogBytes};
 use crate::mail::Question;
-use crate::memory::{Memory, Prepared};
+use crate::memory::Memory;
 use crate::mesh::CoreId;
 use crate::mesh::budget::Budget;
 use crate::mesh::holds::Holds;
@@ -96,7 +97,7 @@ pub struct Shard {
     /// How much memory it may use.
     pub memory: Memory,
     /// Who owns which slot of the cluster; none where there is no cluster.
-    pub routes: Option<Arc<Snapshot>>,
+    pub routes: Option<Routes>,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
     /// Keys that are on their way to another server, and what waits for that.
@@ -391,6 +392,14 @@ impl Shard {
 
     /// Carries out a hop from where it stands, up to a turn's worth of replies.
     fn carry_out(&mut self, hop: &mut Hop) -> Stop {
+        match self.routes.is_some() {
+            true => self.carry_out_as::<true>(hop),
+            false => self.carry_out_as::<false>(hop),
+        }
+    }
+
+    /// Likewise, of a `CLUSTER`'s node or not.
+    fn carry_out_as<const CLUSTER: bool>(&mut self, hop: &mut Hop) -> Stop {
         if hop.left() > 1 {
             self.prefetch(hop);
         }
@@ -411,10 +420,11 @@ impl Shard {
             if hop.replies.len() - before > OUT_BYTES_PER_TURN_MAX {
                 break Stop::LongEnough;
             }
-            match self.prepare(self.table.get(call.command)) {
-                Prepared::Go => started = self.step(hop, call, started),
-                Prepared::Later => break Stop::LongEnough,
-                Prepared::Refused(refusal) => self.refuse_step(hop, call, refusal),
+            let command = self.table.get(call.command);
+            match self.admit::<CLUSTER>(command, call.slot, &hop.context, || hop.args(call)) {
+                Admission::Go => started = self.step(hop, call, started),
+                Admission::Later => break Stop::LongEnough,
+                why => self.turn_away_step(hop, call, why),
             }
         };
         hop.slow.append(&mut self.slow);
@@ -432,7 +442,10 @@ impl Shard {
         done.extend(hops.extract_if(.., |hop| {
             let before = hop.left();
             if !hop.heavy && commands < VISITED_COMMANDS_MAX {
-                self.carry_out_light(hop);
+                match self.routes.is_some() {
+                    true => self.carry_out_light::<true>(hop),
+                    false => self.carry_out_light::<false>(hop),
+                }
             }
             commands += before - hop.left();
             hop.left() == 0
@@ -441,26 +454,31 @@ impl Shard {
     }
 
     /// Carries out a hop up to the first command whose slot is on loan or whose entry is large.
-    fn carry_out_light(&mut self, hop: &mut Hop) {
+    fn carry_out_light<const CLUSTER: bool>(&mut self, hop: &mut Hop) {
         let db = self.keyspace.db(hop.context.caller.db as usize);
         let mut started = ticks();
         while let Some(call) = hop.next() {
             let light = db.is_none_or(|db| self.is_light(db, call.slot, call.hash));
-            let has_room = !self.is_short() || !self.table.get(call.command).is(Flags::DENYOOM);
+            let command = self.table.get(call.command);
+            let has_room = !self.is_short() || !command.is(Flags::DENYOOM);
             let free = self.is_free(call.slot) && self.held_by_next(hop).is_none();
             if !light || !has_room || !free || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
                 break;
+            }
+            if CLUSTER && let Some(decision) = self.elsewhere(command, call.slot, &hop.context, || hop.args(call)) {
+                self.turn_away_step(hop, call, Admission::Elsewhere(decision));
+                continue;
             }
             started = self.step(hop, call, started);
         }
         hop.slow.append(&mut self.slow);
     }
 
-    /// Refuses the next command of a hop for want of memory.
+    /// Answers the next command of a hop, which is not carried out.
     #[cold]
-    fn refuse_step(&mut self, hop: &mut Hop, call: Call, refusal: OomRefusal) {
+    fn turn_away_step(&mut self, hop: &mut Hop, call: Call, why: Admission) {
         let (command, context) = (self.table.get(call.command), hop.context);
-        hop.step(call, |_, out| self.refuse_memory(command, &context, refusal, out));
+        hop.step(call, |_, out| self.turn_away(command, &context, why, out));
     }
 
     /// Carries out the next command of a hop; returns when it ended.
@@ -511,10 +529,11 @@ impl Shard {
         if self.held_by_next(&hop).is_some() {
             return self.park_held(hop);
         }
-        match self.prepare(self.table.get(call.command)) {
+        let command = self.table.get(call.command);
+        match self.admit::<true>(command, call.slot, &hop.context, || hop.args(call)) {
             // It has waited for its turn: what it needs beyond the quota is one command's growth.
-            Prepared::Go | Prepared::Later => drop(self.step(&mut hop, call, ticks())),
-            Prepared::Refused(refusal) => self.refuse_step(&mut hop, call, refusal),
+            Admission::Go | Admission::Later => drop(self.step(&mut hop, call, ticks())),
+            why => self.turn_away_step(&mut hop, call, why),
         }
         self.carry_out_or_park(hop)
     }

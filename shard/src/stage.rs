@@ -3,6 +3,7 @@
 //! A unit with slots has all of them in the coordinator's keyspace. One with everything has the other cores' keyspaces beside it: commands on
 //! everything see all of them, and a command on some keys has the slots of those brought over and back.
 
+use clusterbus::gate::Presence;
 use keyspace::args::Args;
 use keyspace::commands::scan::{ScanPart, ScanRequest};
 use keyspace::exec::Caller;
@@ -11,6 +12,7 @@ use keyspace::slot::Slot;
 use keyspace::store::Keyspace;
 use keyspace::whole::Whole;
 
+use crate::cluster::admission::presence;
 use crate::command::Command;
 use crate::hop::Context;
 use crate::mesh::CoreId;
@@ -129,6 +131,11 @@ impl<'a> Stage<'a> {
             lent.listeners.put(slot, listeners);
         }
         result
+    }
+
+    /// Whether a key is there, without any trace. Its slot is on loan, or everything is.
+    pub fn presence(&mut self, key: &[u8]) -> Presence {
+        self.with_slots(&[Slot::of(key)], |shard| presence(&shard.keyspace, key, shard.now))
     }
 
     /// Every core's part of a scan.

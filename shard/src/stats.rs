@@ -181,6 +181,11 @@ impl Stats {
         self.commands.iter().map(|stats| stats.calls).sum()
     }
 
+    /// Time that commands took in total, in nanoseconds.
+    pub fn ns(&self) -> u64 {
+        self.commands.iter().map(|stats| stats.ns).sum()
+    }
+
     /// Forgets the latency histograms of the commands that `chosen` accepts; says of how many.
     pub fn reset_latency(&mut self, chosen: impl Fn(CommandId) -> bool) -> usize {
         let numbered = self.commands.iter_mut().enumerate();

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use clusterbus::gate::ClientModes;
 use keyspace::args::{Args, OwnedArgs, Span};
 
 use crate::command::{CommandId, CommandTable};
@@ -153,6 +154,8 @@ pub struct Execution {
     pub reply: Vec<u8>,
     /// The script that one of its commands runs.
     pub script: Option<Box<Script>>,
+    /// What its client had said of itself to a cluster's node.
+    pub modes: ClientModes,
 }
 
 impl Execution {

@@ -4,7 +4,11 @@
 //! no two units wait for each other. When all are granted it puts the foreign slots into its own keyspace, runs the ordinary
 //! command, takes them out again and sends them back.
 
+use clusterbus::gate::ClientModes;
+use clusterbus::snapshot::Snapshot;
 use evict::time::UnixMillis;
+use std::sync::Arc;
+
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::log::Notes;
 use keyspace::signals::Changed;
@@ -107,6 +111,8 @@ pub struct Grant {
     pub order: u64,
     /// What the unit did to the slots, for the owner's log.
     pub log: Vec<Part>,
+    /// What the owner knows of the cluster: the unit goes by nothing older.
+    pub routes: Option<Arc<Snapshot>>,
 }
 
 /// What a unit needs of which core, ascending. Most need something of one.
@@ -130,8 +136,10 @@ pub enum Job {
     Exec(Box<Execution>),
     /// A script.
     Script(Box<Script>),
-    /// WATCH of these keys.
-    Watch(OwnedArgs),
+    /// WATCH, with what its client said of itself to a cluster's node.
+    Watch(OwnedArgs, ClientModes),
+    /// A look at which keys of a command are there, likewise: it is queued or belongs to the session, and their slot is being moved.
+    Look(OwnedArgs, ClientModes),
     /// The turn of a blocked client, whose ticket is claimed for it.
     Serve(Box<Turn>),
 }
@@ -140,7 +148,7 @@ impl Job {
     /// Bytes that it holds on the heap for its client.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Job::Command { args, .. } | Job::Watch(args) => args.room(),
+            Job::Command { args, .. } | Job::Watch(args, _) | Job::Look(args, _) => args.room(),
             Job::Exec(exec) => exec.heap_bytes(),
             Job::Script(script) => script.heap_bytes(),
             Job::Serve(_) => size_of::<Turn>(),
@@ -154,7 +162,7 @@ impl Job {
             Job::Exec(exec) => exec.transaction.writes,
             Job::Script(script) => !script.read_only,
             Job::Serve(_) => true,
-            Job::Watch(_) => false,
+            Job::Watch(..) | Job::Look(..) => false,
         }
     }
 
@@ -168,8 +176,18 @@ impl Job {
                 Some(slots_of(exec.transaction.iter().flat_map(|(id, args)| table.get(id).spec.keys_of(args))))
             }
             Job::Serve(turn) => Some(slots_of(table.get(turn.waiter.command).spec.keys_of(turn.waiter.args.args()))),
-            Job::Watch(keys) => Some(slots_of(keys.args().iter())),
-            Job::Command { .. } | Job::Exec(_) | Job::Script(_) => None,
+            Job::Watch(keys, _) => Some(slots_of(keys.args().iter())),
+            Job::Command { .. } | Job::Exec(_) | Job::Script(_) | Job::Look(..) => None,
+        }
+    }
+
+    /// The arguments of the command that a client waits for.
+    pub fn args(&self) -> Option<Args<'_>> {
+        match self {
+            Job::Command { args, .. } | Job::Watch(args, _) | Job::Look(args, _) => Some(args.args()),
+            Job::Exec(exec) => Some(exec.args.args()),
+            Job::Script(script) => Some(script.args.args()),
+            Job::Serve(_) => None,
         }
     }
 
@@ -178,7 +196,7 @@ impl Job {
         match self {
             Job::Script(script) => Some(script),
             Job::Exec(exec) => exec.script.as_deref_mut(),
-            Job::Command { .. } | Job::Watch(_) | Job::Serve(_) => None,
+            Job::Command { .. } | Job::Watch(..) | Job::Look(..) | Job::Serve(_) => None,
         }
     }
 }
@@ -253,12 +271,7 @@ impl Aside {
 impl Unit {
     /// The arguments of the command that a client waits for.
     pub fn args(&self) -> Option<Args<'_>> {
-        match &self.job {
-            Job::Command { args, .. } | Job::Watch(args) => Some(args.args()),
-            Job::Exec(exec) => Some(exec.args.args()),
-            Job::Script(script) => Some(script.args.args()),
-            Job::Serve(_) => None,
-        }
+        self.job.args()
     }
 
     /// An owner's slots are the unit's.
@@ -334,7 +347,8 @@ impl Shard {
                 Loan::Whole(Box::new(LentWhole { keyspace: self.keyspace.lend_whole(), listeners }))
             }
         };
-        Grant { unit, core: self.core, loan, clock: self.now, order: self.log_order(), log: Vec::new() }
+        let (clock, order, routes) = (self.now, self.log_order(), self.snapshot());
+        Grant { unit, core: self.core, loan, clock, order, log: Vec::new(), routes }
     }
 
     fn take_out(&mut self, slots: &[u16]) -> Vec<LentSlot> {

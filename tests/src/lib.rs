@@ -9,6 +9,7 @@ pub mod sequence;
 pub mod server;
 
 pub mod client;
+pub mod cluster;
 pub mod frame;
 
 pub mod script;

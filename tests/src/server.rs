@@ -219,6 +219,14 @@ pub fn start_bare(kind: Kind, port: u16, arguments: &[&str]) -> Server {
     launch(kind, port, command, folder)
 }
 
+/// Starts a server with exactly these arguments in a folder that outlives it, without waiting for anything.
+pub fn start_in(kind: Kind, port: u16, folder: &Path, arguments: &[&str]) -> Server {
+    let scratch = tempfile::tempdir().expect("a scratch folder can be made");
+    let mut command = Command::new(kind.program());
+    command.current_dir(folder).args(arguments);
+    launch(kind, port, command, scratch)
+}
+
 fn launch(kind: Kind, port: u16, mut command: Command, folder: tempfile::TempDir) -> Server {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -57,32 +57,34 @@ pub(super) fn run(contenders: &Contenders, burst: &Burst, quick: bool, rig: &Rig
         1 => Some(one_server(&contenders.redis, burst, budget, sets, rig)?),
         _ => None,
     };
-    let (ours, maxmemory) = one_server(&contenders.ours, burst, budget, sets, rig)?;
-    if let Some((redis, _)) = redis {
-        println!("    CPU per SET, ratio: {:.2}", ours.cpu_ns as f64 / redis.cpu_ns as f64);
+    let ours = one_server(&contenders.ours, burst, budget, sets, rig)?;
+    if let Some(redis) = redis {
+        println!("    CPU per SET, ratio: {:.2}", ours.outcome.cpu_ns as f64 / redis.outcome.cpu_ns as f64);
     }
-    let used = |bytes: u64| bytes as f64 / maxmemory as f64;
-    print_at_most("highest used_memory of maxmemory", used(ours.used_max), USED_AT_MOST);
-    print_at_least("lowest used_memory of maxmemory", used(ours.used_min), USED_AT_LEAST);
-    print_at_most("SETs refused", ours.refused as f64, 0.0);
-    if burst.cores == 1 {
-        let longest = ours.ping_ns[3] as f64 / 1e6;
-        print_at_most("longest PING, ms: no turn took longer", longest, flood::TURN_MS);
-        if longest > flood::TURN_MS && ours.waited_ns > SHARED_NS {
-            println!("    others had its CPU meanwhile: this is not the length of a turn");
+    let used = |bytes: u64| bytes as f64 / ours.maxmemory as f64;
+    print_at_most("highest used_memory of maxmemory", used(ours.outcome.used_max), USED_AT_MOST);
+    print_at_least("lowest used_memory of maxmemory", used(ours.outcome.used_min), USED_AT_LEAST);
+    print_at_most("SETs refused", ours.outcome.refused as f64, 0.0);
+    if let Some(us) = ours.longest_turn_us.filter(|_| burst.cores == 1) {
+        let longest = us as f64 / 1e3;
+        print_at_most("longest turn, ms", longest, flood::TURN_MS);
+        if longest > flood::TURN_MS && ours.outcome.waited_ns > SHARED_NS {
+            println!("    others had its CPU meanwhile: that is in it");
         }
     }
     Ok(())
 }
 
-/// What a fresh server makes of it, and its `maxmemory`.
-fn one_server(
-    contender: &Contender,
-    burst: &Burst,
-    budget: u64,
-    sets: u64,
-    rig: &Rig,
-) -> Result<(flood::Outcome, u64), BenchError> {
+/// What became of one server.
+struct Figures {
+    outcome: flood::Outcome,
+    maxmemory: u64,
+    /// The longest turn of all its life, in microseconds, if it says so.
+    longest_turn_us: Option<u64>,
+}
+
+/// What a fresh server makes of it.
+fn one_server(contender: &Contender, burst: &Burst, budget: u64, sets: u64, rig: &Rig) -> Result<Figures, BenchError> {
     // Two core loops need the client's processor too.
     let cpus = rig.cpus.filter(|_| burst.cores == 1);
     let server = Server::start(contender, usize::from(burst.cores), cpus.map(|cpus| cpus.server), rig)?;
@@ -94,7 +96,10 @@ fn one_server(
     let outcome = flood::read_outcome(&output)?;
     let cycle = longest_event(&server.ask(&["LATENCY", "LATEST"], PATIENCE)?, "eviction-cycle");
     print(contender.name, &outcome, maxmemory, cycle);
-    Ok((outcome, maxmemory))
+    let turns = server.ask(&["INFO", "debug"], PATIENCE)?;
+    let longest = turns.lines().find_map(|line| line.strip_prefix("eventloop_duration_max:"));
+    let longest_turn_us = longest.and_then(|us| us.trim().parse().ok());
+    Ok(Figures { outcome, maxmemory, longest_turn_us })
 }
 
 /// What keys begin with: hash tags of slots of the first core, if there are others.

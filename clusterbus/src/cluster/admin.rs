@@ -97,22 +97,31 @@ impl Cluster {
         self.start_handshake(address, NodeFlags::HANDSHAKE.and(NodeFlags::MEET), now);
     }
 
+    /// Whether ADDSLOTS takes these: the set of them.
+    pub fn may_add_slots<S: Borrow<Slot>>(&self, slots: impl IntoIterator<Item = S>) -> Result<SlotSet, AdminError> {
+        self.checked(slots, |owned, slot| if owned { Err(AdminError::Busy(slot)) } else { Ok(()) })
+    }
+
     /// CLUSTER ADDSLOTS and ADDSLOTSRANGE.
     pub fn add_slots<S: Borrow<Slot>>(&mut self, slots: impl IntoIterator<Item = S>) -> Result<(), AdminError> {
-        let slots = self.checked(slots, |owned, slot| if owned { Err(AdminError::Busy(slot)) } else { Ok(()) })?;
+        let (slots, before) = (self.may_add_slots(slots)?, self.slots.count_of(self.me));
         for slot in slots.iter() {
             self.slots.set_importing(slot, None);
             self.slots.add(self.me, slot).expect("it has no owner");
         }
+        self.note_first_slots(self.me, before);
         self.claims_changed();
         Ok(())
     }
 
+    /// Whether DELSLOTS takes these: the set of them.
+    pub fn may_delete_slots<S: Borrow<Slot>>(&self, slots: impl IntoIterator<Item = S>) -> Result<SlotSet, AdminError> {
+        self.checked(slots, |owned, slot| if owned { Ok(()) } else { Err(AdminError::Unassigned(slot)) })
+    }
+
     /// CLUSTER DELSLOTS and DELSLOTSRANGE.
     pub fn delete_slots<S: Borrow<Slot>>(&mut self, slots: impl IntoIterator<Item = S>) -> Result<(), AdminError> {
-        let slots =
-            self.checked(slots, |owned, slot| if owned { Ok(()) } else { Err(AdminError::Unassigned(slot)) })?;
-        for slot in slots.iter() {
+        for slot in self.may_delete_slots(slots)?.iter() {
             self.slots.remove(slot).expect("it has an owner");
         }
         self.claims_changed();

@@ -19,7 +19,7 @@ impl Cluster {
         let Some(mine) = self.my_master().filter(|_| claimer != self.me) else { return };
         let mut moved_from_us = SlotSet::EMPTY;
         let mut moved_from_mine = 0;
-        let mut moved = false;
+        let (mut moved, before) = (false, self.slots.count_of(claimer));
         for slot in Slot::all() {
             let owner = self.slots.owner(slot);
             if !claimed.contains(slot) {
@@ -47,6 +47,7 @@ impl Cluster {
             }
         }
         if moved {
+            self.note_first_slots(claimer, before);
             self.changed(Durability::Synced);
         }
         self.follow_claims(claimer, mine, claimed, moved_from_mine, moved_from_us);
@@ -64,14 +65,20 @@ impl Cluster {
         let all_lost = moved_from_mine > 0 && self.slots.count_of(mine) == 0;
         let wanted = self.settings.replica_migration == Permission::Allowed || claimed.len() == moved_from_mine;
         let allowed = wanted && self.settings.replication == Permission::Allowed;
-        let grandmaster = self.nodes[mine].master.filter(|_| mine != self.me && !self.nodes[mine].is_master());
         if all_lost && allowed {
             self.follow(claimer);
-        } else if let Some(grandmaster) = grandmaster.filter(|grandmaster| *grandmaster != self.me) {
-            self.follow(grandmaster);
         } else if !moved_from_us.is_empty() {
             self.claims_changed();
-            self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(moved_from_us)));
+            self.drop_keys(moved_from_us);
+        }
+    }
+
+    /// A replica whose master has become a replica follows whom that follows: there are no chains.
+    pub(super) fn leave_chain(&mut self) {
+        let Some(master) = self.nodes[self.me].master.filter(|master| !self.nodes[*master].is_master()) else { return };
+        let grandmaster = self.nodes[master].master.filter(|other| *other != self.me && !planted(Fault::ChainKept));
+        if let Some(grandmaster) = grandmaster {
+            self.follow(grandmaster);
         }
     }
 
@@ -80,8 +87,11 @@ impl Cluster {
         let Some(owner) = self.nodes.find(&claim.owner) else { return };
         // Nobody else makes a master of this node.
         let promotes_me = owner == self.me && !self.nodes[self.me].is_master();
-        if promotes_me || self.nodes[owner].config_epoch >= claim.config_epoch {
+        if promotes_me || self.nodes[owner].config_epoch > claim.config_epoch {
             return;
+        }
+        if self.nodes[owner].config_epoch == claim.config_epoch {
+            return self.hear_more(owner, claim);
         }
         self.current_epoch.raise(claim.config_epoch);
         if !self.nodes[owner].is_master() {
@@ -93,6 +103,19 @@ impl Cluster {
         }
         self.changed(Durability::Synced);
         self.hear_claim(owner, claim.config_epoch, &claim.slots);
+    }
+
+    /// UPDATE of an epoch that is known: the owner may have taken slots since without a new epoch, if it had the greatest already. Redis
+    /// ignores it, and a replica that missed such a move is refused every vote. What is not in it may be newer, so nothing is dropped.
+    fn hear_more(&mut self, owner: NodeIndex, claim: &Claim) {
+        if planted(Fault::EqualUpdateIgnored) || !self.nodes[owner].is_master() {
+            return;
+        }
+        let mut slots = claim.slots.clone();
+        self.slots.slots_of(owner).iter().for_each(|slot| {
+            slots.insert(slot);
+        });
+        self.hear_claim(owner, claim.config_epoch, &slots);
     }
 
     /// The owner with the greatest right among slots that `claimed` holds and that a later epoch owns: whom to tell about.

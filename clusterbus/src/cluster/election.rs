@@ -55,6 +55,11 @@ impl Election {
         *self = Election::default();
     }
 
+    /// The clock was set back by so much.
+    pub(super) fn set_back(&mut self, by: Millis) {
+        self.starts = self.starts.set_back(by);
+    }
+
     /// A node is gone.
     pub(super) fn forget(&mut self, node: NodeIndex) {
         self.votes.retain(|voter| *voter != node);
@@ -176,7 +181,7 @@ impl Cluster {
         let (timeout, factor) = (self.settings.node_timeout, self.settings.validity_factor);
         let age = now.since(self.replication.heard);
         let age = if age > timeout { Millis(age.0 - timeout.0) } else { age };
-        factor > 0 && age > self.settings.replication_ping_period + timeout * factor
+        factor > 0 && !planted(Fault::OldDataElected) && age > self.settings.replication_ping_period + timeout * factor
     }
 
     /// Replicas of this master that have more of its data than we.

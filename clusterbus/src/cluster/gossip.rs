@@ -6,6 +6,7 @@ use super::Cluster;
 use crate::address::Address;
 use crate::effect::{Alarm, Durability, Effect};
 use crate::epoch::Epoch;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
 use crate::nodes::Node;
@@ -46,6 +47,9 @@ impl Cluster {
             }
         }
         let suspected = |node: &Node| node.flags.has(NodeFlags::PFAIL) && !node.flags.has_any(hidden);
+        if planted(Fault::SuspectsNotTold) {
+            return chosen;
+        }
         chosen.extend(self.nodes.iter().filter(|(_, node)| suspected(node)).map(|(index, _)| index));
         chosen
     }
@@ -124,6 +128,7 @@ impl Cluster {
     pub(super) fn delete_node(&mut self, index: NodeIndex) {
         assert!(index != self.me, "a node does not forget itself");
         self.slots.forget(index);
+        self.attach(index, None);
         for link in [self.nodes[index].outbound, self.nodes[index].inbound].into_iter().flatten() {
             self.close(link);
         }

@@ -5,6 +5,7 @@
 use super::Cluster;
 use crate::address::Host;
 use crate::effect::{Effect, LinkId};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
@@ -37,12 +38,14 @@ pub struct Link {
 impl Cluster {
     /// Somebody connected to our bus port. Returns what to call the link.
     pub fn accepted(&mut self, peer: Host, local: Host, now: UnixMillis) -> LinkId {
+        self.note_time(now);
         let side = LinkSide::Inbound(None);
         self.new_link(Link { side, created: now, up: true, peer, local })
     }
 
     /// A connection that we asked for is there.
     pub fn dialled(&mut self, id: LinkId, peer: Host, local: Host, now: UnixMillis) {
+        self.note_time(now);
         let Some(link) = self.links.get_mut(&id) else { return };
         let LinkSide::Outbound(node) = link.side else { return };
         (link.up, link.peer, link.local, link.created) = (true, peer, local, now);
@@ -59,6 +62,7 @@ impl Cluster {
 
     /// A link broke, or could not be opened.
     pub fn closed(&mut self, id: LinkId, now: UnixMillis) {
+        self.note_time(now);
         let Some(link) = self.links.get(&id) else { return };
         if let (LinkSide::Outbound(node), false) = (link.side, link.up) {
             let node = &mut self.nodes[node];
@@ -67,7 +71,11 @@ impl Cluster {
                 node.ping_sent = now;
             }
         }
+        let side = link.side;
         self.drop_link(id);
+        if let (LinkSide::Outbound(node), true) = (side, planted(Fault::RedialsAtOnce)) {
+            self.dial(node, now);
+        }
     }
 
     /// A link.
@@ -85,7 +93,7 @@ impl Cluster {
     }
 
     /// Closes a link of ours.
-    pub(super) fn close(&mut self, id: LinkId) {
+    pub(crate) fn close(&mut self, id: LinkId) {
         if self.links.contains_key(&id) {
             self.drop_link(id);
             self.outbox.push(Effect::Close(id));

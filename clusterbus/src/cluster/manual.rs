@@ -5,6 +5,7 @@
 
 use super::Cluster;
 use crate::effect::{Effect, SaveSeq};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
@@ -118,7 +119,7 @@ impl Cluster {
     pub(super) fn hear_pause(&mut self, sender: NodeIndex, header: &Header) {
         let mine = self.nodes[self.me].master == Some(sender);
         let waits = self.manual.end.is_some() && self.manual.target.is_none() && !self.manual.can_start;
-        if mine && waits && header.marks.has(Marks::PAUSED) {
+        if mine && waits && !planted(Fault::PauseNotHeard) && header.marks.has(Marks::PAUSED) {
             self.manual.target = Some(header.offset);
             self.due.failover = true;
         }
@@ -126,7 +127,7 @@ impl Cluster {
 
     /// Goes on with a failover by request, or calls it off.
     pub(super) fn run_manual(&mut self, now: UnixMillis) {
-        if self.manual.end.is_some_and(|end| now > end) {
+        if self.manual.end.is_some_and(|end| now > end && !planted(Fault::PauseLasts)) {
             self.end_manual();
         } else if self.manual.target == Some(self.replication.offset) && !self.manual.can_start {
             self.manual.can_start = true;
@@ -138,6 +139,11 @@ impl Cluster {
         if std::mem::take(&mut self.manual).replica.is_some() {
             self.outbox.push(Effect::Resume);
         }
+    }
+
+    /// The clock was set back by so much.
+    pub(super) fn set_manual_back(&mut self, by: Millis) {
+        self.manual.end = self.manual.end.map(|end| end.set_back(by));
     }
 
     /// A node is gone.

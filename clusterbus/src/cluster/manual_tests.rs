@@ -32,7 +32,7 @@ fn FR_P2C_007_U011_a_failover_by_request() {
 }
 
 #[test]
-fn FR_P2C_007_S20_a_failover_that_does_not_come_to_an_end_is_called_off() {
+pub(crate) fn FR_P2C_007_S20_a_failover_that_does_not_come_to_an_end_is_called_off() {
     let mut world = World::formed(6, 3, 2_000, 20);
     world.at_node(3, |cluster, now| cluster.failover(FailoverKind::Agreed, now)).expect("the master is there");
     world.run(10);

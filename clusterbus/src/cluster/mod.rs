@@ -1,17 +1,20 @@
 //! The state machine of a node.
 //!
-//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every 100 ms, links that came and went, saves that are done,
+//! Give it what happened: [`Cluster::handle_frame`], [`Cluster::tick`] every [`TICK`], links that came and went, saves that are done,
 //! snapshots that all cores have, commands of the administrator. Call [`Cluster::before_sleep`] when a round of these is over, then do what [`Cluster::poll_effect`]
 //! says, in order, until it says nothing. Nothing else leaves the machine.
 
 mod admin;
 mod claims;
+mod clock;
 mod election;
 mod failure;
 mod gossip;
 mod links;
 mod manual;
+mod migration;
 mod open_slots;
+mod publish;
 mod pulse;
 mod receive;
 mod reconcile;
@@ -26,11 +29,20 @@ pub(crate) mod cluster_tests;
 #[cfg(test)]
 pub(crate) mod hostile_tests;
 #[cfg(test)]
-mod manual_tests;
+pub(crate) mod manual_tests;
+#[cfg(test)]
+mod migration_tests;
+#[cfg(test)]
+pub(crate) mod rights_tests;
+#[cfg(test)]
+pub(crate) mod scenario_tests;
+#[cfg(test)]
+#[path = "../../tests/simulator/mod.rs"]
+pub(crate) mod simulator;
 #[cfg(test)]
 pub(crate) mod vote_tests;
 #[cfg(test)]
-mod world;
+pub(crate) use simulator as world;
 
 use std::collections::BTreeMap;
 
@@ -41,11 +53,12 @@ pub use manual::{FailoverError, FailoverKind};
 pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
+pub use tick::TICK;
 
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
-use crate::effect::{Alarm, Durability, Effect, LinkId, Outbox, SaveSeq, Until};
+use crate::effect::{Durability, Effect, LinkId, Outbox, SaveSeq, Until};
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
@@ -57,7 +70,7 @@ use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::snapshot::SnapshotVersion;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use crate::wire::Health;
 
 /// What a node knows of the cluster, and what it is about to do.
@@ -83,6 +96,8 @@ pub struct Cluster {
     claims_saved_by: SaveSeq,
     /// The snapshot that took the last right from cores. Frames tell that we do not use it, so they wait until no core does (§18.3).
     shrunk_by: SnapshotVersion,
+    /// The snapshot that told cores last whether the cluster serves.
+    judged_by: SnapshotVersion,
     /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
     granted: SlotSet,
     /// The snapshot that gave cores their latest right.
@@ -90,6 +105,8 @@ pub struct Cluster {
     counts: FrameCounts,
     ticks: u64,
     last_tick: Option<UnixMillis>,
+    /// What the clock showed when it was last read.
+    clock: UnixMillis,
     /// When the process was found to have stood still.
     stalled: UnixMillis,
 }
@@ -149,13 +166,15 @@ impl Cluster {
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
             let master = record.master.and_then(|master| cluster.nodes.find(&master));
-            cluster.nodes[node].master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
+            cluster.attach(node, master.filter(|master| *master != node && !cluster.nodes[node].is_master()));
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
         }
         cluster.restore_marks(conf);
         cluster.granted = cluster.slots.slots_of(me).clone();
+        // The file may be an old one: as after having stood still, nothing is served until a majority has answered since.
+        cluster.stalled = now + Millis(1);
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
@@ -185,11 +204,13 @@ impl Cluster {
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
             shrunk_by: SnapshotVersion::default(),
+            judged_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
             ticks: 0,
             last_tick: None,
+            clock: UnixMillis::NEVER,
             stalled: UnixMillis::NEVER,
         }
     }
@@ -214,27 +235,6 @@ impl Cluster {
         self.settings = settings;
         self.announce();
         self.changed(Durability::Written);
-    }
-
-    /// Time goes on. Whoever stood still for longer than the node timeout may have been replaced: it does not serve until a majority
-    /// has answered it since (§18.11). Answers that lie in the buffers of its links are old, so it opens new ones.
-    fn note_time(&mut self, now: UnixMillis) {
-        if self.last_tick.is_none_or(|last| now.since(last) <= self.settings.node_timeout) {
-            return;
-        }
-        self.last_tick = Some(now);
-        self.outbox.push(Effect::Alarm(Alarm::Stalled));
-        if planted(Fault::StallIgnored) {
-            return;
-        }
-        self.stalled = now;
-        for node in self.nodes.indices() {
-            self.close_outbound(node);
-            self.nodes[node].ping_sent = UnixMillis::NEVER;
-        }
-        if self.judgement.stalled(now) {
-            self.rights_shrink();
-        }
     }
 
     /// The next thing to do.
@@ -325,19 +325,34 @@ impl Cluster {
     fn claims_changed(&mut self) {
         self.due.save(Durability::Synced);
         self.due.judge = true;
+        self.due.routes = true;
         self.claims_saved_by = self.outbox.next_save();
-        self.rights_shrink();
+        self.shrunk_by = self.outbox.next_routes();
     }
 
-    /// Cores may do less from the next snapshot on.
-    fn rights_shrink(&mut self) {
+    /// Cores are to serve, or to stop.
+    fn health_changed(&mut self) {
         self.due.routes = true;
-        self.shrunk_by = self.outbox.next_routes();
+        self.judged_by = self.outbox.next_routes();
+    }
+
+    /// What others are told of whether the cluster serves: that it does not, once no core serves any more (§18.3). Frames need not wait
+    /// for that, so a core that works on something long does not make this node look dead.
+    fn told_health(&self) -> Health {
+        let known = self.outbox.is_done(Until { routes: self.judged_by, ..Until::default() });
+        if known || planted(Fault::ToldBeforeCores) { self.health() } else { Health::Ok }
     }
 
     /// When our own claims, as they are now, are on disk and what they take from cores is taken.
     fn claims_settled(&self) -> Until {
         Until { save: self.claims_saved_by, routes: self.shrunk_by }
+    }
+
+    /// What is stored in these slots goes: others own them. Not before it is on disk that they do, and no core writes there (§10.1).
+    fn drop_keys(&mut self, slots: SlotSet) {
+        let settled = self.claims_settled();
+        let routes = if planted(Fault::DroppedBeforeCores) { SnapshotVersion::default() } else { settled.routes };
+        self.outbox.after(Until { routes, ..settled }, Effect::Lost(Box::new(slots)));
     }
 
     /// What changed is to be saved, and to be looked at by whoever depends on it.

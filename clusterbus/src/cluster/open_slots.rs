@@ -7,6 +7,7 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use super::admin::{AdminError, Stored};
 use crate::effect::Durability;
+use crate::faults::{Fault, planted};
 use crate::id::NodeId;
 use crate::snapshot::Permission;
 
@@ -66,7 +67,9 @@ impl Cluster {
         if stored == Stored::Nothing {
             self.slots.set_migrating(slot, None);
         }
+        let count = self.slots.count_of(owner);
         let before = self.slots.assign(owner, slot);
+        self.note_first_slots(owner, count);
         if before == Some(self.me) || owner == self.me {
             self.claims_changed();
         }
@@ -77,7 +80,9 @@ impl Cluster {
         }
         if owner == self.me && self.slots.importing(slot).is_some() {
             // Everybody is to hear of it at once, and to believe it.
-            self.bump_epoch();
+            if !planted(Fault::TakenWithoutEpoch) {
+                self.bump_epoch();
+            }
             self.slots.set_importing(slot, None);
             self.due.pong_all = true;
         }

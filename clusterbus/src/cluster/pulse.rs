@@ -47,6 +47,7 @@ impl Cluster {
             self.answered(sender, now);
         }
         self.hear_role_and_claims(sender, header);
+        self.leave_chain();
         self.hear_gossip(sender, pulse.gossip.as_deref().unwrap_or(&[]), now);
         self.hear_extensions(sender, header, &pulse.extensions, now);
     }
@@ -104,7 +105,7 @@ impl Cluster {
             }
             return Then::Stop;
         }
-        if self.id_of(node) != header.sender {
+        if self.id_of(node) != header.sender && !planted(Fault::StrangerAtAddress) {
             // Somebody else lives here now.
             let node = &mut self.nodes[node];
             node.flags.set(NodeFlags::NOADDR);
@@ -119,7 +120,7 @@ impl Cluster {
     /// A node says that it is reached elsewhere.
     fn readdress(&mut self, index: NodeIndex, address: Address) {
         let node = &mut self.nodes[index];
-        if node.address == address || address.host.is_unknown() {
+        if node.address == address || address.host.is_unknown() || planted(Fault::AddressKept) {
             return;
         }
         node.address = address;
@@ -149,6 +150,11 @@ impl Cluster {
                 self.send_update(sender, owner);
             }
         }
+        // It came back with an old file: an epoch never falls, and only it can put its own right (§10.5).
+        let forgot = claimer == sender && header.config_epoch < self.nodes[sender].config_epoch;
+        if forgot && !planted(Fault::LostEpochNotTold) {
+            self.send_update(sender, sender);
+        }
         let both_masters = self.nodes[self.me].is_master() && self.nodes[sender].is_master();
         if both_masters && header.config_epoch == self.nodes[self.me].config_epoch {
             self.part_from(sender);
@@ -165,7 +171,8 @@ impl Cluster {
                 Extension::Forgotten(id, ttl) => {
                     let named = self.nodes.find(id);
                     let kept = |node: &NodeIndex| {
-                        *node == self.me || *node == sender || self.nodes[self.me].master == Some(*node)
+                        let guarded = !planted(Fault::ForgetsAnybody);
+                        guarded && (*node == self.me || *node == sender || self.nodes[self.me].master == Some(*node))
                     };
                     if let Some(node) = named.filter(|node| !kept(node)) {
                         self.forgotten.add(*id, Forgotten::asked(*ttl), now);

@@ -4,7 +4,6 @@
 //! others go: a crash in between leaves keys that are still there to be claimed.
 
 use super::Cluster;
-use crate::effect::Effect;
 use crate::slot_set::SlotSet;
 
 /// What was found.
@@ -23,6 +22,7 @@ impl Cluster {
         if !self.nodes[self.me].is_master() {
             return found;
         }
+        let before = self.slots.count_of(self.me);
         for slot in stored.iter() {
             match self.slots.owner(slot) {
                 Some(owner) if owner == self.me => {}
@@ -37,11 +37,12 @@ impl Cluster {
             }
         }
         if !found.claimed.is_empty() {
+            self.note_first_slots(self.me, before);
             self.claims_changed();
         }
         if !found.foreign.is_empty() {
             self.claims_changed();
-            self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(found.foreign.clone())));
+            self.drop_keys(found.foreign.clone());
         }
         found
     }
@@ -52,7 +53,7 @@ impl Cluster {
 mod tests {
     use super::*;
     use crate::cluster::world::World;
-    use crate::effect::SaveSeq;
+    use crate::effect::{Effect, SaveSeq};
     use crate::time::UnixMillis;
     use fastrand::Rng;
     use keyspace::slot::Slot;

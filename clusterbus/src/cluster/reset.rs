@@ -7,7 +7,6 @@ use keyspace::slot::Slot;
 use super::Cluster;
 use super::admin::{AdminError, Stored};
 use crate::command::ResetKind;
-use crate::effect::Effect;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
@@ -64,9 +63,9 @@ impl Cluster {
         let me = &mut self.nodes[self.me];
         me.flags.clear(NodeFlags::REPLICA);
         me.flags.set(NodeFlags::MASTER);
-        me.master = None;
+        self.attach(self.me, None);
         self.claims_changed();
         self.tell_replication(None);
-        self.outbox.after(self.claims_settled(), Effect::Lost(Box::new(Slot::all().collect())));
+        self.drop_keys(Slot::all().collect());
     }
 }

@@ -4,6 +4,7 @@
 
 use super::Cluster;
 use crate::effect::{Durability, Effect};
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::wire::Header;
@@ -22,9 +23,8 @@ impl Cluster {
             return;
         }
         if let Some(master) = master.filter(|master| self.nodes[sender].master != Some(*master)) {
-            let shard = self.nodes[master].shard;
-            let node = &mut self.nodes[sender];
-            (node.master, node.shard) = (Some(master), shard);
+            self.nodes[sender].shard = self.nodes[master].shard;
+            self.attach(sender, Some(master));
             self.changed(Durability::Written);
         }
     }
@@ -51,31 +51,36 @@ impl Cluster {
         let node = &mut self.nodes[sender];
         node.flags.clear(NodeFlags::MASTER.and(NodeFlags::MIGRATE_TO));
         node.flags.set(NodeFlags::REPLICA);
-        node.master = None;
         self.changed(Durability::Written);
         true
     }
 
     /// Notes that a node is a master.
     pub(super) fn become_recorded_master(&mut self, index: NodeIndex) {
+        let followed = self.nodes[index].master.is_some();
+        self.attach(index, None);
         let node = &mut self.nodes[index];
         node.flags.clear(NodeFlags::REPLICA);
         node.flags.set(NodeFlags::MASTER);
-        node.master = None;
+        if followed {
+            // Its siblings may come back to it.
+            node.flags.set(NodeFlags::MIGRATE_TO);
+        }
         self.changed(Durability::Written);
     }
 
     /// This node follows a master from now on.
     pub(super) fn follow(&mut self, master: NodeIndex) {
         assert!(master != self.me, "a node does not follow itself");
-        if self.nodes[self.me].is_master() {
+        if self.nodes[self.me].is_master() && !planted(Fault::MarksKept) {
             self.slots.close_all();
         }
         let shard = self.nodes[master].shard;
         let me = &mut self.nodes[self.me];
         me.flags.clear(NodeFlags::MASTER.and(NodeFlags::MIGRATE_TO));
         me.flags.set(NodeFlags::REPLICA);
-        (me.master, me.shard) = (Some(master), shard);
+        me.shard = shard;
+        self.attach(self.me, Some(master));
         self.election.reset();
         self.end_manual();
         self.claims_changed();
@@ -89,7 +94,7 @@ impl Cluster {
         let me = &mut self.nodes[self.me];
         me.flags.clear(NodeFlags::REPLICA);
         me.flags.set(NodeFlags::MASTER);
-        me.master = None;
+        self.attach(self.me, None);
         for slot in slots.iter() {
             self.slots.assign(self.me, slot);
         }

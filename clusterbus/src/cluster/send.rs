@@ -12,6 +12,7 @@ use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::NodeId;
 use crate::slot_table::NodeIndex;
+use crate::snapshot::SnapshotVersion;
 use crate::time::UnixMillis;
 use crate::wire::{Body, Claim, Extension, Frame, GossipEntry, Header, Marks, Pulse, PulseKind, Seconds};
 
@@ -33,7 +34,7 @@ impl Cluster {
             config_epoch,
             offset: self.replication.offset,
             slots,
-            health: self.health(),
+            health: self.told_health(),
             marks: marks.and(Marks::EXTENSIONS),
         }
     }
@@ -97,7 +98,10 @@ impl Cluster {
 
     fn deliver(&mut self, link: LinkId, frame: Arc<[u8]>, after: SaveSeq) {
         let settled = self.claims_settled();
-        self.outbox.after(Until { save: after.max(settled.save), ..settled }, Effect::Send(link, frame));
+        let after = if planted(Fault::AllFramesWait) { self.outbox.asked().save } else { after };
+        let save = after.max(settled.save);
+        let routes = if planted(Fault::ToldBeforeCores) { SnapshotVersion::default() } else { settled.routes };
+        self.outbox.after(Until { save, routes }, Effect::Send(link, frame));
     }
 
     fn all_outbound(&self) -> Vec<LinkId> {

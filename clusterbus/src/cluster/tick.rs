@@ -1,6 +1,7 @@
-//! The tick: every 100 ms links are opened, nodes are asked, and those that do not answer are suspected.
+//! What time asks for: one list of timers, and a tick every 100 ms that goes through it.
 //!
-//! C12, §14.1. Each node is asked at least every half node timeout, and at most one link per node is opened in a tick.
+//! C12, §14.1. Each node is asked at least every half node timeout, and at most one link per node is opened in a tick. Timers count ticks
+//! and not moments: whoever calls counts evenly, whatever the clock on the wall says.
 
 use super::Cluster;
 use crate::flags::NodeFlags;
@@ -8,41 +9,68 @@ use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::{Health, PulseKind};
 
+/// How often [`Cluster::tick`] wants to be called.
+pub const TICK: Millis = Millis(100);
 /// The least time for a handshake.
 const HANDSHAKE_TIMEOUT_MIN: Millis = Millis(1_000);
-/// Every so many ticks one node is asked out of turn: the one that was silent longest of some.
-const EXTRA_PING_TICKS: u64 = 10;
+/// Of how many nodes, drawn at random, the one that was silent longest is asked out of turn.
 const EXTRA_PING_DRAWS: usize = 5;
 
+/// Something that time asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timer {
+    /// Nodes that were to be forgotten for a while may come back.
+    Forgotten,
+    /// Handshakes that take too long end, and links that are missing are opened.
+    Links,
+    /// One node is asked out of turn.
+    ExtraPing,
+    /// Nodes that were silent for a while are asked, and those that do not answer are suspected.
+    Nodes,
+    /// A failover by request goes on, or is called off.
+    ManualFailover,
+    /// This replica's election begins, goes on or is lost.
+    Election,
+    /// This replica moves to a master that needs it more.
+    Migration,
+    /// A cluster that does not serve may serve again.
+    Health,
+}
+
+/// All timers in their order in a tick (§14.1), with the number of ticks from one time to the next.
+const TIMERS: [(Timer, u64); 8] = [
+    (Timer::Forgotten, 1),
+    (Timer::Links, 1),
+    (Timer::ExtraPing, 10),
+    (Timer::Nodes, 1),
+    (Timer::ManualFailover, 1),
+    (Timer::Election, 1),
+    (Timer::Migration, 1),
+    (Timer::Health, 1),
+];
+
 impl Cluster {
-    /// Does what time asks for. To be called every 100 ms.
+    /// Does what time asks for. To be called every [`TICK`].
     pub fn tick(&mut self, now: UnixMillis) {
         self.note_time(now);
         self.last_tick = Some(now);
-        self.forgotten.expire(now);
-        self.tend_links(now);
-        if self.ticks.is_multiple_of(EXTRA_PING_TICKS) {
-            self.ask_the_most_silent(now);
-        }
+        let tick = self.ticks;
         self.ticks += 1;
-        let mut suspected = false;
-        for index in self.nodes.indices() {
-            let skipped = NodeFlags::NOADDR.and(NodeFlags::HANDSHAKE);
-            if index != self.me && !self.nodes[index].flags.has_any(skipped) {
-                self.ask_or_drop(index, now);
-                suspected |= self.suspect(index, now);
-            }
+        for (timer, _) in TIMERS.iter().filter(|(_, ticks)| tick.is_multiple_of(*ticks)) {
+            self.fire(*timer, now);
         }
-        if suspected {
-            self.ask_masters(now);
-        }
-        if let Some(link) = self.waiting_replica().and_then(|replica| self.nodes[replica].outbound) {
-            self.send_pulse(link, PulseKind::Ping, now);
-        }
-        self.run_manual(now);
-        self.run_election(now);
-        if suspected || self.health() == Health::Fail {
-            self.due.judge = true;
+    }
+
+    fn fire(&mut self, timer: Timer, now: UnixMillis) {
+        match timer {
+            Timer::Forgotten => self.forgotten.expire(now),
+            Timer::Links => self.tend_links(now),
+            Timer::ExtraPing => self.ask_the_most_silent(now),
+            Timer::Nodes => self.watch_nodes(now),
+            Timer::ManualFailover => self.tend_manual(now),
+            Timer::Election => self.run_election(now),
+            Timer::Migration => self.run_migration(now),
+            Timer::Health => self.due.judge |= self.health() == Health::Fail,
         }
     }
 
@@ -79,6 +107,28 @@ impl Cluster {
         if let Some(link) = oldest.and_then(|oldest| self.nodes[oldest].outbound) {
             self.send_pulse(link, PulseKind::Ping, now);
         }
+    }
+
+    fn watch_nodes(&mut self, now: UnixMillis) {
+        let skipped = NodeFlags::NOADDR.and(NodeFlags::HANDSHAKE);
+        let mut suspected = false;
+        for index in self.nodes.indices() {
+            if index != self.me && !self.nodes[index].flags.has_any(skipped) {
+                self.ask_or_drop(index, now);
+                suspected |= self.suspect(index, now);
+            }
+        }
+        if suspected {
+            self.ask_masters(now);
+        }
+    }
+
+    /// A replica that waits for us to stand still hears from us in every tick.
+    fn tend_manual(&mut self, now: UnixMillis) {
+        if let Some(link) = self.waiting_replica().and_then(|replica| self.nodes[replica].outbound) {
+            self.send_pulse(link, PulseKind::Ping, now);
+        }
+        self.run_manual(now);
     }
 
     /// Asks a node whose last answer is half a node timeout old; drops a link on which a question is unanswered for so long.

@@ -1,4 +1,4 @@
-//! CLUSTER: what operators ask a node and tell it.
+//! CLUSTER, and DEBUG CLUSTERLINK: what operators ask a node and tell it.
 //!
 //! C01, §6. [`ClusterCommand::parse`] takes what needs no state, `Cluster::command` what does; either says no before anything is
 //! changed. What only cores know comes as [`CommandFacts`]; KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT, SLOT-STATS and HELP are theirs.
@@ -12,6 +12,15 @@ mod reply;
 mod run;
 mod shards;
 mod slots;
+
+#[cfg(test)]
+mod captured_tests;
+#[cfg(test)]
+mod command_tests;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod slots_tests;
 
 pub use facts::{CommandFacts, LinkFacts};
 pub use named::{NamedNode, NamedSlot};
@@ -32,6 +41,15 @@ pub struct SlotRange {
     pub last: Slot,
 }
 
+/// Slots of ADDSLOTS, DELSLOTS and their forms with ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotList {
+    /// As they were given.
+    pub ranges: Vec<SlotRange>,
+    /// What is wrong behind them. The client hears of it unless one of them is refused before.
+    pub fault: Option<String>,
+}
+
 /// How much RESET takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetKind {
@@ -39,6 +57,19 @@ pub enum ResetKind {
     Soft,
     /// Its name and its epochs as well.
     Hard,
+}
+
+/// Which links DEBUG CLUSTERLINK KILL ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinksToKill {
+    /// The one on which we ask the node.
+    To,
+    /// The one on which it asks us.
+    From,
+    /// Both.
+    All,
+    /// No such thing; what was given, for the reply.
+    Unknown(String),
 }
 
 /// What SETSLOT makes of a slot.
@@ -60,13 +91,13 @@ pub enum SlotAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterCommand {
     /// ADDSLOTS and ADDSLOTSRANGE.
-    AddSlots(Vec<SlotRange>),
+    AddSlots(SlotList),
     /// BUMPEPOCH.
     BumpEpoch,
     /// COUNT-FAILURE-REPORTS.
     CountFailureReports(NamedNode),
     /// DELSLOTS and DELSLOTSRANGE.
-    DeleteSlots(Vec<SlotRange>),
+    DeleteSlots(SlotList),
     /// FAILOVER.
     Failover(FailoverKind),
     /// FLUSHSLOTS.
@@ -75,6 +106,8 @@ pub enum ClusterCommand {
     Forget(NamedNode),
     /// INFO.
     Info,
+    /// DEBUG CLUSTERLINK KILL.
+    KillLinks(LinksToKill, NamedNode),
     /// LINKS.
     Links,
     /// MEET.

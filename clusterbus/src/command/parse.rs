@@ -8,7 +8,7 @@ use keyspace::number::parse_i64;
 use keyspace::slot::Slot;
 
 use super::named::{NamedNode, NamedSlot, parse_slot};
-use super::{ClusterCommand, ResetKind, SlotAction, SlotRange};
+use super::{ClusterCommand, LinksToKill, ResetKind, SlotAction, SlotList, SlotRange};
 use crate::address::{Address, Host, Ports};
 use crate::cluster::FailoverKind;
 use crate::epoch::Epoch;
@@ -64,8 +64,14 @@ const SHOWN_BYTES: usize = 128;
 const SYNTAX: &str = "ERR syntax error";
 
 impl ClusterCommand {
-    /// The command in these arguments, `CLUSTER` being the first. All of them are looked at, whatever the table of commands checked.
+    /// The command in these arguments, `CLUSTER` or `DEBUG` being the first. All of them are looked at, whatever the table of commands
+    /// checked.
     pub fn parse(args: &[&[u8]]) -> Result<ClusterCommand, String> {
+        if let [debug, rest @ ..] = args
+            && debug.eq_ignore_ascii_case(b"debug")
+        {
+            return debug_link(rest);
+        }
         let Some((name, rest)) = args.get(1..).and_then(<[_]>::split_first) else {
             return Err("ERR wrong number of arguments for 'cluster' command".into());
         };
@@ -93,6 +99,7 @@ impl ClusterCommand {
             Command::CountFailureReports(_) | Command::Failover(_) | Command::Forget(_) | Command::Meet(_) => false,
             Command::Info | Command::Links | Command::MyId | Command::MyShardId | Command::Nodes => false,
             Command::Replicas(_) | Command::SetConfigEpoch(_) | Command::Shards | Command::Slots => false,
+            Command::KillLinks(..) => false,
         }
     }
 }
@@ -108,23 +115,35 @@ fn slot(argument: &[u8]) -> Result<Slot, String> {
     parse_slot(argument).ok_or_else(|| INVALID_SLOT.into())
 }
 
-/// Slots one by one.
-fn slots(args: &[&[u8]]) -> Result<Vec<SlotRange>, String> {
-    args.iter().map(|argument| slot(argument).map(|slot| SlotRange { first: slot, last: slot })).collect()
+/// Slots one by one. All are looked at before the first is asked for.
+fn slots(args: &[&[u8]]) -> Result<SlotList, String> {
+    let single = |argument: &&[u8]| slot(argument).map(|slot| SlotRange { first: slot, last: slot });
+    Ok(SlotList { ranges: args.iter().map(single).collect::<Result<_, _>>()?, fault: None })
 }
 
-/// Slots as pairs of first and last.
-fn ranges(subcommand: &str, args: &[&[u8]]) -> Result<Vec<SlotRange>, String> {
+/// Slots as pairs of first and last. Each pair is asked for before the next is looked at.
+fn ranges(subcommand: &str, args: &[&[u8]]) -> Result<SlotList, String> {
     let (pairs, []) = args.as_chunks::<2>() else { return Err(wrong_arity(subcommand)) };
-    let range = |pair: &[&[u8]; 2]| {
-        let (first, last) = (slot(pair[0])?, slot(pair[1])?);
-        if first > last {
-            let (first, last) = (first.number(), last.number());
-            return Err(format!("ERR start slot number {first} is greater than end slot number {last}"));
+    let mut list = SlotList { ranges: Vec::with_capacity(pairs.len()), fault: None };
+    for pair in pairs {
+        match range(pair) {
+            Ok(range) => list.ranges.push(range),
+            Err(fault) => {
+                list.fault = Some(fault);
+                break;
+            }
         }
-        Ok(SlotRange { first, last })
-    };
-    pairs.iter().map(range).collect()
+    }
+    Ok(list)
+}
+
+fn range(pair: &[&[u8]; 2]) -> Result<SlotRange, String> {
+    let (first, last) = (slot(pair[0])?, slot(pair[1])?);
+    if first > last {
+        let (first, last) = (first.number(), last.number());
+        return Err(format!("ERR start slot number {first} is greater than end slot number {last}"));
+    }
+    Ok(SlotRange { first, last })
 }
 
 fn failover(args: &[&[u8]]) -> Result<ClusterCommand, String> {
@@ -166,6 +185,23 @@ fn meet(args: &[&[u8]]) -> Result<ClusterCommand, String> {
             Ok(Command::Meet(Address { host, ports: Ports { client, other: 0, bus } }))
         }
         _ => Err(format!("ERR Invalid node address specified: {}:{}", shown(args[0]), shown(args[1]))),
+    }
+}
+
+/// DEBUG CLUSTERLINK KILL, for tests.
+fn debug_link(args: &[&[u8]]) -> Result<ClusterCommand, String> {
+    match args {
+        [_, kill, links, node] if kill.eq_ignore_ascii_case(b"kill") => {
+            let known = [(b"to".as_slice(), LinksToKill::To), (b"from", LinksToKill::From), (b"all", LinksToKill::All)];
+            let found = known.into_iter().find(|(word, _)| links.eq_ignore_ascii_case(word));
+            let unknown = || LinksToKill::Unknown(String::from_utf8_lossy(links).into_owned());
+            Ok(Command::KillLinks(found.map_or_else(unknown, |(_, links)| links), NamedNode::of(node)))
+        }
+        _ => {
+            let name = args.first().map_or(b"".as_slice(), |name| &name[..name.len().min(SHOWN_BYTES)]);
+            let name = String::from_utf8_lossy(name);
+            Err(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."))
+        }
     }
 }
 

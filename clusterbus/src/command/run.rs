@@ -1,7 +1,9 @@
 //! Commands are carried out: what is asked is told, what is ordered is done or refused.
 
 use super::parse::INVALID_SLOT;
-use super::{ClusterCommand, ClusterReply, CommandFacts, NamedNode, NamedSlot, SlotAction, SlotRange};
+use super::{
+    ClusterCommand, ClusterReply, CommandFacts, LinksToKill, NamedNode, NamedSlot, SlotAction, SlotList, SlotRange,
+};
 use crate::cluster::{AdminError, Cluster, SlotChange};
 use crate::id::NodeId;
 use crate::slot_set::span;
@@ -19,7 +21,11 @@ impl Cluster {
     ) -> Result<ClusterReply, String> {
         let text = |id: &[u8]| Ok(ClusterReply::Bulk(id.to_vec()));
         match command {
-            ClusterCommand::AddSlots(ranges) => done(self.add_slots(each(&ranges))),
+            ClusterCommand::AddSlots(SlotList { ranges, fault: None }) => done(self.add_slots(each(&ranges))),
+            ClusterCommand::AddSlots(SlotList { ranges, fault: Some(fault) }) => {
+                self.may_add_slots(each(&ranges)).map_err(refused)?;
+                Err(fault)
+            }
             ClusterCommand::BumpEpoch => {
                 let (epoch, bumped) = self.bump();
                 let word = if bumped { "BUMPED" } else { "STILL" };
@@ -29,11 +35,26 @@ impl Cluster {
                 let node = self.known(&node)?;
                 Ok(ClusterReply::Int(self.failure_reports(node, now) as i64))
             }
-            ClusterCommand::DeleteSlots(ranges) => done(self.delete_slots(each(&ranges))),
+            ClusterCommand::DeleteSlots(SlotList { ranges, fault: None }) => done(self.delete_slots(each(&ranges))),
+            ClusterCommand::DeleteSlots(SlotList { ranges, fault: Some(fault) }) => {
+                self.may_delete_slots(each(&ranges)).map_err(refused)?;
+                Err(fault)
+            }
             ClusterCommand::Failover(kind) => done(self.failover(kind, now)),
             ClusterCommand::FlushSlots => done(self.flush_slots(facts.keys())),
             ClusterCommand::Forget(node) => done(self.forget(named(&node)?, now)),
             ClusterCommand::Info => Ok(ClusterReply::Verbatim(self.info_text(facts))),
+            ClusterCommand::KillLinks(links, node) => {
+                let node = self.known(&node)?;
+                let (to, from) = match links {
+                    LinksToKill::To => (self.nodes()[node].outbound, None),
+                    LinksToKill::From => (None, self.nodes()[node].inbound),
+                    LinksToKill::All => (self.nodes()[node].outbound, self.nodes()[node].inbound),
+                    LinksToKill::Unknown(word) => return Err(format!("ERR Unknown direction {word}")),
+                };
+                [to, from].into_iter().flatten().for_each(|link| self.close(link));
+                Ok(ClusterReply::Ok)
+            }
             ClusterCommand::Links => Ok(self.links_reply(facts)),
             ClusterCommand::Meet(address) => {
                 self.meet(address, now);

@@ -6,7 +6,7 @@
 //! anyway.
 
 use crate::args::Args;
-use crate::limits::Pace;
+use crate::limits::{Pace, Reach};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -106,6 +106,9 @@ fn index(arg: &[u8], refusal: &'static str) -> Result<i32, Refusal> {
 
 /// One exchange of two numbers per core: no key moves. It counts as a change even of a database with itself.
 fn swapdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
+    if whole.keyspaces[0].limits.reach == Reach::Slot {
+        return Err(Refusal::Text("ERR SWAPDB is not allowed in cluster mode"));
+    }
     let first = index(args.at(1), "ERR invalid first DB index")?;
     let second = index(args.at(2), "ERR invalid second DB index")?;
     let exists = |number: i32| usize::try_from(number).is_ok_and(|number| whole.database(number).is_some());

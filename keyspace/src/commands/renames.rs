@@ -5,7 +5,7 @@
 use crate::args::Args;
 use crate::entry::Shape;
 use crate::exec::{DataRow, Exec};
-use crate::limits::Removal;
+use crate::limits::{Reach, Removal};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
@@ -91,6 +91,8 @@ pub static ROWS: &[DataRow] = &[
 ];
 
 const SAME_OBJECT: Refusal = Refusal::Text("ERR source and destination objects are the same");
+const NO_MOVE: Refusal = Refusal::Text("ERR MOVE is not allowed in cluster mode");
+const NO_OTHER_DB: Refusal = Refusal::Text("ERR Copying to another database is not allowed in cluster mode");
 const NO_SUCH_DB: Refusal = Refusal::Text("ERR DB index is out of range");
 const NOT_AN_INT: Refusal = Refusal::Text("ERR value is out of range, value must between -2147483648 and 2147483647");
 
@@ -99,6 +101,14 @@ fn database(exec: &Exec, arg: &[u8]) -> Result<Db, Refusal> {
     let number = parse_i64(arg).ok_or(Refusal::NotInteger)?;
     let number = i32::try_from(number).map_err(|_| NOT_AN_INT)?;
     usize::try_from(number).ok().and_then(|number| exec.keyspace.db(number)).ok_or(NO_SUCH_DB)
+}
+
+/// The database that an argument of COPY names. In a cluster there is no other.
+fn copied_to(exec: &Exec, arg: &[u8]) -> Result<Db, Refusal> {
+    match (exec.keyspace.limits.reach, parse_i64(arg)) {
+        (Reach::Slot, Some(number)) if number != 0 => Err(NO_OTHER_DB),
+        _ => database(exec, arg),
+    }
 }
 
 /// The events of a key that goes from one place to another.
@@ -146,6 +156,9 @@ fn renamenx(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn move_key(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
+    if exec.keyspace.limits.reach == Reach::Slot {
+        return Err(NO_MOVE);
+    }
     let db = database(exec, args.at(2))?;
     if db == exec.db {
         return Err(SAME_OBJECT);
@@ -166,7 +179,7 @@ fn copy(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         if args.is(index, "replace") {
             replace = true;
         } else if args.is(index, "db") && index + 1 < args.len() {
-            db = database(exec, args.at(index + 1))?;
+            db = copied_to(exec, args.at(index + 1))?;
             index += 1;
         } else {
             return Err(Refusal::Syntax);

@@ -8,18 +8,32 @@ use shard::settings::{Group, Row, Settings, find};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::described::NodesSection;
 use super::error::{Place, Problem, unknown};
-use super::{syntax, user_lines};
+use super::{cluster_nodes, syntax, user_lines};
 
 /// The key of the users, which are no settings.
 const USERS: &str = "users";
 
-/// Sets what `text`, the content of `path`, says, of which users take the place of all that were declared before; adds what is wrong with it to `problems`, in the order of lines.
+/// The key of the nodes of a cluster in its table, which are none either.
+const NODES: &str = "nodes";
+
+/// What files say beside settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Declared {
+    /// The users.
+    pub(super) users: Vec<UserLine>,
+    /// The nodes of a cluster.
+    pub(super) nodes: Option<NodesSection>,
+}
+
+/// Sets what `text`, the content of `path`, says, of which users and nodes take the place of all that were declared before; adds what is
+/// wrong with it to `problems`, in the order of lines.
 pub(super) fn apply(
     path: &Path,
     text: &str,
     settings: &mut Settings,
-    users: &mut Vec<UserLine>,
+    declared: &mut Declared,
     problems: &mut Vec<Problem>,
 ) {
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -39,12 +53,34 @@ pub(super) fn apply(
     // After the settings: one of them says what rules begin with.
     if let Some((key, value)) = document.get_ref().iter().find(|(key, _)| *key.get_ref() == USERS) {
         match user_lines::read(value, reader.settings.acl_pubsub_default) {
-            Ok(lines) => *users = lines,
-            Err(wrong) => wrong.into_iter().for_each(|(at, what)| reader.problem_at(key, at, what)),
+            Ok(lines) => declared.users = lines,
+            Err(wrong) => wrong.into_iter().for_each(|(at, what)| reader.problem_at(key.get_ref(), at, what)),
+        }
+    }
+    if let Some((key, value)) = nodes_in(document.get_ref()) {
+        match cluster_nodes::read(key, value) {
+            Ok(nodes) => {
+                let line = line_at(text, &value_begin(value).unwrap_or(key.span()));
+                declared.nodes = Some(NodesSection { nodes, path: path.to_owned(), line });
+            }
+            Err(wrong) => wrong.into_iter().for_each(|(name, at, what)| reader.problem_at(&name, at, what)),
         }
     }
     reader.found.sort_by_key(|(at, _)| *at);
     problems.extend(reader.found.into_iter().map(|(_, problem)| problem));
+}
+
+/// The nodes of a cluster in a file.
+fn nodes_in<'a, 'b>(document: &'a DeTable<'b>) -> Option<(&'a Key<'b>, &'a Value<'b>)> {
+    let (_, table) = document.iter().find(|(key, _)| *key.get_ref() == Group::Cluster.name())?;
+    let DeValue::Table(keys) = table.get_ref() else { return None };
+    keys.iter().find(|(key, _)| *key.get_ref() == NODES)
+}
+
+/// Where the first item of an array begins: with `[[name]]` tables the array itself has no place of its own.
+fn value_begin(value: &Value<'_>) -> Option<Range<usize>> {
+    let DeValue::Array(items) = value.get_ref() else { return None };
+    items.iter().next().map(|item| item.span())
 }
 
 /// The line of a place in `text`, counted from 1.
@@ -79,7 +115,11 @@ impl Reader<'_> {
             return self.problem(key, what);
         };
         match value.get_ref() {
-            DeValue::Table(keys) => keys.iter().for_each(|(key, value)| self.setting(group, key, value)),
+            DeValue::Table(keys) => {
+                let is_setting = |key: &Key<'_>| !(group == Group::Cluster && *key.get_ref() == NODES);
+                let settings = keys.iter().filter(|(key, _)| is_setting(key));
+                settings.for_each(|(key, value)| self.setting(group, key, value));
+            }
             _ => self.problem(key, format!("this is a table of settings: write [{name}]")),
         }
     }
@@ -108,14 +148,14 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, key: &Key<'_>, what: String) {
-        self.problem_at(key, key.span().start, what);
+        self.problem_at(key.get_ref(), key.span().start, what);
     }
 
     /// Adds a problem with what stands at an offset and belongs to a key.
-    fn problem_at(&mut self, key: &Key<'_>, at: usize, what: String) {
+    fn problem_at(&mut self, key: &str, at: usize, what: String) {
         let line = line_at(self.text, &(at..at));
         // A key may hold what would disturb a terminal.
-        let name = key.get_ref().replace(char::is_control, "?");
+        let name = key.replace(char::is_control, "?");
         let place = Place::Key(self.path.to_owned(), line, name);
         self.found.push((at, Problem { place, what }));
     }
@@ -136,8 +176,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Settings, String> {
-        let (mut settings, mut users, mut problems) = (Settings::default(), Vec::new(), Vec::new());
-        apply(Path::new("a.toml"), text, &mut settings, &mut users, &mut problems);
+        let (mut settings, mut declared, mut problems) = (Settings::default(), Declared::default(), Vec::new());
+        apply(Path::new("a.toml"), text, &mut settings, &mut declared, &mut problems);
         let lines: Vec<String> =
             problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what)).collect();
         match lines.is_empty() {

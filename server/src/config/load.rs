@@ -10,7 +10,9 @@ use std::sync::Arc;
 use shard::acl::UserLine;
 use shard::settings::Settings;
 
+use super::described::Described;
 use super::error::{ConfigError, Problem, in_argument, in_file};
+use super::file::Declared;
 use super::{file, flags, overrides};
 
 /// Most bytes of a configuration file; the sample has some ten thousand.
@@ -45,6 +47,8 @@ pub(crate) struct Origin {
     pub(super) overridden: Settings,
     /// The same and the flags: the settings in force at start.
     pub(super) start: Arc<Settings>,
+    /// The cluster that the TOML file describes.
+    pub(crate) described: Option<Described>,
 }
 
 /// Reads the arguments, without the program's own name, and the files that they lead to.
@@ -58,17 +62,17 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
     };
     let mut problems = Vec::new();
     let mut settings = Settings::default();
-    let mut users = Vec::new();
+    let mut declared = Declared::default();
     let mut config_file = None;
     if let Some(path) = arguments.config_file {
-        apply_file(&path, Missing::IsAProblem, (&mut settings, &mut users), &mut problems);
+        apply_file(&path, Missing::IsAProblem, (&mut settings, &mut declared), &mut problems);
         // Absolute, because the process may change its directory before CONFIG REWRITE.
         config_file = Some(std::path::absolute(&path).unwrap_or(path));
     }
-    let (from_file, file_users) = (settings.clone(), users.clone());
+    let (from_file, file_users) = (settings.clone(), declared.users.clone());
     if let Some(path) = &config_file {
         let path = overrides::path_beside(path);
-        apply_file(&path, Missing::IsEmpty, (&mut settings, &mut users), &mut problems);
+        apply_file(&path, Missing::IsEmpty, (&mut settings, &mut declared), &mut problems);
     }
     let overridden = settings.clone();
     flags::apply(&arguments.flags, &mut settings, &mut problems);
@@ -76,14 +80,21 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
         Ok(dir) => settings.dir = dir,
         Err(what) => problems.push(in_argument("dir", what)),
     }
+    let Declared { users, nodes } = declared;
     if !settings.aclfile.is_empty() && !users.is_empty() {
         problems.push(in_argument("aclfile", "users come from this file or from [[users]], not from both"));
     }
+    // After the flags: some of them say which node this is.
+    let described = match nodes.filter(|_| problems.is_empty()).map(|nodes| nodes.settle(&mut settings)).transpose() {
+        Ok(described) => described,
+        Err(problem) => return Err(ConfigError::new(vec![problem])),
+    };
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }
     let settings = Arc::new(settings);
-    let origin = Origin { config_file, file: from_file, file_users, users, overridden, start: Arc::clone(&settings) };
+    let start = Arc::clone(&settings);
+    let origin = Origin { config_file, file: from_file, file_users, users, overridden, start, described };
     Ok(Start::Serve { settings, origin: Box::new(origin) })
 }
 
@@ -97,12 +108,12 @@ enum Missing {
 fn apply_file(
     path: &Path,
     missing: Missing,
-    (settings, users): (&mut Settings, &mut Vec<UserLine>),
+    (settings, declared): (&mut Settings, &mut Declared),
     problems: &mut Vec<Problem>,
 ) {
     match read_bounded(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => file::apply(path, &text, settings, users, problems),
+            Ok(text) => file::apply(path, &text, settings, declared, problems),
             Err(error) => {
                 let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
                     .iter()

@@ -7,6 +7,8 @@
 //! Every setting, its type and its text come from `shard::settings`; here are only the forms around them. Nothing here applies a
 //! setting to the process.
 
+mod cluster_nodes;
+mod described;
 mod error;
 mod file;
 mod flags;
@@ -16,6 +18,7 @@ mod syntax;
 mod usage;
 mod user_lines;
 
+pub(crate) use described::Described;
 pub(crate) use load::{Origin, Start, load};
 pub(crate) use overrides::{replace as replace_file, rewrite};
 pub(crate) use usage::REDIS_VERSION;

@@ -154,7 +154,7 @@ mod tests {
 
     fn read(text: &str) -> Settings {
         let (mut settings, mut problems) = (Settings::default(), Vec::new());
-        file::apply(Path::new("sample"), text, &mut settings, &mut Vec::new(), &mut problems);
+        file::apply(Path::new("sample"), text, &mut settings, &mut Default::default(), &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
         settings
     }

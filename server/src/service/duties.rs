@@ -17,13 +17,13 @@ use shard::mesh::mailbox::Address;
 use shard::migration::Transfer;
 use shard::settings::Settings;
 
-use super::alarm::Alarm;
 use super::audit;
-use super::post::{Answers, Arrival, Post};
 use super::transfers::Transfers;
+use crate::alarm::Alarm;
 use crate::boot::Running;
 use crate::config::{self, Origin};
 use crate::log::Log;
+use crate::post::{Answers, Arrival, Post};
 use crate::users;
 
 /// The state of the service thread.
@@ -57,8 +57,8 @@ enum Going {
 impl Duties {
     /// The duties towards the cores that run.
     pub(super) fn new(running: Running, alarm: Arc<Alarm>, log: Arc<Log>, origin: Origin) -> Duties {
-        let Running { mesh, service, ends, wakers, server, settings } = running;
-        let post = Rc::new(RefCell::new(Post::new(mesh, service, ends, wakers)));
+        let Running { service, server, settings } = running;
+        let post = Rc::new(RefCell::new(Post::new(service)));
         let transfers = Rc::new(Transfers::new());
         Duties { post, alarm, log, origin, server, settings: RefCell::new(settings), transfers }
     }
@@ -68,7 +68,7 @@ impl Duties {
         self.settings.borrow().clone()
     }
 
-    /// Serves until the server stops. Every core was told to when this returns.
+    /// Serves until the server stops. Every core and the bus thread were told to when this returns.
     pub(super) async fn serve(&self) {
         std::future::poll_fn(|context| {
             self.alarm.arm(context.waker());
@@ -79,7 +79,7 @@ impl Duties {
             }
         })
         .await;
-        self.post.borrow_mut().stop_cores();
+        self.post.borrow_mut().stop_all();
     }
 
     /// Asks every core and waits for their answers, at most this long.
@@ -107,6 +107,10 @@ impl Duties {
                     Arrival::Configured(settings) => self.configure(settings),
                     Arrival::Audit(core, events) => audit::log(core, &events),
                     Arrival::Question(from, question) => questions.push((from, question)),
+                    Arrival::RoutesTaken(..) | Arrival::BusPublish(_) => {
+                        unreachable!("the cluster is the bus thread's")
+                    }
+                    Arrival::Stop => unreachable!("this thread tells the others"),
                 }
             }
             for (from, question) in due {

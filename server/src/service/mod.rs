@@ -4,8 +4,6 @@
 //! It is one more address of the mesh. It parks and is woken like a core, asks cores questions (metrics, health), answers theirs
 //! (CONFIG REWRITE, SHUTDOWN), takes on settings that concern the process (the log level), and ends the server. Reading order:
 //!
-//! - [`alarm`]: how other threads wake it.
-//! - [`post`]: its mail, and the answers it waits for.
 //! - [`duties`]: what it does about mail.
 //! - [`audit`]: what cores have to say of the packet, as lines of the log.
 //! - [`transfers`]: keys on their way to another server.
@@ -15,13 +13,11 @@
 //!
 //! It never waits for a core without a limit of time, and no core ever waits for it: writing the overrides file blocks this thread only.
 
-mod alarm;
 mod audit;
 mod duties;
 mod endpoint;
 mod http;
 mod metrics;
-mod post;
 mod transfers;
 
 use std::io;
@@ -32,11 +28,11 @@ use std::thread::JoinHandle;
 
 use glommio::{LocalExecutorBuilder, Placement};
 
+use crate::alarm::Alarm;
 use crate::boot::Running;
 use crate::config::Origin;
 use crate::log::Log;
 
-pub(crate) use alarm::Alarm;
 pub(crate) use endpoint::{EndpointError, address};
 
 /// Memory that glommio registers for direct file access with each of its three rings, in bytes: its least. It is locked, and nothing here

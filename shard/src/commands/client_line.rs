@@ -103,6 +103,7 @@ fn flags(session: &Session, facts: &ConnFacts) -> String {
         (session.watching.as_ref().is_some_and(|watching| watching.ticket.has_ended()), 'd'),
         (facts.closing, 'c'),
         (session.unix, 'U'),
+        (session.modes.readonly, 'r'),
         (session.no_evict, 'e'),
         (session.no_touch, 'T'),
     ];

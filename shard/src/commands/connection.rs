@@ -96,6 +96,9 @@ fn select(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     if i32::try_from(number).is_err() {
         return Err(Refusal::Text("ERR value is out of range, value must between -2147483648 and 2147483647"));
     }
+    if exec.facts.clustered && number != 0 {
+        return Err(Refusal::Text("ERR SELECT is not allowed in cluster mode"));
+    }
     if !(0..exec.facts.settings.databases as i64).contains(&number) {
         return Err(Refusal::Text("ERR DB index is out of range"));
     }

@@ -115,7 +115,7 @@ fn introduce(exec: &SessionExec, reply: &mut Reply) {
     reply.text("id");
     reply.int(exec.session.id as i64);
     reply.text("mode");
-    reply.text("standalone");
+    reply.text(if exec.facts.clustered { "cluster" } else { "standalone" });
     reply.text("role");
     reply.text("master");
     reply.text("modules");

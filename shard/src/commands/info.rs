@@ -84,10 +84,16 @@ static SECTIONS: &[Section] = &[
     Section { name: "commandstats", heading: "Commandstats", default: false, write: info_tables::commands },
     Section { name: "errorstats", heading: "Errorstats", default: true, write: info_tables::errors },
     Section { name: "latencystats", heading: "Latencystats", default: false, write: info_tables::latency },
-    Section { name: "cluster", heading: "Cluster", default: true, write: |_, out| out.put("cluster_enabled", 0) },
+    Section { name: "cluster", heading: "Cluster", default: true, write: cluster },
     Section { name: "keyspace", heading: "Keyspace", default: true, write: info_tables::keyspace },
+    Section { name: "debug", heading: "Debug", default: false, write: info_load::debug },
     Section { name: "core", heading: "Cores", default: true, write: info_tables::cores },
 ];
+
+/// `# Cluster`
+fn cluster(view: &View<'_>, out: &mut Lines) {
+    out.put("cluster_enabled", u8::from(view.facts.clustered));
+}
 
 fn info(exec: &mut SessionExec, _: Args, _: &mut Reply) -> Outcome {
     exec.ask(Audience::Cores, Ask::Report, finish);

@@ -87,11 +87,21 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("client_query_buffer_limit_disconnections", traffic.query_limit_closed);
     out.put("client_output_buffer_limit_disconnections", traffic.output_limit_closed);
     out.zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
+    out.put("eventloop_cycles", sum.turns.count);
+    out.put("eventloop_duration_sum", sum.turns.ns / 1_000);
+    out.put("eventloop_duration_cmd_sum", sum.stats.ns() / 1_000);
+    out.put("instantaneous_eventloop_cycles_per_sec", rates.turns);
+    out.put("instantaneous_eventloop_duration_usec", rates.turn_ns / 1_000 / rates.turns.max(1));
     let access = sum.access;
     out.put("acl_access_denied_auth", access.auth);
     out.put("acl_access_denied_cmd", access.command);
     out.put("acl_access_denied_key", access.key);
     out.put("acl_access_denied_channel", access.channel);
+}
+
+/// `# Debug`
+pub(super) fn debug(view: &View<'_>, out: &mut Lines) {
+    out.put("eventloop_duration_max", view.sum.turns.longest_ns / 1_000);
 }
 
 /// `# Replication`

@@ -17,7 +17,7 @@ pub(super) fn server(view: &View<'_>, out: &mut Lines) {
     out.put("redis_git_sha1", "00000000");
     out.put("redis_git_dirty", 0);
     out.put("redis_build_id", 0);
-    out.put("redis_mode", "standalone");
+    out.put("redis_mode", if facts.clustered { "cluster" } else { "standalone" });
     out.put("os", &process.os);
     out.put("arch_bits", usize::BITS);
     out.put("monotonic_clock", "POSIX clock_gettime");

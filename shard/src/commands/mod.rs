@@ -13,6 +13,8 @@ mod client_kill;
 pub mod client_line;
 mod client_list;
 pub mod client_pause;
+mod cluster;
+pub mod cluster_rows;
 pub mod command;
 mod command_info;
 pub(crate) mod command_keys;
@@ -33,14 +35,13 @@ mod latency_text;
 pub mod memory;
 pub mod migrate;
 pub mod monitor;
-mod pubsub;
+pub(crate) mod pubsub;
 mod pubsub_query;
 pub mod pubsub_rows;
 pub mod reset;
 pub mod scan;
 pub mod scripts;
 pub mod server;
-pub mod server_cluster;
 pub mod server_lolwut;
 pub mod slowlog;
 mod tracking;
@@ -89,7 +90,7 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS, migrate::ROWS];
     let server = [acl::ROWS, command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
-    let more = [scripts::ROWS, functions::ROWS, server::ROWS, server_cluster::ROWS, server_lolwut::ROWS];
+    let more = [scripts::ROWS, functions::ROWS, server::ROWS, cluster_rows::ROWS, server_lolwut::ROWS];
     let all = [tracking_rows::ROWS, monitor::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).chain(all).flatten()
 }
@@ -203,6 +204,8 @@ pub struct Facts<'a> {
     pub server: &'a Arc<ServerInfo>,
     /// All commands.
     pub table: &'static CommandTable,
+    /// Whether this is a node of a cluster.
+    pub clustered: bool,
     /// Published numbers of all cores.
     pub published: &'a Mesh<Shard>,
 }

@@ -117,7 +117,7 @@ fn end(exec: &mut SessionExec, kind: Kind, word: &str, args: Args, reply: &mut R
 }
 
 /// One reply about one topic.
-fn confirm(out: &mut Vec<u8>, resp: Resp, word: &str, name: Option<&[u8]>, count: usize) {
+pub(crate) fn confirm(out: &mut Vec<u8>, resp: Resp, word: &str, name: Option<&[u8]>, count: usize) {
     let mut reply = Reply::new(out, resp);
     reply.push(3);
     reply.text(word);

@@ -1,5 +1,6 @@
 //! RESET: the connection as it was when it began.
 
+use clusterbus::modes::{ModeCommand, Transaction};
 use keyspace::args::Args;
 use keyspace::refusal::Outcome;
 use keyspace::reply::{Reply, Resp};
@@ -38,6 +39,7 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     session.sign_out(&exec.facts.acl.users);
     session.transaction = None;
     session.watching = None;
+    session.modes = session.modes.after(ModeCommand::Reset, Transaction::None);
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }

@@ -27,7 +27,12 @@ impl<R: Ring> Inner<R> {
                 self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
                 None
             }
-            ask @ (Ask::Scan(..) | Ask::SlotKeys | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
+            ask @ (Ask::Scan(..)
+            | Ask::CountInSlot(_)
+            | Ask::KeysInSlot(..)
+            | Ask::SlotStats
+            | Ask::SlotKeys
+            | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
             Ask::Hold(ask) => self.hold(from, id, ask),
             Ask::EndHold(end) => self.end_hold(from, id, end),
             Ask::Monitor => {
@@ -114,9 +119,14 @@ impl<R: Ring> Inner<R> {
             Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Monitor | Ask::Pause(_) => {
                 unreachable!("these are answered later")
             }
-            Ask::Scan(..) | Ask::SlotKeys | Ask::DropSlots(_) | Ask::Hold(_) | Ask::EndHold(_) => {
-                unreachable!("these wait for slots")
-            }
+            Ask::Scan(..)
+            | Ask::CountInSlot(_)
+            | Ask::KeysInSlot(..)
+            | Ask::SlotStats
+            | Ask::SlotKeys
+            | Ask::DropSlots(_)
+            | Ask::Hold(_)
+            | Ask::EndHold(_) => unreachable!("these wait for slots"),
         }
     }
 

@@ -12,9 +12,9 @@ use crate::commands::{SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::mail::{Mail, Question, Reply};
 use crate::mesh::Mesh;
-use crate::mesh::loans::{Need, NeedOwned};
+use crate::mesh::loans::Need;
 use crate::mesh::mailbox::Address;
-use crate::report::Traffic;
+use crate::report::{Traffic, TurnTotals};
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
@@ -152,14 +152,18 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// The answer to a question that concerns every slot; once all of them are here.
+    /// The answer to a question that concerns a slot or all of them; once they are here.
     pub(super) fn about_slots(&mut self, from: Address, id: u64, ask: Ask) -> Option<Answer> {
         let shard = self.owner.shard();
-        if let Some(busy) = shard.busy_with(Need::All) {
+        let need = match &ask {
+            Ask::CountInSlot(slot) | Ask::KeysInSlot(slot, _) => Need::One(slot.number()),
+            _ => Need::All,
+        };
+        if let Some(busy) = shard.busy_with(need) {
             return Some(Answer::Busy(busy));
         }
-        if !shard.loans.is_free(Need::All) {
-            self.park_question(from, id, ask, &NeedOwned::All);
+        if !shard.loans.is_free(need) {
+            self.park_question(from, id, ask, &need.to_owned());
             return None;
         }
         Some(self.about_slots_now(ask))
@@ -169,9 +173,12 @@ impl<R: Ring> Inner<R> {
     pub(super) fn about_slots_now(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::Scan(request, db) => self.scan_part(&request, db),
+            Ask::CountInSlot(slot) => self.count_in_slot(slot),
+            Ask::KeysInSlot(slot, count) => self.keys_in_slot(slot, count),
+            Ask::SlotStats => self.slot_stats(),
             Ask::SlotKeys => self.slot_keys(),
             Ask::DropSlots(slots) => self.drop_slots(&slots),
-            _ => unreachable!("no other question concerns every slot"),
+            _ => unreachable!("no other question concerns slots"),
         }
     }
 
@@ -299,6 +306,7 @@ impl<R: Ring> Inner<R> {
             Then::StopMonitor => self.stop_monitoring(conn),
             Then::Nothing | Then::Ask(_) => {}
         }
+        self.end_modes(conn);
     }
 
     /// Takes what the command that just ended left as slow into the slow log.
@@ -315,6 +323,7 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         shard.reset_stats();
         self.cron.traffic = Traffic::default();
+        self.cron.turns = TurnTotals::default();
         self.expiry.reset_stats();
         self.guard.book.borrow_mut().counters = AccessCounters::default();
         self.cron.meters.reset_rates(self.now.monotonic_us);

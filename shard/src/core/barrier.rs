@@ -1,10 +1,12 @@
 //! A command that is not for routing alone: everything of its connection before it is done, and nothing after it has begun.
 
+use clusterbus::gate::Decision;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
 use keyspace::spec::Flags;
 
+use crate::cluster::request::Foreseen;
 use crate::command::{Command, CommandId, Run};
 use crate::commands::{Facts, SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
@@ -66,6 +68,12 @@ fn end_caching(conn: &mut Conn, command: &str) {
     }
 }
 
+/// True for a command that is not carried out as a unit, in which its keys could be looked at.
+fn looks_first(conn: &Conn, command: &Command) -> bool {
+    let is_queued = conn.session.transaction.is_some() && !is_immediate(command.spec.name);
+    is_queued || (matches!(command.run, Run::Session(_)) && command.spec.name != EXEC)
+}
+
 /// What such a client reads that sends another.
 fn only_listens(command: &Command) -> Refusal {
     let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
@@ -83,6 +91,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn barrier(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args) {
         let told = conn.session.caches_next();
         self.carry_out_alone(mesh, conn, args);
+        self.end_modes(conn);
         if told {
             let command = conn.session.last_command.map_or("", |id| self.table.get(id).spec.name);
             end_caching(conn, command);
@@ -109,6 +118,21 @@ impl<R: Ring> Inner<R> {
         if let Err(refusal) = self.may(&conn.session, command, args, Origin::Client) {
             return self.reject(conn, Some(command.id), &refusal);
         }
+        if self.is_clustered() {
+            match self.foresee(conn, command, args) {
+                Foreseen::Decided(Decision::Local) => {}
+                Foreseen::Decided(decision) => return self.redirect(conn, command, decision),
+                Foreseen::ByPresence if looks_first(conn, command) => {
+                    return self.start_look(mesh, conn, command, args);
+                }
+                Foreseen::ByPresence => {}
+            }
+        }
+        self.go_on_alone(mesh, conn, command, args);
+    }
+
+    /// Goes on with a command that this node serves, as far as that is known.
+    pub(super) fn go_on_alone(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, command: &'static Command, args: Args) {
         if let Some(refusal) = self.refused_for_memory(conn, command) {
             return self.reject(conn, Some(command.id), &refusal);
         }
@@ -229,6 +253,7 @@ impl<R: Ring> Inner<R> {
             acl: &self.guard,
             server: &self.server,
             table: self.table,
+            clustered: self.is_clustered(),
             published: mesh,
         }
     }

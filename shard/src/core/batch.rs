@@ -6,11 +6,11 @@ use keyspace::spec::Flags;
 use smallvec::SmallVec;
 
 use crate::acl;
+use crate::cluster::admission::Admission;
 use crate::command::{Command, Run};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::flight::Flight;
 use crate::hop::{Call, Hop};
-use crate::memory::Prepared;
 use crate::mesh::{CoreId, Mesh};
 use crate::resp::{Limits, Step};
 use crate::ring::Ring;
@@ -76,7 +76,11 @@ impl<R: Ring> Inner<R> {
         batch.calls.clear();
         let end = self.fill(conn, &input, &mut batch);
         if !batch.calls.is_empty() {
-            self.carry_out(conn, &input, &batch);
+            match self.bus.is_some() {
+                true => self.carry_out::<true>(conn, &input, &batch),
+                false => self.carry_out::<false>(conn, &input, &batch),
+            }
+            conn.session.modes.asking = false;
         }
         let (rests, done) = (conn.waiting != Waiting::No, batch.calls.len());
         let progress = match end {
@@ -118,7 +122,9 @@ impl<R: Ring> Inner<R> {
             inline_bytes_max: Limits::INLINE_BYTES_MAX,
             auth: conn.session.auth_under(&self.guard.users),
         };
-        while batch.calls.len() < BATCH_COMMANDS_MAX {
+        // ASKING is for one command.
+        let commands_max = if conn.session.modes.asking { 1 } else { BATCH_COMMANDS_MAX };
+        while batch.calls.len() < commands_max {
             let first = batch.spans.len();
             match conn.parser.next(input, &limits, &mut batch.spans) {
                 Step::Command => {
@@ -171,7 +177,7 @@ impl<R: Ring> Inner<R> {
             None => {
                 let mut keys = command.spec.keys_of(args);
                 let key = keys.next()?;
-                if self.map.cores() > 1 {
+                if self.map.cores() > 1 || self.bus.is_some() {
                     let slot = Slot::of(key);
                     keys.all(|other| Slot::of(other) == slot).then_some(())?;
                 }
@@ -191,8 +197,8 @@ impl<R: Ring> Inner<R> {
         Some((call, self.map.owner(slot)))
     }
 
-    /// Carries out a batch: here, or by hops.
-    fn carry_out(&mut self, conn: &mut Conn, input: &[u8], batch: &Batch) {
+    /// Carries out a batch, of a `CLUSTER`'s node or not: here, or by hops.
+    fn carry_out<const CLUSTER: bool>(&mut self, conn: &mut Conn, input: &[u8], batch: &Batch) {
         let context = conn.session.context(self.pauses.is_in_force(self.now));
         let mut flight = conn.flight.take();
         let mut hops: Hops = SmallVec::new();
@@ -210,21 +216,23 @@ impl<R: Ring> Inner<R> {
                 let shard = self.owner.shard();
                 // Past its share of replies the connection goes on in the next turn.
                 let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
-                let prepared = match shard.is_free(call.slot)
+                let runs = shard.is_free(call.slot)
                     && shard.held_slot(command, args).is_none()
-                    && written <= OUT_BYTES_PER_TURN_MAX
-                {
-                    true => shard.prepare(command),
-                    false => Prepared::Later,
+                    && written <= OUT_BYTES_PER_TURN_MAX;
+                let admission = match runs {
+                    true => shard.admit::<CLUSTER>(command, call.slot, &context, || args),
+                    false => Admission::Later,
                 };
-                if prepared != Prepared::Later {
+                if !matches!(admission, Admission::Later) {
                     let aside = if hops.is_empty() { None } else { flight.as_deref_mut() };
-                    started = reply_with(conn, aside, call.muted, |out| match prepared {
-                        Prepared::Refused(refusal) => {
-                            shard.refuse_memory(command, &context, refusal, out);
+                    started = reply_with(conn, aside, call.muted, |out| match admission {
+                        Admission::Go => {
+                            shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out)
+                        }
+                        why => {
+                            shard.turn_away(command, &context, why, out);
                             started
                         }
-                        _ => shard.execute_alone(command, &context, Some((call.slot, call.hash)), args, started, out),
                     });
                     continue;
                 }

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use clusterbus::gate::{Decision, decide_waiting};
+use clusterbus::snapshot::Snapshot;
 use keyspace::args::OwnedArgs;
 use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
 use keyspace::signals::Wait;
+use keyspace::slot::Slot;
 
 use crate::ask::Ending;
+use crate::cluster::request::access;
 use crate::conn::{Blocked, Conn, Waiting};
 use crate::effects::Served;
 use crate::mesh::Mesh;
@@ -139,7 +143,12 @@ impl<R: Ring> Inner<R> {
             let mut text = Vec::new();
             let mut reply = Reply::new(&mut text, conn.session.resp);
             match (conn.blocked.as_ref().and_then(|blocked| blocked.denied.as_ref()), ending) {
-                (Some(refusal), _) => reply.error(refusal.text()),
+                (Some(refusal), _) => {
+                    let text = refusal.text();
+                    let command = conn.session.last_command.expect("a command waits");
+                    self.owner.shard().stats.failed(command, &text);
+                    reply.error(text);
+                }
                 (None, Ending::TimeOut) => reply.null_array(),
                 (None, Ending::Error) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             }
@@ -158,9 +167,36 @@ impl<R: Ring> Inner<R> {
     /// somebody is about to serve it, once that was in vain.
     pub(super) fn check_blocked(&mut self, id: ConnId) {
         let Some(denied) = self.conns.get(id).and_then(|conn| self.denied_by_now(conn)) else { return };
+        self.deny_waiting(id, denied);
+    }
+
+    /// Ends the waiting of clients on keys that this node does not serve any more.
+    pub(super) fn check_waiting(&mut self, mesh: &Mesh<Shard>) {
+        let Some(snapshot) = self.owner.shard().snapshot() else { return };
+        if self.blocked_clients.count == 0 {
+            return;
+        }
+        let decided = self.conns.iter().filter_map(|conn| Some((conn.id, self.waits_elsewhere(&snapshot, conn)?)));
+        let lost: Vec<(ConnId, Decision)> = decided.collect();
+        for (id, decision) in lost {
+            let text = self.owner.shard().redirect_text(decision);
+            self.deny_waiting(id, Refusal::owned(text));
+        }
+        self.time_out(mesh);
+    }
+
+    /// Who serves what a client waits for, if it is blocked and that is not this node any more.
+    fn waits_elsewhere(&self, snapshot: &Snapshot, conn: &Conn) -> Option<Decision> {
+        let args = conn.blocked.as_ref()?.args.args();
+        let command = self.table.resolve(args).ok()?;
+        let slot = Slot::of(command.spec.keys_of(args).next()?);
+        decide_waiting(snapshot, slot, conn.session.modes, access(command))
+    }
+
+    fn deny_waiting(&mut self, id: ConnId, refusal: Refusal) {
         let conn = self.conns.get_mut(id).expect("it was just there");
         let blocked = conn.blocked.as_mut().expect("it was just blocked");
-        blocked.denied = Some(denied);
+        blocked.denied = Some(refusal);
         self.blocked_clients.hurry(id, blocked);
     }
 

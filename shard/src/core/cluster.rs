@@ -3,45 +3,106 @@
 use std::sync::Arc;
 
 use clusterbus::slot_set::SlotSet;
-use clusterbus::snapshot::Snapshot;
+use clusterbus::snapshot::{RoutingRules, Snapshot, SnapshotVersion};
 use keyspace::limits::Removal;
 use keyspace::signals::EventClasses;
 use keyspace::slot::Slot;
+use keyspace::store::{Db, Keyspace};
 
 use crate::ask::Answer;
+use crate::cluster::routes::{Routes, is_of_our_shard};
+use crate::cluster::stats::SlotUse;
 use crate::mail::Mail;
+use crate::mesh::Mesh;
 use crate::pubsub::Publication;
 use crate::ring::Ring;
 use crate::shard::Shard;
+use crate::unit::Grant;
 
 use super::Inner;
 
 impl<R: Ring> Inner<R> {
+    /// A node of a cluster serves nothing until it is told what.
+    pub(super) fn begin_cluster(&mut self) {
+        if self.bus.is_some() {
+            let snapshot = Snapshot::new(SnapshotVersion(0), RoutingRules::DEFAULT);
+            self.owner.shard().routes = Some(Routes::new(Arc::new(snapshot)));
+        }
+    }
+
     /// Takes a snapshot on, unless a newer one is in force.
     pub(super) fn take_routes(&mut self, snapshot: Arc<Snapshot>) {
-        let shard = self.owner.shard();
-        if shard.routes.as_ref().is_some_and(|routes| routes.version >= snapshot.version) {
-            return;
+        let Shard { routes, loans, .. } = self.owner.shard();
+        let routes = routes.as_mut().expect("only a node of a cluster is told of routes");
+        self.routes_changed |= routes.take(snapshot, loans);
+    }
+
+    /// Goes by what an owner that granted slots knows of the cluster, if that is newer.
+    pub(super) fn follow_routes(&mut self, grant: &mut Grant) {
+        if let Some(snapshot) = grant.routes.take() {
+            self.take_routes(snapshot);
         }
-        let version = snapshot.version;
-        shard.routes = Some(snapshot);
-        let bus = self.bus.expect("who has a snapshot has it from the bus thread");
-        self.outboxes.notice(bus, Mail::RoutesTaken(version));
+    }
+
+    /// Another snapshot came into force: who waits for keys or listens to channels that were lost hears of it in the same turn.
+    pub(super) fn heed_routes(&mut self, mesh: &Mesh<Shard>) {
+        if std::mem::take(&mut self.routes_changed) {
+            self.sweep_routes(mesh);
+        }
+    }
+
+    /// Looks for clients that wait for keys or listen to channels that are not this node's.
+    pub(super) fn sweep_routes(&mut self, mesh: &Mesh<Shard>) {
+        if self.is_clustered() {
+            self.check_waiting(mesh);
+            self.check_shard_channels();
+        }
+    }
+
+    /// Tells the bus thread of the snapshot in force, once nothing works under an older one any more.
+    pub(super) fn acknowledge_routes(&mut self) {
+        let Shard { routes, loans, .. } = self.owner.shard();
+        if let Some(version) = routes.as_mut().and_then(|routes| routes.said(loans)) {
+            let bus = self.bus.expect("a node of a cluster has a bus thread");
+            self.outboxes.notice(bus, Mail::RoutesTaken(version));
+        }
     }
 
     /// Publishes a message of a client of this node: here, and at the other nodes of the cluster.
     pub(super) fn publish_everywhere(&mut self, publication: Arc<Publication>) -> u64 {
         if let Some(bus) = self.bus {
-            self.outboxes.notice(bus, Mail::BusPublish(publication.clone()));
+            // As for nodes that cannot be reached: who misses a message is not told.
+            let _ = self.outboxes.publish(bus, &publication);
         }
         self.publish(publication)
+    }
+
+    /// How many keys a slot of this core has, those included whose time is over.
+    pub(super) fn count_in_slot(&mut self, slot: Slot) -> Answer {
+        Answer::Count(keys_in(&self.owner.shard().keyspace, slot))
+    }
+
+    /// So many keys of a slot of this core.
+    pub(super) fn keys_in_slot(&mut self, slot: Slot, count: usize) -> Answer {
+        let keyspace = &self.owner.shard().keyspace;
+        let table = keyspace.table(first(keyspace), slot);
+        let keys = table.into_iter().flat_map(|table| table.iter()).take(count);
+        Answer::Names(keys.map(|entry| entry.key().into()).collect())
+    }
+
+    /// How the slots of this core are used that the node or its master owns.
+    pub(super) fn slot_stats(&mut self) -> Answer {
+        let map = &self.map;
+        let shard = self.owner.shard();
+        let Some(snapshot) = shard.snapshot() else { return Answer::SlotStats(Vec::new()) };
+        let own = Slot::all().filter(|slot| map.owner(*slot) == shard.core && is_of_our_shard(&snapshot, *slot));
+        Answer::SlotStats(own.map(|slot| SlotUse { slot, keys: keys_in(&shard.keyspace, slot) }).collect())
     }
 
     /// Which slots of this core have keys, and how many keys databases have that a cluster does not know.
     pub(super) fn slot_keys(&mut self) -> Answer {
         let keyspace = &self.owner.shard().keyspace;
-        let first = keyspace.db(0).expect("there is a first database");
-        let slots: SlotSet = keyspace.filled(first, 0).map(|(slot, _)| slot).collect();
+        let slots: SlotSet = keyspace.filled(first(keyspace), 0).map(|(slot, _)| slot).collect();
         let others = (1..keyspace.databases()).filter_map(|number| keyspace.db(number));
         let elsewhere = others.map(|db| keyspace.totals(db).keys).sum();
         Answer::SlotKeys(Box::new(slots), elsewhere)
@@ -63,7 +124,7 @@ impl<R: Ring> Inner<R> {
 /// Deletes the keys of a slot, and tells of each as if a client had deleted it.
 fn drop_slot(shard: &mut Shard, slot: Slot) -> u64 {
     let keyspace = &mut shard.keyspace;
-    let db = keyspace.db(0).expect("there is a first database");
+    let db = first(keyspace);
     let keys: Vec<Box<[u8]>> =
         keyspace.table(db, slot).into_iter().flat_map(|table| table.iter()).map(|entry| entry.key().into()).collect();
     for bytes in &keys {
@@ -78,4 +139,13 @@ fn drop_slot(shard: &mut Shard, slot: Slot) -> u64 {
         keys.iter().for_each(|key| shard.log_apart(vec![[&b"DEL"[..], key].into_iter().collect()]));
     }
     keys.len() as u64
+}
+
+/// The one database of a cluster.
+fn first(keyspace: &Keyspace) -> Db {
+    keyspace.db(0).expect("there is a first database")
+}
+
+fn keys_in(keyspace: &Keyspace, slot: Slot) -> u64 {
+    keyspace.table(first(keyspace), slot).map_or(0, |table| table.len() as u64)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::conn::{Closing, Waiting};
 use crate::mesh::Mesh;
-use crate::report::Traffic;
+use crate::report::{Traffic, TurnTotals};
 use crate::ring::{Now, Ring};
 use crate::shard::Shard;
 
@@ -21,6 +21,8 @@ pub(super) struct Cron {
     clients_next_us: u64,
     /// Counters of connections and traffic.
     pub traffic: Traffic,
+    /// Its turns.
+    pub turns: TurnTotals,
     /// What is measured from time to time.
     pub meters: Meters,
 }
@@ -52,6 +54,7 @@ impl<R: Ring> Inner<R> {
         if now_us >= self.cron.clients_next_us {
             self.cron.clients_next_us = now_us + CLIENTS_CRON_US;
             self.clients_cron();
+            self.sweep_routes(mesh);
             self.look_at_tables();
             self.look_at_holdings();
             self.audit_expiry();

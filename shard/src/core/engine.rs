@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use scripting::{Engine, Env, Limits, Sha, Target};
+use keyspace::args::Args;
+use scripting::{Engine, Env, Flags, Limits, Sha, Target, sha_of};
 
 use crate::ask::{self, FunctionSet, ScriptsAsk};
 use crate::busy::Busy;
 use crate::heap::table_bytes;
 use crate::mesh::mailbox::Address;
-use crate::script::{Program, ROOM_BYTES_MAX, Room, Script};
+use crate::script::{Program, ROOM_BYTES_MAX, Room, Script, sha_named};
 use crate::unit::UnitSeq;
 
 /// Scripts of which it is remembered that they need more than they declare.
@@ -153,6 +154,16 @@ impl Scripts {
     /// True if a script begins with everything.
     pub(super) fn is_greedy(&self, program: &Program) -> bool {
         matches!(program, Program::Script(sha) if self.greedy.contains(sha))
+    }
+
+    /// What the script or function declares that a command names, if it is known here.
+    pub(super) fn flags_of(&self, command: &str, args: Args) -> Option<Flags> {
+        let (engine, name) = (self.engine.as_ref()?, args.get(1)?);
+        match command.starts_with("fcall") {
+            true => engine.function(name).map(|function| function.flags),
+            false if command.starts_with("evalsha") => engine.find(&sha_named(name)).map(|script| script.flags),
+            false => engine.find(&sha_of(name)).map(|script| script.flags),
+        }
     }
 
     /// True if a script is loaded here.

@@ -44,6 +44,7 @@ impl<R: Ring> Inner<R> {
             begun: false,
             reply: Vec::new(),
             script: None,
+            modes: conn.session.modes,
         }));
         self.start_unit(mesh, conn, job, muted, plan);
     }
@@ -122,7 +123,8 @@ impl<R: Ring> Inner<R> {
         conn: &mut Conn,
     ) -> bool {
         loop {
-            if let Some(script) = conn.script.take() {
+            if let Some(mut script) = conn.script.take() {
+                script.modes = exec.modes;
                 exec.script = Some(script);
             }
             if let Some(script) = &mut exec.script {
@@ -193,6 +195,8 @@ impl<R: Ring> Inner<R> {
     fn end_exec(&mut self, exec: &Execution, spent: u64, conn: &mut Conn) {
         let args = exec.args.args();
         let command = self.table.find_command(args.at(0)).expect("the command was found by this name");
+        // ASKING in a transaction is over with it.
+        conn.session.modes.asking = false;
         conn.session.last_command = Some(command.id);
         self.show(conn, command, args);
         if let Some(tracking) = &mut conn.session.tracking {

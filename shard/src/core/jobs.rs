@@ -22,20 +22,27 @@ use super::Inner;
 impl<R: Ring> Inner<R> {
     /// Runs a unit that has everything, and gives everything back. Only transactions and scripts may have to wait in the middle.
     pub(super) fn run(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: &mut Conn) {
+        if let Job::Look(..) = unit.job {
+            return self.looked(mesh, unit, conn);
+        }
+        if let Some(decision) = self.elsewhere(&mut unit) {
+            return self.turn_unit_away(mesh, unit, conn, decision);
+        }
         let before = conn.out.len();
         match &mut unit.job {
             Job::Command { .. } => self.run_command(&mut unit, conn),
-            Job::Watch(keys) => {
+            Job::Watch(args, _) => {
                 let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
                 stage.enter(&mut unit.aside);
                 let db = conn.session.db;
-                watch(stage.shard(), conn.session.watching.get_or_insert_default(), db, keys.args());
+                watch(stage.shard(), conn.session.watching.get_or_insert_default(), db, args.args().from(1));
                 stage.leave(&mut unit.aside);
                 Reply::new(&mut conn.out, conn.session.resp).ok();
             }
             Job::Serve(_) => self.run_turn(&mut unit, conn),
             Job::Exec(_) => return self.run_exec(mesh, unit, conn),
             Job::Script(_) => return self.run_script(mesh, unit, Some(conn)),
+            Job::Look(..) => unreachable!("it was carried out above"),
         }
         if unit.muted {
             conn.out.truncate(before);
@@ -75,8 +82,10 @@ impl<R: Ring> Inner<R> {
         if let Job::Script(_) = unit.job {
             return self.run_script(mesh, unit, None);
         }
+        let is_elsewhere = matches!(unit.job, Job::Command { .. }) && self.elsewhere(&mut unit).is_some();
         let mut stage = Stage::of(self.owner.shard(), &mut unit.grants);
         match &unit.job {
+            Job::Command { .. } if is_elsewhere => self.abandoned -= 1,
             Job::Command { command, args, context } => {
                 stage.enter(&mut unit.aside);
                 let impatient =
@@ -86,7 +95,7 @@ impl<R: Ring> Inner<R> {
                 stage.leave(&mut unit.aside);
                 self.abandoned -= 1;
             }
-            Job::Exec(_) | Job::Watch(_) => self.abandoned -= 1,
+            Job::Exec(_) | Job::Watch(..) | Job::Look(..) => self.abandoned -= 1,
             Job::Script(_) => unreachable!("it was carried out above"),
             Job::Serve(turn) => {
                 stage.enter(&mut unit.aside);
@@ -145,9 +154,9 @@ impl<R: Ring> Inner<R> {
 
     /// Begins the WATCH of a client.
     pub(super) fn start_watch(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, muted: bool) {
-        let keys = args.from(1);
-        let plan = plan_for_keys(keys.iter(), &self.map, self.id);
-        self.start_unit(mesh, conn, Job::Watch(OwnedArgs::copy(keys)), muted, plan);
+        let plan = plan_for_keys(args.from(1).iter(), &self.map, self.id);
+        let job = Job::Watch(OwnedArgs::copy(args), conn.session.modes);
+        self.start_unit(mesh, conn, job, muted, plan);
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Meters {
     ops: Rate,
     bytes_in: Rate,
     bytes_out: Rate,
+    turns: Rate,
+    turn_ns: Rate,
     sample_next_us: u64,
     /// Greatest input and output buffers of each of the last looks.
     recent: [(u64, u64); RECENT_LOOKS],
@@ -86,13 +88,19 @@ impl Meters {
 
     /// Forgets the rates: CONFIG RESETSTAT.
     pub(super) fn reset_rates(&mut self, now_us: u64) {
-        for rate in [&mut self.ops, &mut self.bytes_in, &mut self.bytes_out] {
+        for rate in [&mut self.ops, &mut self.bytes_in, &mut self.bytes_out, &mut self.turns, &mut self.turn_ns] {
             *rate = Rate { at_us: now_us, ..Rate::default() };
         }
     }
 
     fn rates(&self) -> Rates {
-        Rates { ops: self.ops.average(), bytes_in: self.bytes_in.average(), bytes_out: self.bytes_out.average() }
+        Rates {
+            ops: self.ops.average(),
+            bytes_in: self.bytes_in.average(),
+            bytes_out: self.bytes_out.average(),
+            turns: self.turns.average(),
+            turn_ns: self.turn_ns.average(),
+        }
     }
 }
 
@@ -109,7 +117,7 @@ impl<R: Ring> Inner<R> {
         published.keys.set(keys);
         published.used_bytes.set(used);
         published.commands.set(calls);
-        let (traffic, meters) = (&self.cron.traffic, &mut self.cron.meters);
+        let (traffic, turns, meters) = (&self.cron.traffic, &self.cron.turns, &mut self.cron.meters);
         published.visits.set(traffic.visits);
         published.hops.set(traffic.hops);
         if now_us >= meters.sample_next_us {
@@ -117,6 +125,8 @@ impl<R: Ring> Inner<R> {
             meters.ops.sample(calls, now_us);
             meters.bytes_in.sample(traffic.bytes_in, now_us);
             meters.bytes_out.sample(traffic.bytes_out, now_us);
+            meters.turns.sample(turns.count, now_us);
+            meters.turn_ns.sample(turns.ns, now_us);
         }
         if self.id == CoreId(0) {
             let used = (0..mesh.cores()).map(|core| mesh.published(CoreId(core as u16)).used_bytes.get()).sum();
@@ -175,7 +185,7 @@ impl<R: Ring> Inner<R> {
             machine_bytes: process::machine().memory_bytes,
             os: process::machine().os.clone(),
         });
-        let (rates, traffic) = (meters.rates(), self.cron.traffic);
+        let (rates, traffic, turns) = (meters.rates(), self.cron.traffic, self.cron.turns);
         let tracking_clients = self.conns.iter().filter(|conn| conn.session.tracking.is_some()).count() as u64;
         let listened = |kind| self.directory.len(kind) as u64;
         let pubsub = PubsubTotals {
@@ -201,6 +211,7 @@ impl<R: Ring> Inner<R> {
             databases: databases.map(|db| keyspace.totals(db)).collect(),
             table_bytes,
             traffic,
+            turns,
             access: self.guard.book.borrow().counters,
             rates,
             clients,

@@ -38,6 +38,8 @@ mod outbox;
 mod pause;
 mod post;
 mod pubsub;
+mod routing;
+mod script_routing;
 mod scripts;
 mod spares;
 mod tracking;
@@ -69,6 +71,7 @@ use crate::monitor::Monitors;
 use crate::pubsub::audience::Audience;
 use crate::pubsub::directory::Directory;
 use crate::pubsub::notice::Notice;
+use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Event, ListenerId, Now, Ring, Wait};
 use crate::route::SlotMap;
 use crate::session::Session;
@@ -177,6 +180,8 @@ struct Inner<R: Ring> {
     /// The bus thread's address, if the cluster is on.
     bus: Option<Address>,
     wake_bus: Arc<dyn Fn() + Send + Sync>,
+    /// Another snapshot came into force this turn: who waits or listens is to hear of it.
+    routes_changed: bool,
     table: &'static CommandTable,
     now: Now,
     /// The number of this turn.
@@ -264,6 +269,7 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             bus: parts.bus,
             wake_bus: parts.wake_bus,
+            routes_changed: false,
             table: command::table(),
             now: Now::default(),
             turn: 0,
@@ -304,6 +310,7 @@ impl<R: Ring> Core<R> {
             stopping: false,
         };
         let mut core = Core { mesh: parts.mesh, inner };
+        core.inner.begin_cluster();
         core.inner.start();
         core
     }
@@ -325,6 +332,7 @@ impl<R: Ring> Core<R> {
             // The visitor's leaving wakes this ring; until then there is nothing to do that needs no shard.
             return Ok(Park::Until(VISIT_WAIT));
         }
+        let begun = ticks();
         inner.turn += 1;
         inner.clock();
         inner.completions(mesh);
@@ -336,6 +344,7 @@ impl<R: Ring> Core<R> {
         inner.expire();
         inner.loose_ends(mesh);
         inner.before_sleep(mesh);
+        inner.cron.turns.note(ticks_to_ns(ticks().wrapping_sub(begun)));
         Ok(inner.park())
     }
 
@@ -373,6 +382,12 @@ impl<R: Ring> Core<R> {
     pub fn memory(&mut self) -> Option<(u64, u64)> {
         let Inner { owner, .. } = &mut self.inner;
         owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
+    }
+
+    /// Looks at the core's shard, if that is not open to visitors: for a simulation.
+    pub fn look<T>(&mut self, look: impl FnOnce(&mut Shard) -> T) -> Option<T> {
+        let Inner { owner, .. } = &mut self.inner;
+        owner.is_awake().then(|| look(owner.shard()))
     }
 
     /// How many clients the core has: for a simulation to look at.

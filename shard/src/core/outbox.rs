@@ -1,11 +1,16 @@
 //! Mail that a turn makes, collected per target and posted once at the end of the turn.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::hop::Hop;
 use crate::mail::Mail;
 use crate::mesh::mailbox::{Address, Credits, Ends};
-use crate::pubsub::notice::{Notice, Stream};
+use crate::pubsub::Publication;
+use crate::pubsub::notice::{Notice, STREAM_BYTES_MAX, Stream};
+
+/// Messages that may wait for the bus thread.
+const PUBLISHED_MAX: usize = 1024;
 
 /// What waits for one target.
 struct Outbox<S> {
@@ -91,6 +96,17 @@ impl<S> Outboxes<S> {
     /// A notice.
     pub(super) fn notice(&mut self, to: Address, mail: Mail<S>) {
         self.to(to).notices.push_back(mail);
+    }
+
+    /// A message for the bus thread, unless those that wait for it are too many or too large. False if it was dropped.
+    pub(super) fn publish(&mut self, bus: Address, publication: &Arc<Publication>) -> bool {
+        let waiting = &self.boxes[bus.0 as usize].notices;
+        let bytes = |mail: &Mail<S>| if let Mail::BusPublish(publication) = mail { publication.bytes() } else { 0 };
+        let is_full = waiting.len() >= PUBLISHED_MAX || waiting.iter().map(bytes).sum::<usize>() > STREAM_BYTES_MAX;
+        if !is_full {
+            self.notice(bus, Mail::BusPublish(publication.clone()));
+        }
+        !is_full
     }
 
     /// What is told unasked, behind everything that was told before.

@@ -77,7 +77,7 @@ fn unit_writes(job: &Job) -> bool {
         // It may have asked for this pause itself, too, and is suspended as long as others take turns.
         Job::Script(script) => !script.started && !script.read_only,
         Job::Serve(_) => true,
-        Job::Watch(_) => false,
+        Job::Watch(..) | Job::Look(..) => false,
     }
 }
 

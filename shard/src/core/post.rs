@@ -39,6 +39,7 @@ impl<R: Ring> Inner<R> {
     /// hops to cores that are parked.
     pub(super) fn loose_ends(&mut self, mesh: &Mesh<Shard>) {
         self.answer_own(mesh);
+        self.heed_routes(mesh);
         let mut visits = 0;
         loop {
             self.bring_home(mesh);
@@ -59,6 +60,7 @@ impl<R: Ring> Inner<R> {
             }
         }
         self.tell_monitors();
+        self.acknowledge_routes();
     }
 
     fn handle(&mut self, mesh: &Mesh<Shard>, from: Address, message: Mail<R::Socket>) {

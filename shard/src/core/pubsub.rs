@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use keyspace::slot::Slot;
+
 use crate::ask::{Answer, PubsubQuery};
+use crate::cluster::routes::is_of_our_shard;
+use crate::commands::pubsub::confirm;
 use crate::conn::Conn;
 use crate::mesh::CoreId;
 use crate::mesh::mailbox::Address;
 use crate::pubsub::notice::Notice;
 use crate::pubsub::{Kind, Publication, Topic};
-use crate::ring::Ring;
+use crate::ring::{ConnId, Ring};
 
 use super::Inner;
 
@@ -70,6 +74,37 @@ impl<R: Ring> Inner<R> {
         let (conn, cores) = (self.asker(id), self.map.cores());
         for topic in topics.iter().filter(|topic| topic.concerns(core, &self.map)) {
             self.audience.part(topic, conn, core, cores);
+        }
+    }
+
+    /// Ends the subscriptions of this core's clients to shard channels whose slots are another shard's now (§5.4).
+    pub(super) fn check_shard_channels(&mut self) {
+        let Some(snapshot) = self.owner.shard().snapshot() else { return };
+        let lost = self.audience.of_shard_channels().filter(|(name, _)| !is_of_our_shard(&snapshot, Slot::of(name)));
+        let mut lost: Vec<(Arc<[u8]>, ConnId)> = lost.map(|(name, client)| (name.clone(), client)).collect();
+        lost.sort_unstable();
+        for (name, client) in lost {
+            self.lose_shard_channel(Topic { kind: Kind::Shard, name }, client);
+        }
+    }
+
+    /// Ends a client's subscription to a shard channel, and tells it. One that ends it itself hears that by its reply.
+    fn lose_shard_channel(&mut self, topic: Topic, client: ConnId) {
+        let Some(conn) = self.conns.get_mut(client) else { return };
+        let Some(subscriptions) = &mut conn.session.subscriptions else { return };
+        if !subscriptions.remove(Kind::Shard, &topic.name) {
+            return;
+        }
+        let (count, mut told) = (subscriptions.counted_with(Kind::Shard), Vec::new());
+        confirm(&mut told, conn.session.resp, "sunsubscribe", Some(&topic.name), count);
+        let is_answered = subscriptions.replies.is_empty();
+        if is_answered {
+            conn.session.drop_empty_subscriptions();
+        }
+        self.push(client, &told);
+        let core = self.map.owner(Slot::of(&topic.name));
+        if !self.audience.leave(&topic, client, vec![core]).is_empty() {
+            self.tell(core.into(), Notice::Left(vec![topic]));
         }
     }
 

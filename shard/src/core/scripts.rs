@@ -3,6 +3,7 @@
 //! A script runs in slices of a turn. Between them the core goes on with others, and the slots that the script has stay with it. One
 //! script at a time has the engine; the next ones wait with what they have.
 
+use evict::oom::OomRefusal;
 use keyspace::args::Args;
 use keyspace::commands::scan::{ScanRequest, merge};
 use keyspace::refusal::Refusal;
@@ -31,6 +32,7 @@ use super::Inner;
 use super::access::Origin;
 use super::engine::NO_FUNCTION;
 use super::migrate::MIGRATE;
+use super::script_routing::Gated;
 
 /// How long a script keeps the core in one turn, in nanoseconds.
 const SLICE_NS: u64 = 500_000;
@@ -110,6 +112,7 @@ impl<R: Ring> Inner<R> {
         script.memory = self.owner.shard().memory.outcome();
         if conn.executing.is_some() {
             script.everything = true;
+            script.snapshot = self.owner.shard().snapshot();
             conn.script = Some(script);
             return;
         }
@@ -149,6 +152,7 @@ impl<R: Ring> Inner<R> {
         let Job::Script(script) = &mut unit.job else { unreachable!("the caller looked") };
         let (mut grants, mut aside) = (std::mem::take(&mut unit.grants), std::mem::take(&mut unit.aside));
         Stage::of(self.owner.shard(), &mut grants).enter(&mut aside);
+        self.gate_script(&mut grants, script);
         let left = self.step_script(mesh, unit.id, &mut grants, script);
         let mut stage = Stage::of(self.owner.shard(), &mut grants);
         match left {
@@ -177,6 +181,9 @@ impl<R: Ring> Inner<R> {
         grants: &mut [Grant],
         script: &mut Script,
     ) -> Left {
+        if script.refused.is_some() {
+            return Left::Done(Outcome::Failed);
+        }
         self.scripts.begin(unit.seq);
         script.client.script_of = Some(unit.seq);
         // Out of its place, so that commands may change the rest of the core meanwhile.
@@ -186,6 +193,10 @@ impl<R: Ring> Inner<R> {
         {
             self.scripts.put_engine(engine);
             self.scripts.end();
+            if text == OomRefusal::Command.text() {
+                let command = self.table.get(script.command);
+                self.owner.shard().note_oom(command);
+            }
             script.refused = Some(text);
             return Left::Done(Outcome::Failed);
         }
@@ -292,6 +303,14 @@ impl<R: Ring> Inner<R> {
                 return Called::Replied;
             }
         };
+        match self.gate_call(grants, script, command, args) {
+            Gated::Go => {}
+            Gated::WantsAll => return Called::WantsAll,
+            Gated::Refused(text) => {
+                Reply::new(out, resp).error(text);
+                return Called::Replied;
+            }
+        }
         let session = &mut script.client.session;
         session.resp = resp;
         if let Run::Session(_) = command.run {

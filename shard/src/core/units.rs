@@ -3,6 +3,7 @@
 use evict::time::UnixMillis;
 
 use crate::busy::Busy;
+use crate::cluster::routes::Routes;
 use crate::conn::{Conn, Waiting};
 use crate::mail::{Mail, Return};
 use crate::mesh::baton::Errand;
@@ -51,11 +52,15 @@ impl<R: Ring> Inner<R> {
                 shard.fulfil(unit.id);
                 unit.wishes.clear();
                 let (clock, order) = (self.owner.shard().now, self.owner.shard().log_order());
-                unit.grants.push(Grant { unit: unit.id, core, loan: Loan::Here(need), clock, order, log: Vec::new() });
+                let (loan, log) = (Loan::Here(need), Vec::new());
+                unit.grants.push(Grant { unit: unit.id, core, loan, clock, order, log, routes: None });
                 continue;
             }
             match self.obtain(mesh, core, ask) {
-                Obtained::Granted(grant) => unit.take(grant),
+                Obtained::Granted(mut grant) => {
+                    self.follow_routes(&mut grant);
+                    unit.take(grant);
+                }
                 Obtained::Later => return false,
                 Obtained::TurnedAway => {
                     unit.wishes.push(core);
@@ -145,7 +150,8 @@ impl<R: Ring> Inner<R> {
     }
 
     /// Slots arrived for a unit of this core.
-    pub(super) fn granted(&mut self, mesh: &Mesh<Shard>, grant: Grant) {
+    pub(super) fn granted(&mut self, mesh: &Mesh<Shard>, mut grant: Grant) {
+        self.follow_routes(&mut grant);
         let seq = grant.unit.seq;
         let mut unit = self.units.remove(&seq).expect("a grant is for a unit that asked");
         unit.take(grant);
@@ -217,7 +223,10 @@ impl<R: Ring> Inner<R> {
         {
             visit.take_back(unit, loan, log, now);
             // What waited for the slots, and what was dropped, is the owner's to see to.
-            let owed = visit.loans.depth() > 0 || visit.keyspace.dropped() > 0 || visit.is_short();
+            let owed = visit.loans.depth() > 0
+                || visit.keyspace.dropped() > 0
+                || visit.is_short()
+                || visit.routes.as_ref().is_some_and(Routes::is_owed);
             let errand = if owed { Errand::ForOwner } else { Errand::None };
             leave(&mut self.ring, visit, core, errand);
             return;
@@ -270,5 +279,5 @@ fn lend_in_place(shard: &mut Shard, unit: UnitId, need: Need) -> Grant {
     shard.fulfil(unit);
     shard.loans.lend(unit, need);
     let (clock, order) = (shard.now, shard.log_order());
-    Grant { unit, core: shard.core, loan: Loan::Own(need.to_owned()), clock, order, log: Vec::new() }
+    Grant { unit, core: shard.core, loan: Loan::Own(need.to_owned()), clock, order, log: Vec::new(), routes: None }
 }

@@ -174,6 +174,18 @@ impl<W> Loans<W> {
         self.all_lent_to.or_else(|| self.slots.get(&slot)?.lent_to)
     }
 
+    /// The units that have a slot that is `wanted`, or all of them; one several times if it has several. O(slots lent).
+    pub fn units_with(&self, wanted: impl Fn(u16) -> bool) -> impl Iterator<Item = UnitId> {
+        let lent = self.slots.iter().filter_map(|(slot, state)| Some((*slot, state.lent_to?)));
+        let having = lent.filter(move |(slot, _)| wanted(*slot)).map(|(_, unit)| unit);
+        self.all_lent_to.into_iter().chain(having)
+    }
+
+    /// Whether a unit has a loan here.
+    pub fn has_loan(&self, unit: UnitId) -> bool {
+        self.all_lent_to == Some(unit) || self.units.contains_key(&unit)
+    }
+
     /// Whether what work needs is neither lent nor claimed by parked work, so that it may run, or be lent, at once.
     pub fn is_free(&self, need: Need<'_>) -> bool {
         if self.is_quiet() {

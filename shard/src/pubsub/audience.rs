@@ -158,6 +158,11 @@ impl Audience {
         of_channel.into_iter().chain(of_patterns)
     }
 
+    /// The clients that listen to shard channels, each with the channel.
+    pub fn of_shard_channels(&self) -> impl Iterator<Item = (&Arc<[u8]>, ConnId)> {
+        self.shard_channels.iter().flat_map(|(name, clients)| clients.keys().map(move |client| (name, *client)))
+    }
+
     /// True if nobody listens.
     pub fn is_empty(&self) -> bool {
         self.channels.is_empty() && self.shard_channels.is_empty() && self.patterns.is_empty()

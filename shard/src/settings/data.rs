@@ -1,6 +1,6 @@
 //! What of the settings the data commands go by.
 
-use keyspace::limits::{DataLimits, LazyFree, PackedLimits};
+use keyspace::limits::{DataLimits, LazyFree, PackedLimits, Reach};
 
 use super::table::Settings;
 
@@ -23,6 +23,7 @@ impl Settings {
             hll_sparse_bytes: size(self.hll_sparse_max_bytes),
             stream_node_bytes: size(self.stream_node_max_bytes),
             stream_node_entries: size(self.stream_node_max_entries),
+            reach: if self.cluster_enabled { Reach::Slot } else { Reach::Everything },
             lazy_free: LazyFree {
                 eviction: self.lazyfree_lazy_eviction,
                 expire: self.lazyfree_lazy_expire,

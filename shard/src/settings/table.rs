@@ -297,9 +297,13 @@ settings! {
     appendonly: bool = false,
         Persistence "appendonly" Kind::YesNo, Anytime only "no";
 
-    /// Be a node of a cluster. Not available: only no.
+    /// Be a node of a cluster.
     cluster_enabled: bool = false,
-        Cluster "cluster-enabled" Kind::YesNo, AtStart only "no";
+        Cluster "cluster-enabled" Kind::YesNo, AtStart;
+    /// Which of the `[[cluster.nodes]]` of the configuration this server is, by its address such as `10.0.0.1:7000`; empty for the
+    /// one that has its port and an address that it listens on.
+    cluster_node: String = String::new(),
+        Cluster "cluster-node" Kind::Text, AtStart;
     /// File in which the node keeps what it knows of the cluster. The server writes it; nobody else should. It is locked while the
     /// server runs.
     cluster_config_file: String = "nodes.conf".to_owned(),
@@ -356,7 +360,7 @@ settings! {
     /// Serve sharded publish and subscribe of own slots while the cluster is down.
     cluster_allow_pubsubshard_when_down: bool = true,
         Cluster "cluster-allow-pubsubshard-when-down" Kind::YesNo, Anytime;
-    /// Most bytes that wait to be sent to one node before the link to it is closed; 0 for no limit.
+    /// Most bytes that wait to be sent to one node before the link to it is closed; 0 for no limit but that of 1 GiB.
     cluster_link_sendbuf_limit: u64 = 0,
         Cluster "cluster-link-sendbuf-limit" Kind::Bytes { min: 0, max: u64::MAX }, Anytime;
 

@@ -308,7 +308,7 @@ const AT_START: &[(&str, &str, Result<&str, &str>)] = &[
     ("ring-buffers", "9", Err("argument must be a power of two")),
     ("cluster-port", "65536", Err("argument must be between 0 and 65535 inclusive")),
     ("cluster-config-file", "/var/lib/a b.conf", Ok("/var/lib/a b.conf")),
-    ("cluster-enabled", "yes", Err("this server supports only 'no' here")),
+    ("cluster-enabled", "yes", Ok("yes")),
     ("logfile", "a\0b", Err("argument must not contain a zero byte")),
 ];
 

@@ -19,6 +19,7 @@ const OOM: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 rows! { "evict.eviction_loop_contract_violation":
     FR_P2C_008_STRICT_E012_bound FR_P2C_008_HARDENED_E012_bound memory_stays_within_its_bound;
     FR_P2C_008_STRICT_E012_fails FR_P2C_008_HARDENED_E012_fails it_fails_and_recovers;
+    FR_P2C_008_STRICT_E012_scripts FR_P2C_008_HARDENED_E012_scripts a_refused_script_is_told;
     FR_P2C_008_STRICT_E012_tenacity FR_P2C_008_HARDENED_E012_tenacity any_tenacity_gets_there;
 }
 
@@ -111,6 +112,18 @@ fn it_fails_and_recovers(bed: &mut Bed) {
             }
         }
     }
+}
+
+/// A script that does not say what it needs is refused whole, and that is in the audit log as the refusal of a command is.
+fn a_refused_script_is_told(bed: &mut Bed) {
+    let mut server = bed.ours(&["--maxmemory-policy", "noeviction", "--log-format", "json"]);
+    let mut client = server.client();
+    client.ok("DEBUG POPULATE 20000 key 1000");
+    let limit = used(&mut client) - 8 * MIB;
+    client.ok(&format!("CONFIG SET maxmemory {limit}"));
+    let script = ["EVAL", "#!lua\nreturn 1", "0"].map(|word| word.as_bytes().to_vec());
+    until("it is refused", || client.call(&script).expect("a reply").frame == Frame::Error(OOM.into()));
+    server.wait_line("oom_refused").expect("the refusal is in the audit log");
 }
 
 fn any_tenacity_gets_there(bed: &mut Bed) {

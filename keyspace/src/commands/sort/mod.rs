@@ -103,7 +103,7 @@ fn among_keys(exec: &mut Exec, args: Args, reply: &mut Reply, run: WholeFn) -> O
 }
 
 fn carry_out(whole: &mut Whole, args: Args, reply: &mut Reply, storing: Storing) -> Outcome {
-    let mut request = Request::parse(args, storing)?;
+    let mut request = Request::parse(args, storing, whole.keyspaces[0].limits.reach)?;
     let mut texts = Texts::default();
     let (mut items, wanted) = elements::load(whole, args.at(1), &mut request, &mut texts)?;
     if request.sorting != Sorting::None {

@@ -1,11 +1,20 @@
 //! What a call of SORT asks for.
 
 use crate::args::Args;
+use crate::limits::Reach;
 use crate::number::parse_i64;
 use crate::refusal::Refusal;
+use crate::slot::Slot;
 use crate::spec::KeyRun;
 
 use super::pattern::{KeyPattern, Pattern};
+
+const BY_ELSEWHERE: Refusal = Refusal::Text(
+    "ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.",
+);
+const GET_ELSEWHERE: Refusal = Refusal::Text(
+    "ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.",
+);
 
 /// Whether STORE is an option.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,7 +50,7 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Reads the options behind the key.
-    pub(super) fn parse(args: Args<'a>, storing: Storing) -> Result<Request<'a>, Refusal> {
+    pub(super) fn parse(args: Args<'a>, storing: Storing, reach: Reach) -> Result<Request<'a>, Refusal> {
         let mut request = Request {
             sorting: Sorting::Numbers,
             descending: false,
@@ -74,13 +83,20 @@ impl<'a> Request<'a> {
                 }
                 _ if args.is(index, "by") && following >= 1 => {
                     let by = KeyPattern::parse(args.at(index + 1));
+                    if by.is_some() && !is_in_reach(args, index + 1, reach) {
+                        return Err(BY_ELSEWHERE);
+                    }
                     // One that names no keys asks for no order, whatever others follow it.
                     natural |= by.is_none();
                     request.by = by;
                     2
                 }
                 _ if args.is(index, "get") && following >= 1 => {
-                    request.get.push(Pattern::parse(args.at(index + 1)));
+                    let get = Pattern::parse(args.at(index + 1));
+                    if !matches!(get, Pattern::Itself) && !is_in_reach(args, index + 1, reach) {
+                        return Err(GET_ELSEWHERE);
+                    }
+                    request.get.push(get);
                     2
                 }
                 _ => return Err(Refusal::Syntax),
@@ -104,9 +120,17 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Whether all keys that follow from a pattern are where the sorted key is.
+fn is_in_reach(args: Args, pattern: usize, reach: Reach) -> bool {
+    match reach {
+        Reach::Everything => true,
+        Reach::Slot => Slot::of_pattern(args.at(pattern)) == Some(Slot::of(args.at(1))),
+    }
+}
+
 /// Whether a call looks up keys that its arguments do not name. One that will be refused does not.
 pub(super) fn looks_up_keys(args: Args, storing: Storing) -> bool {
-    let Ok(request) = Request::parse(args, storing) else { return false };
+    let Ok(request) = Request::parse(args, storing, Reach::Everything) else { return false };
     let sorts_by_keys = request.sorting != Sorting::None && request.by.is_some();
     sorts_by_keys || request.get.iter().any(|pattern| matches!(pattern, Pattern::Key(_)))
 }

@@ -165,10 +165,11 @@ fn read_back(settings: &Settings) -> Settings {
         users: Vec::new(),
         overridden: base.clone(),
         start: Arc::new(base.clone()),
+        described: None,
     };
     let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).expect("what the test wrote is right");
     let (mut again, mut problems) = (base, Vec::new());
-    super::super::file::apply(Path::new("o"), &text, &mut again, &mut Vec::new(), &mut problems);
+    super::super::file::apply(Path::new("o"), &text, &mut again, &mut Default::default(), &mut problems);
     assert!(problems.is_empty(), "{problems:?}\n{text}");
     again
 }

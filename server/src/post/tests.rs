@@ -1,4 +1,4 @@
-//! The service thread's mail.
+//! The mail of a service thread.
 
 use std::task::Context;
 
@@ -41,9 +41,9 @@ fn post_and_cores() -> (Rc<RefCell<Post>>, Cores) {
     let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
     let mine = ends.pop().expect("three addresses");
     let table = RingTable::new(2).expect("two eventfds");
-    let wakers = vec![table.waker(0), table.waker(1)];
+    let rousers = vec![Rouser::Core(table.waker(0)), Rouser::Core(table.waker(1)), Rouser::Thread(Arc::default())];
     let owner = services.into_iter().next().expect("one was asked for");
-    (Rc::new(RefCell::new(Post::new(mesh, owner, mine, wakers))), (ends, cores))
+    (Rc::new(RefCell::new(Post::new(Seat { mesh, owner, ends: mine, rousers }))), (ends, cores))
 }
 
 /// Has a core answer all questions in its mail with `Done`; says how many there were.
@@ -128,7 +128,7 @@ fn questions_and_settings_arrive_and_mail_keeps_the_post_awake() {
 #[test]
 fn every_core_is_told_to_stop() {
     let (post, (mut cores, _owners)) = post_and_cores();
-    post.borrow_mut().stop_cores();
+    post.borrow_mut().stop_all();
     for core in &mut cores[..2] {
         let mut stopped = false;
         let _ = core.receive(1, |_, mail| stopped = matches!(mail, Mail::Stop));

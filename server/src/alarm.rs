@@ -1,4 +1,4 @@
-//! How other threads wake the service thread: the waker of the task that reads its mail.
+//! How other threads wake a service thread: the waker of the task that reads its mail.
 //!
 //! glommio's wakers may be used on any thread: a foreign one queues the task at its executor and writes the executor's eventfd if
 //! that sleeps. So no descriptor of our own is needed, nor any `unsafe` to hand one to glommio.
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-/// Wakes the service thread.
+/// Wakes a service thread.
 #[derive(Default)]
 pub(crate) struct Alarm {
     /// The mail task; it lives as long as the executor. Not set before it first runs: until then it holds its baton, so nobody owes it a
@@ -33,12 +33,12 @@ impl Alarm {
     }
 
     /// Whether the end was asked for.
-    pub(super) fn stop_is_asked(&self) -> bool {
+    pub(crate) fn stop_is_asked(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 
     /// Names the task to wake. The first call counts: a task's waker does not change.
-    pub(super) fn arm(&self, task: &Waker) {
+    pub(crate) fn arm(&self, task: &Waker) {
         if self.task.get().is_none() {
             // Only this task arms it, so the place is still free.
             let _ = self.task.set(task.clone());

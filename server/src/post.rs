@@ -1,4 +1,4 @@
-//! The service thread's mail: an address like a core's, and the answers it waits for.
+//! The mail of a service thread: an address like a core's, and the answers it waits for.
 //!
 //! Questions go out at once and take a credit each; answers are put together by question. Whoever waits for answers may give up, by
 //! dropping what it waits with: late answers only bring their credits back. This file decides nothing about what is asked.
@@ -10,28 +10,61 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use clusterbus::snapshot::SnapshotVersion;
 use evict::auditor::Event;
 use shard::ask::{Answer, Ask};
 use shard::mail::{Mail, Question, Reply};
 use shard::mesh::baton::{Owner, Post as Posted, Wake as Woken};
 use shard::mesh::mailbox::{Address, Credits, Ends, Received};
 use shard::mesh::{CoreId, Mesh};
+use shard::pubsub::Publication;
 use shard::ring::Wake;
 use shard::ring::uring::UringWaker;
 use shard::settings::Settings;
 use shard::shard::Shard;
 
+use crate::alarm::Alarm;
 use crate::boot::Socket;
 
 /// Messages taken from one core at a time.
 const MESSAGES_PER_CORE_MAX: usize = 64;
 
-/// The service thread's place in the mesh.
-pub(super) struct Post {
+/// A place in the mesh for a service thread.
+pub(crate) struct Seat {
+    /// What all share.
+    pub(crate) mesh: Arc<Mesh<Shard>>,
+    /// The thread's end of its baton.
+    pub(crate) owner: Owner<()>,
+    /// Its mailboxes.
+    pub(crate) ends: Ends<Mail<Socket>>,
+    /// What wakes each address, in their order.
+    pub(crate) rousers: Vec<Rouser>,
+}
+
+/// What wakes an address.
+#[derive(Clone)]
+pub(crate) enum Rouser {
+    /// A core.
+    Core(UringWaker),
+    /// A service thread.
+    Thread(Arc<Alarm>),
+}
+
+impl Rouser {
+    fn wake(&self) {
+        match self {
+            Rouser::Core(core) => core.wake(),
+            Rouser::Thread(alarm) => alarm.ring(),
+        }
+    }
+}
+
+/// A service thread's place in the mesh, taken.
+pub(crate) struct Post {
     mesh: Arc<Mesh<Shard>>,
     owner: Owner<()>,
     ends: Ends<Mail<Socket>>,
-    wakers: Vec<UringWaker>,
+    rousers: Vec<Rouser>,
     credits: Credits,
     /// Questions that wait for answers, by number: at most one per credit of the first core.
     gatherings: HashMap<u64, Gathering>,
@@ -46,45 +79,47 @@ struct Gathering {
 }
 
 /// Something that came by mail and is not an answer.
-pub(super) enum Arrival {
+pub(crate) enum Arrival {
     /// A core's question.
     Question(Address, Question),
     /// Settings that are in force.
     Configured(Arc<Settings>),
     /// What a core has to say for the audit.
     Audit(Address, Vec<Event>),
+    /// A core took a snapshot of the cluster on.
+    RoutesTaken(Address, SnapshotVersion),
+    /// A message for other nodes.
+    BusPublish(Arc<Publication>),
+    /// The process ends.
+    Stop,
 }
 
 impl Post {
     /// The post of an address that holds its baton.
-    pub(super) fn new(
-        mesh: Arc<Mesh<Shard>>,
-        owner: Owner<()>,
-        ends: Ends<Mail<Socket>>,
-        wakers: Vec<UringWaker>,
-    ) -> Post {
+    pub(crate) fn new(seat: Seat) -> Post {
+        let Seat { mesh, owner, ends, rousers } = seat;
         let credits = Credits::new(ends.addresses());
-        Post { mesh, owner, ends, wakers, credits, gatherings: HashMap::new(), next_gathering: 0 }
+        Post { mesh, owner, ends, rousers, credits, gatherings: HashMap::new(), next_gathering: 0 }
     }
 
     /// Number of cores.
-    pub(super) fn cores(&self) -> usize {
+    pub(crate) fn cores(&self) -> usize {
         self.mesh.cores()
     }
 
     /// Takes the baton up, after a wake-up or without one.
-    pub(super) fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         let woken = self.owner.wake();
         assert!(woken == Woken::Awake, "nobody visits an address without a shard");
     }
 
     /// Puts the baton down. `false` if there is mail.
-    pub(super) fn park(&mut self) -> bool {
+    pub(crate) fn park(&mut self) -> bool {
         self.owner.park()
     }
 
     /// Reads all mail that was there when it began. Answers are given to whom they concern; the rest goes to `arrivals`.
-    pub(super) fn receive(&mut self, arrivals: &mut Vec<Arrival>) {
+    pub(crate) fn receive(&mut self, arrivals: &mut Vec<Arrival>) {
         self.owner.take_mail();
         let (credits, gatherings) = (&mut self.credits, &mut self.gatherings);
         let mut received = Received::Left;
@@ -106,16 +141,16 @@ impl Post {
                 | Mail::Notices(_) => {
                     unreachable!("commands and slots stay among cores")
                 }
-                Mail::Accepted(_) | Mail::Stop => unreachable!("only cores serve and are stopped"),
-                Mail::Routes(_) | Mail::RoutesTaken(_) | Mail::BusPublish(_) | Mail::BusPublished(_) => {
-                    unreachable!("the cluster is the bus thread's")
-                }
+                Mail::RoutesTaken(version) => arrivals.push(Arrival::RoutesTaken(from, version)),
+                Mail::BusPublish(publication) => arrivals.push(Arrival::BusPublish(publication)),
+                Mail::Stop => arrivals.push(Arrival::Stop),
+                Mail::Accepted(_) | Mail::Routes(_) | Mail::BusPublished(_) => unreachable!("only cores serve"),
             });
         }
     }
 
     /// Asks every core. `None` if one has all the questions that it may have unanswered.
-    pub(super) fn ask_cores(&mut self, ask: &Ask) -> Option<u64> {
+    pub(crate) fn ask_cores(&mut self, ask: &Ask) -> Option<u64> {
         let cores = self.cores();
         let addresses = || (0..cores as u16).map(Address);
         let covered = addresses().take_while(|core| self.credits.take(*core)).count();
@@ -135,15 +170,22 @@ impl Post {
     }
 
     /// Answers a core's question.
-    pub(super) fn answer(&mut self, to: Address, id: u64, answer: Answer) {
+    pub(crate) fn answer(&mut self, to: Address, id: u64, answer: Answer) {
         self.send(to, Mail::Answer(Box::new(Reply { id, answer })));
         self.flush();
     }
 
-    /// Tells every core to stop: the last mail that they get from here, so it may take the room that answers would need.
-    pub(super) fn stop_cores(&mut self) {
-        for core in 0..self.cores() as u16 {
-            self.send(Address(core), Mail::Stop);
+    /// Tells an address something that no credit covers. `Err` gives it back: the lane is full, and nothing tells when it is not. It
+    /// leaves with the next [`Post::flush`].
+    pub(crate) fn tell(&mut self, to: Address, mail: Mail<Socket>) -> Result<(), Mail<Socket>> {
+        self.ends.send_notice(to, mail)
+    }
+
+    /// Tells everybody else to stop: the last mail that they get from here, so it may take the room that answers would need.
+    pub(crate) fn stop_all(&mut self) {
+        let me = self.ends.me();
+        for address in (0..self.ends.addresses() as u16).map(Address).filter(|address| *address != me) {
+            self.send(address, Mail::Stop);
         }
         self.flush();
     }
@@ -152,11 +194,12 @@ impl Post {
         self.ends.send(to, mail).ok().expect("credits keep room in every lane");
     }
 
-    fn flush(&mut self) {
-        let (mesh, wakers) = (&self.mesh, &self.wakers);
+    /// Wakes whom mail was sent to since the last call.
+    pub(crate) fn flush(&mut self) {
+        let (mesh, rousers) = (&self.mesh, &self.rousers);
         self.ends.flush(|to| {
             if mesh.post(to) == Posted::Wake {
-                wakers[usize::from(to.0)].wake();
+                rousers[usize::from(to.0)].wake();
             }
         });
     }
@@ -175,19 +218,19 @@ fn take_answer(gatherings: &mut HashMap<u64, Gathering>, from: Address, reply: R
 }
 
 /// The answers of all cores, in their order: ready when the last is there. Dropping it gives up.
-pub(super) struct Answers {
+pub(crate) struct Answers {
     post: Rc<RefCell<Post>>,
     id: u64,
 }
 
 impl Answers {
     /// The answers to the question with this number.
-    pub(super) fn new(post: Rc<RefCell<Post>>, id: u64) -> Answers {
+    pub(crate) fn new(post: Rc<RefCell<Post>>, id: u64) -> Answers {
         Answers { post, id }
     }
 
     /// The cores that have not answered.
-    pub(super) fn silent(&self) -> Vec<CoreId> {
+    pub(crate) fn silent(&self) -> Vec<CoreId> {
         let post = self.post.borrow();
         let Some(gathering) = post.gatherings.get(&self.id) else { return Vec::new() };
         (0..).zip(&gathering.answers).filter(|(_, answer)| answer.is_none()).map(|(core, _)| CoreId(core)).collect()

@@ -1,0 +1,92 @@
+//! CLUSTER commands of this node's clients.
+
+use std::time::Duration;
+
+use clusterbus::command::{ClusterCommand, ClusterReply, CommandFacts, LinkFacts};
+use clusterbus::slot_set::SlotSet;
+use shard::ask::{Answer, Ask};
+use shard::mail::Question;
+use shard::mesh::mailbox::Address;
+
+use super::driver::Bus;
+use super::held::Asker;
+use super::questions::ask_cores;
+use super::tasks;
+
+/// How long cores may take to say in which slots they have keys.
+const KEYS_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What a client reads whose command needs to know about keys, while a core does not answer.
+const BUSY: &str = "TRYAGAIN a core is busy; nothing was changed";
+
+impl Bus {
+    /// A core asks something.
+    pub(super) fn asked(&mut self, core: Address, question: Question) {
+        let Question { id, ask } = question;
+        let Ask::Cluster(args) = ask else { unreachable!("only commands of the cluster are asked of the bus thread") };
+        let asker = Asker { core, id };
+        let args = args.args();
+        let args: Vec<&[u8]> = args.iter().collect();
+        match ClusterCommand::parse(&args) {
+            Err(text) => self.reply(asker, Err(text)),
+            Ok(command) if command.asks_for_keys() => self.run_with_keys(asker, command),
+            Ok(command) => self.run(asker, command, SlotSet::EMPTY),
+        }
+    }
+
+    /// Asks the cores for what the command needs to know first.
+    fn run_with_keys(&mut self, asker: Asker, command: ClusterCommand) {
+        let (bus, post) = (self.shared(), self.post.clone());
+        tasks::spawn(async move {
+            let answers = ask_cores(&post, Ask::SlotKeys, KEYS_TIME_MAX).await;
+            let mut bus = bus.borrow_mut();
+            match answers.and_then(stored) {
+                Some((slots, _)) => bus.run(asker, command, slots),
+                None => bus.reply(asker, Err(BUSY.into())),
+            }
+            bus.end_soon();
+        });
+    }
+
+    fn run(&mut self, asker: Asker, command: ClusterCommand, stored: SlotSet) {
+        let facts = self.facts(stored);
+        let reply = self.cluster.command(command, &facts, self.clock.now());
+        match reply {
+            // What orders something says no more than that it is done.
+            Ok(ClusterReply::Ok | ClusterReply::Status(_)) => {
+                self.held.hold(asker, Answer::Cluster(reply), self.clock.now());
+            }
+            reply => self.reply(asker, reply),
+        }
+    }
+
+    fn reply(&mut self, asker: Asker, reply: Result<ClusterReply, String>) {
+        self.post.borrow_mut().answer(asker.core, asker.id, Answer::Cluster(reply));
+    }
+
+    fn facts(&self, stored: SlotSet) -> CommandFacts {
+        let waiting = |outgoing: &super::outgoing::Outgoing| LinkFacts {
+            allocated: outgoing.allocated() as u64,
+            used: outgoing.bytes() as u64,
+        };
+        CommandFacts {
+            stored,
+            links: self.links.iter().map(|(id, link)| (*id, waiting(&link.borrow()))).collect(),
+            links_over_limit: self.links_over_limit,
+            ..CommandFacts::quiet()
+        }
+    }
+}
+
+/// The slots with keys of all cores, and the number of keys in databases that a cluster does not have. `None` if a core could not say.
+pub(super) fn stored(answers: Vec<Answer>) -> Option<(SlotSet, u64)> {
+    let mut all = (SlotSet::EMPTY, 0);
+    for answer in answers {
+        let Answer::SlotKeys(slots, elsewhere) = answer else { return None };
+        slots.iter().for_each(|slot| {
+            all.0.insert(slot);
+        });
+        all.1 += elsewhere;
+    }
+    Some(all)
+}

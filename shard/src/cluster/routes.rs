@@ -1,0 +1,79 @@
+//! The snapshot in force at a core, and who of those that began under an older one has something that it took away.
+//!
+//! Rights shrink first (`cores.md` §7.9): before the cluster hears that this node lost a slot, every core has said that nothing works
+//! there any more. A command decides and runs in one turn, so only units can be in the middle of something: a core says it once
+//! the loans are back that cover what was lost.
+
+use std::sync::Arc;
+
+use clusterbus::snapshot::{Owner, Role, Snapshot, SnapshotVersion};
+use keyspace::slot::Slot;
+
+use crate::mesh::loans::{Loans, UnitId};
+
+/// What a core knows of the cluster.
+pub struct Routes {
+    /// What it routes by.
+    pub snapshot: Arc<Snapshot>,
+    /// Units that had a loan of something that changed since, when it did.
+    covers: Vec<UnitId>,
+    /// The bus thread does not know yet that it is in force.
+    unsaid: bool,
+}
+
+impl Routes {
+    /// A node begins with what it is made with.
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        Routes { snapshot, covers: Vec::new(), unsaid: false }
+    }
+
+    /// Takes a snapshot on, unless a newer one is in force. True if it was taken.
+    pub fn take<W>(&mut self, snapshot: Arc<Snapshot>, loans: &Loans<W>) -> bool {
+        if snapshot.version <= self.snapshot.version {
+            return false;
+        }
+        let old = std::mem::replace(&mut self.snapshot, snapshot);
+        let new = &*self.snapshot;
+        for unit in loans.units_with(|slot| Slot::new(slot).is_some_and(|slot| differs(&old, new, slot))) {
+            if !self.covers.contains(&unit) {
+                self.covers.push(unit);
+            }
+        }
+        self.unsaid = true;
+        true
+    }
+
+    /// True if the bus thread is still to be told.
+    pub fn is_owed(&self) -> bool {
+        self.unsaid
+    }
+
+    /// The version that the bus thread is to be told now: nothing works under an older one any more.
+    pub fn said<W>(&mut self, loans: &Loans<W>) -> Option<SnapshotVersion> {
+        if !self.unsaid {
+            return None;
+        }
+        self.covers.retain(|unit| loans.has_loan(*unit));
+        let is_over = self.covers.is_empty();
+        self.unsaid = !is_over;
+        is_over.then_some(self.snapshot.version)
+    }
+}
+
+/// Whether two snapshots may decide differently about a slot. What was gained counts as well: it is rare, and costs a wait at most.
+pub fn differs(old: &Snapshot, new: &Snapshot, slot: Slot) -> bool {
+    old.health != new.health
+        || old.role != new.role
+        || old.rules != new.rules
+        || old.owner(slot) != new.owner(slot)
+        || old.mark(slot) != new.mark(slot)
+}
+
+/// Whether this node or its master owns a slot.
+pub fn is_of_our_shard(snapshot: &Snapshot, slot: Slot) -> bool {
+    match snapshot.owner(slot) {
+        Owner::Me => true,
+        Owner::Other(owner) => snapshot.role == Role::Replica(Some(owner)),
+        Owner::Nobody => false,
+    }
+}

@@ -1,0 +1,192 @@
+//! Nodes of clusters under test: started, stopped at once and started again on the same file; and what they know of each other.
+
+use crate::client::Client;
+use crate::frame::Frame;
+use crate::server::{Kind, Server, free_port, start_in};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Waits until something holds; panics if it does not within the limit. Returns how long it took.
+#[track_caller]
+pub fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let begin = Instant::now();
+    let (_open, never) = channel::<()>();
+    while !holds() {
+        assert!(begin.elapsed() < limit, "{what}: not within {limit:?}");
+        let _ = never.recv_timeout(PACE);
+    }
+    begin.elapsed()
+}
+
+/// A node, which may be stopped, with its file.
+pub struct Node {
+    kind: Kind,
+    folder: tempfile::TempDir,
+    arguments: Vec<String>,
+    /// The port of its clients.
+    pub port: u16,
+    /// The port of its bus.
+    pub bus: u16,
+    server: Option<Server>,
+}
+
+/// A line of CLUSTER NODES.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its flags.
+    pub flags: Vec<String>,
+    /// Its config epoch.
+    pub epoch: u64,
+    /// Its slots.
+    pub slots: Vec<String>,
+}
+
+impl Known {
+    /// Whether it has a flag.
+    pub fn is(&self, flag: &str) -> bool {
+        self.flags.iter().any(|known| known == flag)
+    }
+}
+
+impl Node {
+    /// A node on free ports that knows nobody, running.
+    #[track_caller]
+    pub fn start(kind: Kind, node_timeout_ms: u64) -> Node {
+        let (port, bus) = (free_port(), free_port());
+        let [port_text, bus_text, timeout] =
+            [port.into(), bus.into(), node_timeout_ms].map(|number: u64| number.to_string());
+        let mut arguments = vec!["--port", &port_text, "--cluster-port", &bus_text, "--cluster-node-timeout", &timeout];
+        arguments.extend(["--cluster-enabled", "yes", "--save", "", "--bind", "127.0.0.1"]);
+        Node::with(kind, port, bus, &arguments)
+    }
+
+    /// A node with exactly these arguments, running.
+    #[track_caller]
+    pub fn with(kind: Kind, port: u16, bus: u16, arguments: &[&str]) -> Node {
+        let mut arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+        if let Kind::Ashlar { cores } = kind {
+            arguments.extend(["--cores".to_owned(), cores.to_string()]);
+        }
+        let folder = tempfile::tempdir().expect("a scratch folder can be made");
+        let mut node = Node { kind, folder, arguments, port, bus, server: None };
+        node.launch();
+        node.wait_ready();
+        node
+    }
+
+    /// Starts the process.
+    pub fn launch(&mut self) {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        self.server = Some(start_in(self.kind, self.port, self.folder.path(), &arguments));
+    }
+
+    /// Waits until it serves.
+    #[track_caller]
+    pub fn wait_ready(&mut self) {
+        let server = self.server();
+        if let Err(what) = server.wait_ready() {
+            panic!("{what}\n{}", server.log_text());
+        }
+    }
+
+    /// The running process.
+    #[track_caller]
+    pub fn server(&mut self) -> &mut Server {
+        self.server.as_mut().expect("the node runs")
+    }
+
+    /// Stops it at once, as by kill -9.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Where it keeps what it knows.
+    pub fn file(&self) -> PathBuf {
+        let files = fs::read_dir(self.folder.path()).expect("its folder is there");
+        let mut names = files.map(|file| file.expect("the folder can be read").path());
+        let is_conf = |path: &PathBuf| path.extension().is_some_and(|end| end == "conf");
+        names.find(is_conf).expect("it has written a file")
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A new connection.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        Client::connect(self.port)
+    }
+
+    /// A reply as text.
+    #[track_caller]
+    pub fn text(&self, words: &str) -> String {
+        let reply = self.client().ask(words);
+        match reply.text() {
+            Some(text) => String::from_utf8_lossy(text).into_owned(),
+            None => panic!("{words}: {reply}"),
+        }
+    }
+
+    /// A value of CLUSTER INFO.
+    #[track_caller]
+    pub fn info(&self, name: &str) -> String {
+        let text = self.text("CLUSTER INFO");
+        let value =
+            text.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':').map(str::to_owned));
+        value.unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
+    /// Whether it finds the cluster fit to serve.
+    pub fn is_ok(&self) -> bool {
+        self.info("cluster_state") == "ok"
+    }
+
+    /// Its name.
+    pub fn id(&self) -> String {
+        self.text("CLUSTER MYID")
+    }
+
+    /// The nodes that it knows, by name; itself without the flag that says so.
+    #[track_caller]
+    pub fn nodes(&self) -> BTreeMap<String, Known> {
+        let text = self.text("CLUSTER NODES");
+        text.lines().map(known).collect()
+    }
+
+    /// Has it meet another.
+    pub fn meet(&self, other: &Node) {
+        self.client().ok(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, other.bus));
+    }
+
+    /// Gives it slots.
+    pub fn add_slots(&self, first: u16, last: u16) {
+        self.client().ok(&format!("CLUSTER ADDSLOTSRANGE {first} {last}"));
+    }
+
+    /// Publishes a message.
+    pub fn publish(&self, channel: &str, message: &str) -> Frame {
+        self.client().ask(&format!("PUBLISH {channel} {message}"))
+    }
+}
+
+fn known(line: &str) -> (String, Known) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let flags = words[2].split(',').filter(|flag| *flag != "myself").map(str::to_owned).collect();
+    let epoch = words[6].parse().expect("an epoch is a number");
+    let slots = words[8..].iter().map(|&word| word.to_owned()).collect();
+    (words[0].to_owned(), Known { flags, epoch, slots })
+}
+
+/// What nodes agree on: their names, epochs and slots.
+pub fn agreed(nodes: &[&Node]) -> bool {
+    let first = nodes[0].nodes();
+    first.len() == nodes.len() && nodes.iter().all(|node| node.nodes() == first)
+}
