@@ -4,6 +4,7 @@
 //! - [`baton`]: the right to touch a core's shard, one atomic word; the only `unsafe` here.
 //! - [`mailbox`]: bounded lanes between addresses, and the credits that keep them from filling.
 //! - [`loans`]: what one owner has lent and what waits for it.
+//! - [`holds`]: keys of one owner that are being sent to another server, and what waits for them.
 //! - [`published`]: numbers that any thread may read.
 //! - [`ticket`]: what a waiting client's home core and the owners of its keys agree by.
 //!
@@ -11,6 +12,7 @@
 
 pub mod baton;
 pub mod budget;
+pub mod holds;
 pub mod loans;
 pub mod mailbox;
 pub mod published;
