@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p clusterbus --example simulate -- seeds [COUNT [FIRST]]   many stories; stops at the first that fails
 //! cargo run --release -p clusterbus --example simulate -- replay SEED             one story again
+//! cargo run --release -p clusterbus --example simulate -- hail [FRAMES [SEED]]    malformed frames: 10 million
 //! cargo run --release -p clusterbus --example simulate -- speed                   virtual time per real time, 6 nodes
 //! cargo run --release -p clusterbus --example simulate -- growth                  work per packet and tick, 100 to 1,000 nodes
 //! ```
@@ -16,7 +17,7 @@ use std::time::Instant;
 #[allow(dead_code, reason = "the crate's tests use more of it")]
 mod simulator;
 
-use simulator::{World, story};
+use simulator::{World, hail, story};
 
 /// The seed of the story that is played, for who reads of its failure.
 static SEED: AtomicU64 = AtomicU64::new(0);
@@ -37,6 +38,7 @@ fn main() {
     match args.first().map(String::as_str) {
         None | Some("seeds") => seeds(number(2, 0), number(1, 100)),
         Some("replay") => replay(number(1, 0)),
+        Some("hail") => hailstorm(number(1, 10_000_000), number(2, 0)),
         Some("speed") => speed(),
         Some("growth") => growth(),
         Some(other) => panic!("{other} is no command of this: see the head of examples/simulate.rs"),
@@ -66,6 +68,13 @@ fn replay(seed: u64) {
     let (one, two) = (story::play(seed, |what| println!("{what}")), story::play(seed, |_| ()));
     assert_eq!(one, two, "a story is the same each time");
     println!("seed {seed}: {one:?}");
+}
+
+fn hailstorm(frames: u64, seed: u64) {
+    SEED.store(seed, Ordering::Relaxed);
+    let begun = Instant::now();
+    let fallen = hail::fall(seed, frames);
+    println!("{fallen:?} in {:.0} s", begun.elapsed().as_secs_f64());
 }
 
 /// A cluster in fair weather for ten virtual minutes.

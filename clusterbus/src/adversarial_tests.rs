@@ -52,7 +52,6 @@ const ROWS: &[Row] = &[
     ("T08", Fault::LivingMasterReplaced, vote::FR_P2C_007_U011_each_condition_of_a_vote),
     ("T08", Fault::VoteNotDurable, scenario::FR_P2C_007_U011_a_crash_at_every_step_of_every_save),
     ("T08", Fault::OldDataElected, scenario::FR_P2C_007_S12_an_empty_replica_is_not_elected),
-    ("T08", Fault::TriedOnce, scenario::FR_P2C_007_S15_many_masters_at_once_are_replaced),
     ("T08", Fault::PauseLasts, manual::FR_P2C_007_S20_a_failover_that_does_not_come_to_an_end_is_called_off),
     ("T08", Fault::PauseNotHeard, scenario::FR_P2C_007_S40_a_primary_that_ends_hands_over_first),
     ("T09", Fault::SuspectsNotTold, scenario::FR_P2C_007_S16_suspects_of_a_large_cluster_fail),

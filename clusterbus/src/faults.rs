@@ -77,8 +77,6 @@ pub(crate) enum Fault {
     MarksKept,
     /// T08: a replica without its master's data is elected.
     OldDataElected,
-    /// T08: an election without a majority is not tried again.
-    TriedOnce,
     /// T08: a replica does not hear that its master stands still.
     PauseNotHeard,
     /// T08: a failover by request is never called off.
@@ -146,7 +144,6 @@ impl Fault {
         Fault::ClockTrusted,
         Fault::MarksKept,
         Fault::OldDataElected,
-        Fault::TriedOnce,
         Fault::PauseNotHeard,
         Fault::PauseLasts,
         Fault::SuspectsNotTold,

@@ -2,9 +2,11 @@
 
 use crate::client::Client;
 use crate::frame::Frame;
-use crate::server::{Kind, Server, free_port, start_in};
+use crate::network::Host;
+use crate::server::{Kind, Server, free_port, start_in, start_on};
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ pub fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Du
 pub struct Node {
     kind: Kind,
     folder: tempfile::TempDir,
+    /// Where it runs, if not on the test's own host.
+    host: Option<Host>,
     arguments: Vec<String>,
     /// The port of its clients.
     pub port: u16,
@@ -74,7 +78,25 @@ impl Node {
             arguments.extend(["--cores".to_owned(), cores.to_string()]);
         }
         let folder = tempfile::tempdir().expect("a scratch folder can be made");
-        let mut node = Node { kind, folder, arguments, port, bus, server: None };
+        let mut node = Node { kind, folder, host: None, arguments, port, bus, server: None };
+        node.launch();
+        node.wait_ready();
+        node
+    }
+
+    /// A node of ours on a host of a network, which knows nobody and serves its slots whatever becomes of others, running.
+    #[track_caller]
+    pub fn on(host: Host, cores: usize, node_timeout_ms: u64) -> Node {
+        let (address, timeout) = (host.address.to_string(), node_timeout_ms.to_string());
+        let arguments = ["--port", "6379", "--bind", &address, "--cluster-enabled", "yes", "--cluster-bus-open", "yes"];
+        let more =
+            ["--cluster-node-timeout", &timeout, "--cluster-require-full-coverage", "no", "--protected-mode", "no"];
+        let cores_text = cores.to_string();
+        let arguments = [&arguments[..], &more, &["--cores", &cores_text, "--save", ""]].concat();
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        let folder = tempfile::tempdir().expect("a scratch folder can be made");
+        let (kind, port, bus) = (Kind::Ashlar { cores }, 6379, 16379);
+        let mut node = Node { kind, folder, host: Some(host), arguments, port, bus, server: None };
         node.launch();
         node.wait_ready();
         node
@@ -83,7 +105,15 @@ impl Node {
     /// Starts the process.
     pub fn launch(&mut self) {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        self.server = Some(start_in(self.kind, self.port, self.folder.path(), &arguments));
+        self.server = Some(match &self.host {
+            None => start_in(self.kind, self.port, self.folder.path(), &arguments),
+            Some(host) => start_on(host, self.kind, self.port, self.folder.path(), &arguments),
+        });
+    }
+
+    /// Its address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.host.as_ref().map_or(Ipv4Addr::LOCALHOST, |host| host.address)
     }
 
     /// Waits until it serves.
@@ -99,6 +129,11 @@ impl Node {
     #[track_caller]
     pub fn server(&mut self) -> &mut Server {
         self.server.as_mut().expect("the node runs")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        self.server.as_ref().expect("the node runs").signal(name);
     }
 
     /// Stops it at once, as by kill -9.
@@ -122,7 +157,8 @@ impl Node {
     /// A new connection.
     #[track_caller]
     pub fn client(&self) -> Client {
-        Client::connect(self.port)
+        let (address, port) = (self.address(), self.port);
+        Client::try_connect_to(address, port).unwrap_or_else(|error| panic!("connect to {address}:{port}: {error}"))
     }
 
     /// A reply as text.
@@ -163,7 +199,7 @@ impl Node {
 
     /// Has it meet another.
     pub fn meet(&self, other: &Node) {
-        self.client().ok(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, other.bus));
+        self.client().ok(&format!("CLUSTER MEET {} {} {}", other.address(), other.port, other.bus));
     }
 
     /// Gives it slots.

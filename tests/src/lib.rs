@@ -11,6 +11,7 @@ pub mod server;
 pub mod client;
 pub mod cluster;
 pub mod frame;
+pub mod network;
 
 pub mod script;
 pub mod words;

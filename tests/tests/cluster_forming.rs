@@ -51,6 +51,7 @@ fn six_nodes_with_one_file_are_a_cluster_and_come_back() {
     let epochs: BTreeSet<u64> = before.values().map(|node| node.epoch).collect();
     assert_eq!(epochs.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(nodes[0].info("cluster_slots_ok"), "16384");
+    find_failing(&mut nodes);
 
     nodes.iter_mut().for_each(Node::kill);
     nodes.iter_mut().for_each(Node::launch);
@@ -58,6 +59,21 @@ fn six_nodes_with_one_file_are_a_cluster_and_come_back() {
     until("every node serves again", LIMIT, || nodes.iter().all(Node::is_ok));
     let all: Vec<&Node> = nodes.iter().collect();
     until("all agree on what was", LIMIT, || agreed(&all) && nodes[0].nodes() == before);
+}
+
+/// One node is killed: the others find it failing, and take it back.
+fn find_failing(nodes: &mut [Node]) {
+    let (last, others) = nodes.split_last_mut().expect("there are nodes");
+    let id = last.id();
+    last.kill();
+    let took = until("it is failing everywhere", LIMIT, || others.iter().all(|node| node.nodes()[&id].is("fail")));
+    eprintln!("failing everywhere {took:?} after it was killed");
+    // The node timeout and half a second, and what looking at all nodes takes.
+    assert!(took < Duration::from_millis(2000 + 500 + 500), "{took:?}");
+    last.launch();
+    last.wait_ready();
+    until("it is taken back", LIMIT, || others.iter().all(|node| !node.nodes()[&id].is("fail") && node.is_ok()));
+    until("it serves", LIMIT, || last.is_ok());
 }
 
 #[test]

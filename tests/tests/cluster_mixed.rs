@@ -1,7 +1,9 @@
 //! Nodes of ours and of redis-server in one cluster: they meet, agree, find failures and take nodes back.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tests::client::Client;
 use tests::cluster::{Node, agreed, until};
@@ -52,6 +54,17 @@ fn both_kinds_agree_and_find_each_other_failing_and_back() {
 }
 
 #[test]
+fn a_node_that_stood_still_is_failing_and_comes_back() {
+    let mut nodes = mixed();
+    let id = nodes[0].id();
+    nodes[0].server().signal("STOP");
+    until("it is failing everywhere", LIMIT, || nodes[1..].iter().all(|node| node.nodes()[&id].is("fail")));
+    nodes[0].server().signal("CONT");
+    nodes[0].server().wait_line("stood still for longer than cluster-node-timeout").expect("it knows");
+    until("it is taken back", LIMIT, || nodes.iter().all(|node| !node.nodes()[&id].is("fail") && node.is_ok()));
+}
+
+#[test]
 fn both_kinds_settle_equal_epochs_and_moved_slots() {
     let nodes: Vec<Node> = [TWO, Kind::Redis].into_iter().map(|kind| Node::start(kind, NODE_TIMEOUT_MS)).collect();
     for (node, index) in nodes.iter().zip(0_u16..) {
@@ -74,6 +87,46 @@ fn both_kinds_settle_equal_epochs_and_moved_slots() {
         });
     }
     until("both agree", LIMIT, || agreed(&[&nodes[0], &nodes[1]]));
+}
+
+#[test]
+fn busy_cores_look_alive() {
+    // Everybody sees who is suspected: a node of Redis, which is idle, is asked all the time.
+    let mut nodes: Vec<Node> = [TWO, TWO, Kind::Redis].into_iter().map(|kind| Node::start(kind, 1000)).collect();
+    for (node, index) in nodes.iter().zip(0_u16..) {
+        node.client().ok(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
+        node.add_slots(index * 5461, index * 5461 + 5460);
+    }
+    nodes[2].client().ok("CLUSTER ADDSLOTS 16383");
+    nodes[0].meet(&nodes[1]);
+    nodes[0].meet(&nodes[2]);
+    until("every node serves", LIMIT, || nodes.iter().all(Node::is_ok));
+    let over = AtomicBool::new(false);
+    let pings: Vec<Vec<Vec<u8>>> = vec![vec![b"PING".to_vec()]; 1000];
+    thread::scope(|scope| {
+        for node in nodes[..2].iter().flat_map(|node| [node; 4]) {
+            scope.spawn(|| {
+                let mut client = node.client();
+                while !over.load(Ordering::Relaxed) {
+                    client.pipeline(&pings);
+                }
+            });
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(3 * 1000) {
+            let known = nodes[2].nodes();
+            let suspected = known.values().any(|node| node.is("fail?") || node.is("fail"));
+            if suspected {
+                over.store(true, Ordering::Relaxed);
+                panic!("{known:?}");
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    for node in &mut nodes[..2] {
+        assert!(node.is_ok());
+        assert!(!node.server().log_holds("Cluster state changed: fail"));
+    }
 }
 
 #[test]

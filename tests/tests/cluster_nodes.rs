@@ -64,6 +64,30 @@ fn fr_p2c_007_e008_a_cut_file_is_refused_and_stays() {
 }
 
 #[test]
+fn a_replica_is_refused_while_data_is_not_replicated() {
+    let mut node = Node::start(TWO, 2000);
+    node.kill();
+    let path = node.file();
+    let text = fs::read_to_string(&path).expect("the file is there").replace("myself,master", "myself,slave");
+    fs::write(&path, &text).expect("the file can be written");
+    node.launch();
+    assert_eq!(node.server().wait_exit().expect("it ends by itself").code(), Some(1));
+    assert!(node.server().log_holds("the node of nodes.conf is a replica"));
+    assert_eq!(fs::read_to_string(&path).expect("the file is there"), text);
+}
+
+#[test]
+fn term_ends_a_node_in_order() {
+    let mut node = Node::start(TWO, 2000);
+    node.add_slots(0, 5);
+    node.server().signal("TERM");
+    assert_eq!(node.server().wait_exit().expect("it ends").code(), Some(0));
+    node.launch();
+    node.wait_ready();
+    assert_eq!(node.info("cluster_slots_assigned"), "6");
+}
+
+#[test]
 fn fr_p2c_007_e008_a_file_is_one_process_s() {
     let node = Node::start(TWO, 2000);
     let file = node.file().display().to_string();

@@ -32,7 +32,7 @@ impl Cluster {
             self.nodes[node].ping_sent = UnixMillis::NEVER;
         }
         if self.judgement.stalled(now) {
-            self.rights_shrink();
+            self.health_changed();
         }
     }
 

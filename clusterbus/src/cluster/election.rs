@@ -151,8 +151,7 @@ impl Cluster {
         let Some(master) = self.master_to_replace(now) else { return };
         let timeout = (self.settings.node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN);
         let age = now.since(self.election.starts);
-        let again = age > timeout * RETRY_TIMEOUTS && !planted(Fault::TriedOnce);
-        if self.election.starts == UnixMillis::NEVER || again {
+        if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
             let rank = if self.manual.can_start { 0 } else { self.rank(master) };

@@ -31,16 +31,18 @@ pub(crate) mod hostile_tests;
 #[cfg(test)]
 pub(crate) mod manual_tests;
 #[cfg(test)]
-pub(crate) mod scenario_tests;
-#[cfg(test)]
 mod migration_tests;
 #[cfg(test)]
 pub(crate) mod rights_tests;
 #[cfg(test)]
-pub(crate) mod vote_tests;
+pub(crate) mod scenario_tests;
 #[cfg(test)]
 #[path = "../../tests/simulator/mod.rs"]
-pub(crate) mod world;
+pub(crate) mod simulator;
+#[cfg(test)]
+pub(crate) mod vote_tests;
+#[cfg(test)]
+pub(crate) use simulator as world;
 
 use std::collections::BTreeMap;
 
@@ -68,7 +70,7 @@ use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::snapshot::SnapshotVersion;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use crate::wire::Health;
 
 /// What a node knows of the cluster, and what it is about to do.
@@ -94,6 +96,8 @@ pub struct Cluster {
     claims_saved_by: SaveSeq,
     /// The snapshot that took the last right from cores. Frames tell that we do not use it, so they wait until no core does (§18.3).
     shrunk_by: SnapshotVersion,
+    /// The snapshot that told cores last whether the cluster serves.
+    judged_by: SnapshotVersion,
     /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
     granted: SlotSet,
     /// The snapshot that gave cores their latest right.
@@ -148,9 +152,7 @@ impl Cluster {
         for record in mine.into_iter().chain(others) {
             let flags = if record.id == conf.myself { own_flags(record.flags) } else { record.flags };
             let mut node = Node::new(record.id, record.address, flags, now, &mut dice);
-            // What was heard before counts as heard just before: answers since the start are later.
-            let before = UnixMillis(now.0.saturating_sub(1));
-            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { before };
+            let seen = |time: UnixMillis| if time == UnixMillis::NEVER { time } else { now };
             node.hostname.clone_from(&record.hostname);
             node.nodename.clone_from(&record.nodename);
             node.shard = record.shard.unwrap_or(node.shard);
@@ -171,8 +173,8 @@ impl Cluster {
         }
         cluster.restore_marks(conf);
         cluster.granted = cluster.slots.slots_of(me).clone();
-        // The file may be an old one: as after having stood still, nothing is served until a majority has answered.
-        cluster.stalled = now;
+        // The file may be an old one: as after having stood still, nothing is served until a majority has answered since.
+        cluster.stalled = now + Millis(1);
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
         cluster.announce();
@@ -202,6 +204,7 @@ impl Cluster {
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
             shrunk_by: SnapshotVersion::default(),
+            judged_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
@@ -322,14 +325,22 @@ impl Cluster {
     fn claims_changed(&mut self) {
         self.due.save(Durability::Synced);
         self.due.judge = true;
+        self.due.routes = true;
         self.claims_saved_by = self.outbox.next_save();
-        self.rights_shrink();
+        self.shrunk_by = self.outbox.next_routes();
     }
 
-    /// Cores may do less from the next snapshot on.
-    fn rights_shrink(&mut self) {
+    /// Cores are to serve, or to stop.
+    fn health_changed(&mut self) {
         self.due.routes = true;
-        self.shrunk_by = self.outbox.next_routes();
+        self.judged_by = self.outbox.next_routes();
+    }
+
+    /// What others are told of whether the cluster serves: that it does not, once no core serves any more (§18.3). Frames need not wait
+    /// for that, so a core that works on something long does not make this node look dead.
+    fn told_health(&self) -> Health {
+        let known = self.outbox.is_done(Until { routes: self.judged_by, ..Until::default() });
+        if known || planted(Fault::ToldBeforeCores) { self.health() } else { Health::Ok }
     }
 
     /// When our own claims, as they are now, are on disk and what they take from cores is taken.

@@ -8,10 +8,12 @@ use keyspace::slot::Slot;
 
 use super::world::World;
 use super::world::disk::{Crash, STEPS};
-use super::world::{checks::Checks, story};
+use super::world::{checks::Checks, hail, story, weather::Weather};
 use super::{FailoverKind, SlotChange, Stored};
 use crate::flags::NodeFlags;
-use crate::wire::Health;
+use crate::id::NodeId;
+use crate::nodes::NODES_MAX;
+use crate::wire::{Body, Frame, GossipEntry, Header, Health, Kind, Marks, Pulse, PulseKind, Seconds};
 
 fn slot(number: u16) -> Slot {
     Slot::new(number).expect("in range")
@@ -161,11 +163,15 @@ pub(crate) fn FR_P2C_007_S14_no_replica_follows_a_replica() {
 
 #[test]
 pub(crate) fn FR_P2C_007_S15_many_masters_at_once_are_replaced() {
-    let mut world = World::formed(40, 20, 2_000, 15);
-    world.run(5_000);
-    (0..9).for_each(|at| world.crash(at));
-    let took = world.run_until(30_000, "replicas took over", |world| world.all_ok() && world.agreed());
-    assert!(took < 20_000, "{took} ms");
+    for seed in 0..6 {
+        let mut world = World::formed(30, 15, 1_000, seed);
+        // The votes of several elections are under way at the same time, so some of these have no majority and come again.
+        world.weather = Weather { late: 300, late_millis: 300, ..Weather::FAIR };
+        world.run(2_000);
+        (0..7).for_each(|at| world.crash(at));
+        let took = world.run_until(40_000, "replicas took over", |world| world.all_ok() && world.agreed());
+        assert!(took < 25_000, "seed {seed}: {took} ms");
+    }
 }
 
 #[test]
@@ -313,9 +319,14 @@ pub(crate) fn FR_P2C_007_S40_a_primary_that_ends_hands_over_first() {
 pub(crate) fn FR_P2C_007_U013_a_clock_that_jumps_stops_nobody() {
     for by in [-3_600_000, -900, 3_600_000] {
         let mut world = World::formed(6, 3, 1_000, 13);
+        // Alone, it stops in time by its own clock.
+        world.partition(&[1], &[0, 2, 3, 4, 5]);
         world.set_clock(1, by);
-        world.run(2_000);
-        world.run_until(8_000, "it serves", World::all_ok);
+        let took = world.run_until(8_000, "it stops", |world| world.member(1).health() == Health::Fail);
+        assert!(took <= 1_700, "{by}: {took} ms");
+        world.heal();
+        world.run_until(8_000, "it serves", |world| world.all_ok() && world.agreed());
+        world.run(3_000);
         world.crash(3);
         let took = world.run_until(8_000, "it finds a dead node", |world| world.flags(1, 3).has(NodeFlags::FAIL));
         assert!(took <= 2_000, "{by}: {took} ms");
@@ -356,4 +367,40 @@ fn FR_P2C_007_SIM_stories_of_some_seeds() {
     for seed in 0..12 {
         story::play(seed, |_| ());
     }
+}
+
+#[test]
+fn FR_P2C_007_SIM_a_story_is_the_same_each_time() {
+    assert_eq!(story::play(3, |_| ()), story::play(3, |_| ()));
+}
+
+#[test]
+fn FR_P2C_007_U010_malformed_frames_of_every_type_change_nothing() {
+    let fallen = hail::fall(10, 60_000);
+    assert_eq!(fallen.types, Kind::all().len(), "{fallen:?}");
+    assert!(fallen.refused > 30_000 && fallen.of_strangers > 1_000, "{fallen:?}");
+}
+
+#[test]
+fn FR_P2C_007_U010_a_flood_of_gossip_is_bounded() {
+    // A member tells of a hundred thousand nodes that nobody knows.
+    let world = World::formed(3, 3, 1_000, 10);
+    let (mut cluster, now) = (world.member(1).clone(), world.clock(1));
+    let member = cluster.nodes()[cluster.nodes().find(&World::id(0)).expect("known")].clone();
+    let link = member.outbound.expect("they are linked");
+    let mut rng = fastrand::Rng::with_seed(10);
+    for _ in 0..1_000 {
+        let header = Header { sender: member.id, ..cluster.header(Marks::NONE) };
+        let gossip = (0..100).map(|_| GossipEntry {
+            id: NodeId::from_entropy(std::array::from_fn(|_| rng.u8(..))),
+            ping_sent: Seconds(0),
+            pong_received: Seconds(0),
+            address: World::address(9),
+            flags: NodeFlags::MASTER,
+        });
+        let pulse = Pulse { kind: PulseKind::Ping, gossip: Some(gossip.collect()), extensions: Vec::new() };
+        cluster.handle_frame(link, &Frame { header, body: Body::Pulse(pulse) }, now);
+        while cluster.poll_effect().is_some() {}
+    }
+    assert_eq!(cluster.nodes().len(), NODES_MAX);
 }

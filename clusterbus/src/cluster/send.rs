@@ -34,7 +34,7 @@ impl Cluster {
             config_epoch,
             offset: self.replication.offset,
             slots,
-            health: self.health(),
+            health: self.told_health(),
             marks: marks.and(Marks::EXTENSIONS),
         }
     }

@@ -144,10 +144,9 @@ impl Checks {
             assert!(now.config <= now.current, "{of} has a config epoch that nobody has heard of: {now:?}");
             let fell = now.config < before.config && !now.replica && !before.replica;
             assert!(!fell, "the config epoch of {of} fell: {before:?} {now:?}");
-            if before.replica && !now.replica && member.cluster.slots().count_of(member.cluster.me()) > 0 {
-                if !self.takeovers.remove(&of) {
-                    self.won(now.config.number(), world.id_of(of));
-                }
+            let promoted = before.replica && !now.replica;
+            if promoted && member.cluster.slots().count_of(member.cluster.me()) > 0 && !self.takeovers.remove(&of) {
+                self.won(now.config.number(), world.id_of(of));
             }
         }
         if world.now >= self.next {

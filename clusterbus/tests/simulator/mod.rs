@@ -6,6 +6,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod disk;
+pub(crate) mod hail;
 pub(crate) mod story;
 pub(crate) mod weather;
 mod world;

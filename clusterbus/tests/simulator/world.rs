@@ -418,7 +418,8 @@ impl World {
                 }
                 Effect::Send(link, frame) => self.carry(of, link, &frame),
                 Effect::Save(seq, durability, conf) => {
-                    if self.disks[of].save(seq, durability, *conf) {
+                    let begins = self.disks[of].save(seq, durability, *conf);
+                    if begins {
                         let delay = self.rng.u64(1..=self.disk_millis);
                         self.at(delay, of, Event::Disk);
                     }

@@ -6,13 +6,16 @@ use super::super::error::Problem;
 use super::super::file::{self, Declared};
 use super::*;
 
+/// What a test changes of the settings.
+type Change = fn(&mut Settings);
+
 fn lines(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what)).collect();
     lines.join("\n")
 }
 
 /// What a server with these settings makes of a file.
-fn settle(text: &str, change: fn(&mut Settings)) -> Result<(Described, Settings), String> {
+fn settle(text: &str, change: Change) -> Result<(Described, Settings), String> {
     let (mut settings, mut declared, mut problems) = (Settings::default(), Declared::default(), Vec::new());
     file::apply(Path::new("c.toml"), text, &mut settings, &mut declared, &mut problems);
     if !problems.is_empty() {
@@ -42,7 +45,7 @@ slots = "10923-16383"
 
 #[test]
 fn a_server_finds_itself_by_port_and_address_or_by_name() {
-    let rows: [(fn(&mut Settings), usize, u16, u16); 4] = [
+    let rows: [(Change, usize, u16, u16); 4] = [
         (|settings| settings.port = 7001, 0, 7001, 17_001),
         (|settings| settings.port = 7002, 1, 7002, 7102),
         (|settings| settings.port = 7003, 2, 7003, 17_003),
@@ -54,7 +57,7 @@ fn a_server_finds_itself_by_port_and_address_or_by_name() {
         assert_eq!(settings.cluster_config_file, format!("nodes-{port}.conf"));
         assert_eq!(described.nodes.iter().map(|node| node.slots.len()).collect::<Vec<_>>(), [5461, 5462, 5461]);
     }
-    let own: fn(&mut Settings) = |settings| {
+    let own: Change = |settings| {
         (settings.port, settings.cluster_config_file) = (7001, "mine.conf".into());
         settings.bind = vec!["0.0.0.0".into()];
     };
@@ -64,7 +67,7 @@ fn a_server_finds_itself_by_port_and_address_or_by_name() {
 
 #[test]
 fn a_server_that_is_none_of_them_or_differs_is_refused() {
-    let rows: [(fn(&mut Settings), &str); 6] = [
+    let rows: [(Change, &str); 6] = [
         (|_| (), "none of them is this server, which has port 6379 and listens on 127.0.0.1 -::1: set these"),
         (
             |settings| (settings.port, settings.bind) = (7001, vec!["127.0.0.2".into()]),
@@ -134,6 +137,17 @@ fn what_is_wrong_is_told_with_its_place() {
     assert!(whole("nodes = 1").starts_with("c.toml:2: nodes: expected [[cluster.nodes]] tables"));
     assert!(whole("nodes = []").starts_with("c.toml:2: nodes: a cluster has at least one node"));
     assert!(whole("nodes = [1]").starts_with("c.toml:2: nodes: expected a table"));
+}
+
+#[test]
+fn the_samples_describe_clusters() {
+    let one_machine = include_str!("../../../../deploy/cluster-one-machine.toml");
+    let machines = include_str!("../../../../deploy/cluster-machines.toml");
+    let last: Change = |settings| settings.port = 7003;
+    let (described, settings) = settle(one_machine, last).expect("it is the last");
+    assert_eq!((described.me, settings.cluster_config_file.as_str()), (2, "nodes-7003.conf"));
+    let second: Change = |settings| settings.cluster_node = "10.0.0.2:6379".into();
+    assert_eq!(settle(machines, second).expect("it is the second").0.me, 1);
 }
 
 #[test]
