@@ -138,13 +138,24 @@ fn fr_p2c_007_e009_epochs_taken_apart_stay_apart() {
 fn fr_p2c_007_e013_who_stood_still_is_taken_back() {
     let Some(bed) = Bed::new() else { return };
     let still = &bed.nodes[2];
-    let id = still.id();
+    let (id, mut clients) = (still.id(), [still.client(), still.client(), still.client()]);
+    for client in &mut clients {
+        assert_eq!(client.ask(&format!("SET {} before", bed.keys[2])), Frame::Simple(b"OK".to_vec()));
+    }
     still.signal("STOP");
     let others = [0, 1, 3, 4];
     until("the others find that it failed", LIMIT, || {
         others.iter().all(|&other| bed.nodes[other].nodes()[&id].is("fail"))
     });
+    // What waits for it when it wakes up comes from a cluster that has gone on without it.
+    for client in &mut clients {
+        client.send(&["SET", &bed.keys[2], "late"]).expect("the kernel takes it");
+    }
     still.signal("CONT");
+    for client in &mut clients {
+        let reply = client.read().expect("a reply").frame;
+        assert!(matches!(&reply, Frame::Error(text) if text.starts_with(b"CLUSTERDOWN")), "{reply}");
+    }
     bed.until_whole();
 }
 

@@ -12,10 +12,11 @@ use std::task::Poll;
 
 use clusterbus::address::Address as NodeAddress;
 use clusterbus::cluster::{Cluster, LinkSide};
-use clusterbus::effect::{Effect, LinkId};
+use clusterbus::effect::{self, Effect, LinkId};
 use clusterbus::slot_set::SlotSet;
 use clusterbus::time::Millis;
 use clusterbus::wire::{Body, Frame, FrameError, Health};
+use shard::ring::clock::monotonic_ns;
 use shard::settings::Settings;
 
 use super::alarms;
@@ -73,6 +74,8 @@ pub(super) struct Bus {
     saver: Option<Saver>,
     /// What the log says of the cluster's state.
     health_told: Health,
+    /// It has been at work since cores were told so.
+    beat_is_due: bool,
     /// Links that others opened.
     inbound: usize,
     /// Bytes that have arrived on all links and are not read yet.
@@ -130,6 +133,7 @@ impl Bus {
                 manner: parts.manner,
                 saver: Some(parts.saver),
                 health_told: Health::Fail,
+                beat_is_due: false,
                 inbound: 0,
                 arrived_bytes: 0,
                 nonsense: 0,
@@ -243,6 +247,7 @@ impl Bus {
         }
         self.ticks += 1;
         self.cluster.tick(self.clock.now());
+        self.beat_is_due = true;
         self.end_soon();
     }
 
@@ -327,13 +332,22 @@ impl Bus {
         if std::mem::replace(&mut self.health_told, health) != health {
             alarms::report_health(health);
         }
+        let mut stalled = false;
         while let Some(effect) = self.cluster.poll_effect() {
+            stalled |= matches!(effect, Effect::Alarm(effect::Alarm::Stalled));
             self.carry_out(effect);
+        }
+        if stalled {
+            self.routes.heed();
         }
         let mut post = self.post.borrow_mut();
         self.routes.mail(&mut post);
         self.publications.mail(&mut post);
         self.held.answer(&mut post, &self.cluster, self.clock.now());
+        if self.beat_is_due && self.routes.is_heeded() {
+            self.beat_is_due = false;
+            post.mesh().bus_beat_us().set(monotonic_ns() / 1_000);
+        }
         post.flush();
     }
 

@@ -19,6 +19,9 @@ use crate::unit::Grant;
 
 use super::Inner;
 
+/// How far the beats of the bus thread are apart at most while nothing is amiss, in microseconds: two of its ticks.
+const BEAT_US_MAX: u64 = 200_000;
+
 impl<R: Ring> Inner<R> {
     /// A node of a cluster serves nothing until it is told what.
     pub(super) fn begin_cluster(&mut self) {
@@ -26,6 +29,16 @@ impl<R: Ring> Inner<R> {
             let snapshot = Snapshot::new(SnapshotVersion(0), RoutingRules::DEFAULT);
             self.owner.shard().routes = Some(Routes::new(Arc::new(snapshot)));
         }
+    }
+
+    /// Looks whether the bus thread is at work. Who stood still for longer than the node timeout, this core or that thread, does not know
+    /// what has become of the cluster, and the core may run first.
+    pub(super) fn heed_bus(&mut self, mesh: &Mesh<Shard>) {
+        let beat_us = mesh.bus_beat_us().get();
+        let patience_us = self.settings.cluster_node_timeout * 1_000 + BEAT_US_MAX;
+        self.bus_is_late = beat_us > 0 && self.now.monotonic_us.saturating_sub(beat_us) > patience_us;
+        let routes = self.owner.shard().routes.as_mut().expect("a node of a cluster has a snapshot");
+        if self.bus_is_late { routes.suspend() } else { routes.resume() }
     }
 
     /// Takes a snapshot on, unless a newer one is in force.

@@ -28,6 +28,8 @@ use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
 
+use super::service::Service;
+
 thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
     pub(crate) static TRACE: Cell<u64> = const { Cell::new(0) };
@@ -78,8 +80,8 @@ pub(crate) struct World {
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
     budget: Arc<Budget>,
-    /// Nobody runs the service thread, but its address exists.
-    _service: (Owner<()>, Ends<Mail<SimSocket>>),
+    /// The service thread.
+    pub(crate) service: Service,
     /// What plays the bus thread, if the cores are a node of a cluster.
     pub(crate) control: Option<Box<dyn Control>>,
     bus: Option<(Owner<()>, Ends<Mail<SimSocket>>)>,
@@ -170,9 +172,9 @@ impl World {
         let service = services.next().expect("one service was asked for");
         let bus = services.next().zip(bus_ends);
         let random = fastrand::Rng::with_seed(seed);
-        let _service = (service, service_ends);
+        let service = Service::new(service, service_ends, seed);
         let control = None;
-        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, _service, control, bus }
+        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, service, control, bus }
     }
 
     /// Sends every core mail of the bus thread, as long as its lane has room.
@@ -230,9 +232,14 @@ impl World {
             State::Turn(_) | State::Tired(_) => Some(index),
         });
         let able: Vec<usize> = able.collect();
+        // Mail to the service thread wakes nobody here: it looks now and then, and before all rest.
+        if (able.is_empty() || self.service.has_its_turn()) && self.service.step(&self.mesh, &self.net) {
+            return Step::Went;
+        }
         if able.is_empty() {
-            let Some(next) = self.net.next_arrival_us() else { return Step::Quiet };
-            self.net.advance(next - now);
+            let next = [self.net.next_arrival_us(), self.service.next_us()].into_iter().flatten().min();
+            let Some(next) = next else { return Step::Quiet };
+            self.net.advance(next.saturating_sub(now));
             return Step::Went;
         }
         // The first of the list is favoured for a while now and then, so that others fall behind.
@@ -289,10 +296,14 @@ impl World {
                 return Err(format!("core {core} does not rest"));
             };
             let (quiet, depth) = (visit.loans.is_quiet(), visit.loans.depth());
+            let holds = visit.holds.is_empty();
             // Nobody waits for this visit.
             let _ = visit.leave(Errand::None);
             if !quiet {
                 return Err(format!("core {core} has loans out or keeps work for them: {depth}"));
+            }
+            if !holds {
+                return Err(format!("core {core} holds keys, or keeps work or wishes for what it held"));
             }
         }
         Ok(())
