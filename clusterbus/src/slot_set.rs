@@ -11,6 +11,13 @@ pub const SLOT_SET_BYTES: usize = SLOTS / 8;
 /// Slots in a word.
 const WORD_SLOTS: usize = u64::BITS as usize;
 
+/// What is looked for in a set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sought {
+    Present,
+    Absent,
+}
+
 /// A set of slots.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SlotSet([u64; SLOTS / WORD_SLOTS]);
@@ -79,17 +86,26 @@ impl SlotSet {
         })
     }
 
-    /// Its maximal runs of slots, in ascending order: first and last of each.
+    /// Its maximal runs of slots, in ascending order: first and last of each. Cost: a step per word and run.
     pub fn runs(&self) -> impl Iterator<Item = (Slot, Slot)> + '_ {
-        let mut slots = self.iter().peekable();
+        let mut from = 0;
         std::iter::from_fn(move || {
-            let first = slots.next()?;
-            let mut last = first;
-            while let Some(slot) = slots.next_if(|slot| slot.number() == last.number() + 1) {
-                last = slot;
-            }
-            Some((first, last))
+            let first = self.seek(from, Sought::Present)?;
+            from = self.seek(first, Sought::Absent).unwrap_or(SLOTS);
+            Some((Slot::new(first as u16)?, Slot::new((from - 1) as u16)?))
         })
+    }
+
+    /// The first number from `from` on whose slot is in the set, or is not.
+    fn seek(&self, from: usize, sought: Sought) -> Option<usize> {
+        let flipped = if sought == Sought::Absent { u64::MAX } else { 0 };
+        let mut index = from / WORD_SLOTS;
+        let mut word = (self.0.get(index)? ^ flipped) & (u64::MAX << (from % WORD_SLOTS));
+        while word == 0 {
+            index += 1;
+            word = self.0.get(index)? ^ flipped;
+        }
+        Some(index * WORD_SLOTS + word.trailing_zeros() as usize)
     }
 
     /// What is in both.

@@ -63,6 +63,8 @@ bits! { Flags:
     SKIP_MONITOR = 9 ("skip_monitor");
     /// Not shown in the slow log.
     SKIP_SLOWLOG = 10 ("skip_slowlog");
+    /// Goes to a node of a cluster as if ASKING had been sent before it.
+    ASKING = 19 ("asking");
     /// O(1) or O(log n).
     FAST = 11 ("fast");
     /// Allowed before authentication.
@@ -227,6 +229,8 @@ pub struct CommandSpec {
     pub keys: &'static [KeySpec],
     /// Its other keys. A command that has any has the flag `MOVABLEKEYS`.
     pub movable_keys: &'static [MovableKeys],
+    /// Finds all its keys, for a command whose key specs say only where they may be. They have the flags of the first spec.
+    pub find_keys: Option<fn(Args) -> KeyRun>,
     /// The Redis version that brought it.
     pub since: &'static str,
     /// Group of the documentation: `string`, `generic`, `connection`, `server`, …
@@ -265,6 +269,7 @@ impl CommandSpec {
         categories: Categories(0),
         keys: &[],
         movable_keys: &[],
+        find_keys: None,
         since: "1.0.0",
         group: "",
         summary: "",
@@ -349,11 +354,17 @@ impl CommandSpec {
 
     /// What stands in the places of these key specs, then the movable keys.
     fn placed_by<'a>(&self, args: Args<'a>, wanted: fn(&KeySpec) -> bool) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let (keys, movable) = (self.keys, self.movable_keys);
+        let (keys, movable) = self.specs_to_search();
+        let all = self.find_keys.map(|find| find(args)).into_iter().flat_map(KeyRun::indexes);
         let fixed = keys.iter().filter(move |spec| wanted(spec));
         let fixed = fixed.flat_map(move |spec| spec.indexes(args.len()));
         let movable = movable.iter().filter_map(move |keys| keys.run(args)).flat_map(KeyRun::indexes);
-        fixed.chain(movable).map(move |index| args.at(index))
+        fixed.chain(movable).chain(all).map(move |index| args.at(index))
+    }
+
+    /// The key specs, fixed and movable, by which its keys are found: none if `find_keys` does that.
+    pub fn specs_to_search(&self) -> (&'static [KeySpec], &'static [MovableKeys]) {
+        if self.find_keys.is_some() { (&[], &[]) } else { (self.keys, self.movable_keys) }
     }
 }
 

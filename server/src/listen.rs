@@ -1,14 +1,22 @@
 //! Listening sockets: one per core and address with SO_REUSEPORT, and one for the UNIX socket.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use shard::core::ListenerKind;
 use shard::settings::Settings;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+/// Time to find out whether somebody listens on an address.
+const CONFLICT_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How long an address that is taken is waited for, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The listeners of each core, with what they are.
 pub(crate) type Listeners = Vec<Vec<(OwnedFd, ListenerKind)>>;
@@ -90,7 +98,7 @@ pub(crate) fn address(name: &str, port: u16) -> io::Result<SocketAddr> {
 fn open_tcp(name: &str, settings: &Settings, cores: u16) -> io::Result<Vec<OwnedFd>> {
     let address = address(name, settings.port)?;
     // SO_REUSEPORT lets a second server share the port unseen: a bind without it finds out whether somebody listens.
-    drop(bind(address, Sharing::No)?);
+    patiently(|| bind(address, Sharing::No))?;
     (0..cores)
         .map(|_| {
             let socket = bind(address, Sharing::Yes)?;
@@ -102,7 +110,7 @@ fn open_tcp(name: &str, settings: &Settings, cores: u16) -> io::Result<Vec<Owned
 
 /// Whether others may listen on the same address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sharing {
+enum Sharing {
     /// Whoever else says so, too: SO_REUSEPORT.
     Yes,
     /// Nobody.
@@ -110,7 +118,7 @@ pub(crate) enum Sharing {
 }
 
 /// A socket bound to an address, not listening yet. Refused if somebody listens there who does not share.
-pub(crate) fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(sharing == Sharing::Yes)?;
@@ -119,6 +127,37 @@ pub(crate) fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> 
     }
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Finds out whether glommio can listen on an address. It shares the port with whoever wants it, so this is where a conflict shows.
+///
+/// # Errors
+///
+/// The address is taken or not ours.
+pub(crate) fn check_free(address: SocketAddr) -> io::Result<()> {
+    // A bind is also refused while connections of an earlier run fade away: that is no conflict, if nobody accepts.
+    patiently(|| match bind(address, Sharing::No) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse || somebody_accepts(address) => Err(error),
+        _ => Ok(()),
+    })
+}
+
+/// Tries again for a while where an address is taken: after a process was killed, the kernel holds on to the listeners of its rings for
+/// a moment, and whoever starts it again must not fail for that.
+fn patiently<R>(attempt: impl Fn() -> io::Result<R>) -> io::Result<R> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+fn somebody_accepts(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, CONFLICT_TIME_MAX).is_ok()
 }
 
 /// The UNIX listener. Its permissions are set before anybody can connect.

@@ -21,6 +21,9 @@ const MEMLOCK_BYTES_WANTED: u64 = 8 << 20;
 /// a moment.
 const DESCRIPTORS_RESERVED: u64 = 128;
 
+/// Descriptors of the cluster bus: two links to each node of a large cluster, its rings and its listeners.
+const DESCRIPTORS_OF_BUS: u64 = 512;
+
 /// Descriptors of a core besides its listeners: ring and eventfd, and one to refuse a client with.
 const DESCRIPTORS_PER_CORE: u64 = 3;
 
@@ -119,7 +122,8 @@ fn fit_clients(settings: &mut Arc<Settings>, cores: u16) -> Result<(), Need> {
 /// Descriptors that are not for clients.
 fn descriptors_reserved(settings: &Settings, cores: u16) -> u64 {
     let listeners = settings.bind.len() as u64;
-    DESCRIPTORS_RESERVED + u64::from(cores) * (DESCRIPTORS_PER_CORE + listeners)
+    let bus = if settings.cluster_enabled { DESCRIPTORS_OF_BUS } else { 0 };
+    DESCRIPTORS_RESERVED + bus + u64::from(cores) * (DESCRIPTORS_PER_CORE + listeners)
 }
 
 fn warn_of_short_backlog(backlog: u32) {

@@ -102,6 +102,11 @@ impl Post {
         Post { mesh, owner, ends, rousers, credits, gatherings: HashMap::new(), next_gathering: 0 }
     }
 
+    /// What all cores share.
+    pub(crate) fn mesh(&self) -> &Mesh<Shard> {
+        &self.mesh
+    }
+
     /// Number of cores.
     pub(crate) fn cores(&self) -> usize {
         self.mesh.cores()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clusterbus::command::ClusterReply;
 use clusterbus::slot_set::SlotSet;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::commands::dump::KeyCopy;
 use keyspace::commands::scan::{ScanPart, ScanRequest};
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
@@ -23,6 +24,7 @@ use crate::commands::client_line::ClientLine;
 use crate::commands::client_pause::{Pause, PauseOrder};
 use crate::latency::Event;
 use crate::mesh::CoreId;
+use crate::migration::{HoldAsk, HoldEnd, Transfer, Transferred};
 use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
 use crate::settings::Settings;
@@ -99,6 +101,12 @@ pub enum Ask {
     Subscribe(Arc<[Topic]>),
     /// Notes that it does no longer: `Answer::Parted`.
     Unsubscribe(Arc<[Topic]>),
+    /// Copies keys and holds them, once their slots are here and nobody else holds one: `Answer::Copies`.
+    Hold(Arc<HoldAsk>),
+    /// Deletes what was sent of a hold, and ends it: `Answer::Done`.
+    EndHold(Arc<HoldEnd>),
+    /// Sends keys to another server; the service thread: `Answer::Transferred`.
+    Transfer(Arc<Transfer>),
     /// Who listens: `Answer::Names` or `Answer::Counts`.
     Pubsub(Arc<PubsubQuery>),
     /// Takes that decision on, if it is newer, and says when no write of its clients is under way: `Answer::Done`.
@@ -125,6 +133,10 @@ pub enum Answer {
     Done,
     /// This client is told of keys by their prefixes from now on.
     Tracked(Tracker),
+    /// Copies of keys that are there, by their numbers, ascending.
+    Copies(Vec<(u32, KeyCopy)>),
+    /// What became of keys that were to be sent.
+    Transferred(Transferred),
     /// What was decided about the libraries, or the text of the refusal.
     Functions(Result<FunctionSet, String>),
     /// Libraries by name.

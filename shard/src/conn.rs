@@ -9,6 +9,7 @@ use crate::looks::Looks;
 use crate::mesh::loans::PARKED_WORK_MAX;
 use crate::mesh::mailbox::REQUESTS_PER_PAIR_MAX;
 use crate::mesh::ticket::Ticket;
+use crate::migration::Within;
 use crate::resp::Parser;
 use crate::ring::ConnId;
 use crate::script::Script;
@@ -117,6 +118,8 @@ pub struct Conn {
     pub executing: Option<UnitSeq>,
     /// A script that its transaction is to run now.
     pub script: Option<Box<Script>>,
+    /// A MIGRATE of its transaction or script.
+    pub migration: Option<Box<Within>>,
     /// The unit whose script this is the client of.
     pub script_of: Option<UnitSeq>,
     /// The replies of its batch, while hops are under way.
@@ -152,6 +155,7 @@ impl Conn {
             blocked: None,
             executing: None,
             script: None,
+            migration: None,
             script_of: None,
             flight: None,
             closing: Closing::No,

@@ -224,7 +224,8 @@ pub struct MemoryTotals {
     pub scripts: u64,
     /// Slow log, ACL log and counters.
     pub logs: u64,
-    /// Buffers kept for reuse, what waits to be told to other cores and monitors, and the tables of what is under way.
+    /// Buffers kept for reuse, what waits to be told to other cores and monitors, the tables of what is under way, and copies of keys that
+    /// are on their way to other servers.
     pub buffers: u64,
     /// What the core holds from its start: slots, receive buffers, counters.
     pub startup: u64,

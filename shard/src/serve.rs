@@ -208,7 +208,8 @@ impl Shard {
         }
         let command = self.table.get(waiter.command);
         let args = waiter.args.args();
-        let here = command.spec.keys_of(args).all(|other| self.is_here(key, Slot::of(other)));
+        let here = command.spec.keys_of(args).all(|other| self.is_here(key, Slot::of(other)))
+            && self.held_slot(command, args).is_none();
         if !here {
             if !self.keyspace.has(key) {
                 waiter.ticket.reopen();

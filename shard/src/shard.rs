@@ -35,6 +35,7 @@ use crate::mail::Question;
 use crate::memory::Memory;
 use crate::mesh::CoreId;
 use crate::mesh::budget::Budget;
+use crate::mesh::holds::Holds;
 use crate::mesh::loans::{Loans, Need, UnitId};
 use crate::mesh::mailbox::Address;
 use crate::ready::Ready;
@@ -46,13 +47,13 @@ use crate::stats::Stats;
 use crate::tracking::prefixes::Prefixes;
 use crate::unit::LeaseAsk;
 
-/// Work that waits for slots on loan.
+/// Work that waits for slots on loan, or for keys that are held.
 pub enum Work {
     /// Commands of a connection, here or from another core.
     Hop(Box<Hop>),
     /// Another unit's lease.
     Lease(Box<LeaseAsk>),
-    /// A question from this address that concerns every slot.
+    /// A question from this address that needs slots.
     Question(Address, Box<Question>),
 }
 
@@ -71,6 +72,8 @@ enum Stop {
     Done,
     /// The next command's slot is on loan.
     NoSlot,
+    /// The next command writes to a key that is held.
+    Held,
     /// It had its share of this turn.
     LongEnough,
 }
@@ -81,7 +84,7 @@ pub enum Carried {
     Done(Box<Hop>),
     /// It goes on in the next turn.
     More(Box<Hop>),
-    /// It waits for a slot on loan.
+    /// It waits for a slot on loan, or for a key that is held.
     Parked,
 }
 
@@ -97,6 +100,8 @@ pub struct Shard {
     pub routes: Option<Routes>,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
+    /// Keys that are on their way to another server, and what waits for that.
+    pub holds: Holds<Work>,
     /// Who wants to hear of changes of keys.
     pub listeners: Listeners,
     /// Changed keys on which clients wait: to be served once the command, transaction or script is over.
@@ -179,6 +184,7 @@ impl Shard {
             memory: Memory::new(parts.core, parts.budget),
             routes: None,
             loans: Loans::new(),
+            holds: Holds::default(),
             listeners: Listeners::default(),
             ready: Ready::default(),
             doubt: None,
@@ -401,6 +407,9 @@ impl Shard {
         let mut started = ticks();
         let stop = loop {
             let Some(call) = hop.next() else { break Stop::Done };
+            if self.held_by_next(hop).is_some() {
+                break Stop::Held;
+            }
             if !self.is_free(call.slot) {
                 break Stop::NoSlot;
             }
@@ -452,7 +461,8 @@ impl Shard {
             let light = db.is_none_or(|db| self.is_light(db, call.slot, call.hash));
             let command = self.table.get(call.command);
             let has_room = !self.is_short() || !command.is(Flags::DENYOOM);
-            if !light || !has_room || !self.is_free(call.slot) || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
+            let free = self.is_free(call.slot) && self.held_by_next(hop).is_none();
+            if !light || !has_room || !free || hop.replies.len() > OUT_BYTES_PER_TURN_MAX {
                 break;
             }
             if CLUSTER && let Some(decision) = self.elsewhere(command, call.slot, &hop.context, || hop.args(call)) {
@@ -498,6 +508,7 @@ impl Shard {
         match self.carry_out(&mut hop) {
             Stop::Done => return Carried::Done(hop),
             Stop::LongEnough => return Carried::More(hop),
+            Stop::Held => return self.park_held(hop),
             Stop::NoSlot => {}
         }
         let call = hop.next().expect("a hop that is not done has a next command");
@@ -507,17 +518,7 @@ impl Shard {
         }
         match self.loans.park(Need::One(slot.number()), Work::Hop(hop)) {
             Ok(_) => Carried::Parked,
-            Err(Work::Hop(mut hop)) => {
-                // The bound is above what all connections can have outstanding; past it commands are refused, not kept.
-                let context = hop.context;
-                while let Some(call) = hop.next() {
-                    hop.step(call, |_, out| {
-                        Reply::new(out, context.resp).error("BUSY too many commands wait for a lease")
-                    });
-                }
-                Carried::Done(hop)
-            }
-            Err(Work::Lease(_) | Work::Question(..)) => unreachable!("a refused parking gives back what it was given"),
+            Err(work) => refuse_rest(work),
         }
     }
 
@@ -525,6 +526,9 @@ impl Shard {
     /// slot: it does not hold that command up.
     pub fn carry_on_or_park(&mut self, mut hop: Box<Hop>) -> Carried {
         let call = hop.next().expect("a parked hop has a next command");
+        if self.held_by_next(&hop).is_some() {
+            return self.park_held(hop);
+        }
         let command = self.table.get(call.command);
         match self.admit::<true>(command, call.slot, &hop.context, || hop.args(call)) {
             // It has waited for its turn: what it needs beyond the quota is one command's growth.
@@ -557,6 +561,17 @@ impl Shard {
         self.configure_memory(&settings);
         self.settings = settings;
     }
+}
+
+/// Refuses what is left of a hop that could not be parked. The bound is above what all connections can have outstanding; past it commands are
+/// refused, not kept.
+pub(crate) fn refuse_rest(work: Work) -> Carried {
+    let Work::Hop(mut hop) = work else { unreachable!("a refused parking gives back what it was given") };
+    let context = hop.context;
+    while let Some(call) = hop.next() {
+        hop.step(call, |_, out| Reply::new(out, context.resp).error("BUSY too many commands wait for a lease"));
+    }
+    Carried::Done(hop)
 }
 
 /// The classes of events to note: none while neither form of publishing them is wanted.

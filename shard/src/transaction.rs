@@ -5,10 +5,16 @@ use std::collections::HashSet;
 use clusterbus::gate::ClientModes;
 use keyspace::args::{Args, OwnedArgs, Span};
 
-use crate::command::CommandId;
+use crate::command::{CommandId, CommandTable};
 use crate::heap::table_bytes;
 use crate::mesh::ticket::Ticket;
 use crate::script::Script;
+
+/// The command that walks over all slots though its row belongs to the session.
+pub const SCAN: &str = "scan";
+
+/// The group of the commands that run scripts.
+const SCRIPTS: &str = "scripting";
 
 /// The commands queued since MULTI.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +46,14 @@ impl Transaction {
             self.spans.push(Span { start: self.body.len() as u32, len: arg.len() as u32 });
             self.body.extend_from_slice(arg);
         }
+    }
+
+    /// True if what the queued commands touch is everything, or not known before.
+    pub fn touches_all(&self, table: &'static CommandTable) -> bool {
+        self.iter().any(|(id, args)| {
+            let command = table.get(id);
+            command.whole(args).is_some() || command.spec.name == SCAN || command.spec.group == SCRIPTS
+        })
     }
 
     /// How many commands are queued.

@@ -13,10 +13,11 @@ use keyspace::args::{Args, OwnedArgs};
 use keyspace::log::Notes;
 use keyspace::signals::Changed;
 use keyspace::slot::Slot;
+use keyspace::spec::Flags;
 use keyspace::store::{Keyspace, SlotTables};
 use smallvec::SmallVec;
 
-use crate::command::Command;
+use crate::command::{Command, CommandTable};
 use crate::hop::Context;
 use crate::listeners::{Listeners, SlotListeners, Waiter};
 use crate::log::Part;
@@ -38,6 +39,30 @@ pub struct LeaseAsk {
     pub unit: UnitId,
     /// What it needs of this owner.
     pub need: NeedOwned,
+    /// What of that it may write to: it is turned away if keys there are held.
+    pub writes: Writes,
+}
+
+/// What of the slots that a unit asks for it may write to.
+#[derive(Clone, Debug)]
+pub enum Writes {
+    /// It only reads.
+    Nothing,
+    /// All of them.
+    Wanted,
+    /// These: with one core a unit asks for everything, whatever its keys are.
+    Only(NeedOwned),
+}
+
+impl LeaseAsk {
+    /// The slots that it may write to.
+    pub fn written(&self) -> Need<'_> {
+        match &self.writes {
+            Writes::Nothing => Need::Slots(&[]),
+            Writes::Wanted => self.need.as_need(),
+            Writes::Only(need) => need.as_need(),
+        }
+    }
 }
 
 /// A slot on loan.
@@ -130,6 +155,32 @@ impl Job {
         }
     }
 
+    /// Whether it may change a key.
+    pub fn may_write(&self) -> bool {
+        match self {
+            Job::Command { command, .. } => command.is(Flags::WRITE),
+            Job::Exec(exec) => exec.transaction.writes,
+            Job::Script(script) => !script.read_only,
+            Job::Serve(_) => true,
+            Job::Watch(..) | Job::Look(..) => false,
+        }
+    }
+
+    /// The slots of its keys, as far as these are known.
+    pub fn slots(&self, table: &'static CommandTable) -> Option<NeedOwned> {
+        match self {
+            Job::Command { command, args, .. } if command.whole(args.args()).is_none() => {
+                Some(slots_of(command.spec.keys_of(args.args())))
+            }
+            Job::Exec(exec) if !exec.transaction.touches_all(table) => {
+                Some(slots_of(exec.transaction.iter().flat_map(|(id, args)| table.get(id).spec.keys_of(args))))
+            }
+            Job::Serve(turn) => Some(slots_of(table.get(turn.waiter.command).spec.keys_of(turn.waiter.args.args()))),
+            Job::Watch(keys, _) => Some(slots_of(keys.args().iter())),
+            Job::Command { .. } | Job::Exec(_) | Job::Script(_) | Job::Look(..) => None,
+        }
+    }
+
     /// The arguments of the command that a client waits for.
     pub fn args(&self) -> Option<Args<'_>> {
         match self {
@@ -175,6 +226,8 @@ pub struct Unit {
     pub grants: Grants,
     /// What is the unit's while others have the core.
     pub aside: Aside,
+    /// Owners that have turned it away, and may know of its wish still.
+    pub wishes: Vec<CoreId>,
 }
 
 /// What a unit in the middle keeps out of others' hands.
@@ -221,6 +274,12 @@ impl Unit {
         self.job.args()
     }
 
+    /// An owner's slots are the unit's.
+    pub fn take(&mut self, grant: Grant) {
+        self.wishes.retain(|core| *core != grant.core);
+        self.grants.push(grant);
+    }
+
     /// The owner to ask next.
     pub fn next(&self) -> Option<&(CoreId, NeedOwned)> {
         self.plan.get(self.grants.len())
@@ -258,6 +317,13 @@ pub fn plan_for_keys<'a>(keys: impl Iterator<Item = &'a [u8]>, map: &SlotMap, ho
     plan
 }
 
+fn slots_of<'a>(keys: impl Iterator<Item = &'a [u8]>) -> NeedOwned {
+    let mut slots: Vec<u16> = keys.map(|key| Slot::of(key).number()).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    NeedOwned::Slots(slots.into())
+}
+
 /// The plan of a command that needs everything.
 pub fn plan_for_all(map: &SlotMap) -> Plan {
     (0..map.cores()).map(|core| (CoreId(core), NeedOwned::All)).collect()
@@ -271,6 +337,7 @@ pub fn keys_of<'a>(command: &Command, args: Args<'a>) -> impl Iterator<Item = &'
 impl Shard {
     /// Moves what a unit needs out. The need is free.
     pub fn lend(&mut self, unit: UnitId, need: Need) -> Grant {
+        self.fulfil(unit);
         self.loans.lend(unit, need);
         let loan = match need {
             Need::One(slot) => Loan::Slots(self.take_out(&[slot])),

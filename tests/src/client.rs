@@ -5,7 +5,7 @@
 use crate::frame::{self, Frame};
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -76,7 +76,12 @@ impl Client {
 
     /// Connects over TCP to the loopback address.
     pub fn try_connect(port: u16) -> io::Result<Client> {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Client::try_connect_to(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// Connects over TCP.
+    pub fn try_connect_to(host: Ipv4Addr, port: u16) -> io::Result<Client> {
+        let address = SocketAddr::from((host, port));
         let socket = TcpStream::connect_timeout(&address, REPLY_WAIT)?;
         socket.set_nodelay(true)?;
         Ok(Client::over(Socket::Tcp(socket)))

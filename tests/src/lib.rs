@@ -9,7 +9,9 @@ pub mod sequence;
 pub mod server;
 
 pub mod client;
+pub mod cluster;
 pub mod frame;
+pub mod network;
 
 pub mod script;
 pub mod words;

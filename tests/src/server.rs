@@ -5,6 +5,7 @@
 
 use crate::binaries;
 use crate::client::Client;
+use crate::network::Host;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -217,6 +218,24 @@ pub fn start_bare(kind: Kind, port: u16, arguments: &[&str]) -> Server {
     let mut command = Command::new(kind.program());
     command.current_dir(folder.path()).args(arguments);
     launch(kind, port, command, folder)
+}
+
+/// Starts a server with exactly these arguments in a folder that outlives it, without waiting for anything.
+pub fn start_in(kind: Kind, port: u16, folder: &Path, arguments: &[&str]) -> Server {
+    let scratch = tempfile::tempdir().expect("a scratch folder can be made");
+    let mut command = Command::new(kind.program());
+    command.current_dir(folder).args(arguments);
+    launch(kind, port, command, scratch)
+}
+
+/// Likewise, on a host of a network of the test's own.
+pub fn start_on(host: &Host, kind: Kind, port: u16, folder: &Path, arguments: &[&str]) -> Server {
+    let scratch = tempfile::tempdir().expect("a scratch folder can be made");
+    // `ip netns exec` becomes the program: signals reach it.
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &host.namespace]).arg(kind.program());
+    command.current_dir(folder).args(arguments);
+    launch(kind, port, command, scratch)
 }
 
 fn launch(kind: Kind, port: u16, mut command: Command, folder: tempfile::TempDir) -> Server {

@@ -34,6 +34,7 @@ families! {
     geo
     hashes
     dump
+    migrate
     sets
     lists
     streams

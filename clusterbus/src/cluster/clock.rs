@@ -32,7 +32,7 @@ impl Cluster {
             self.nodes[node].ping_sent = UnixMillis::NEVER;
         }
         if self.judgement.stalled(now) {
-            self.rights_shrink();
+            self.health_changed();
         }
     }
 
@@ -48,6 +48,7 @@ impl Cluster {
                 &mut node.data_received,
                 &mut node.fail_time,
                 &mut node.voted,
+                &mut node.orphaned,
             ];
             stamps.into_iter().for_each(|stamp| *stamp = stamp.set_back(by));
             node.reports.set_back(by);

@@ -98,6 +98,8 @@ pub struct Cluster {
     claims_saved_by: SaveSeq,
     /// The snapshot that took the last right from cores. Frames tell that we do not use it, so they wait until no core does (§18.3).
     shrunk_by: SnapshotVersion,
+    /// The snapshot that told cores last whether the cluster serves.
+    judged_by: SnapshotVersion,
     /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
     granted: SlotSet,
     /// The snapshot that gave cores their latest right.
@@ -204,6 +206,7 @@ impl Cluster {
             outbox: Outbox::default(),
             claims_saved_by: SaveSeq::default(),
             shrunk_by: SnapshotVersion::default(),
+            judged_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
@@ -324,14 +327,22 @@ impl Cluster {
     fn claims_changed(&mut self) {
         self.due.save(Durability::Synced);
         self.due.judge = true;
+        self.due.routes = true;
         self.claims_saved_by = self.outbox.next_save();
-        self.rights_shrink();
+        self.shrunk_by = self.outbox.next_routes();
     }
 
-    /// Cores may do less from the next snapshot on.
-    fn rights_shrink(&mut self) {
+    /// Cores are to serve, or to stop.
+    fn health_changed(&mut self) {
         self.due.routes = true;
-        self.shrunk_by = self.outbox.next_routes();
+        self.judged_by = self.outbox.next_routes();
+    }
+
+    /// What others are told of whether the cluster serves: that it does not, once no core serves any more (§18.3). Frames need not wait
+    /// for that, so a core that works on something long does not make this node look dead.
+    fn told_health(&self) -> Health {
+        let known = self.outbox.is_done(Until { routes: self.judged_by, ..Until::default() });
+        if known || planted(Fault::ToldBeforeCores) { self.health() } else { Health::Ok }
     }
 
     /// When our own claims, as they are now, are on disk and what they take from cores is taken.

@@ -10,7 +10,7 @@ use crate::slot_set::SlotSet;
 use crate::slot_table::NodeIndex;
 use crate::snapshot::SnapshotVersion;
 use crate::time::UnixMillis;
-use crate::wire::Health;
+use crate::wire::{Frame, Health};
 
 /// One of two masters, with its disk and its cores in the hands of the test.
 struct Alone {
@@ -18,6 +18,8 @@ struct Alone {
     now: UnixMillis,
     saves: Vec<SaveSeq>,
     routes: Vec<SnapshotVersion>,
+    /// What the last frame told of the cluster.
+    told: Option<Health>,
 }
 
 /// What came out of a round, beside saves and snapshots.
@@ -32,7 +34,7 @@ impl Alone {
     fn new() -> Self {
         let mut world = World::formed(2, 2, 1_000, 31);
         let cluster = world.members[0].take().expect("it runs").cluster;
-        let mut alone = Self { cluster, now: UnixMillis(world.now), saves: Vec::new(), routes: Vec::new() };
+        let mut alone = Self { cluster, now: UnixMillis(world.now), saves: Vec::new(), routes: Vec::new(), told: None };
         alone.round();
         alone.saved();
         alone.cores_know();
@@ -51,7 +53,10 @@ impl Alone {
             match effect {
                 Effect::Save(seq, ..) => self.saves.push(seq),
                 Effect::Routes(version) => self.routes.push(version),
-                Effect::Send(..) => seen.frames += 1,
+                Effect::Send(_, frame) => {
+                    seen.frames += 1;
+                    self.told = Some(Frame::decode(&frame).expect("our own frames are well-formed").header.health);
+                }
                 Effect::Lost(slots) => seen.lost = Some(*slots),
                 Effect::Follow(_) => seen.followed += 1,
                 _ => {}
@@ -115,15 +120,16 @@ pub(crate) fn FR_P2C_007_U014_nobody_hears_of_a_lost_right_before_all_cores_know
     assert_eq!(alone.saved(), ONE_FRAME);
     alone.cores_know();
 
-    // Who finds the cluster down says so when no core serves any more.
-    assert_eq!(alone.cluster.health(), Health::Ok);
+    // Who finds the cluster down goes on speaking, and says so when no core serves any more.
+    assert_eq!((alone.speak(), alone.told), (ONE_FRAME, Some(Health::Ok)));
     let theirs = alone.cluster.slots().slots_of(alone.other()).iter().next().expect("it has some");
     alone.cluster.slots.remove(theirs).expect("it has an owner");
     alone.cluster.due.judge = true;
     alone.round();
     assert_eq!(alone.cluster.health(), Health::Fail, "a slot is not covered");
-    assert_eq!(alone.speak(), SILENCE);
-    assert_eq!(alone.cores_know(), ONE_FRAME);
+    assert_eq!((alone.speak(), alone.told), (ONE_FRAME, Some(Health::Ok)));
+    alone.cores_know();
+    assert_eq!((alone.speak(), alone.told), (ONE_FRAME, Some(Health::Fail)));
 }
 
 #[test]

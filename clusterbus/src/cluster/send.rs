@@ -34,7 +34,7 @@ impl Cluster {
             config_epoch,
             offset: self.replication.offset,
             slots,
-            health: self.health(),
+            health: self.told_health(),
             marks: marks.and(Marks::EXTENSIONS),
         }
     }
@@ -98,9 +98,10 @@ impl Cluster {
 
     fn deliver(&mut self, link: LinkId, frame: Arc<[u8]>, after: SaveSeq) {
         let settled = self.claims_settled();
-        let save = if planted(Fault::AllFramesWait) { self.outbox.asked().save } else { after };
+        let after = if planted(Fault::AllFramesWait) { self.outbox.asked().save } else { after };
+        let save = after.max(settled.save);
         let routes = if planted(Fault::ToldBeforeCores) { SnapshotVersion::default() } else { settled.routes };
-        self.outbox.after(Until { save: save.max(settled.save), routes }, Effect::Send(link, frame));
+        self.outbox.after(Until { save, routes }, Effect::Send(link, frame));
     }
 
     fn all_outbound(&self) -> Vec<LinkId> {

@@ -57,8 +57,7 @@ impl Cluster {
         }
         let census = Census { covered, size, reachable, master: self.nodes[self.me].is_master() };
         if self.judgement.update(now, census, self.settings.coverage, self.settings.node_timeout) {
-            // Both ways: who is told that we serve no more finds no core that does.
-            self.rights_shrink();
+            self.health_changed();
         }
     }
 

@@ -75,8 +75,22 @@ impl Asked {
 
     /// Asks with the words of a line.
     pub(super) fn say(&mut self, line: &str) -> Result<ClusterReply, String> {
+        self.tell(line, &CommandFacts::quiet())
+    }
+
+    /// The same, with what cores know.
+    pub(super) fn tell(&mut self, line: &str, facts: &CommandFacts) -> Result<ClusterReply, String> {
         let line = NAMES.iter().fold(line.to_owned(), |text, (short, name)| text.replace(short, name));
-        self.ask(&line.split(' ').collect::<Vec<_>>(), &CommandFacts::quiet())
+        self.ask(&line.split(' ').collect::<Vec<_>>(), facts)
+    }
+
+    /// The disk and all cores get to know what was decided; what is to be done then.
+    pub(super) fn settle(&mut self) -> Vec<Effect> {
+        self.effects();
+        let decided = self.cluster.decided();
+        self.cluster.saved(decided.save);
+        self.cluster.acknowledged(decided.routes);
+        self.effects()
     }
 
     /// All that the node knows and is about to do, as text.
@@ -241,11 +255,7 @@ fn FR_P2C_007_U001_reset() {
     let cluster = &replica.cluster;
     assert!(cluster.nodes()[cluster.me()].is_master() && cluster.my_id().as_str() == R);
     assert_ne!(cluster.nodes()[cluster.me()].shard.as_str(), M);
-    replica.effects();
-    let cluster = &mut replica.cluster;
-    cluster.acknowledged(cluster.decided().routes);
-    cluster.saved(cluster.decided().save);
-    let after = replica.effects();
+    let after = replica.settle();
     let all = after.iter().any(|effect| matches!(effect, Effect::Lost(slots) if slots.len() == keyspace::slot::SLOTS));
     assert!(all && after.iter().any(|effect| matches!(effect, Effect::Follow(None))), "{after:?}");
 
@@ -278,7 +288,11 @@ fn FR_P2C_007_U001_texts_of_info_and_nodes() {
         cluster_stats_messages_received:0\r\ntotal_cluster_links_buffer_limit_exceeded:0\r\n";
     assert_eq!(info, expected);
     let nodes = verbatim(master.say("CLUSTER NODES"));
-    let pong = NOW.0;
+    let pong = {
+        let nodes = master.cluster.nodes();
+        let other = nodes.find(&crate::id::NodeId::parse(O.as_bytes()).expect("a name")).expect("it is known");
+        nodes[other].pong_received.0
+    };
     let expected = format!(
         "{M} 127.0.0.1:7001@17001,host-1.example.com myself,master - 0 0 1 connected 0-8191 [7->-{O}] [9000-<-{O}]\n\
         {O} 127.0.0.1:7002@17002 master - 0 {pong} 2 disconnected 8192-16383\n\

@@ -18,6 +18,8 @@ mod captured_tests;
 #[cfg(test)]
 mod command_tests;
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod slots_tests;
 
 pub use facts::{CommandFacts, LinkFacts};

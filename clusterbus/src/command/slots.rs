@@ -2,6 +2,8 @@
 //!
 //! C06, §6.6. Each run of slots of one owner once, ascending, its master first.
 
+use std::collections::BTreeMap;
+
 use super::{ClusterReply, CommandFacts};
 use crate::cluster::Cluster;
 use crate::flags::NodeFlags;
@@ -19,16 +21,20 @@ impl Cluster {
             runs.extend(self.slots().slots_of(index).runs().map(|(first, last)| (first, last, index)));
         }
         runs.sort_unstable();
+        let mut replicas: BTreeMap<NodeIndex, Vec<NodeIndex>> = BTreeMap::new();
+        for (index, node) in nodes.iter().filter(|(index, _)| self.serves_reads(*index, facts)) {
+            node.master.into_iter().for_each(|master| replicas.entry(master).or_default().push(index));
+        }
         let served = |(first, last, master): (Slot, Slot, NodeIndex)| {
             let mut range = vec![slot_reply(first), slot_reply(last), self.tuple(master, facts.security)];
-            let replicas = nodes.replicas_of(master).filter(|replica| self.serves_reads(*replica, facts));
-            range.extend(replicas.map(|replica| self.tuple(replica, facts.security)));
+            let replicas = replicas.get(&master).into_iter().flatten();
+            range.extend(replicas.map(|replica| self.tuple(*replica, facts.security)));
             ClusterReply::Array(range)
         };
         ClusterReply::Array(runs.into_iter().map(served).collect())
     }
 
-    /// Whether clients are told of a replica: it has not failed and has got data of its master.
+    /// Whether clients are told of a node if it is a replica: it has not failed and has got data of its master.
     fn serves_reads(&self, replica: NodeIndex, facts: &CommandFacts) -> bool {
         !self.nodes()[replica].flags.has(NodeFlags::FAIL) && self.shown_offset(replica, facts) != 0
     }

@@ -1,11 +1,12 @@
-//! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back.
+//! DUMP and RESTORE: a value as bytes that any Redis of the right age reads, and back. And what MIGRATE does to its keys.
 
 use evict::gate::DataSet;
 use evict::record::Form;
 use evict::time::UnixMillis;
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::exec::{DataRow, Exec};
+use crate::limits::Removal;
 use crate::number::parse_i64;
 use crate::payloads::{self, Place, Restored};
 use crate::rdb::payload::BadPayload;
@@ -13,7 +14,7 @@ use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::signals::EventClasses;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
-use crate::store::is_expired;
+use crate::store::{Key, is_expired};
 
 /// The rows of this family.
 pub static ROWS: &[DataRow] = &[
@@ -56,6 +57,28 @@ pub static ROWS: &[DataRow] = &[
         },
         run: restore,
     },
+    DataRow {
+        spec: CommandSpec {
+            name: "restore-asking",
+            arity: -4,
+            flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::ASKING).and(Flags::SYSCMD),
+            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
+            keys: &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }],
+            since: "3.0.0",
+            group: "server",
+            summary: "RESTORE into a slot that this node of a cluster is importing.",
+            complexity: "O(N) for a value of N bytes, times O(log(N)) for a sorted set.",
+            syntax: "key ttl:integer serialized-value [REPLACE]@3.0.0 [ABSTTL]@5.0.0 [IDLETIME seconds:integer]@5.0.0 \
+                     [FREQ frequency:integer]@5.0.0",
+            history: &[
+                ("3.0.0", "The option REPLACE."),
+                ("5.0.0", "The option ABSTTL."),
+                ("5.0.0", "The options IDLETIME and FREQ."),
+            ],
+            ..CommandSpec::NONE
+        },
+        run: restore,
+    },
 ];
 
 const BUSY_KEY: Refusal = Refusal::Text("BUSYKEY Target key name already exists.");
@@ -72,6 +95,38 @@ fn dump(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         None => reply.null(),
     }
     Ok(())
+}
+
+/// A copy of a key, as RESTORE takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyCopy {
+    /// How many milliseconds it has left, at least 1; 0 without a deadline.
+    pub ttl: i64,
+    /// Its value.
+    pub payload: Vec<u8>,
+}
+
+/// Copies a key, for MIGRATE to send it: a look-up as of a command that reads. None if it is not there.
+pub fn copy_key(exec: &mut Exec, key: &Key) -> Option<KeyCopy> {
+    let place = exec.read(key)?;
+    let entry = exec.entry(key, place);
+    let ttl = entry.deadline().map_or(0, |at| at.0.saturating_sub(exec.now.0).max(1));
+    Some(KeyCopy { ttl, payload: payloads::dump(entry, &exec.keyspace.limits) })
+}
+
+/// Deletes keys that MIGRATE has sent, as DEL does. One that is gone meanwhile is left out.
+pub fn remove_sent<'k>(exec: &mut Exec, keys: impl Iterator<Item = &'k [u8]>) {
+    let mut words: OwnedArgs = [b"DEL"].iter().collect();
+    for bytes in keys {
+        let key = exec.key(bytes);
+        if let Some(place) = exec.keyspace.locate(exec.db, &key) {
+            exec.delete_loudly(&key, place, Removal::Server);
+            words.push(bytes);
+        }
+    }
+    if exec.is_logged() && words.args().len() > 1 {
+        exec.log_words(words);
+    }
 }
 
 /// What RESTORE is asked for beside the value.

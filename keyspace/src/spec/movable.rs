@@ -53,6 +53,11 @@ pub enum Form {
         /// The first argument that may be it.
         from: u8,
     },
+    /// All that stands behind the last `word`, which is looked for backwards from the last argument but one.
+    AllBehind {
+        /// The word, in capitals.
+        word: &'static str,
+    },
     /// In no way that clients are told.
     Unknown,
 }
@@ -98,6 +103,10 @@ impl MovableKeys {
                 Some(index) => KeyRun { first: index + 1, end: index + 1 + (args.len() - index - 1) / 2, step: 1 },
                 None => KeyRun::NONE,
             },
+            Form::AllBehind { word } => {
+                let last = (1..args.len().saturating_sub(1)).rev().find(|&index| args.is(index, word));
+                last.map_or(KeyRun::NONE, |index| KeyRun { first: index + 1, end: args.len(), step: 1 })
+            }
         })
     }
 }
@@ -124,6 +133,7 @@ mod tests {
         let half = MovableKeys::new(KeyFlags::RO, Form::HalfBehind { word: "STREAMS", from: 1 });
         let behind = MovableKeys::new(KeyFlags::OW, Form::Behind { word: "STORE", from: 6 });
         let last = MovableKeys { find: Some(|args| KeyRun::one(args.len() - 1)), ..behind };
+        let all = MovableKeys::new(KeyFlags::RW, Form::AllBehind { word: "KEYS" });
         let unknown = MovableKeys::new(KeyFlags::RO, Form::Unknown);
         let rows = [
             (counted, "zunionstore d 2 a b", Some("a b")),
@@ -142,6 +152,9 @@ mod tests {
             (behind, "georadius k 1 2 3 m store", Some("")),
             (behind, "georadius store 1 2 3 m", Some("")),
             (last, "georadius k 1 2 3 m store d store e", Some("e")),
+            (all, "migrate h p  0 9 keys a b", Some("a b")),
+            (all, "migrate h p  0 9 keys keys", Some("keys")),
+            (all, "migrate h p k 0 9", Some("")),
             (unknown, "sort k by a", Some("")),
         ];
         for (keys, words, expected) in rows {

@@ -1,6 +1,7 @@
 //! What a human should hear of, as lines of the log.
 
 use clusterbus::effect::Alarm;
+use clusterbus::wire::Health;
 
 /// Logs it.
 pub(super) fn report(alarm: Alarm) {
@@ -17,5 +18,13 @@ pub(super) fn report(alarm: Alarm) {
                 "The cluster bus stood still for longer than cluster-node-timeout: this node serves again once it has heard a majority."
             );
         }
+    }
+}
+
+/// Logs whether this node serves from now on.
+pub(super) fn report_health(health: Health) {
+    match health {
+        Health::Ok => tracing::warn!("Cluster state changed: ok"),
+        Health::Fail => tracing::warn!("Cluster state changed: fail"),
     }
 }

@@ -109,16 +109,14 @@ pub(super) async fn dial(
     };
     // One that is dropped meanwhile ends at once: its place in the table of links is gone.
     let outcome = timeout(manner.dial_time(), future::or(dropped, connected)).await;
-    let mut opened = bus.borrow_mut();
     match outcome.and_then(|stream| Ok((ends(&stream)?, stream))) {
         Ok((hosts, stream)) => {
-            opened.dialled(id, hosts);
-            drop(opened);
+            bus.borrow_mut().dialled(id, hosts);
             Link::new(bus, id, outgoing, stream).serve().await;
         }
         Err(error) => {
             tracing::debug!("no link to {}:{}: {error}", address.host, address.ports.bus);
-            opened.link_ended(id, End::Broken);
+            bus.borrow_mut().link_ended(id, End::Broken);
         }
     }
 }

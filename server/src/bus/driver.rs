@@ -12,12 +12,14 @@ use std::task::Poll;
 
 use clusterbus::address::Address as NodeAddress;
 use clusterbus::cluster::{Cluster, LinkSide};
-use clusterbus::effect::{Effect, LinkId};
+use clusterbus::effect::{self, Effect, LinkId};
 use clusterbus::slot_set::SlotSet;
 use clusterbus::time::Millis;
-use clusterbus::wire::{Body, Frame, FrameError};
+use clusterbus::wire::{Body, Frame, FrameError, Health};
+use shard::ring::clock::monotonic_ns;
 use shard::settings::Settings;
 
+use super::alarms;
 use super::announce::cluster_settings;
 use super::clock::Clock;
 use super::connect::{self, Hosts, Manner};
@@ -61,7 +63,13 @@ pub(super) struct Bus {
     alarm: Arc<Alarm>,
     manner: Manner,
     saver: Option<Saver>,
+    /// What the log says of the cluster's state.
+    health_told: Health,
+    /// It has been at work since cores were told so.
+    beat_is_due: bool,
+    /// Links that others opened.
     inbound: usize,
+    /// Bytes that have arrived on all links and are not read yet.
     arrived_bytes: usize,
     nonsense: u64,
     ticks: u64,
@@ -106,6 +114,8 @@ impl Bus {
                 alarm: parts.alarm,
                 manner: parts.manner,
                 saver: Some(parts.saver),
+                health_told: Health::Fail,
+                beat_is_due: false,
                 inbound: 0,
                 arrived_bytes: 0,
                 nonsense: 0,
@@ -219,6 +229,7 @@ impl Bus {
         }
         self.ticks += 1;
         self.cluster.tick(self.clock.now());
+        self.beat_is_due = true;
         self.end_soon();
     }
 
@@ -299,13 +310,26 @@ impl Bus {
     fn end_round(&mut self) {
         self.cluster.acknowledged(self.routes.taken_by_all());
         self.cluster.before_sleep(self.clock.now());
+        let health = self.cluster.health();
+        if std::mem::replace(&mut self.health_told, health) != health {
+            alarms::report_health(health);
+        }
+        let mut stalled = false;
         while let Some(effect) = self.cluster.poll_effect() {
+            stalled |= matches!(effect, Effect::Alarm(effect::Alarm::Stalled));
             self.carry_out(effect);
+        }
+        if stalled {
+            self.routes.heed();
         }
         let mut post = self.post.borrow_mut();
         self.routes.mail(&mut post);
         self.publications.mail(&mut post);
         self.held.answer(&mut post, &self.cluster, self.clock.now());
+        if self.beat_is_due && self.routes.is_heeded() {
+            self.beat_is_due = false;
+            post.mesh().bus_beat_us().set(monotonic_ns() / 1_000);
+        }
         post.flush();
     }
 
@@ -325,7 +349,7 @@ impl Bus {
             }
             Effect::Routes(version) => self.routes.changed(self.cluster.snapshot(version)),
             Effect::Lost(slots) => self.drop_lost(&slots),
-            Effect::Alarm(alarm) => super::alarms::report(alarm),
+            Effect::Alarm(alarm) => alarms::report(alarm),
             Effect::Follow(Some((id, _))) => tracing::info!("This node is a replica of {id} now."),
             Effect::Follow(None) => tracing::info!("This node is a master now."),
             // Nothing follows this node, so nobody waits for its writes to stand still.

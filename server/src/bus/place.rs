@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use shard::settings::Settings;
 
-use crate::listen::{self, Sharing};
+use crate::listen;
 
 /// How far the bus port is from the clients' where nothing else is said.
 const BUS_PORT_DISTANCE: u16 = 10_000;
@@ -73,9 +73,8 @@ impl Place {
             if !address.ip().is_loopback() && !settings.cluster_bus_open {
                 return Err(PlaceError::Open { address: name.into(), port });
             }
-            // The listeners share their port with whoever wants it, so this is where a conflict shows.
-            match listen::bind(address, Sharing::No) {
-                Ok(_) => listens.push(address),
+            match listen::check_free(address) {
+                Ok(()) => listens.push(address),
                 Err(error) if optional && listen::is_missing(&error) => {}
                 Err(error) => return Err(failed(error)),
             }

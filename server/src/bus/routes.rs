@@ -13,6 +13,8 @@ use crate::post::Post;
 /// The snapshots of this node.
 pub(super) struct Routes {
     newest: Option<Arc<Snapshot>>,
+    /// What every core has to have taken before it may think the bus thread at work.
+    heeded: SnapshotVersion,
     /// By core: what it has taken, and what it was sent.
     cores: Vec<CoreRoutes>,
 }
@@ -26,12 +28,22 @@ struct CoreRoutes {
 impl Routes {
     /// No snapshot, for so many cores.
     pub(super) fn new(cores: usize) -> Routes {
-        Routes { newest: None, cores: vec![CoreRoutes::default(); cores] }
+        Routes { newest: None, heeded: SnapshotVersion::default(), cores: vec![CoreRoutes::default(); cores] }
     }
 
     /// What cores route by from now on.
     pub(super) fn changed(&mut self, snapshot: Snapshot) {
         self.newest = Some(Arc::new(snapshot));
+    }
+
+    /// The process stood still: cores are to take what was concluded from that before they serve again.
+    pub(super) fn heed(&mut self) {
+        self.heeded = self.newest.as_ref().map_or(self.heeded, |newest| newest.version);
+    }
+
+    /// Whether they have.
+    pub(super) fn is_heeded(&self) -> bool {
+        self.taken_by_all() >= self.heeded
     }
 
     /// A core takes a version.

@@ -14,9 +14,11 @@ use shard::commands::ServerInfo;
 use shard::mail::Question;
 use shard::mesh::CoreId;
 use shard::mesh::mailbox::Address;
+use shard::migration::Transfer;
 use shard::settings::Settings;
 
 use super::audit;
+use super::transfers::Transfers;
 use crate::alarm::Alarm;
 use crate::boot::Running;
 use crate::config::{self, Origin};
@@ -33,6 +35,7 @@ pub(super) struct Duties {
     /// Facts about the process.
     pub(super) server: Arc<ServerInfo>,
     settings: RefCell<Arc<Settings>>,
+    transfers: Rc<Transfers>,
 }
 
 /// Why cores did not answer.
@@ -56,7 +59,8 @@ impl Duties {
     pub(super) fn new(running: Running, alarm: Arc<Alarm>, log: Arc<Log>, origin: Origin) -> Duties {
         let Running { service, server, settings } = running;
         let post = Rc::new(RefCell::new(Post::new(service)));
-        Duties { post, alarm, log, origin, server, settings: RefCell::new(settings) }
+        let transfers = Rc::new(Transfers::new());
+        Duties { post, alarm, log, origin, server, settings: RefCell::new(settings), transfers }
     }
 
     /// The settings in force.
@@ -124,6 +128,7 @@ impl Duties {
                         let answer = Answer::Text(self.save_users(&users));
                         self.post.borrow_mut().answer(from, question.id, answer);
                     }
+                    Ask::Transfer(transfer) => self.transfer(from, question.id, transfer),
                     Ask::Shutdown(flags) => match refusal(flags) {
                         // The client gets no reply: its connection ends with the process.
                         None => return self.stop(),
@@ -144,6 +149,16 @@ impl Duties {
     fn stop(&self) -> Going {
         tracing::warn!("User requested shutdown...");
         Going::Stop
+    }
+
+    /// Sends keys to another server, beside all else.
+    fn transfer(&self, from: Address, question: u64, transfer: Arc<Transfer>) {
+        let (transfers, post) = (self.transfers.clone(), self.post.clone());
+        let send = async move {
+            let answer = Answer::Transferred(transfers.send(&transfer).await);
+            post.borrow_mut().answer(from, question, answer);
+        };
+        glommio::spawn_local(send).detach();
     }
 
     fn configure(&self, settings: Arc<Settings>) {

@@ -21,7 +21,7 @@ use shard::settings::Settings;
 use super::duties::{Duties, Silence};
 use super::http::{self, Body, ContentType, Page, REQUEST_BYTES_MAX, Request, Status};
 use super::metrics::View;
-use crate::listen::{self, Sharing};
+use crate::listen;
 
 /// Connections at a time. One more is closed unanswered.
 const CONNECTIONS_MAX: usize = 64;
@@ -34,9 +34,6 @@ const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Time for all cores to answer.
 const CORES_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// Time to find out whether somebody listens on the address.
-const CONFLICT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Rest after an accept that failed, which may be for want of descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
@@ -68,18 +65,9 @@ pub(crate) fn address(settings: &Settings) -> Result<Option<SocketAddr>, Endpoin
     }
     let find = || {
         let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        // glommio shares the port with whoever wants it, so this is where a conflict shows. But a bind is also refused while connections
-        // of an earlier run fade away: that is no conflict, if nobody accepts.
-        match listen::bind(address, Sharing::No) {
-            Err(error) if error.kind() != io::ErrorKind::AddrInUse || somebody_accepts(address) => Err(error),
-            _ => Ok(address),
-        }
+        listen::check_free(address).map(|()| address)
     };
     find().map(Some).map_err(|error| EndpointError { host: host.into(), port, error })
-}
-
-fn somebody_accepts(address: SocketAddr) -> bool {
-    std::net::TcpStream::connect_timeout(&address, CONFLICT_TIME_MAX).is_ok()
 }
 
 /// Opens the endpoint; its task accepts until it is cancelled.

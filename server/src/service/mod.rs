@@ -6,6 +6,7 @@
 //!
 //! - [`duties`]: what it does about mail.
 //! - [`audit`]: what cores have to say of the packet, as lines of the log.
+//! - [`transfers`]: keys on their way to another server.
 //! - [`http`]: requests and responses of the endpoint, as bytes.
 //! - [`endpoint`]: the endpoint's connections.
 //! - [`metrics`]: what `/metrics` says.
@@ -17,6 +18,7 @@ mod duties;
 mod endpoint;
 mod http;
 mod metrics;
+mod transfers;
 
 use std::io;
 use std::net::SocketAddr;

@@ -139,12 +139,14 @@ fn check_selector(selector: &Selector, command: &Command, args: Args) -> Result<
 
 /// Every key of a command with what is done to it: the keys of `CommandSpec::keys_of`, in its order.
 pub fn keys_with_access(spec: &'static CommandSpec, args: Args) -> impl Iterator<Item = (usize, KeyFlags)> {
-    let fixed = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(move |key| {
+    let (keys, movable) = spec.specs_to_search();
+    let fixed = keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(move |key| {
         let flags = access_flags(spec, key, args);
         key.indexes(args.len()).map(move |index| (index, flags))
     });
-    let movable = spec.movable_keys.iter().filter_map(move |keys| Some((keys.run(args)?, keys.flags)));
-    fixed.chain(movable.flat_map(|(run, flags)| run.indexes().map(move |index| (index, flags))))
+    let movable = movable.iter().filter_map(move |keys| Some((keys.run(args)?, keys.flags)));
+    let all = spec.find_keys.map(|find| (find(args), spec.keys[0].flags));
+    fixed.chain(movable.chain(all).flat_map(|(run, flags)| run.indexes().map(move |index| (index, flags))))
 }
 
 /// Where the channels stand that a command subscribes or publishes to, and whether they are patterns. Leaving one is for everybody.

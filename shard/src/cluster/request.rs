@@ -9,7 +9,10 @@ use keyspace::spec::Flags;
 use crate::command::Command;
 
 /// The commands whose channels have a slot, or count as if they had one (§4.2, 3).
-const OF_CHANNELS: [&str; 5] = ["publish", "spublish", "subscribe", "psubscribe", "ssubscribe"];
+const OF_CHANNELS: [&str; 6] = ["publish", "spublish", "subscribe", "psubscribe", "ssubscribe", "sunsubscribe"];
+
+/// What is for the server's developers looks at keys wherever they are.
+const DEBUG: &str = "debug";
 
 /// What of a command is to be decided about.
 #[derive(Clone, Copy)]
@@ -43,6 +46,12 @@ pub fn access(command: &Command) -> Access {
     if command.is(Flags::WRITE) { Access::Write } else { Access::Read }
 }
 
+/// What of a command's arguments says which node serves it.
+pub fn routed_by<'a>(command: &Command, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let is_free = command.spec.name.starts_with(DEBUG);
+    command.spec.routed_by(args).filter(move |_| !is_free)
+}
+
 /// What the keys of a command are.
 fn topic(command: &Command) -> Topic {
     let channels = command.is(Flags::PUBSUB) && OF_CHANNELS.contains(&command.spec.name);
@@ -70,7 +79,7 @@ pub fn decide<'a>(
     let mut request = Request { access: Access::Read, verb: Verb::Ordinary, modes };
     for Routed { command, args, access, verb } in commands {
         gate.command(topic(command));
-        for key in command.spec.routed_by(args) {
+        for key in routed_by(command, args) {
             gate.key(key, || presence(key));
         }
         if access == Access::Write {
@@ -83,7 +92,7 @@ pub fn decide<'a>(
 
 /// True if this node serves the keys of a command whatever else is to be said of it: nearly every command.
 pub fn is_settled(snapshot: &Snapshot, command: &Command, args: Args) -> bool {
-    let mut slots = command.spec.routed_by(args).map(Slot::of);
+    let mut slots = routed_by(command, args).map(Slot::of);
     slots.next().is_none_or(|first| snapshot.is_settled(first) && slots.all(|slot| slot == first))
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use clusterbus::snapshot::{Owner, Role, Snapshot, SnapshotVersion};
+use clusterbus::wire::Health;
 use keyspace::slot::Slot;
 
 use crate::mesh::loans::{Loans, UnitId};
@@ -19,12 +20,14 @@ pub struct Routes {
     covers: Vec<UnitId>,
     /// The bus thread does not know yet that it is in force.
     unsaid: bool,
+    /// What is in force again when the bus thread is heard: while it is not, the cluster counts as down.
+    suspended: Option<Arc<Snapshot>>,
 }
 
 impl Routes {
     /// A node begins with what it is made with.
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
-        Routes { snapshot, covers: Vec::new(), unsaid: false }
+        Routes { snapshot, covers: Vec::new(), unsaid: false, suspended: None }
     }
 
     /// Takes a snapshot on, unless a newer one is in force. True if it was taken.
@@ -33,6 +36,7 @@ impl Routes {
             return false;
         }
         let old = std::mem::replace(&mut self.snapshot, snapshot);
+        self.suspended = None;
         let new = &*self.snapshot;
         for unit in loans.units_with(|slot| Slot::new(slot).is_some_and(|slot| differs(&old, new, slot))) {
             if !self.covers.contains(&unit) {
@@ -41,6 +45,23 @@ impl Routes {
         }
         self.unsaid = true;
         true
+    }
+
+    /// The bus thread has not been heard for too long: others may have taken over what this node owns (§18.11), so that nothing is served
+    /// until it is heard again. It says itself what it has missed.
+    pub fn suspend(&mut self) {
+        if self.suspended.is_none() {
+            let mut down = (*self.snapshot).clone();
+            down.health = Health::Fail;
+            self.suspended = Some(std::mem::replace(&mut self.snapshot, Arc::new(down)));
+        }
+    }
+
+    /// The bus thread is heard.
+    pub fn resume(&mut self) {
+        if let Some(snapshot) = self.suspended.take() {
+            self.snapshot = snapshot;
+        }
     }
 
     /// True if the bus thread is still to be told.

@@ -53,11 +53,13 @@ fn write_movable_keys(keys: &MovableKeys, reply: &mut Reply) {
     const ONE: Search = Search { kind: "range", word: None, numbers: &[("lastkey", 0), ("keystep", 1), ("limit", 0)] };
     const HALF: Search =
         Search { kind: "range", word: None, numbers: &[("lastkey", -1), ("keystep", 1), ("limit", 2)] };
+    const ALL: Search = Search { kind: "range", word: None, numbers: &[("lastkey", -1), ("keystep", 1), ("limit", 0)] };
     const COUNTED: Search =
         Search { kind: "keynum", word: None, numbers: &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)] };
     let start = match keys.form {
         Form::Counted { at } => [("index", at.into())],
         Form::Behind { from, .. } | Form::HalfBehind { from, .. } => [("startfrom", from.into())],
+        Form::AllBehind { .. } => [("startfrom", -2)],
         Form::Unknown => [("", 0)],
     };
     let behind = |word| Search { kind: "keyword", word: Some(word), numbers: &start };
@@ -65,6 +67,7 @@ fn write_movable_keys(keys: &MovableKeys, reply: &mut Reply) {
         Form::Counted { .. } => (Search { kind: "index", word: None, numbers: &start }, COUNTED),
         Form::Behind { word, .. } => (behind(word), ONE),
         Form::HalfBehind { word, .. } => (behind(word), HALF),
+        Form::AllBehind { word } => (behind(word), ALL),
         Form::Unknown => (NOTHING, NOTHING),
     };
     write_searches(keys.flags, keys.note, begin, find, reply);

@@ -49,17 +49,21 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
         let flags = access_flags(spec, key, args);
         key.indexes(args.len()).map(move |index| (flags, index))
     };
-    let mut keys: Vec<_> = spec.keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
+    let (fixed, movable_keys) = spec.specs_to_search();
+    let mut keys: Vec<_> = fixed.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
     // Where a key spec has no argument to stand for, there are no keys at all.
-    if spec.keys.iter().any(|key| key.indexes(args.len()).next().is_none()) {
+    if fixed.iter().any(|key| key.indexes(args.len()).next().is_none()) {
         keys.clear();
     }
-    for movable in spec.movable_keys {
+    for movable in movable_keys {
         match movable.run(args) {
             Some(run) => keys.extend(run.indexes().map(|index| (movable.flags, index))),
             // Arguments that cannot be the command's have no keys at all.
             None => keys.clear(),
         }
+    }
+    if let Some(find) = spec.find_keys {
+        keys.extend(find(args).indexes().map(|index| (spec.keys[0].flags, index)));
     }
     if keys.is_empty() && !command.is(Flags::NO_MANDATORY_KEYS) {
         return Err(Refusal::Text("ERR Invalid arguments specified for command"));

@@ -33,6 +33,7 @@ pub mod latency;
 mod latency_histogram;
 mod latency_text;
 pub mod memory;
+pub mod migrate;
 pub mod monitor;
 pub(crate) mod pubsub;
 mod pubsub_query;
@@ -59,6 +60,7 @@ use crate::acl::Guard;
 use crate::ask::{Answer, Ask, Asking, Audience, FinishFn};
 use crate::command::{CommandTable, Run};
 use crate::mesh::{CoreId, Mesh};
+use crate::migration;
 use crate::ring::{ConnId, Now};
 use crate::route::SlotMap;
 use crate::script;
@@ -86,7 +88,7 @@ pub struct SessionRow {
 /// The rows of all session commands.
 pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let connection = [client::ROWS, connection::ROWS, hello::ROWS, reset::ROWS, pubsub_rows::ROWS, transactions::ROWS];
-    let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS];
+    let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS, migrate::ROWS];
     let server = [acl::ROWS, command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [scripts::ROWS, functions::ROWS, server::ROWS, cluster_rows::ROWS, server_lolwut::ROWS];
     let all = [tracking_rows::ROWS, monitor::ROWS];
@@ -150,6 +152,8 @@ pub enum Then {
     Exec,
     /// A script or a function is run.
     Script(script::Request),
+    /// Keys are sent to another server.
+    Migrate(Box<migration::Request>),
     /// The session watches the keys that are the arguments.
     Watch,
     /// The session hears of all commands.

@@ -27,12 +27,15 @@ impl<R: Ring> Inner<R> {
                 self.tell(from, Notice::Answer(Box::new(Reply { id, answer: Answer::Parted(topics) })));
                 None
             }
-            ask @ (Ask::Scan(..)
-            | Ask::CountInSlot(_)
-            | Ask::KeysInSlot(..)
-            | Ask::SlotStats
-            | Ask::SlotKeys
-            | Ask::DropSlots(_)) => self.about_slots(from, id, ask),
+            ask @ (Ask::Scan(..) | Ask::CountInSlot(_) | Ask::KeysInSlot(..) | Ask::SlotStats | Ask::SlotKeys) => {
+                self.about_slots(from, id, ask)
+            }
+            Ask::DropSlots(slots) => {
+                self.begin_dropping(from, id, &slots);
+                None
+            }
+            Ask::Hold(ask) => self.hold(from, id, ask),
+            Ask::EndHold(end) => self.end_hold(from, id, end),
             Ask::Monitor => {
                 self.begin_monitoring(CoreId(from.0));
                 // Behind the lines for monitors that were there before.
@@ -84,7 +87,7 @@ impl<R: Ring> Inner<R> {
                 Answer::Done
             }
             Ask::Report => Answer::Report(Box::new(self.report())),
-            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => {
+            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad | Ask::Transfer(_) => {
                 unreachable!("only the service thread is asked this")
             }
             Ask::Cluster(_) => unreachable!("only the bus thread is asked this"),
@@ -122,7 +125,9 @@ impl<R: Ring> Inner<R> {
             | Ask::KeysInSlot(..)
             | Ask::SlotStats
             | Ask::SlotKeys
-            | Ask::DropSlots(_) => unreachable!("these wait for slots"),
+            | Ask::DropSlots(_)
+            | Ask::Hold(_)
+            | Ask::EndHold(_) => unreachable!("these wait for slots"),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::report::{Traffic, TurnTotals};
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
-use crate::shard::{Shard, Work};
+use crate::shard::Shard;
 use crate::unit::UnitSeq;
 
 use super::Inner;
@@ -135,8 +135,9 @@ impl<R: Ring> Inner<R> {
             let Question { id, ask } = question;
             let started = ticks();
             let answer = self.answer_to(mesh, self.id.into(), id, ask);
-            let asking = self.gatherings.get_mut(&id).expect("an own question waits for its answer");
-            asking.spent += ticks().wrapping_sub(started);
+            if let Some(asking) = self.gatherings.get_mut(&id) {
+                asking.spent += ticks().wrapping_sub(started);
+            }
             if let Some(answer) = answer {
                 self.answered(mesh, self.id.into(), Reply { id, answer });
             }
@@ -162,29 +163,20 @@ impl<R: Ring> Inner<R> {
             return Some(Answer::Busy(busy));
         }
         if !shard.loans.is_free(need) {
-            let question = Box::new(Question { id, ask });
-            let parked = shard.loans.park(need, Work::Question(from, question));
-            assert!(parked.is_ok(), "questions are bounded by credits and connections");
+            self.park_question(from, id, ask, &need.to_owned());
             return None;
         }
         Some(self.about_slots_now(ask))
     }
 
-    /// Answers a question that waited for slots and has its turn.
-    pub(super) fn has_its_slots(&mut self, mesh: &Mesh<Shard>, from: Address, question: Question) {
-        let Question { id, ask } = question;
-        let reply = Reply { id, answer: self.about_slots_now(ask) };
-        self.answer_later(mesh, from, reply);
-    }
-
-    fn about_slots_now(&mut self, ask: Ask) -> Answer {
+    /// The answer to a question that waited for every slot and has its turn.
+    pub(super) fn about_slots_now(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::Scan(request, db) => self.scan_part(&request, db),
             Ask::CountInSlot(slot) => self.count_in_slot(slot),
             Ask::KeysInSlot(slot, count) => self.keys_in_slot(slot, count),
             Ask::SlotStats => self.slot_stats(),
             Ask::SlotKeys => self.slot_keys(),
-            Ask::DropSlots(slots) => self.drop_slots(&slots),
             _ => unreachable!("no other question concerns slots"),
         }
     }
@@ -209,6 +201,9 @@ impl<R: Ring> Inner<R> {
 
     /// An answer arrived. After the last one the reply is made.
     pub(super) fn answered(&mut self, mesh: &Mesh<Shard>, from: Address, reply: Reply) {
+        if self.migrations.contains_key(&reply.id) {
+            return self.migration_answered(mesh, reply);
+        }
         let gathering = self.gatherings.get_mut(&reply.id).expect("an answer belongs to a question");
         let place = (from.0 - gathering.first.0) as usize;
         gathering.answers[place] = Some(reply.answer);
@@ -291,8 +286,8 @@ impl<R: Ring> Inner<R> {
         if let Then::Ask(asking) = then {
             return self.ask(mesh, conn, args, asking, spent);
         }
-        // What goes on as a unit is in the books when that is over.
-        if !matches!(then, Then::Exec | Then::Script(_)) {
+        // What goes on for longer is in the books when that is over.
+        if !matches!(then, Then::Exec | Then::Script(_) | Then::Migrate(_)) {
             shard.account(command, args, ticks_to_ns(spent));
             self.collect_slow(&conn.session);
         }
@@ -304,6 +299,7 @@ impl<R: Ring> Inner<R> {
             Then::Close => conn.closing = Closing::AfterReplies,
             Then::Exec => self.start_exec(mesh, conn, args, muted),
             Then::Script(request) => self.start_script(mesh, conn, command.id, args, muted, request),
+            Then::Migrate(request) => self.start_migration(mesh, conn, command.id, args, muted, *request),
             Then::Watch => self.start_watch(mesh, conn, args, muted),
             Then::Monitor => self.monitors.add(conn.id),
             Then::StopMonitor => self.stop_monitoring(conn),

@@ -216,7 +216,10 @@ impl<R: Ring> Inner<R> {
                 let shard = self.owner.shard();
                 // Past its share of replies the connection goes on in the next turn.
                 let written = conn.out.len() - begun + flight.as_ref().map_or(0, |flight| flight.here_bytes());
-                let admission = match shard.is_free(call.slot) && written <= OUT_BYTES_PER_TURN_MAX {
+                let runs = shard.is_free(call.slot)
+                    && shard.held_slot(command, args).is_none()
+                    && written <= OUT_BYTES_PER_TURN_MAX;
+                let admission = match runs {
                     true => shard.admit::<CLUSTER>(command, call.slot, &context, || args),
                     false => Admission::Later,
                 };

@@ -2,7 +2,7 @@
 
 use keyspace::reply::Reply;
 
-use crate::ask::{Answer, KillTarget};
+use crate::ask::{Answer, Ask, KillTarget};
 use crate::busy::Busy;
 use crate::conn::Waiting;
 use crate::mail::{self, Mail};
@@ -22,6 +22,7 @@ impl<R: Ring> Inner<R> {
         if !self.owner.shard().mark_busy(unit, busy) {
             return;
         }
+        let mut endings = Vec::new();
         while let Some(work) = self.owner.shard().withdraw_blocked(unit) {
             // What only stood behind it can go on.
             self.owner.shard().freed = true;
@@ -31,11 +32,20 @@ impl<R: Ring> Inner<R> {
                     self.carried(carried);
                 }
                 Work::Lease(ask) => self.refuse_lease(mesh, ask.unit, busy),
+                // A hold that is over is not kept for a script that only reads.
+                Work::Question(from, question) if matches!(question.ask, Ask::EndHold(_)) => {
+                    endings.push((from, question))
+                }
                 Work::Question(from, question) => {
                     let reply = mail::Reply { id: question.id, answer: Answer::Busy(busy) };
                     self.answer_later(mesh, from, reply);
                 }
             }
+        }
+        for (from, question) in endings {
+            let mail::Question { id, ask } = *question;
+            let Ask::EndHold(end) = ask else { unreachable!("it was just looked at") };
+            self.park_question(from, id, Ask::EndHold(end.clone()), &end.need);
         }
     }
 
@@ -50,7 +60,8 @@ impl<R: Ring> Inner<R> {
     /// A unit of this core was refused slots: it gives back what it has, and its client hears that a script is busy.
     pub(super) fn refused(&mut self, mesh: &Mesh<Shard>, id: UnitId, busy: Busy) {
         let unit = self.units.remove(&id.seq).expect("a refusal is for a unit that asked");
-        let Unit { conn, job, grants, muted, .. } = unit;
+        let Unit { conn, job, grants, muted, wishes, .. } = unit;
+        wishes.into_iter().for_each(|core| self.tell(core.into(), Notice::NoWish(id)));
         self.give_back(mesh, id, grants);
         if let Job::Serve(turn) = job {
             // A client that is still there keeps its place. Those behind it have waited for what becomes of it.

@@ -45,7 +45,10 @@ impl<R: Ring> Inner<R> {
         match conn.waiting {
             Waiting::Pause => conn.deferred.as_ref().map(|args| args.args()),
             Waiting::Unit(seq) => self.units.get(&seq).and_then(|unit| unit.args()),
-            Waiting::Answers(id) => self.gatherings.get(&id).map(|gathering| gathering.args()),
+            Waiting::Answers(id) => {
+                let migration = self.migrations.get(&id).map(|migration| migration.args());
+                migration.or_else(|| self.gatherings.get(&id).map(|gathering| gathering.args()))
+            }
             Waiting::Blocked => conn.blocked.as_ref().map(|blocked| blocked.args.args()),
             Waiting::No | Waiting::Hops => None,
         }
@@ -56,7 +59,10 @@ impl<R: Ring> Inner<R> {
         let of_unit = |seq| self.units.get(&seq).map_or(0, |unit| unit.job.heap_bytes());
         let waits_for = match conn.waiting {
             Waiting::Unit(seq) if conn.executing != Some(seq) => of_unit(seq),
-            Waiting::Answers(id) => self.gatherings.get(&id).map_or(0, |gathering| gathering.heap_bytes()),
+            Waiting::Answers(id) => {
+                let migration = self.migrations.get(&id).map_or(0, |migration| migration.heap_bytes());
+                migration + self.gatherings.get(&id).map_or(0, |gathering| gathering.heap_bytes())
+            }
             Waiting::Unit(_) | Waiting::No | Waiting::Hops | Waiting::Pause | Waiting::Blocked => 0,
         };
         waits_for + conn.executing.map_or(0, of_unit)

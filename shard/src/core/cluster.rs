@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use clusterbus::slot_set::SlotSet;
 use clusterbus::snapshot::{RoutingRules, Snapshot, SnapshotVersion};
-use keyspace::limits::Removal;
-use keyspace::signals::EventClasses;
 use keyspace::slot::Slot;
 use keyspace::store::{Db, Keyspace};
 
@@ -21,6 +19,9 @@ use crate::unit::Grant;
 
 use super::Inner;
 
+/// How far the beats of the bus thread are apart at most while nothing is amiss, in microseconds: two of its ticks.
+const BEAT_US_MAX: u64 = 200_000;
+
 impl<R: Ring> Inner<R> {
     /// A node of a cluster serves nothing until it is told what.
     pub(super) fn begin_cluster(&mut self) {
@@ -28,6 +29,16 @@ impl<R: Ring> Inner<R> {
             let snapshot = Snapshot::new(SnapshotVersion(0), RoutingRules::DEFAULT);
             self.owner.shard().routes = Some(Routes::new(Arc::new(snapshot)));
         }
+    }
+
+    /// Looks whether the bus thread is at work. Who stood still for longer than the node timeout, this core or that thread, does not know
+    /// what has become of the cluster, and the core may run first.
+    pub(super) fn heed_bus(&mut self, mesh: &Mesh<Shard>) {
+        let beat_us = mesh.bus_beat_us().get();
+        let patience_us = self.settings.cluster_node_timeout * 1_000 + BEAT_US_MAX;
+        self.bus_is_late = beat_us > 0 && self.now.monotonic_us.saturating_sub(beat_us) > patience_us;
+        let routes = self.owner.shard().routes.as_mut().expect("a node of a cluster has a snapshot");
+        if self.bus_is_late { routes.suspend() } else { routes.resume() }
     }
 
     /// Takes a snapshot on, unless a newer one is in force.
@@ -107,42 +118,10 @@ impl<R: Ring> Inner<R> {
         let elsewhere = others.map(|db| keyspace.totals(db).keys).sum();
         Answer::SlotKeys(Box::new(slots), elsewhere)
     }
-
-    /// Drops all keys of these slots.
-    pub(super) fn drop_slots(&mut self, slots: &SlotSet) -> Answer {
-        let map = self.map.clone();
-        let own = slots.iter().filter(|slot| map.owner(*slot) == self.id);
-        let shard = self.owner.shard();
-        shard.acting = 0;
-        let dropped = own.map(|slot| drop_slot(shard, slot)).sum();
-        shard.hear();
-        shard.serve_ready();
-        Answer::Count(dropped)
-    }
-}
-
-/// Deletes the keys of a slot, and tells of each as if a client had deleted it.
-fn drop_slot(shard: &mut Shard, slot: Slot) -> u64 {
-    let keyspace = &mut shard.keyspace;
-    let db = first(keyspace);
-    let keys: Vec<Box<[u8]>> =
-        keyspace.table(db, slot).into_iter().flat_map(|table| table.iter()).map(|entry| entry.key().into()).collect();
-    for bytes in &keys {
-        let key = keyspace.key(bytes);
-        let place = keyspace.locate(db, &key).expect("it was just there");
-        keyspace.discard(db, slot, key.hash, place, Removal::Server);
-        keyspace.stats.changes += 1;
-        keyspace.modified(db, &key);
-        keyspace.notify(db, EventClasses::GENERIC, "del", &key);
-    }
-    if shard.log.is_some() {
-        keys.iter().for_each(|key| shard.log_apart(vec![[&b"DEL"[..], key].into_iter().collect()]));
-    }
-    keys.len() as u64
 }
 
 /// The one database of a cluster.
-fn first(keyspace: &Keyspace) -> Db {
+pub(super) fn first(keyspace: &Keyspace) -> Db {
     keyspace.db(0).expect("there is a first database")
 }
 

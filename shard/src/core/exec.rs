@@ -15,30 +15,19 @@ use crate::ring::Ring;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::shard::Shard;
 use crate::stage::Stage;
-use crate::transaction::{Execution, Watching};
+use crate::transaction::{Execution, SCAN, Watching};
 use crate::unit::{Grant, Job, Unit, plan_for_all, plan_for_keys};
 
 use super::Inner;
 use super::access::Origin;
 use super::scripts::Left;
 
-/// The command that walks over all slots though its row belongs to the session.
-const SCAN: &str = "scan";
-
-/// The group of the commands that run scripts.
-const SCRIPTS: &str = "scripting";
-
 impl<R: Ring> Inner<R> {
     /// Begins the EXEC of a client: its handler has found that there is a transaction to carry out.
     pub(super) fn start_exec(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, args: Args, muted: bool) {
         let transaction = *conn.session.transaction.take().expect("the handler looked");
         let watching = conn.session.watching.take();
-        let all = transaction.iter().any(|(id, args)| {
-            let command = self.table.get(id);
-            // What a script touches is not known before.
-            command.whole(args).is_some() || command.spec.name == SCAN || command.spec.group == SCRIPTS
-        });
-        let plan = match all {
+        let plan = match transaction.touches_all(self.table) {
             true => plan_for_all(&self.map),
             false => {
                 let queued = transaction.iter().flat_map(|(id, args)| self.table.get(id).spec.keys_of(args));
@@ -149,6 +138,9 @@ impl<R: Ring> Inner<R> {
                 }
                 exec.script = None;
             }
+            if let Some(within) = conn.migration.take() {
+                self.end_within(grants, conn, *within);
+            }
             self.bound_reply(conn);
             let Some((id, args)) = exec.transaction.get(exec.next) else { return true };
             exec.next += 1;
@@ -174,6 +166,9 @@ impl<R: Ring> Inner<R> {
                     conn.session.executing = true;
                     self.in_session(mesh, conn, command, args);
                     conn.session.executing = false;
+                    if let Some(within) = conn.migration.take() {
+                        self.migrate_within(mesh, grants, conn, *within);
+                    }
                 }
                 Run::Container => unreachable!("a container is not queued"),
             }

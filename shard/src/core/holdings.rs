@@ -68,7 +68,8 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         let listeners = shard.listeners.heap_bytes() as u64 + dear.prefixes;
         let told = self.outboxes.heap_bytes() + self.monitors.heap_bytes();
-        let under_way = table_bytes::<(UnitSeq, Unit)>(self.units.capacity()) + self.batch.heap_bytes();
+        let under_way =
+            table_bytes::<(UnitSeq, Unit)>(self.units.capacity()) + self.batch.heap_bytes() + self.copying_bytes;
         let buffers = self.spares.heap_bytes() + self.conns.table_bytes() + told + under_way;
         MemoryTotals {
             clients: self.conns.books().bytes(),

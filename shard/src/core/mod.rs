@@ -20,15 +20,19 @@ mod cluster;
 mod configure;
 mod cron;
 mod drive;
+mod dropping;
 mod engine;
 mod events;
 mod exec;
 mod expiry;
 mod functions;
 mod holdings;
+mod holds;
 mod jobs;
 mod memory;
 mod meters;
+mod migrate;
+mod migrate_within;
 mod monitors;
 mod notices;
 mod outbox;
@@ -82,8 +86,10 @@ use audit::Watch;
 use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
+use dropping::Droppings;
 use engine::Scripts;
 use expiry::ActiveExpiry;
+use migrate::Migration;
 use outbox::Outboxes;
 use pause::PauseState;
 use spares::Spares;
@@ -176,8 +182,12 @@ struct Inner<R: Ring> {
     /// The bus thread's address, if the cluster is on.
     bus: Option<Address>,
     wake_bus: Arc<dyn Fn() + Send + Sync>,
+    /// The bus thread has not been at work for too long.
+    bus_is_late: bool,
     /// Another snapshot came into force this turn: who waits or listens is to hear of it.
     routes_changed: bool,
+    /// Keys of slots that are lost, which are dropped in pieces.
+    dropping: Droppings,
     table: &'static CommandTable,
     now: Now,
     /// The number of this turn.
@@ -210,6 +220,10 @@ struct Inner<R: Ring> {
     ghosts: HashMap<ConnId, Box<Conn>>,
     next_unit: UnitSeq,
     gatherings: BTreeMap<u64, Gathering>,
+    /// MIGRATEs of our own clients, by numbers of the same series.
+    migrations: BTreeMap<u64, Migration>,
+    /// Bytes of the copies of keys that these have sent.
+    copying_bytes: usize,
     /// Pieces of work under way for connections that are gone.
     abandoned: usize,
     next_gathering: u64,
@@ -261,7 +275,9 @@ impl<R: Ring> Core<R> {
             wake_service: parts.wake_service,
             bus: parts.bus,
             wake_bus: parts.wake_bus,
+            bus_is_late: false,
             routes_changed: false,
+            dropping: Droppings::new(),
             table: command::table(),
             now: Now::default(),
             turn: 0,
@@ -281,6 +297,8 @@ impl<R: Ring> Core<R> {
             ghosts: HashMap::new(),
             next_unit: 0,
             gatherings: BTreeMap::new(),
+            migrations: BTreeMap::new(),
+            copying_bytes: 0,
             next_gathering: 0,
             abandoned: 0,
             batch: Batch::default(),
@@ -325,6 +343,9 @@ impl<R: Ring> Core<R> {
         let begun = ticks();
         inner.turn += 1;
         inner.clock();
+        if inner.is_clustered() {
+            inner.heed_bus(mesh);
+        }
         inner.completions(mesh);
         inner.due(mesh);
         inner.receive_mail(mesh);
@@ -357,10 +378,10 @@ impl<R: Ring> Core<R> {
 
     /// Units, transactions of clients that are gone, questions, scripts and blocked clients of the core: for a simulation to look at.
     pub fn under_way(&self) -> usize {
-        let Inner { units, ghosts, gatherings, scripts, blocked_clients, again, .. } = &self.inner;
+        let Inner { units, ghosts, gatherings, migrations, scripts, blocked_clients, again, .. } = &self.inner;
         let scripts = usize::from(scripts.running().is_some()) + scripts.waiting.len();
         let blocked = blocked_clients.count() + blocked_clients.timed();
-        units.len() + ghosts.len() + gatherings.len() + scripts + blocked + again.len()
+        units.len() + ghosts.len() + gatherings.len() + migrations.len() + scripts + blocked + again.len()
     }
 
     /// Connections that were gone through to find those whom something concerns: for a simulation to look at.
@@ -372,6 +393,12 @@ impl<R: Ring> Core<R> {
     pub fn memory(&mut self) -> Option<(u64, u64)> {
         let Inner { owner, .. } = &mut self.inner;
         owner.is_awake().then(|| (owner.shard().used_bytes(), owner.shard().memory.held()))
+    }
+
+    /// Looks at the core's shard, if that is not open to visitors: for a simulation.
+    pub fn look<T>(&mut self, look: impl FnOnce(&mut Shard) -> T) -> Option<T> {
+        let Inner { owner, .. } = &mut self.inner;
+        owner.is_awake().then(|| look(owner.shard()))
     }
 
     /// How many clients the core has: for a simulation to look at.
@@ -455,6 +482,7 @@ impl<R: Ring> Inner<R> {
             || self.owner.shard().memory.is_under_way()
             || self.adopting
             || !self.own_refusals.is_empty()
+            || self.drops_next()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,

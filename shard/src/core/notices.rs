@@ -58,6 +58,9 @@ impl<R: Ring> Inner<R> {
             Notice::Turn(turn) => self.start_turn(mesh, turn),
             Notice::Again(key) => self.again.push(key),
             Notice::Busy(unit, busy) => self.refuse_for(mesh, unit, busy),
+            Notice::TurnedAway(unit) => self.turned_away(mesh, from, unit),
+            Notice::AskAgain(unit) => self.ask_again(mesh, unit),
+            Notice::NoWish(unit) => self.owner.shard().fulfil(unit),
             Notice::Monitored(lines) => self.monitors.receive(lines),
             // The end of the turn looks at it.
             Notice::Memory => {}

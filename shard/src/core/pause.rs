@@ -117,7 +117,9 @@ impl<R: Ring> Inner<R> {
         if self.pauses.unanswered.is_empty() {
             return;
         }
-        let writing = self.pauses.writing_hops > 0 || self.units.values().any(|unit| unit_writes(&unit.job));
+        let migrating = self.migrations.values().any(|migration| migration.may_write());
+        let writing =
+            migrating || self.pauses.writing_hops > 0 || self.units.values().any(|unit| unit_writes(&unit.job));
         if writing && self.pauses.pause.is_some() {
             return;
         }

@@ -1,11 +1,14 @@
 //! Mail: what other cores and the service thread sent, and what goes out at the end of the turn.
 
+use crate::ask::{Answer, Ask};
 use crate::conn::{Closing, Waiting};
 use crate::hop::Hop;
-use crate::mail::Mail;
-use crate::mesh::Mesh;
+use crate::mail::{Mail, Question, Reply};
 use crate::mesh::baton::Post;
+use crate::mesh::loans::NeedOwned;
 use crate::mesh::mailbox::{Address, Received};
+use crate::mesh::{CoreId, Mesh};
+use crate::pubsub::notice::Notice;
 use crate::ring::Ring;
 use crate::shard::{Carried, Shard, Work};
 
@@ -37,6 +40,7 @@ impl<R: Ring> Inner<R> {
     pub(super) fn loose_ends(&mut self, mesh: &Mesh<Shard>) {
         self.answer_own(mesh);
         self.heed_routes(mesh);
+        self.drop_some(mesh);
         let mut visits = 0;
         loop {
             self.bring_home(mesh);
@@ -117,20 +121,61 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// Carries out what waited for slots that are back.
+    /// Carries out what waited for slots that are back, or for keys that are held no more.
     pub(super) fn release(&mut self, mesh: &Mesh<Shard>) {
-        while let Some((need, work)) = self.owner.shard().loans.next_runnable() {
-            match work {
-                Work::Hop(hop) => {
-                    let carried = self.owner.shard().carry_on_or_park(hop);
-                    self.carried(carried);
-                }
-                Work::Lease(ask) => {
-                    debug_assert!(need == ask.need, "a lease waits for what it asks for");
-                    self.lease_now(mesh, *ask);
-                }
-                Work::Question(from, question) => self.has_its_slots(mesh, from, *question),
+        loop {
+            let shard = self.owner.shard();
+            if let Some((need, work)) = shard.loans.next_runnable() {
+                self.release_one(mesh, &need, work);
+            } else if let Some(work) = shard.holds.next_due() {
+                self.try_again(mesh, work);
+            } else if let Some(unit) = shard.holds.next_called() {
+                self.tell(CoreId(unit.core).into(), Notice::AskAgain(unit));
+            } else {
+                return;
             }
+        }
+    }
+
+    /// Carries out what has its turn for the slots that it waited for.
+    fn release_one(&mut self, mesh: &Mesh<Shard>, need: &NeedOwned, work: Work) {
+        match work {
+            Work::Hop(hop) => {
+                let carried = self.owner.shard().carry_on_or_park(hop);
+                self.carried(carried);
+            }
+            Work::Lease(ask) => {
+                debug_assert!(*need == ask.need, "a lease waits for what it asks for");
+                self.lease_now(mesh, *ask);
+            }
+            Work::Question(from, question) => {
+                let Question { id, ask } = *question;
+                let answer = match ask {
+                    Ask::Hold(ask) => self.hold_now(from, id, ask),
+                    Ask::EndHold(end) => {
+                        self.owner.shard().end_hold(&end);
+                        Some(Answer::Done)
+                    }
+                    ask => Some(self.about_slots_now(ask)),
+                };
+                if let Some(answer) = answer {
+                    self.answer_later(mesh, from, Reply { id, answer });
+                }
+            }
+        }
+    }
+
+    /// Tries again what waited for a key that was held.
+    fn try_again(&mut self, mesh: &Mesh<Shard>, work: Work) {
+        match work {
+            Work::Hop(hop) => self.carry(hop),
+            Work::Question(from, question) => {
+                let Question { id, ask } = *question;
+                if let Some(answer) = self.answer_to(mesh, from, id, ask) {
+                    self.answer_later(mesh, from, Reply { id, answer });
+                }
+            }
+            Work::Lease(_) => unreachable!("a unit that meets a hold is turned away"),
         }
     }
 

@@ -187,5 +187,5 @@ impl<R: Ring> Inner<R> {
 
 /// The command of these words, by which it was found before.
 fn named(table: &'static CommandTable, args: Args) -> &'static Command {
-    table.resolve(args).ok().expect("it was found by these words")
+    table.resolve(args).expect("it was found by these words")
 }

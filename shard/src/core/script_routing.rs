@@ -8,7 +8,7 @@ use clusterbus::redirect::script_error;
 use keyspace::args::Args;
 use keyspace::slot::Slot;
 
-use crate::cluster::request::{Routed, decide};
+use crate::cluster::request::{Routed, decide, routed_by};
 use crate::command::Command;
 use crate::ring::Ring;
 use crate::script::Script;
@@ -60,7 +60,7 @@ impl<R: Ring> Inner<R> {
         args: Args,
     ) -> Gated {
         let Some(snapshot) = script.snapshot.clone() else { return Gated::Go };
-        let Some(slot) = command.spec.routed_by(args).next().map(Slot::of) else { return Gated::Go };
+        let Some(slot) = routed_by(command, args).next().map(Slot::of) else { return Gated::Go };
         let (mut unknown, modes) = (false, script.modes);
         let mut stage = Stage::of(self.owner.shard(), grants);
         let presence = |key: &[u8]| match script.holds(Slot::of(key)) {

@@ -31,6 +31,7 @@ use crate::unit::{Grant, Job, Unit, UnitSeq, plan_for_all, plan_for_keys};
 use super::Inner;
 use super::access::Origin;
 use super::engine::NO_FUNCTION;
+use super::migrate::MIGRATE;
 use super::script_routing::Gated;
 
 /// How long a script keeps the core in one turn, in nanoseconds.
@@ -241,6 +242,10 @@ impl<R: Ring> Inner<R> {
     ) -> Left {
         let started = ticks();
         let mut reply = script.answer.take();
+        if let Some(within) = script.client.migration.take() {
+            self.end_within(grants, &mut script.client, *within);
+            reply = Some(std::mem::take(&mut script.client.out));
+        }
         let mut out = self.scripts.take_buffer();
         let left = loop {
             let answer = match &reply {
@@ -341,8 +346,8 @@ impl<R: Ring> Inner<R> {
         args: Args,
         out: &mut Vec<u8>,
     ) -> Called {
-        // Neither a message nor a walk over everything can be taken back or shared.
-        let needs_all = command.spec.name == SCAN || command.is(Flags::PUBSUB);
+        // Neither a message, nor what was sent, nor a walk over everything can be taken back or shared.
+        let needs_all = matches!(command.spec.name, SCAN | MIGRATE) || command.is(Flags::PUBSUB);
         if needs_all && !script.everything {
             return Called::WantsAll;
         }
@@ -359,6 +364,10 @@ impl<R: Ring> Inner<R> {
             return Called::Replied;
         }
         self.in_session(mesh, &mut script.client, command, args);
+        if let Some(within) = script.client.migration.take() {
+            script.wrote = true;
+            self.migrate_within(mesh, grants, &mut script.client, *within);
+        }
         if script.client.waiting != Waiting::No {
             return Called::Asked;
         }

@@ -17,7 +17,8 @@ use super::Inner;
 impl<R: Ring> Inner<R> {
     /// Carries out the turn's hops to parked cores. True if some are back.
     pub(super) fn visit_parked(&mut self, mesh: &Mesh<Shard>) -> bool {
-        if self.settings.visits && self.outboxes.is_ready() && !self.pauses.is_in_force(self.now) {
+        // While the bus thread is late every core has to find that out for itself.
+        if self.settings.visits && self.outboxes.is_ready() && !self.pauses.is_in_force(self.now) && !self.bus_is_late {
             (0..mesh.cores()).for_each(|core| self.visit(mesh, CoreId(core as u16)));
         }
         !self.returned.is_empty()

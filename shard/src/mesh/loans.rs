@@ -77,7 +77,7 @@ impl<'a> Need<'a> {
     }
 
     /// The slots by number; `None` for all of them.
-    fn slots(&'a self) -> Option<&'a [u16]> {
+    pub(super) fn slots(&'a self) -> Option<&'a [u16]> {
         match self {
             Need::One(slot) => Some(core::slice::from_ref(slot)),
             Need::Slots(slots) => {

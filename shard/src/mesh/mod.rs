@@ -4,6 +4,7 @@
 //! - [`baton`]: the right to touch a core's shard, one atomic word; the only `unsafe` here.
 //! - [`mailbox`]: bounded lanes between addresses, and the credits that keep them from filling.
 //! - [`loans`]: what one owner has lent and what waits for it.
+//! - [`holds`]: keys of one owner that are being sent to another server, and what waits for them.
 //! - [`published`]: numbers that any thread may read.
 //! - [`ticket`]: what a waiting client's home core and the owners of its keys agree by.
 //!
@@ -11,6 +12,7 @@
 
 pub mod baton;
 pub mod budget;
+pub mod holds;
 pub mod loans;
 pub mod mailbox;
 pub mod published;
@@ -21,7 +23,7 @@ pub mod ticket;
 
 use baton::{Baton, Owner, Post};
 use mailbox::Address;
-use published::{Published, PublishedClients};
+use published::{Number, Published, PublishedClients};
 use std::sync::Arc;
 
 /// The number of a core loop, from 0.
@@ -42,6 +44,8 @@ pub struct Mesh<S> {
     services: Vec<Arc<Baton<()>>>,
     published: Vec<Published>,
     clients: Vec<PublishedClients>,
+    /// See [`Mesh::bus_beat_us`].
+    bus_beat_us: Number,
 }
 
 /// A mesh as it is made: the shared part, and the owners' ends to give to their threads.
@@ -62,7 +66,13 @@ impl<S> MeshParts<S> {
         let (batons, cores) = shards.into_iter().map(Baton::new).unzip();
         let (service_batons, services) = (0..services).map(|_| Baton::new(())).unzip();
         MeshParts {
-            mesh: Arc::new(Mesh { cores: batons, services: service_batons, published, clients }),
+            mesh: Arc::new(Mesh {
+                cores: batons,
+                services: service_batons,
+                published,
+                clients,
+                bus_beat_us: Number::default(),
+            }),
             cores,
             services,
         }
@@ -102,6 +112,12 @@ impl<S> Mesh<S> {
     /// What a core has published of the memory of its clients.
     pub fn clients(&self, core: CoreId) -> &PublishedClients {
         &self.clients[usize::from(core.0)]
+    }
+
+    /// When the bus thread was last at work, in microseconds of the monotonic clock, as far as every core knows what it concluded; 0 before
+    /// it was, or without a cluster.
+    pub fn bus_beat_us(&self) -> &Number {
+        &self.bus_beat_us
     }
 
     /// The core with the fewest connections, the lowest of several: where the next accepted one goes. O(cores).

@@ -2,6 +2,7 @@
 //! `loans.rs` and `ticket.rs` by themselves; so those files have no test module inside.
 
 mod baton;
+mod holds;
 mod loans;
 mod mailbox;
 mod mesh;

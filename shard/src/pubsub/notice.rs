@@ -51,6 +51,12 @@ pub enum Notice {
     Again(Changed),
     /// This unit runs a script for so long that who waits for the slots that it has of the target is told BUSY.
     Busy(UnitId, Busy),
+    /// This unit of the receiver asked for slots with keys that are held: it gives back what it has.
+    TurnedAway(UnitId),
+    /// This unit of the receiver was turned away, and may ask again.
+    AskAgain(UnitId),
+    /// This unit of the sender was turned away, and does not ask again.
+    NoWish(UnitId),
     /// What clients of the sender did, for the monitors of the target.
     Monitored(Lines),
     /// The sender has one monitor fewer.

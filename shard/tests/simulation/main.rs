@@ -8,7 +8,8 @@
 //! move between `accounts` on all cores, and what was watched), `blocking` (clients that wait for elements of keys on all cores),
 //! `readers` (clients that wait for entries of streams), `crowd` (a wake-up among very many clients),
 //! `cuts` (who misses a message), `memory` (what all cores use stays within the budget), `evicting` (clients that use too much memory
-//! together), `log` (what is recorded of changes, and replayed).
+//! together), `migrations` (keys that are sent to another server, by the service thread of `service`), `log` (what is recorded of
+//! changes, and replayed), `routes` (a node of a cluster whose slots come and go).
 //!
 //! `ASHLAR_SIM_SEEDS` sets how many seeds each test runs, `ASHLAR_SIM_SEED` runs exactly one.
 #![forbid(unsafe_code)]
@@ -26,14 +27,17 @@ mod jumps;
 mod loans;
 mod log;
 mod memory;
+mod migrations;
 mod model;
 mod program;
 mod pubsub;
 mod readers;
 mod resp;
+mod routes;
 mod scripts;
 mod seeds;
 mod serial;
+mod service;
 mod splits;
 mod stalls;
 mod storm;

@@ -17,16 +17,18 @@ use shard::commands::ServerInfo;
 use shard::core::{Core, CoreParts, ListenerKind, Park};
 use shard::log::{LogBytes, Taken};
 use shard::mail::Mail;
-use shard::mesh::baton::{Errand, Owner};
+use shard::mesh::baton::{Errand, Owner, Post};
 use shard::mesh::budget::Budget;
-use shard::mesh::mailbox::{Ends, MAILBOX_MESSAGES, mailboxes};
+use shard::mesh::mailbox::{Address, Ends, MAILBOX_MESSAGES, Received, mailboxes};
 use shard::mesh::{CoreId, Mesh, MeshParts};
 use shard::pubsub::notice::STREAM_BYTES_MAX;
-use shard::ring::clock;
 use shard::ring::sim::{SimNet, SimOptions, SimRing, SimSocket};
+use shard::ring::{Wake, clock};
 use shard::route::SlotMap;
 use shard::settings::Settings;
 use shard::shard::{Shard, ShardParts};
+
+use super::service::Service;
 
 thread_local! {
     /// A sum of which core did its steps when, in the worlds of this thread: two runs that differ anywhere differ in it.
@@ -78,8 +80,17 @@ pub(crate) struct World {
     places: Vec<Place>,
     mesh: Arc<Mesh<Shard>>,
     budget: Arc<Budget>,
-    /// Nobody runs the service thread, but its address exists.
-    _service: (Owner<()>, Ends<Mail<SimSocket>>),
+    /// The service thread.
+    pub(crate) service: Service,
+    /// What plays the bus thread, if the cores are a node of a cluster.
+    pub(crate) control: Option<Box<dyn Control>>,
+    bus: Option<(Owner<()>, Ends<Mail<SimSocket>>)>,
+}
+
+/// Somebody who has a turn before each step.
+pub(crate) trait Control {
+    /// Its turn.
+    fn turn(&mut self, world: &mut World);
 }
 
 impl World {
@@ -91,6 +102,12 @@ impl World {
     /// Likewise, with a seed of its own for what the data depend on.
     pub(crate) fn with_hasher(seed: u64, data_seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
         World::build([seed, data_seed], cores, options, settings, STREAM_BYTES_MAX)
+    }
+
+    /// The cores of a node of a cluster, that know nothing of it yet.
+    pub(crate) fn clustered(seed: u64, cores: u16, options: SimOptions, settings: Settings) -> World {
+        let settings = Settings { cluster_enabled: true, ..settings };
+        World::build([seed; 2], cores, options, settings, STREAM_BYTES_MAX)
     }
 
     /// Likewise, with room for messages of so many bytes from each core to each other.
@@ -114,9 +131,11 @@ impl World {
             let (map, budget, log) = (SlotMap::striped(cores), budget.clone(), Some(LOG_BYTES));
             Shard::new(ShardParts { core: CoreId(core), keyspace, settings, slow_ids, table, map, budget, log })
         });
-        let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1);
+        let clustered = settings.cluster_enabled;
+        let MeshParts { mesh, cores: owners, services } = MeshParts::new(shards.collect(), 1 + usize::from(clustered));
         let mut ends = mailboxes(mesh.addresses(), MAILBOX_MESSAGES);
-        let service_ends = ends.pop().expect("the last address is the service thread's");
+        let bus_ends = clustered.then(|| ends.pop().expect("the last address is the bus thread's"));
+        let service_ends = ends.pop().expect("the last address but that is the service thread's");
         let server = Arc::new(ServerInfo {
             run_id: "0".repeat(40),
             pid: 1,
@@ -143,16 +162,55 @@ impl World {
                 server: server.clone(),
                 client_ids: client_ids.clone(),
                 wake_service: Arc::new(|| {}),
-                bus: None,
+                bus: clustered.then_some(Address(cores + 1)),
                 wake_bus: Arc::new(|| {}),
             });
             Place { core, state: State::Turn(Park::Busy) }
         });
         let places = places.collect();
-        let service = services.into_iter().next().expect("one service was asked for");
+        let mut services = services.into_iter();
+        let service = services.next().expect("one service was asked for");
+        let bus = services.next().zip(bus_ends);
         let random = fastrand::Rng::with_seed(seed);
-        let _service = (service, service_ends);
-        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, _service }
+        let service = Service::new(service, service_ends, seed);
+        let control = None;
+        World { net, random, pauses: false, stopped: None, steps: 0, places, mesh, budget, service, control, bus }
+    }
+
+    /// Sends every core mail of the bus thread, as long as its lane has room.
+    pub(crate) fn mail_from_bus(&mut self, mail: impl Fn() -> Mail<SimSocket>) {
+        let (_, ends) = self.bus.as_mut().expect("only a node of a cluster has a bus thread");
+        for core in 0..self.places.len() as u16 {
+            // Who has no room for a notice has others before it: what is too much comes again.
+            let _ = ends.send_notice(Address(core), mail());
+        }
+        let (mesh, net) = (&self.mesh, &self.net);
+        ends.flush(|to| {
+            if mesh.post(to) == Post::Wake {
+                net.waker(to.0).wake();
+            }
+        });
+    }
+
+    /// Takes what cores sent to the bus thread.
+    pub(crate) fn mail_to_bus(&mut self) -> Vec<(CoreId, Mail<SimSocket>)> {
+        let (owner, ends) = self.bus.as_mut().expect("only a node of a cluster has a bus thread");
+        let mut mail = Vec::new();
+        owner.take_mail();
+        while ends.receive(64, |from, message| mail.push((CoreId(from.0), message))) == Received::Left {}
+        mail
+    }
+
+    /// Looks at a core's shard, whatever the core does.
+    pub(crate) fn peek<T>(&mut self, core: usize, look: impl Fn(&mut Shard) -> T) -> Option<T> {
+        if let Some(seen) = self.places[core].core.look(&look) {
+            return Some(seen);
+        }
+        let mut visit = self.mesh.baton(CoreId(core as u16)).try_visit()?;
+        let seen = look(&mut visit);
+        // Nobody waits for this visit.
+        let _ = visit.leave(Errand::None);
+        Some(seen)
     }
 
     /// Number of cores.
@@ -162,6 +220,10 @@ impl World {
 
     /// One step of one core.
     pub(crate) fn step(&mut self) -> Step {
+        if let Some(mut control) = self.control.take() {
+            control.turn(self);
+            self.control = Some(control);
+        }
         let now = self.net.now().monotonic_us;
         let stopped = self.stopped;
         let places = self.places.iter_mut().enumerate().filter(|(index, _)| Some(*index) != stopped);
@@ -170,9 +232,14 @@ impl World {
             State::Turn(_) | State::Tired(_) => Some(index),
         });
         let able: Vec<usize> = able.collect();
+        // Mail to the service thread wakes nobody here: it looks now and then, and before all rest.
+        if (able.is_empty() || self.service.has_its_turn()) && self.service.step(&self.mesh, &self.net) {
+            return Step::Went;
+        }
         if able.is_empty() {
-            let Some(next) = self.net.next_arrival_us() else { return Step::Quiet };
-            self.net.advance(next - now);
+            let next = [self.net.next_arrival_us(), self.service.next_us()].into_iter().flatten().min();
+            let Some(next) = next else { return Step::Quiet };
+            self.net.advance(next.saturating_sub(now));
             return Step::Went;
         }
         // The first of the list is favoured for a while now and then, so that others fall behind.
@@ -229,10 +296,14 @@ impl World {
                 return Err(format!("core {core} does not rest"));
             };
             let (quiet, depth) = (visit.loans.is_quiet(), visit.loans.depth());
+            let holds = visit.holds.is_empty();
             // Nobody waits for this visit.
             let _ = visit.leave(Errand::None);
             if !quiet {
                 return Err(format!("core {core} has loans out or keeps work for them: {depth}"));
+            }
+            if !holds {
+                return Err(format!("core {core} holds keys, or keeps work or wishes for what it held"));
             }
         }
         Ok(())

@@ -165,6 +165,7 @@ fn read_back(settings: &Settings) -> Settings {
         users: Vec::new(),
         overridden: base.clone(),
         start: Arc::new(base.clone()),
+        described: None,
     };
     let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).expect("what the test wrote is right");
     let (mut again, mut problems) = (base, Vec::new());

@@ -161,7 +161,7 @@ fn key_spec(spec: &CommandSpec, place: Option<usize>, behind: Option<&str>) -> O
     let fixed = place.and_then(|index| spec.keys.iter().position(|keys| covers(keys, index)));
     let movable = spec.movable_keys.iter().position(|keys| match keys.form {
         Form::Counted { at } => place.is_some_and(|index| index > at as usize),
-        Form::Behind { word, .. } | Form::HalfBehind { word, .. } => behind == Some(word),
+        Form::Behind { word, .. } | Form::HalfBehind { word, .. } | Form::AllBehind { word } => behind == Some(word),
         Form::Unknown => false,
     });
     fixed.or(movable.map(|index| spec.keys.len() + index)).or_else(|| unknown_keys(spec, KeyFlags::OW))

@@ -14,6 +14,7 @@
 //! | `key [key ...]` | the argument before may be repeated; of several names it is those arguments, as a block |
 //! | `TOKEN a [TOKEN a ...]` | it may be repeated, each time with its token |
 //! | `name=X` | what comes is called `name`: a token, a choice, a block |
+//! | `name=""` | an argument of that name that is empty |
 //! | `X@6.2.0`, `X!2.8.12` | it came with that version; it is deprecated from that version |
 //!
 //! Without a name a token is called as it is, in small letters, and a block or a choice by the names in it, joined by `_`.
@@ -35,6 +36,9 @@ const KIND_BY_NAME: [(&str, Kind); 11] = [
     ("count", Kind::Integer),
     ("timeout", Kind::Integer),
 ];
+
+/// The token that has no letters.
+const EMPTY: &str = "\"\"";
 
 /// Why a syntax is not one: what is wrong, and the rest of it from there.
 pub(super) type Broken = (&'static str, String);
@@ -197,6 +201,7 @@ impl Parser {
             return Ok(argument);
         }
         let name = label.map_or_else(|| token.to_ascii_lowercase(), str::to_string);
+        let token = if token == EMPTY { "" } else { token };
         Ok(Argument { token: Some(token), since, deprecated_since, ..named(name, Kind::PureToken) })
     }
 

@@ -67,7 +67,8 @@ impl Replica {
         let context = Context { caller, ..Context::default() };
         let unit = UnitId { core: 0, seq: 1 };
         let loan = Loan::Here(NeedOwned::All);
-        let mut grants = [Grant { unit, core: CoreId(0), loan, clock: UnixMillis(0), order: 0, log: Vec::new() }];
+        let mut grants =
+            [Grant { unit, core: CoreId(0), loan, clock: UnixMillis(0), order: 0, log: Vec::new(), routes: None }];
         let mut aside = Aside::default();
         aside.now = Some(record.header.time);
         let mut reply = Vec::new();
