@@ -1,8 +1,8 @@
 //! The snapshot in force at a core, and who of those that began under an older one has something that it took away.
 //!
 //! Rights shrink first (`cores.md` §7.9): before the cluster hears that this node lost a slot, every core has said that nothing works
-//! there any more. A command decides and runs in one turn, so only units can be in the middle of something: a core says it once
-//! the loans are back that cover what was lost.
+//! there any more. A command decides and runs in one turn, so only units and the sending of keys can be in the middle of something: a
+//! core says it once no loan and no hold is left of those that cover what was lost.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use clusterbus::snapshot::{Owner, Role, Snapshot, SnapshotVersion};
 use clusterbus::wire::Health;
 use keyspace::slot::Slot;
 
-use crate::mesh::loans::{Loans, UnitId};
+use crate::mesh::holds::Holds;
+use crate::mesh::loans::{Loans, Need, UnitId};
 
 /// What a core knows of the cluster.
 pub struct Routes {
@@ -18,6 +19,8 @@ pub struct Routes {
     pub snapshot: Arc<Snapshot>,
     /// Units that had a loan of something that changed since, when it did.
     covers: Vec<UnitId>,
+    /// Slots that changed while keys of them were held for MIGRATE, as long as some are.
+    held: Vec<Slot>,
     /// The bus thread does not know yet that it is in force.
     unsaid: bool,
     /// What is in force again when the bus thread is heard: while it is not, the cluster counts as down.
@@ -27,11 +30,11 @@ pub struct Routes {
 impl Routes {
     /// A node begins with what it is made with.
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
-        Routes { snapshot, covers: Vec::new(), unsaid: false, suspended: None }
+        Routes { snapshot, covers: Vec::new(), held: Vec::new(), unsaid: false, suspended: None }
     }
 
     /// Takes a snapshot on, unless a newer one is in force. True if it was taken.
-    pub fn take<W>(&mut self, snapshot: Arc<Snapshot>, loans: &Loans<W>) -> bool {
+    pub fn take<W, H>(&mut self, snapshot: Arc<Snapshot>, loans: &Loans<W>, holds: &Holds<H>) -> bool {
         if snapshot.version <= self.snapshot.version {
             return false;
         }
@@ -42,6 +45,10 @@ impl Routes {
             if !self.covers.contains(&unit) {
                 self.covers.push(unit);
             }
+        }
+        if !holds.is_quiet() {
+            let changed = Slot::all().filter(|slot| is_held(holds, *slot) && differs(&old, new, *slot));
+            self.held.extend(changed);
         }
         self.unsaid = true;
         true
@@ -70,15 +77,21 @@ impl Routes {
     }
 
     /// The version that the bus thread is to be told now: nothing works under an older one any more.
-    pub fn said<W>(&mut self, loans: &Loans<W>) -> Option<SnapshotVersion> {
+    pub fn said<W, H>(&mut self, loans: &Loans<W>, holds: &Holds<H>) -> Option<SnapshotVersion> {
         if !self.unsaid {
             return None;
         }
         self.covers.retain(|unit| loans.has_loan(*unit));
-        let is_over = self.covers.is_empty();
+        self.held.retain(|slot| is_held(holds, *slot));
+        let is_over = self.covers.is_empty() && self.held.is_empty();
         self.unsaid = !is_over;
         is_over.then_some(self.snapshot.version)
     }
+}
+
+/// Whether keys of a slot are held.
+fn is_held<H>(holds: &Holds<H>, slot: Slot) -> bool {
+    holds.covers(Need::One(slot.number()))
 }
 
 /// Whether two snapshots may decide differently about a slot. What was gained counts as well: it is rare, and costs a wait at most.

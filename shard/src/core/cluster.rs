@@ -35,7 +35,7 @@ impl<R: Ring> Inner<R> {
     /// what has become of the cluster, and the core may run first.
     pub(super) fn heed_bus(&mut self, mesh: &Mesh<Shard>) {
         let beat_us = mesh.bus_beat_us().get();
-        let patience_us = self.settings.cluster_node_timeout * 1_000 + BEAT_US_MAX;
+        let patience_us = self.settings.cluster_node_timeout.saturating_mul(1_000).saturating_add(BEAT_US_MAX);
         self.bus_is_late = beat_us > 0 && self.now.monotonic_us.saturating_sub(beat_us) > patience_us;
         let routes = self.owner.shard().routes.as_mut().expect("a node of a cluster has a snapshot");
         if self.bus_is_late { routes.suspend() } else { routes.resume() }
@@ -43,9 +43,9 @@ impl<R: Ring> Inner<R> {
 
     /// Takes a snapshot on, unless a newer one is in force.
     pub(super) fn take_routes(&mut self, snapshot: Arc<Snapshot>) {
-        let Shard { routes, loans, .. } = self.owner.shard();
+        let Shard { routes, loans, holds, .. } = self.owner.shard();
         let routes = routes.as_mut().expect("only a node of a cluster is told of routes");
-        self.routes_changed |= routes.take(snapshot, loans);
+        self.routes_changed |= routes.take(snapshot, loans, holds);
     }
 
     /// Goes by what an owner that granted slots knows of the cluster, if that is newer.
@@ -72,8 +72,8 @@ impl<R: Ring> Inner<R> {
 
     /// Tells the bus thread of the snapshot in force, once nothing works under an older one any more.
     pub(super) fn acknowledge_routes(&mut self) {
-        let Shard { routes, loans, .. } = self.owner.shard();
-        if let Some(version) = routes.as_mut().and_then(|routes| routes.said(loans)) {
+        let Shard { routes, loans, holds, .. } = self.owner.shard();
+        if let Some(version) = routes.as_mut().and_then(|routes| routes.said(loans, holds)) {
             let bus = self.bus.expect("a node of a cluster has a bus thread");
             self.outboxes.notice(bus, Mail::RoutesTaken(version));
         }

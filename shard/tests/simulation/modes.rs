@@ -177,7 +177,8 @@ fn run(seed: u64) -> Result<(), String> {
     for client in &mut clients {
         let (mut model, mut left) = (Model::default(), COMMANDS);
         while left > 0 {
-            let said: Vec<Said> = (0..world.random.usize(1..20)).map(|_| ALL[world.random.usize(..ALL.len())]).collect();
+            let said: Vec<Said> =
+                (0..world.random.usize(1..20)).map(|_| ALL[world.random.usize(..ALL.len())]).collect();
             left = left.saturating_sub(said.len());
             client.send(&said.iter().map(|said| said.command()).collect::<Vec<_>>());
             settle(&mut world, std::slice::from_mut(client), |_, _, _, _| {})?;
