@@ -35,7 +35,7 @@ impl<R: Ring> Inner<R> {
     /// what has become of the cluster, and the core may run first.
     pub(super) fn heed_bus(&mut self, mesh: &Mesh<Shard>) {
         let beat_us = mesh.bus_beat_us().get();
-        let patience_us = self.settings.cluster_node_timeout * 1_000 + BEAT_US_MAX;
+        let patience_us = self.settings.cluster_node_timeout.saturating_mul(1_000).saturating_add(BEAT_US_MAX);
         self.bus_is_late = beat_us > 0 && self.now.monotonic_us.saturating_sub(beat_us) > patience_us;
         let routes = self.owner.shard().routes.as_mut().expect("a node of a cluster has a snapshot");
         if self.bus_is_late { routes.suspend() } else { routes.resume() }
