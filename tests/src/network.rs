@@ -40,7 +40,7 @@ impl Network {
         let number = NEXT.fetch_add(1, Ordering::Relaxed) % 16;
         let process = std::process::id();
         // 10.64.0.0/10, by the process and the number of the network in it.
-        let first = u32::from(Ipv4Addr::new(10, 64, 0, 0)) + (process % (1 << 14) << 8) + (number << 4);
+        let first = u32::from(Ipv4Addr::new(10, 64, 0, 0)) + ((process % (1 << 14)) << 8) + (number << 4);
         let network = Network { name: format!("ash{process}n{number}"), first, hosts };
         if let Err(reason) = network.build() {
             eprintln!("skipped: this machine does not allow network namespaces: {reason}");

@@ -7,9 +7,12 @@ use tests::server::{Kind, Server};
 /// Numbers of elements: small and large forms of everything.
 const COUNTS: [usize; 5] = [1, 3, 128, 129, 3000];
 
+/// What a command is given for one element.
+type Element = fn(usize) -> Vec<String>;
+
 /// Commands that make a value of `count` elements at `key`.
 fn make(client: &mut Client, count: usize) {
-    let families: [(&str, fn(usize) -> Vec<String>); 6] = [
+    let families: [(&str, Element); 6] = [
         ("RPUSH", |n| vec![format!("element:{n}")]),
         ("SADD", |n| vec![format!("element:{n}")]),
         ("SADD", |n| vec![n.to_string()]),
