@@ -90,7 +90,6 @@ impl<R: Ring> Inner<R> {
             Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad | Ask::Transfer(_) => {
                 unreachable!("only the service thread is asked this")
             }
-            Ask::Cluster(_) => unreachable!("only the bus thread is asked this"),
             Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
             Ask::TakeUsers(decision) => {
                 self.take_users(decision.users, Some(decision.client));
@@ -117,17 +116,7 @@ impl<R: Ring> Inner<R> {
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
-            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Monitor | Ask::Pause(_) => {
-                unreachable!("these are answered later")
-            }
-            Ask::Scan(..)
-            | Ask::CountInSlot(_)
-            | Ask::KeysInSlot(..)
-            | Ask::SlotStats
-            | Ask::SlotKeys
-            | Ask::DropSlots(_)
-            | Ask::Hold(_)
-            | Ask::EndHold(_) => unreachable!("these wait for slots"),
+            _ => unreachable!("these are answered later, or by the bus thread"),
         }
     }
 
