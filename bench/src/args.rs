@@ -26,7 +26,7 @@ pub(crate) enum Action {
     Blocked,
     /// Many keys that expire at once, and what deadlines cost.
     Expiry,
-    /// The evidence pack of a lever.
+    /// The evidence packs of the levers.
     Evidence,
     /// Caches with less memory than data, and bursts of writes into them.
     Eviction,
@@ -59,7 +59,11 @@ const ACTIONS: [(&str, Action, &str); 11] = [
         Action::Expiry,
         "many keys that expire in the same second under a load, and what deadlines cost, beside redis-server",
     ),
-    ("evidence", Action::Evidence, "measures the memo of the pressure decision and writes its evidence pack"),
+    (
+        "evidence",
+        Action::Evidence,
+        "measures the memos of the gate and of the pressure decision and writes their evidence packs",
+    ),
     (
         "eviction",
         Action::Eviction,

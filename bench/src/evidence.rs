@@ -1,13 +1,15 @@
-//! `evidence`: the evidence pack of lever LEV-008, the memoised pressure decision (`spec/packets.md`), written under `target/artifacts`.
+//! `evidence`: the evidence packs of the levers LEV-007, the memoised gate, and LEV-008, the memoised pressure decision (`spec/packets.md`),
+//! written under `target/artifacts`.
 //!
-//! Everything in it is measured or looked up by this run: the figures come from `evict`'s example `memo`, which answers one recording with
-//! and without the memo; the property test runs as part of it; the environment is read from the machine. What the lever gains is told
-//! as it was measured, also if it gains nothing.
+//! Everything in them is measured or looked up by this run: the figures come from an example of the crate that decides, which answers one
+//! recording with and without the memo; the property test runs as part of it; the environment is read from the machine. What a lever
+//! gains is told as it was measured, also if it gains nothing.
 
+mod lever;
 mod pack;
 mod profile;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::args::Options;
@@ -15,33 +17,26 @@ use crate::binaries;
 use crate::error::BenchError;
 use crate::tool::quoted;
 
+use lever::{LEVERS, Lever};
 use profile::Profile;
 
-/// The packet whose lever it is.
-const PACKET: &str = "FR-P2C-008";
-
-/// What measures.
-const MEASURE: [&str; 8] = ["cargo", "run", "--quiet", "--release", "-p", "evict", "--example", "memo"];
-
-/// The property that both answer alike, over random questions with changes of settings in between.
-const PROPERTY: [&str; 7] = ["cargo", "test", "--quiet", "-p", "evict", "--", "the_memo_answers_as_the_plain_decision"];
-
-/// Measures and writes the pack.
+/// Measures every lever and writes its pack, in a folder of its packet.
 pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
-    let folder = match &options.out {
-        Some(folder) => folder.clone(),
-        None => binaries::workspace().join("target/artifacts").join(PACKET),
-    };
-    println!("measuring: {}", MEASURE.join(" "));
-    let profile = Profile::read(&carry_out(&MEASURE)?)?;
-    println!("testing: {}", PROPERTY.join(" "));
-    let property = carry_out(&PROPERTY)?;
+    let folder = options.out.clone().unwrap_or_else(|| binaries::workspace().join("target/artifacts"));
+    LEVERS.iter().try_for_each(|lever| write(lever, &folder.join(lever.packet)))
+}
+
+fn write(lever: &Lever, folder: &Path) -> Result<(), BenchError> {
+    println!("measuring: {}", lever.measure.join(" "));
+    let profile = Profile::read(&carry_out(&lever.measure)?)?;
+    println!("testing: {}", lever.property.join(" "));
+    let property = carry_out(&lever.property)?;
     let passed = property.lines().find(|line| line.starts_with("test result: ok. 1 passed"));
     let property = passed.ok_or_else(|| BenchError::parse("the property test's result", &property))?.to_owned();
-    for path in pack::write(&folder, &profile, &property)? {
+    for path in pack::write(lever, folder, &profile, &property)? {
         println!("{}", path.display());
     }
-    println!("{}", profile.verdict());
+    println!("{}", profile.verdict(lever));
     Ok(())
 }
 

@@ -34,11 +34,13 @@ pub mod quorum;
 
 // Who serves a key.
 pub mod gate;
+pub mod memo;
 pub mod modes;
 pub mod redirect;
 pub mod snapshot;
 
 mod faults;
+mod work;
 
 // The simulator (`tests/simulator/`) is part of our own tests as well: there guards can be switched off under it.
 #[cfg(test)]

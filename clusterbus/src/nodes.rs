@@ -16,6 +16,7 @@ use crate::id::{NodeId, ShardId};
 use crate::reports::Reports;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
+use crate::work::counted;
 
 /// The most nodes: four times what Redis recommends at most. Gossip counts entries in 16 bits.
 pub const NODES_MAX: usize = 4_096;
@@ -173,16 +174,19 @@ impl Nodes {
 
     /// The node with this name.
     pub fn find(&self, id: &NodeId) -> Option<NodeIndex> {
+        counted(1);
         self.by_id.get(id).copied()
     }
 
     /// All of them, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (NodeIndex, &Node)> + '_ {
+        // Each is looked at, and so counted.
         self.by_id.values().map(|index| (*index, &self[*index]))
     }
 
     /// The places of all of them, in the order of their names: to go through while they change.
     pub fn indices(&self) -> Vec<NodeIndex> {
+        counted(self.by_id.len());
         self.by_id.values().copied().collect()
     }
 
@@ -211,12 +215,14 @@ impl Index<NodeIndex> for Nodes {
     type Output = Node;
 
     fn index(&self, index: NodeIndex) -> &Node {
+        counted(1);
         self.places[index.index()].as_deref().expect("what refers to a node goes with it")
     }
 }
 
 impl IndexMut<NodeIndex> for Nodes {
     fn index_mut(&mut self, index: NodeIndex) -> &mut Node {
+        counted(1);
         self.places[index.index()].as_deref_mut().expect("what refers to a node goes with it")
     }
 }

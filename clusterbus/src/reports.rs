@@ -3,24 +3,33 @@
 //! §9.2, §9.4. A report holds for twice the node timeout. There is at most one per reporter, so a node has at most as many as there are
 //! nodes.
 
+use std::collections::BTreeMap;
+
 use crate::faults::{Fault, planted};
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
+use crate::work::counted;
 
 /// Reports about one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reports(Vec<(NodeIndex, UnixMillis)>);
+pub struct Reports {
+    of: BTreeMap<NodeIndex, UnixMillis>,
+    /// None of them is older.
+    oldest: UnixMillis,
+}
 
 impl Reports {
-    /// Notes a report, or that it was made again. Returns whether it is a new one.
+    /// Notes a report, or that it was made again. Returns whether it is a new one. O(log reports).
     pub fn add(&mut self, reporter: NodeIndex, now: UnixMillis) -> bool {
-        match self.0.iter_mut().find(|(of, _)| *of == reporter) {
-            Some((_, time)) => {
+        counted(1);
+        self.oldest = if self.of.is_empty() { now } else { self.oldest.min(now) };
+        match self.of.get_mut(&reporter) {
+            Some(time) => {
                 *time = now.max(*time);
                 false
             }
             None => {
-                self.0.push((reporter, now));
+                self.of.insert(reporter, now);
                 true
             }
         }
@@ -28,29 +37,40 @@ impl Reports {
 
     /// Takes a report back. Returns whether there was one.
     pub fn remove(&mut self, reporter: NodeIndex) -> bool {
-        let before = self.0.len();
-        self.0.retain(|(of, _)| *of != reporter);
-        self.0.len() < before
+        self.of.remove(&reporter).is_some()
     }
 
-    /// Drops those that are too old.
+    /// Drops those that are too old. Looks at them only if one may be.
     pub fn expire(&mut self, node_timeout: Millis, now: UnixMillis) {
-        self.0.retain(|(_, time)| planted(Fault::ReportsLast) || now.since(*time) <= node_timeout * REPORT_TIMEOUTS);
+        let limit = node_timeout * REPORT_TIMEOUTS;
+        if self.of.is_empty() || now.since(self.oldest) <= limit {
+            return;
+        }
+        counted(self.of.len());
+        self.of.retain(|_, time| planted(Fault::ReportsLast) || now.since(*time) <= limit);
+        self.oldest = self.of.values().min().copied().unwrap_or_default();
     }
 
     /// The clock was set back by so much.
     pub fn set_back(&mut self, by: Millis) {
-        self.0.iter_mut().for_each(|(_, time)| *time = time.set_back(by));
+        self.of.values_mut().for_each(|time| *time = time.set_back(by));
+        self.oldest = self.oldest.set_back(by);
     }
 
     /// Who reports.
     pub fn reporters(&self) -> impl Iterator<Item = NodeIndex> + '_ {
-        self.0.iter().map(|(of, _)| *of)
+        counted(self.of.len());
+        self.of.keys().copied()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.of.len()
     }
 
     /// Whether nobody does.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.of.is_empty()
     }
 }
 

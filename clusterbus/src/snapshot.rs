@@ -21,6 +21,18 @@ pub struct SnapshotVersion(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointIndex(u16);
 
+impl EndpointIndex {
+    /// Its number: below 65,534.
+    pub(crate) const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The place with this number.
+    pub(crate) const fn from_number(number: u16) -> Self {
+        Self(number)
+    }
+}
+
 /// Where clients are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {

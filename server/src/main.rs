@@ -62,7 +62,7 @@ fn serve(mut settings: Arc<Settings>, origin: Origin) -> ExitCode {
         missing.iter().for_each(|need| log.refuse(need));
         return ExitCode::FAILURE;
     }
-    keep_to_one_database(&mut settings);
+    origin.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let threads = match start(&settings, origin, log.clone()) {
         Ok(threads) => threads,
         Err(error) => {
@@ -104,16 +104,6 @@ fn start(
     let parts = ServiceParts { running, alarm, log, origin, metrics };
     threads.push(service::start(parts).map_err(displayed)?);
     Ok(threads)
-}
-
-/// A node of a cluster has one database (§5.2 of the cluster's specification).
-fn keep_to_one_database(settings: &mut Arc<Settings>) {
-    if settings.cluster_enabled && settings.databases > 1 {
-        if settings.databases != Settings::default().databases {
-            tracing::warn!("A node of a cluster has one database: databases is 1, not {}.", settings.databases);
-        }
-        Arc::make_mut(settings).databases = 1;
-    }
 }
 
 fn displayed(error: impl Display + 'static) -> Box<dyn Display> {

@@ -1,11 +1,13 @@
 //! Keys of a shard that MIGRATE has sent while it waits for the other server: copied, held, deleted.
 
+use clusterbus::snapshot::Mark;
 use keyspace::args::Args;
 use keyspace::commands::dump::{self, KeyCopy};
 use keyspace::exec::Exec;
 use keyspace::slot::Slot;
 use keyspace::spec::Flags;
 
+use crate::cluster::routes::is_of_our_shard;
 use crate::command::Command;
 use crate::hop::{Context, Hop};
 use crate::mesh::loans::{Need, UnitId};
@@ -45,6 +47,14 @@ impl Shard {
             Ok(()) => Carried::Parked,
             Err(work) => refuse_rest(work),
         }
+    }
+
+    /// True if a slot belongs to another node of the cluster, and is not on its way to this one.
+    pub fn has_lost(&self, slot: Slot) -> bool {
+        self.routes.as_ref().is_some_and(|routes| {
+            let snapshot = &routes.snapshot;
+            !is_of_our_shard(snapshot, slot) && snapshot.mark(slot) == Mark::Stable
+        })
     }
 
     /// A unit has slots of this shard: if it was turned away before, who gave way to it may go on.

@@ -130,6 +130,31 @@ fn busy_cores_look_alive() {
 }
 
 #[test]
+fn a_node_that_does_not_read_costs_no_more_than_the_limit() {
+    // Long enough that only the limit can end the link.
+    let mut nodes: Vec<Node> = [TWO, Kind::Redis].into_iter().map(|kind| Node::start(kind, 60_000)).collect();
+    nodes[0].meet(&nodes[1]);
+    until("they know each other", LIMIT, || nodes.iter().all(|node| node.info("cluster_known_nodes") == "2"));
+    let exceeded = |node: &Node| node.info("total_cluster_links_buffer_limit_exceeded") != "0";
+    nodes[0].client().ok("CONFIG SET cluster-link-sendbuf-limit 1mb");
+    nodes[1].server().signal("STOP");
+    let mut client = nodes[0].client();
+    let message = "x".repeat(256 << 10);
+    until("the link is ended", LIMIT, || {
+        client.call(&["PUBLISH", "news", &message]).expect("it serves");
+        exceeded(&nodes[0])
+    });
+    nodes[1].server().signal("CONT");
+    let mut subscriber = nodes[1].client();
+    subscriber.ask("SUBSCRIBE later");
+    until("another link is there", LIMIT, || {
+        client.call(&["PUBLISH", "later", "y"]).expect("it serves");
+        nodes[1].text("CLUSTER INFO").contains("messages_publish_received")
+    });
+    subscriber.read().expect("a message comes");
+}
+
+#[test]
 fn messages_of_clients_reach_subscribers_of_the_other_kind() {
     let nodes = mixed();
     let mut subscribers: Vec<Client> = nodes.iter().map(Node::client).collect();

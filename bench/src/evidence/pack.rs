@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::lever::Lever;
 use super::profile::Profile;
-use super::{MEASURE, PACKET, PROPERTY};
 use crate::binaries::workspace;
 use crate::error::BenchError;
 use crate::machine;
@@ -14,15 +14,20 @@ use crate::stats::Spread;
 use crate::tool::first_line;
 
 /// Writes every file, the manifest last; returns their paths.
-pub(super) fn write(folder: &Path, profile: &Profile, property: &str) -> Result<Vec<PathBuf>, BenchError> {
+pub(super) fn write(
+    lever: &Lever,
+    folder: &Path,
+    profile: &Profile,
+    property: &str,
+) -> Result<Vec<PathBuf>, BenchError> {
     fs::create_dir_all(folder).map_err(BenchError::io(folder.display().to_string()))?;
     let files = [
-        ("baseline_profile.json", pretty(&side(profile, 0, "plain decision"))),
-        ("post_profile.json", pretty(&side(profile, 1, "memoised decision"))),
-        ("lever_selection.md", selection(profile)),
-        ("isomorphism_report.md", isomorphism(profile, property)),
+        ("baseline_profile.json", pretty(&side(lever, profile, 0))),
+        ("post_profile.json", pretty(&side(lever, profile, 1))),
+        ("lever_selection.md", selection(lever, profile)),
+        ("isomorphism_report.md", isomorphism(lever, profile, property)),
         ("env.json", pretty(&environment())),
-        ("repro.lock", reproduction(profile)),
+        ("repro.lock", reproduction(lever, profile)),
         ("LEGAL.md", LEGAL.to_owned()),
     ];
     let mut paths = Vec::new();
@@ -33,7 +38,7 @@ pub(super) fn write(folder: &Path, profile: &Profile, property: &str) -> Result<
         rows.push(json!({"file": name, "bytes": text.len(), "sha256": sha256(&path)}));
         paths.push(path);
     }
-    let manifest = json!({"packet": PACKET, "lever": "LEV-008", "commit": commit(), "files": rows});
+    let manifest = json!({"packet": lever.packet, "lever": lever.name, "commit": commit(), "files": rows});
     let path = folder.join("manifest.json");
     fs::write(&path, pretty(&manifest)).map_err(BenchError::io(path.display().to_string()))?;
     paths.push(path);
@@ -49,62 +54,58 @@ fn spread(spread: Spread) -> Value {
 }
 
 /// One side's figures: 0 is the plain decision, 1 the memo.
-fn side(profile: &Profile, side: usize, what: &str) -> Value {
+fn side(lever: &Lever, profile: &Profile, side: usize) -> Value {
     let computed = [profile.questions, profile.computed][side];
     let names = [["plain_ns", "plain_whole_ns"], ["memo_ns", "memo_whole_ns"]][side];
     json!({
-        "packet": PACKET,
-        "lever": "LEV-008",
-        "side": what,
+        "packet": lever.packet,
+        "lever": lever.name,
+        "side": lever.sides[side],
         "questions": profile.questions,
         "answers_computed": computed,
-        "ns_per_answer": spread(profile.answer[side]),
-        "ns_per_answer_with_its_question": spread(profile.whole[side]),
-        "rounds": {"ns_per_answer": profile.raw[names[0]], "ns_per_answer_with_its_question": profile.raw[names[1]]},
+        (lever.fields[0]): spread(profile.answer[side]),
+        (lever.fields[1]): spread(profile.whole[side]),
+        "rounds": {(lever.fields[0]): profile.raw[names[0]], (lever.fields[1]): profile.raw[names[1]]},
         "output_digest": profile.digests[side + 1],
-        "command": MEASURE.join(" "),
+        "command": lever.measure.join(" "),
     })
 }
 
-fn selection(profile: &Profile) -> String {
+fn selection(lever: &Lever, profile: &Profile) -> String {
     let hits = 100.0 * (1.0 - profile.computed as f64 / profile.questions as f64);
     let row = |name: &str, sides: [Spread; 2]| {
         let [plain, memo] = sides.map(|side| format!("{:.2} ({:.2} to {:.2})", side.median, side.low, side.high));
         format!("| {name} | {plain} | {memo} | {:.3} |\n", profile.factor(sides))
     };
     format!(
-        "# LEV-008: the pressure decision is memoised\n\n\
-         Before a command that needs memory a core asks what the pressure on its memory asks for. The answer depends on the settings, \
-         on what stands against evicting, on whether the limit is passed and on whether the policy has candidates: on few things, \
-         which seldom change. The memo keeps the last answer with exactly these as its key.\n\n\
-         Measured over {} questions recorded from a core that is kept at its limit; {:.4} % of them were the one before.\n\n\
+        "{}\n\nMeasured over {} recorded questions; {:.4} % of them were answered by the memo.\n\n\
          | ns per answer: median (least to greatest) | plain | memo | memo / plain |\n|---|---|---|---|\n{}{}\n\
-         **{}**\n\n\
-         One lever is changed at a time: both sides run in one process, in alternate rounds, over the same recording. What a command \
-         pays is neither: it compares its core's bytes with one number, and only a core that is short of memory asks at all.\n",
+         **{}**\n\n{}\n",
+        lever.selection,
         profile.questions,
         hits,
-        row("of a question that is ready", profile.answer),
-        row("with the question made from what the core knows", profile.whole),
-        profile.verdict(),
+        row(lever.rows[0], profile.answer),
+        row(lever.rows[1], profile.whole),
+        profile.verdict(lever),
+        lever.remark,
     )
 }
 
-fn isomorphism(profile: &Profile, property: &str) -> String {
+fn isomorphism(lever: &Lever, profile: &Profile, property: &str) -> String {
     let [asked, plain, memo] = &profile.digests;
     format!(
-        "# The memo answers as the plain decision\n\n\
+        "# The memo answers as the {}\n\n\
          | shown on | how much | result |\n|---|---|---|\n\
          | the recording | {} questions, sum {asked} | answers' sums: plain {plain}, memo {memo} |\n\
-         | every question after every other one, policies included | {} pairs | {} differ |\n\
-         | random questions with changes of the settings (`{}`) | see the test | {property} |\n\n\
-         The memo holds one answer, so what it answers depends on the question and the one before: the second row is all there is. \
-         A change of the settings is another epoch and never meets an answer of the one before.\n\n\
-         **{}**\n",
+         | {} | {} pairs | {} differ |\n\
+         | random questions with changes in between (`{}`) | see the test | {property} |\n\n{}\n\n**{}**\n",
+        lever.sides[0],
         profile.questions,
+        lever.pairs,
         profile.pairs,
         profile.differ,
-        PROPERTY.join(" "),
+        lever.property.join(" "),
+        lever.why_equal,
         if profile.is_equal() { "Equal." } else { "NOT EQUAL: the lever must not be used." },
     )
 }
@@ -117,7 +118,7 @@ fn environment() -> Value {
     Value::Object(rows)
 }
 
-fn reproduction(profile: &Profile) -> String {
+fn reproduction(lever: &Lever, profile: &Profile) -> String {
     let lock = workspace().join("Cargo.lock");
     let rows = [
         ("commit", commit()),
@@ -126,9 +127,9 @@ fn reproduction(profile: &Profile) -> String {
         ("seed", profile.raw["seed"].to_string()),
         ("input_digest", profile.digests[0].clone()),
         ("pack", "cargo run --release -p bench -- evidence".to_owned()),
-        ("measure", MEASURE.join(" ")),
-        ("property", PROPERTY.join(" ")),
-        ("rows", format!("cargo test --workspace -- {}", PACKET.replace('-', "_"))),
+        ("measure", lever.measure.join(" ")),
+        ("property", lever.property.join(" ")),
+        ("rows", format!("cargo test --workspace -- {}", lever.packet.replace('-', "_"))),
     ];
     rows.into_iter().map(|(name, value)| format!("{name} = {value:?}\n")).collect()
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::lever::Lever;
 use crate::error::BenchError;
 use crate::stats::Spread;
 
@@ -56,7 +57,7 @@ impl Profile {
     }
 
     /// The result in a sentence.
-    pub(super) fn verdict(&self) -> String {
+    pub(super) fn verdict(&self, lever: &Lever) -> String {
         let [answer, whole] = [self.answer, self.whole].map(|sides| self.factor(sides));
         let gains = if answer < 1.0 && whole < 1.0 {
             "gains"
@@ -66,12 +67,14 @@ impl Profile {
             "gains nothing here"
         };
         let equal = if self.is_equal() { "answers are equal" } else { "ANSWERS DIFFER" };
-        format!("LEV-008 {gains}: {answer:.3} of the time of an answer, {whole:.3} with the question made; {equal}")
+        let [one, other] = lever.rows;
+        format!("{} {gains}: {answer:.3} of the time {one}, {whole:.3} {other}; {equal}", lever.name)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lever::LEVERS;
     use super::*;
 
     const PRINTED: &str = r#"{"seed":8,"questions":10,"computed":2,"input_digest":"a","plain_digest":"b","memo_digest":"b",
@@ -82,7 +85,7 @@ mod tests {
     fn what_was_printed_is_read() {
         let profile = Profile::read(PRINTED).expect("it is complete");
         assert_eq!((profile.answer[0].median, profile.answer[1].median), (3.0, 1.5));
-        assert!(profile.is_equal() && profile.verdict().contains("gains in one of the two: 0.500"));
+        assert!(profile.is_equal() && profile.verdict(&LEVERS[0]).contains("gains in one of the two: 0.500"));
         assert!(
             !Profile::read(&PRINTED.replace("\"memo_digest\":\"b\"", "\"memo_digest\":\"c\"")).expect("").is_equal()
         );

@@ -223,7 +223,8 @@ impl Cluster {
     fn count_votes(&mut self) {
         let Some(epoch) = self.election.epoch else { return };
         let size = self.election.size.max(self.voters().count());
-        let votes = self.voters().filter(|(index, _)| self.election.votes.contains(index)).count();
+        let voter = |index: &&NodeIndex| self.nodes[**index].is_master() && self.slots.count_of(**index) > 0;
+        let votes = self.election.votes.iter().filter(voter).count();
         if votes >= quorum(size) {
             self.nodes[self.me].config_epoch.raise(epoch);
             self.take_over();

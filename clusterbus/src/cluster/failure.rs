@@ -14,9 +14,19 @@ use crate::wire::{Body, Marks, PulseKind};
 /// For how many node timeouts a failed master with slots stays failed though it answers: until a replica could have replaced it.
 const FAIL_TIMEOUTS: u64 = 2;
 
+/// How many masters are a majority: counted once for a frame or a tick, in which it does not change, and only if it is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Majority(Option<usize>);
+
+impl Majority {
+    fn of(&mut self, cluster: &Cluster) -> usize {
+        *self.0.get_or_insert_with(|| quorum(cluster.voters().count()))
+    }
+}
+
 impl Cluster {
     /// Suspects nodes that do not answer. Returns whether one became suspect.
-    pub(super) fn suspect(&mut self, index: NodeIndex, now: UnixMillis) -> bool {
+    pub(super) fn suspect(&mut self, index: NodeIndex, majority: &mut Majority, now: UnixMillis) -> bool {
         let node = &self.nodes[index];
         let asked = now.since(node.ping_sent);
         let heard = now.since(node.data_received);
@@ -26,7 +36,7 @@ impl Cluster {
         }
         self.nodes[index].flags.set(NodeFlags::PFAIL);
         self.due.judge = true;
-        self.fail_if_agreed(index, now);
+        self.fail_if_agreed(index, majority, now);
         true
     }
 
@@ -47,20 +57,22 @@ impl Cluster {
 
     /// Finds a suspected node failed if a majority does, and tells all. Replicas tell as well, as Redis's do: it only spreads what
     /// masters reported.
-    pub(super) fn fail_if_agreed(&mut self, index: NodeIndex, now: UnixMillis) {
+    pub(super) fn fail_if_agreed(&mut self, index: NodeIndex, majority: &mut Majority, now: UnixMillis) {
         let node = &self.nodes[index];
         if !node.flags.has(NodeFlags::PFAIL) || node.flags.has(NodeFlags::FAIL) {
             return;
         }
+        let majority = majority.of(self);
         let timeout = self.settings.node_timeout;
-        self.nodes[index].reports.expire(timeout, now);
-        let reported: Vec<NodeIndex> = self.nodes[index].reports.reporters().collect();
-        let (mut size, mut agreed) = (0, 0);
-        for (voter, _) in self.voters() {
-            size += 1;
-            agreed += usize::from(voter == self.me || reported.contains(&voter));
+        let reports = &mut self.nodes[index].reports;
+        reports.expire(timeout, now);
+        if reports.len() + 1 < majority {
+            return;
         }
-        if agreed >= quorum(size) {
+        let voter = |index: NodeIndex| self.nodes[index].is_master() && self.slots.count_of(index) > 0;
+        let others = self.nodes[index].reports.reporters().filter(|reporter| *reporter != self.me);
+        let agreed = others.filter(|reporter| voter(*reporter)).count() + usize::from(voter(self.me));
+        if agreed >= majority {
             self.set_failed(index, now);
             let failed = self.id_of(index);
             self.broadcast(Marks::NONE, Body::Fail(failed), SaveSeq::default());

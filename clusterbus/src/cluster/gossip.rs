@@ -3,6 +3,7 @@
 //! §9.1, §9.2. Per frame the work is one draw or one look-up for each entry.
 
 use super::Cluster;
+use super::failure::Majority;
 use crate::address::Address;
 use crate::effect::{Alarm, Durability, Effect};
 use crate::epoch::Epoch;
@@ -56,21 +57,29 @@ impl Cluster {
 
     /// Takes what a known node says of others.
     pub(super) fn hear_gossip(&mut self, sender: NodeIndex, entries: &[GossipEntry], now: UnixMillis) {
+        let mut majority = Majority::default();
         for entry in entries {
             match self.nodes.find(&entry.id) {
                 Some(node) if node == self.me => {}
-                Some(node) => self.hear_of(node, sender, entry, now),
+                Some(node) => self.hear_of(node, sender, entry, &mut majority, now),
                 None => self.learn(entry, now),
             }
         }
     }
 
-    fn hear_of(&mut self, node: NodeIndex, sender: NodeIndex, entry: &GossipEntry, now: UnixMillis) {
+    fn hear_of(
+        &mut self,
+        node: NodeIndex,
+        sender: NodeIndex,
+        entry: &GossipEntry,
+        majority: &mut Majority,
+        now: UnixMillis,
+    ) {
         let failing = entry.flags.has_any(NodeFlags::PFAIL.and(NodeFlags::FAIL));
         if self.nodes[sender].is_master() {
             if failing {
                 self.nodes[node].reports.add(sender, now);
-                self.fail_if_agreed(node, now);
+                self.fail_if_agreed(node, majority, now);
             } else {
                 self.nodes[node].reports.remove(sender);
             }

@@ -27,6 +27,8 @@ mod tick;
 #[cfg(test)]
 pub(crate) mod cluster_tests;
 #[cfg(test)]
+mod growth_tests;
+#[cfg(test)]
 pub(crate) mod hostile_tests;
 #[cfg(test)]
 pub(crate) mod manual_tests;

@@ -4,6 +4,7 @@
 //! and not moments: whoever calls counts evenly, whatever the clock on the wall says.
 
 use super::Cluster;
+use super::failure::Majority;
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
@@ -111,11 +112,11 @@ impl Cluster {
 
     fn watch_nodes(&mut self, now: UnixMillis) {
         let skipped = NodeFlags::NOADDR.and(NodeFlags::HANDSHAKE);
-        let mut suspected = false;
+        let (mut suspected, mut majority) = (false, Majority::default());
         for index in self.nodes.indices() {
             if index != self.me && !self.nodes[index].flags.has_any(skipped) {
                 self.ask_or_drop(index, now);
-                suspected |= self.suspect(index, now);
+                suspected |= self.suspect(index, &mut majority, now);
             }
         }
         if suspected {

@@ -2,7 +2,7 @@
 //!
 //! §6.1, §6.2. Texts of errors are Redis's, without the `-` before them.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use keyspace::number::parse_i64;
 use keyspace::slot::Slot;

@@ -49,19 +49,28 @@ const HANDSHAKE_TIME_MIN: Millis = Millis(1000);
 /// The state of the bus thread.
 pub(super) struct Bus {
     me: Weak<RefCell<Bus>>,
+    /// The state machine.
     pub(super) cluster: Cluster,
+    /// This thread's mail.
     pub(super) post: Rc<RefCell<Post>>,
+    /// The settings in force.
     pub(super) settings: Arc<Settings>,
+    /// What time it is.
     pub(super) clock: Clock,
+    /// What waits on each link, and the word that it is over.
     pub(super) links: BTreeMap<LinkId, Rc<RefCell<Outgoing>>>,
-    pub(super) routes: Routes,
+    /// Answers that wait for the disk and the cores.
     pub(super) held: Held,
+    /// Messages for this node's clients.
     pub(super) publications: Publications,
+    /// The cluster that the configuration describes, if it does.
     pub(super) forming: Option<Forming>,
     /// Links that were closed because too much waited on them.
     pub(super) links_over_limit: u64,
+    routes: Routes,
     alarm: Arc<Alarm>,
     manner: Manner,
+    /// There until the end.
     saver: Option<Saver>,
     /// What the log says of the cluster's state.
     health_told: Health,
@@ -71,19 +80,28 @@ pub(super) struct Bus {
     inbound: usize,
     /// Bytes that have arrived on all links and are not read yet.
     arrived_bytes: usize,
+    /// What arrived and was no frame.
     nonsense: u64,
     ticks: u64,
 }
 
 /// What the bus is made from.
 pub(super) struct Parts {
+    /// The state machine.
     pub(super) cluster: Cluster,
+    /// The thread's mail.
     pub(super) post: Rc<RefCell<Post>>,
+    /// The settings at start.
     pub(super) settings: Arc<Settings>,
+    /// The clock with which the state machine was made.
     pub(super) clock: Clock,
+    /// The cluster that the configuration describes, if it does.
     pub(super) forming: Option<Forming>,
+    /// What has the mail task run.
     pub(super) alarm: Arc<Alarm>,
+    /// How connections are made.
     pub(super) manner: Manner,
+    /// The thread that writes `nodes.conf`.
     pub(super) saver: Saver,
 }
 

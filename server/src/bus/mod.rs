@@ -97,7 +97,8 @@ pub(crate) enum BusError {
     Silence,
     /// It was a replica.
     #[error(
-        "the node of {0} is a replica, and this server has no replication of data yet: let it be a master first (CLUSTER RESET), or          move the file away to start as a new node"
+        "the node of {0} is a replica, and this server has no replication of data yet: make it a master where it ran before, or \
+         move the file away to start as a new node"
     )]
     Replica(String),
     /// Keys that no node of a cluster may have.

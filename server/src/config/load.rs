@@ -49,6 +49,8 @@ pub(crate) struct Origin {
     pub(super) start: Arc<Settings>,
     /// The cluster that the TOML file describes.
     pub(crate) described: Option<Described>,
+    /// What whoever wrote the configuration should know, although it is in force.
+    pub(crate) notices: Vec<String>,
 }
 
 /// Reads the arguments, without the program's own name, and the files that they lead to.
@@ -92,10 +94,22 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
     if !problems.is_empty() {
         return Err(ConfigError::new(problems));
     }
+    let notices = keep_to_one_database(&mut settings).into_iter().collect();
     let settings = Arc::new(settings);
     let start = Arc::clone(&settings);
-    let origin = Origin { config_file, file: from_file, file_users, users, overridden, start, described };
+    let origin = Origin { config_file, file: from_file, file_users, users, overridden, start, described, notices };
     Ok(Start::Serve { settings, origin: Box::new(origin) })
+}
+
+/// A node of a cluster has one database (`spec/cluster.md` §5.2), whatever it was given. Says so if it was given another number.
+fn keep_to_one_database(settings: &mut Settings) -> Option<String> {
+    let asked = settings.databases;
+    if !settings.cluster_enabled {
+        return None;
+    }
+    settings.databases = 1;
+    let chosen = asked != 1 && asked != Settings::default().databases;
+    chosen.then(|| format!("A node of a cluster has one database: databases is 1, not {asked}."))
 }
 
 /// What a file that does not exist means.

@@ -1,8 +1,8 @@
 //! The snapshot in force at a core, and who of those that began under an older one has something that it took away.
 //!
 //! Rights shrink first (`cores.md` §7.9): before the cluster hears that this node lost a slot, every core has said that nothing works
-//! there any more. A command decides and runs in one turn, so only units and the sending of keys can be in the middle of something: a
-//! core says it once no loan and no hold is left of those that cover what was lost.
+//! there any more. A command decides and runs in one turn, so only units and holds can be in the middle of something: a core says it
+//! once the loans are back that cover what was lost, and the holds are over.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use clusterbus::snapshot::{Owner, Role, Snapshot, SnapshotVersion};
 use clusterbus::wire::Health;
 use keyspace::slot::Slot;
 
-use crate::mesh::holds::Holds;
-use crate::mesh::loans::{Loans, Need, UnitId};
+use crate::mesh::holds::{HoldId, Holds};
+use crate::mesh::loans::{Loans, UnitId};
 
 /// What a core knows of the cluster.
 pub struct Routes {
@@ -19,8 +19,8 @@ pub struct Routes {
     pub snapshot: Arc<Snapshot>,
     /// Units that had a loan of something that changed since, when it did.
     covers: Vec<UnitId>,
-    /// Slots that changed while keys of them were held for MIGRATE, as long as some are.
-    held: Vec<Slot>,
+    /// Holds of something that changed since, likewise.
+    held: Vec<HoldId>,
     /// The bus thread does not know yet that it is in force.
     unsaid: bool,
     /// What is in force again when the bus thread is heard: while it is not, the cluster counts as down.
@@ -34,21 +34,24 @@ impl Routes {
     }
 
     /// Takes a snapshot on, unless a newer one is in force. True if it was taken.
-    pub fn take<W, H>(&mut self, snapshot: Arc<Snapshot>, loans: &Loans<W>, holds: &Holds<H>) -> bool {
+    pub fn take<W>(&mut self, snapshot: Arc<Snapshot>, loans: &Loans<W>, holds: &Holds<W>) -> bool {
         if snapshot.version <= self.snapshot.version {
             return false;
         }
-        let old = std::mem::replace(&mut self.snapshot, snapshot);
-        self.suspended = None;
+        let in_force = std::mem::replace(&mut self.snapshot, snapshot);
+        // Units began under what was suspended since.
+        let old = self.suspended.take().unwrap_or(in_force);
         let new = &*self.snapshot;
-        for unit in loans.units_with(|slot| Slot::new(slot).is_some_and(|slot| differs(&old, new, slot))) {
+        let changed = |slot| Slot::new(slot).is_some_and(|slot| differs(&old, new, slot));
+        for unit in loans.units_with(changed) {
             if !self.covers.contains(&unit) {
                 self.covers.push(unit);
             }
         }
-        if !holds.is_quiet() {
-            let changed = Slot::all().filter(|slot| is_held(holds, *slot) && differs(&old, new, *slot));
-            self.held.extend(changed);
+        for hold in holds.with(changed) {
+            if !self.held.contains(&hold) {
+                self.held.push(hold);
+            }
         }
         self.unsaid = true;
         true
@@ -77,21 +80,16 @@ impl Routes {
     }
 
     /// The version that the bus thread is to be told now: nothing works under an older one any more.
-    pub fn said<W, H>(&mut self, loans: &Loans<W>, holds: &Holds<H>) -> Option<SnapshotVersion> {
+    pub fn said<W>(&mut self, loans: &Loans<W>, holds: &Holds<W>) -> Option<SnapshotVersion> {
         if !self.unsaid {
             return None;
         }
         self.covers.retain(|unit| loans.has_loan(*unit));
-        self.held.retain(|slot| is_held(holds, *slot));
+        self.held.retain(|hold| holds.has(*hold));
         let is_over = self.covers.is_empty() && self.held.is_empty();
         self.unsaid = !is_over;
         is_over.then_some(self.snapshot.version)
     }
-}
-
-/// Whether keys of a slot are held.
-fn is_held<H>(holds: &Holds<H>, slot: Slot) -> bool {
-    holds.covers(Need::One(slot.number()))
 }
 
 /// Whether two snapshots may decide differently about a slot. What was gained counts as well: it is rare, and costs a wait at most.

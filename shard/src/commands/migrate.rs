@@ -68,9 +68,10 @@ fn keys(args: Args) -> KeyRun {
     }
     let first = index + 1;
     match args.get(KEY) {
+        None => KeyRun::NONE,
         _ if first >= args.len() => KeyRun::one(KEY),
         Some([]) => KeyRun { first, end: args.len(), step: 1 },
-        _ => KeyRun::NONE,
+        Some(_) => KeyRun::NONE,
     }
 }
 
@@ -129,7 +130,8 @@ mod tests {
 
     #[test]
     fn keys_are_found_where_redis_finds_them() {
-        let rows: [(&str, &[&str]); 9] = [
+        let rows: [(&str, &[&str]); 10] = [
+            ("migrate h p", &[]),
             ("migrate h p k 0 9", &["k"]),
             ("migrate h p - 0 9", &[""]),
             ("migrate h p k 0 9 copy replace", &["k"]),
@@ -151,7 +153,7 @@ mod tests {
     fn options_are_read_in_any_order() {
         let args = words("migrate h p - 3 0 REPLACE auth2 u pw copy keys a b");
         let request = parse(args.args()).expect("it is right");
-        assert_eq!((request.keys, request.copies, request.target.replaces), (11..13, true, true));
+        assert_eq!((request.keys, request.copies, request.target.replaces), (12..14, true, true));
         assert_eq!((request.target.db, request.target.timeout_ms), (3, TIMEOUT_MS));
         let login = request.target.login.expect("it was given");
         assert_eq!((login.user.as_deref(), &*login.password), (Some(&b"u"[..]), &b"pw"[..]));

@@ -13,6 +13,9 @@ use crate::shard::Shard;
 use super::Inner;
 use super::spares::Spares;
 
+/// Why some questions never reach a core.
+const NO_CORE: &str = "a service thread is asked this";
+
 impl<R: Ring> Inner<R> {
     /// This core's answer to question `id`; `None` if it is given later.
     pub(super) fn answer_to(&mut self, mesh: &Mesh<Shard>, from: Address, id: u64, ask: Ask) -> Option<Answer> {
@@ -87,9 +90,6 @@ impl<R: Ring> Inner<R> {
                 Answer::Done
             }
             Ask::Report => Answer::Report(Box::new(self.report())),
-            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad | Ask::Transfer(_) => {
-                unreachable!("only the service thread is asked this")
-            }
             Ask::ChangeUsers(change, client) => Answer::Users(self.change_users(change, client)),
             Ask::TakeUsers(decision) => {
                 self.take_users(decision.users, Some(decision.client));
@@ -116,7 +116,15 @@ impl<R: Ring> Inner<R> {
             Ask::Unblock(client, ending) => Answer::Count(self.unblock(mesh, client, ending) as u64),
             Ask::KillClients(filter) => Answer::Count(self.kill_clients(&filter)),
             Ask::DecidePause(pause) => Answer::Pause(self.decide_pause(pause)),
-            _ => unreachable!("these are answered later, or by the bus thread"),
+            Ask::Subscribe(_) | Ask::Unsubscribe(_) | Ask::Monitor | Ask::Pause(_) => {
+                unreachable!("these are answered later")
+            }
+            Ask::Scan(..) | Ask::CountInSlot(_) | Ask::KeysInSlot(..) | Ask::SlotStats | Ask::SlotKeys => {
+                unreachable!("these wait for slots")
+            }
+            Ask::DropSlots(_) | Ask::Hold(_) | Ask::EndHold(_) => unreachable!("these wait for slots, too"),
+            Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => unreachable!("{NO_CORE}"),
+            Ask::Transfer(_) | Ask::Cluster(_) => unreachable!("{NO_CORE}"),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use keyspace::slot::Slot;
+
 use crate::ask::{Answer, Ask};
 use crate::mail::Question;
 use crate::mesh::loans::NeedOwned;
@@ -30,6 +32,10 @@ impl<R: Ring> Inner<R> {
     pub(super) fn hold_now(&mut self, from: Address, id: u64, ask: Arc<HoldAsk>) -> Option<Answer> {
         let shard = self.owner.shard();
         let need = ask.need.as_need();
+        if ask.keys.iter().any(|(_, key)| shard.has_lost(Slot::of(key))) {
+            // Decided at home by an older snapshot: nothing of such a slot is there any more.
+            return Some(Answer::Copies(Vec::new()));
+        }
         let gives_way = !ask.has_holds && shard.holds.is_wished(need);
         if gives_way || ask.keys.iter().any(|(_, key)| shard.holds.is_held(key)) {
             let question = Work::Question(from, Box::new(Question { id, ask: Ask::Hold(ask.clone()) }));

@@ -284,6 +284,7 @@ impl<R: Ring> Inner<R> {
             conn.out = self.buffer();
         }
         self.answer_migration(&migration, &mut conn);
+        self.end_modes(&mut conn);
         self.drive(mesh, conn);
     }
 

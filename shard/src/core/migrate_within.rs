@@ -11,6 +11,7 @@ use crate::conn::{Conn, Waiting};
 use crate::mesh::Mesh;
 use crate::migration::{Transferred, Within};
 use crate::ring::Ring;
+use crate::script::Script;
 use crate::shard::Shard;
 use crate::stage::Stage;
 use crate::unit::Grant;
@@ -76,6 +77,22 @@ impl<R: Ring> Inner<R> {
         Stage::of(self.owner.shard(), grants).with_slots(&slots, |shard| shard.remove_sent(&context, keys.into_iter()));
         let outcome = error.map_or(Ok(OK), |text| Err(Refusal::owned(text)));
         self.reply_to_migration(self.migrate_command(), words, muted, outcome, conn);
+    }
+
+    /// Begins the MIGRATE that a script called, if it did.
+    pub(super) fn migrate_in_script(&mut self, mesh: &Mesh<Shard>, grants: &mut [Grant], script: &mut Script) {
+        if let Some(within) = script.client.migration.take() {
+            script.wrote = true;
+            self.migrate_within(mesh, grants, &mut script.client, *within);
+        }
+    }
+
+    /// Ends the MIGRATE that a script called, if its keys were sent: the script goes on with the reply.
+    pub(super) fn end_in_script(&mut self, grants: &mut [Grant], script: &mut Script) {
+        if let Some(within) = script.client.migration.take() {
+            self.end_within(grants, &mut script.client, *within);
+            script.answer = Some(std::mem::take(&mut script.client.out));
+        }
     }
 
     fn migrate_command(&self) -> CommandId {

@@ -241,11 +241,8 @@ impl<R: Ring> Inner<R> {
         script: &mut Script,
     ) -> Left {
         let started = ticks();
+        self.end_in_script(grants, script);
         let mut reply = script.answer.take();
-        if let Some(within) = script.client.migration.take() {
-            self.end_within(grants, &mut script.client, *within);
-            reply = Some(std::mem::take(&mut script.client.out));
-        }
         let mut out = self.scripts.take_buffer();
         let left = loop {
             let answer = match &reply {
@@ -364,10 +361,7 @@ impl<R: Ring> Inner<R> {
             return Called::Replied;
         }
         self.in_session(mesh, &mut script.client, command, args);
-        if let Some(within) = script.client.migration.take() {
-            script.wrote = true;
-            self.migrate_within(mesh, grants, &mut script.client, *within);
-        }
+        self.migrate_in_script(mesh, grants, script);
         if script.client.waiting != Waiting::No {
             return Called::Asked;
         }

@@ -37,6 +37,9 @@ struct Wish {
     called: bool,
 }
 
+/// Held keys with their slots.
+type HeldKeys = Vec<(u16, Box<[u8]>)>;
+
 /// The holds of one owner and the work `W` that waits for their end. See the file's header for the contract.
 pub struct Holds<W> {
     /// Every held key.
@@ -44,7 +47,7 @@ pub struct Holds<W> {
     /// How many held keys each slot has that has any.
     slots: BTreeMap<u16, usize>,
     /// The keys and slots of each hold.
-    holds: HashMap<HoldId, Vec<(u16, Box<[u8]>)>>,
+    holds: HashMap<HoldId, HeldKeys>,
     /// Work that waits, in order of arrival, with the slot of the key that it waits for.
     waiting: VecDeque<(NeedOwned, W)>,
     wishes: BTreeMap<UnitId, Wish>,
@@ -103,9 +106,20 @@ impl<W> Holds<W> {
         self.wishes.values().any(|wish| meets(wish.need.as_need(), need))
     }
 
+    /// Whether this hold is under way.
+    pub fn has(&self, id: HoldId) -> bool {
+        self.holds.contains_key(&id)
+    }
+
+    /// The holds with a key in one of the slots that are `wanted`.
+    pub fn with(&self, wanted: impl Fn(u16) -> bool) -> impl Iterator<Item = HoldId> {
+        let holds = self.holds.iter().filter(move |(_, keys)| keys.iter().any(|(slot, _)| wanted(*slot)));
+        holds.map(|(id, _)| *id)
+    }
+
     /// Holds keys, each with its slot. None of them is held.
     pub fn begin(&mut self, id: HoldId, keys: impl Iterator<Item = (u16, Box<[u8]>)>) {
-        let mut held = Vec::new();
+        let mut held = HeldKeys::new();
         for (slot, key) in keys {
             // One that is named twice is held once.
             if self.keys.insert(key.clone()) {

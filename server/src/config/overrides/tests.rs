@@ -166,6 +166,7 @@ fn read_back(settings: &Settings) -> Settings {
         overridden: base.clone(),
         start: Arc::new(base.clone()),
         described: None,
+        notices: Vec::new(),
     };
     let text = render(Path::new("a\nb.toml"), &origin, settings, &nobody()).expect("what the test wrote is right");
     let (mut again, mut problems) = (base, Vec::new());
