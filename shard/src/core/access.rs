@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use keyspace::args::Args;
 use keyspace::refusal::Refusal;
+use keyspace::reply::{Reply, Resp};
 
 use crate::acl::{self, Context, Denied, Note, Users};
 use crate::command::Command;
 use crate::commands::acl_users::{UsersChange, UsersDecision};
 use crate::conn::Closing;
 use crate::ring::{ConnId, Ring};
+use crate::script::Script;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -72,6 +74,18 @@ impl<R: Ring> Inner<R> {
             self.guard.note_denied(note, (&session.user, client), (command, args), denied, context);
         }
         checked
+    }
+
+    /// Answers `redis.acl_check_cmd`.
+    pub(super) fn script_may(&self, script: &Script, args: Args, out: &mut Vec<u8>) {
+        let mut reply = Reply::new(out, Resp::V2);
+        match self.table.resolve(args) {
+            Ok(command) => {
+                let user = &script.client.session.user;
+                reply.int(i64::from(crate::acl::check(user, command, args).is_ok()));
+            }
+            Err(_) => reply.error("ERR Invalid command passed to redis.acl_check_cmd()"),
+        }
     }
 
     /// Decides about a change: on the deciding core only.

@@ -395,18 +395,6 @@ impl<R: Ring> Inner<R> {
         }
     }
 
-    /// Answers `redis.acl_check_cmd`.
-    fn script_may(&self, script: &Script, args: Args, out: &mut Vec<u8>) {
-        let mut reply = Reply::new(out, Resp::V2);
-        match self.table.resolve(args) {
-            Ok(command) => {
-                let user = &script.client.session.user;
-                reply.int(i64::from(crate::acl::check(user, command, args).is_ok()));
-            }
-            Err(_) => reply.error("ERR Invalid command passed to redis.acl_check_cmd()"),
-        }
-    }
-
     /// After a script had its slice: who waits for its slots hears that it is busy, once it was for long.
     fn note_busy(&mut self, unit: UnitId, grants: &[Grant], script: &mut Script) {
         let threshold_us = self.settings.busy_reply_threshold.saturating_mul(1000);
