@@ -98,7 +98,7 @@ impl<R: Ring> Inner<R> {
             if let Some(mut visit) = mesh.baton(core).try_visit() {
                 let obtained = lend_or_park(&mut visit, ask);
                 // Who gave way to this unit may go on.
-                let errand = if visit.freed { Errand::ForOwner } else { Errand::None };
+                let errand = if visit.holds.owes() { Errand::ForOwner } else { Errand::None };
                 leave(&mut self.ring, visit, core, errand);
                 if let Obtained::Refused(_) | Obtained::TurnedAway = obtained {
                     self.outboxes.answered(core.into(), 1);

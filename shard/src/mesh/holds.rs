@@ -180,6 +180,11 @@ impl<W> Holds<W> {
         self.called.pop_front()
     }
 
+    /// Whether work or units are to be told that they may go on.
+    pub fn owes(&self) -> bool {
+        !self.due.is_empty() || !self.called.is_empty()
+    }
+
     /// Something in these slots is over: hands out what waited for that.
     fn stir(&mut self, need: Need<'_>) {
         for (waits_for, work) in std::mem::take(&mut self.waiting) {
