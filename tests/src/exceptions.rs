@@ -53,7 +53,8 @@ pub const HELP_LINES_OF_7_2: &[&str] =
     &["NO-TOUCH (ON|OFF)", "SETINFO <option> <value>", "STRINGMATCH-LEN <pattern> <string>"];
 
 /// What COMMAND DOCS has that came after 7.0: subcommands, an argument of CLIENT KILL, and versions that histories name.
-pub const DOCS_OF_LATER_VERSIONS: &[&str] = &["client|no-touch", "client|setinfo", "maxage", "7.2.0", "7.4.0"];
+pub const DOCS_OF_LATER_VERSIONS: &[&str] =
+    &["client|no-touch", "client|setinfo", "cluster|myshardid", "cluster|slot-stats", "maxage", "7.2.0", "7.4.0"];
 
 /// Starts of INFO's fields that are named after what happened: compared by a normaliser of their own.
 pub const INFO_DYNAMIC: &[&str] = &["cmdstat_", "errorstat_", "latency_percentiles_usec_", "db"];

@@ -23,7 +23,7 @@ pub const READY: &str = "Ready to accept connections";
 /// Ports tried before giving up.
 const PORT_TRIES: usize = 8;
 /// Lines of output kept for failure messages.
-const LOG_LINES_MAX: usize = 200;
+const LOG_LINES_MAX: usize = 400;
 
 /// Which program a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

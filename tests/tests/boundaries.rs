@@ -20,6 +20,7 @@ const CHOSEN: usize = 3;
 /// Commands that store and read no data: whole commands with their subcommands, or single subcommands.
 const NO_DATA: &[&str] = &[
     "acl",
+    "asking",
     "auth",
     "client",
     "cluster",
@@ -52,6 +53,8 @@ const NO_DATA: &[&str] = &[
     "pubsub",
     "punsubscribe",
     "quit",
+    "readonly",
+    "readwrite",
     "reset",
     "role",
     "script",
@@ -67,8 +70,10 @@ const NO_DATA: &[&str] = &[
     "watch",
 ];
 
-/// Commands that wait for ever with some of the values: `tests/sessions/blocking.txt` has their arguments.
-const WAITS: &[&str] = &["blmove", "blmpop", "blpop", "brpop", "brpoplpush", "bzmpop", "bzpopmax", "bzpopmin"];
+/// Commands that wait for ever with some of the values: `tests/sessions/blocking.txt` has their arguments. MIGRATE waits for another
+/// server; the suite `migrate` has its arguments.
+const WAITS: &[&str] =
+    &["blmove", "blmpop", "blpop", "brpop", "brpoplpush", "bzmpop", "bzpopmax", "bzpopmin", "migrate"];
 
 fn sections(family: &str) -> Vec<Section> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("boundaries").join(format!("{family}.txt"));

@@ -165,7 +165,7 @@ fn wrong_flags_are_named_and_nothing_starts() {
         (&["--databases", "0"], &["databases"]),
         (&["--cores", "-1"], &["cores"]),
         (&["--appendonly", "yes"], &["appendonly"]),
-        (&["--cluster-enabled", "yes"], &["cluster-enabled"]),
+        (&["--cluster-enabled", "maybe"], &["cluster-enabled"]),
         (&["/no/such/file.toml"], &["/no/such/file.toml"]),
     ];
     for (flags, named) in rows {

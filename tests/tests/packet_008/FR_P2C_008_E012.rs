@@ -97,7 +97,9 @@ fn it_fails_and_recovers(bed: &mut Bed) {
         assert_eq!(count(&mut client, "stats", "evicted_keys"), 0);
         until("it is counted", || count(&mut client, "stats", "current_eviction_exceeded_time") > 0);
         server.wait_line("oom_refused").expect("refusals are in the audit log");
-        server.wait_line("\"eviction_failing\"").expect("and that nothing can be evicted");
+        if !server.log_holds("\"eviction_failing\"") {
+            server.wait_line("\"eviction_failing\"").expect("and that nothing can be evicted");
+        }
         for key in 0..12_000 {
             assert_eq!(client.ask(&format!("DEL key:{key}")), Frame::Int(1), "deleting needs no memory");
         }
