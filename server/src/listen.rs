@@ -149,6 +149,7 @@ fn patiently<R>(attempt: impl Fn() -> io::Result<R>) -> io::Result<R> {
     loop {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                // Nothing tells when it lets go.
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,

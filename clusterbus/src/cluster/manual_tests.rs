@@ -1,6 +1,7 @@
 //! Failover by request, and slots moved by hand.
 #![allow(non_snake_case)]
 
+use crate::snapshot::{Mark, Owner, SnapshotVersion};
 use keyspace::slot::Slot;
 
 use super::world::World;
@@ -77,6 +78,24 @@ fn FR_P2C_007_U014_a_slot_is_moved_by_hand() {
     assert!([0, 1].iter().all(|at| world.member(*at).conf().open.is_empty()), "no mark is left");
     let epoch = |at: usize| world.member(at).nodes()[world.member(at).me()].config_epoch;
     assert!(epoch(1) > epoch(0) && epoch(1) > epoch(2), "it took the slot with an epoch of its own");
+}
+
+#[test]
+fn FR_P2C_007_U014_a_slot_that_comes_is_served_as_before_until_it_is_on_disk() {
+    let mut world = World::formed(3, 3, 1_000, 5);
+    let (target, moved) = (World::id(1), slot(100));
+    let import = SlotChange::Importing(World::id(0));
+    world.at_node(1, |cluster, _| cluster.set_slot(moved, import, Stored::Nothing)).expect("it is another's");
+    world.run(1_000);
+    let (before, meanwhile) = world.at_node(1, |cluster, _| {
+        let before = cluster.snapshot(SnapshotVersion(1));
+        cluster.set_slot(moved, SlotChange::Node(target), Stored::Keys).expect("its keys came here");
+        (before, cluster.snapshot(SnapshotVersion(1)))
+    });
+    assert!(matches!(before.owner(moved), Owner::Other(_)) && before.mark(moved) == Mark::Importing);
+    assert_eq!(meanwhile, before);
+    world.run(1_000);
+    assert_eq!(world.member(1).snapshot(SnapshotVersion(2)).owner(moved), Owner::Me);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
 pub use tick::TICK;
 
+use keyspace::slot::Slot;
+
 use crate::address::Address;
 use crate::conf::NodesConf;
 use crate::dice::Dice;
@@ -102,6 +104,8 @@ pub struct Cluster {
     judged_by: SnapshotVersion,
     /// Our slots that cores may serve: those that a durable file has. Rights grow last (§18.4).
     granted: SlotSet,
+    /// Of our slots that cores may not serve yet, those that are taken over by hand, and from whom: until then it is as before.
+    taken_from: BTreeMap<Slot, NodeId>,
     /// The snapshot that gave cores their latest right.
     granted_by: SnapshotVersion,
     counts: FrameCounts,
@@ -208,6 +212,7 @@ impl Cluster {
             shrunk_by: SnapshotVersion::default(),
             judged_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
+            taken_from: BTreeMap::new(),
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
             ticks: 0,
@@ -251,6 +256,7 @@ impl Cluster {
         let durable = self.outbox.is_done(Until { save: self.claims_saved_by, ..Until::default() });
         if durable && self.granted != *mine {
             self.granted = mine.clone();
+            self.taken_from.clear();
             self.granted_by = self.outbox.next_routes();
             self.due.routes = true;
         }

@@ -68,6 +68,10 @@ impl Cluster {
             self.slots.set_migrating(slot, None);
         }
         let count = self.slots.count_of(owner);
+        let source = self.slots.importing(slot).map(|source| self.nodes[source].id);
+        if let Some(source) = source.filter(|_| owner == self.me) {
+            self.taken_from.insert(slot, source);
+        }
         let before = self.slots.assign(owner, slot);
         self.note_first_slots(owner, count);
         if before == Some(self.me) || owner == self.me {

@@ -146,6 +146,14 @@ impl Cluster {
             let served = self.granted.contains(slot) || planted(Fault::RightsGrowFirst);
             snapshot.set_owner(slot, if owner == Some(self.me) && served { Owner::Me } else { other });
         }
+        for (slot, source) in &self.taken_from {
+            let source = self.nodes.find(source).and_then(place);
+            let waits = self.slots.owner(*slot) == Some(self.me) && !self.granted.contains(*slot);
+            if let Some(source) = source.filter(|_| waits) {
+                snapshot.set_owner(*slot, Owner::Other(source));
+                snapshot.set_importing(*slot, source);
+            }
+        }
         for (slot, target) in self.slots.all_migrating() {
             place(target).into_iter().for_each(|target| snapshot.set_migrating(slot, target));
         }

@@ -63,7 +63,7 @@ fn write_all(path: &std::path::Path, queue: &Receiver<Save>, tell: &Sender<SaveS
         let newest = queue.try_iter().last().unwrap_or(first);
         if let Err(error) = nodes_file::replace(path, &newest.text) {
             tracing::error!("{error}. A node may not go on with what its file does not have; ending.");
-            std::process::exit(1);
+            shard::ring::process::end_now(1);
         }
         // The other side may be about to end.
         let _ = tell.send(newest.seq);

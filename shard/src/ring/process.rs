@@ -103,6 +103,13 @@ fn memory_bytes() -> u64 {
     info.totalram * u64::from(info.mem_unit)
 }
 
+/// Ends the process at once with this status. Nothing else of it runs: what libraries do at the end of a process could wait for threads
+/// that are in the middle of something.
+pub fn end_now(status: i32) -> ! {
+    // SAFETY: it does not return, and touches no memory.
+    unsafe { libc::_exit(status) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
