@@ -149,7 +149,7 @@ fn patiently<R>(attempt: impl Fn() -> io::Result<R>) -> io::Result<R> {
     loop {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
-                // Nothing tells when it lets go.
+                // The kernel tells nobody when an address is free again; this is before anything is served, and ends after `PATIENCE`.
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,

@@ -58,7 +58,7 @@ fn every_starving_connection_gets_its_turn() {
     let bytes = 7 * 16;
     let mut pairs: Vec<_> = (0..50).map(|_| echo.pair()).collect();
     for (_, theirs) in &mut pairs {
-        theirs.write_all(&vec![7; bytes]).unwrap();
+        theirs.write_all(&vec![7; bytes]).expect("it fits the socket");
     }
     let mut least = 0;
     echo.run_until("all bytes", |echo| {
@@ -79,12 +79,13 @@ fn who_sends_little_does_not_wait_behind_those_who_send_much() {
     let mut pairs: Vec<_> = (0..20).map(|_| echo.pair()).collect();
     let (little, mut theirs) = echo.pair();
     for (_, theirs) in &mut pairs {
-        theirs.write_all(&[7; 60_000]).unwrap();
+        theirs.write_all(&[7; 60_000]).expect("it fits the socket");
     }
-    let least = |echo: &Echo| pairs.iter().map(|(conn, _)| echo.clients[conn].received).min().unwrap();
+    let least =
+        |echo: &Echo| pairs.iter().map(|(conn, _)| echo.clients[conn].received).min().expect("there are twenty");
     echo.run_until("all have shown how they are", |echo| least(echo) > 2_000);
     for round in 1..20 {
-        theirs.write_all(&[round as u8; 5]).unwrap();
+        theirs.write_all(&[round as u8; 5]).expect("it fits the socket");
         let mut turns = 0;
         while echo.clients[&little].received < 5 * round {
             turns += 1;
