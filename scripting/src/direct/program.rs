@@ -101,31 +101,89 @@ pub(super) enum Count {
 /// An instruction. Registers are below the program's number of them, jumps lead forward and to an instruction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Op {
-    Move { to: u8, from: u8 },
-    Load { to: u8, value: Value },
+    Move {
+        to: u8,
+        from: u8,
+    },
+    Load {
+        to: u8,
+        value: Value,
+    },
     /// Loads and passes over the next instruction.
-    LoadAndSkip { to: u8, value: Value },
-    Nil { from: u8, last: u8 },
-    Index { to: u8, table: u8, key: Operand },
-    NewTable { to: u8 },
+    LoadAndSkip {
+        to: u8,
+        value: Value,
+    },
+    Nil {
+        from: u8,
+        last: u8,
+    },
+    Index {
+        to: u8,
+        table: u8,
+        key: Operand,
+    },
+    NewTable {
+        to: u8,
+    },
     /// Makes the table of so many elements, which stand behind it.
-    Fill { table: u8, count: Count },
-    Sum { sum: Sum, to: u8, left: Operand, right: Operand },
-    Negate { to: u8, from: u8 },
-    Not { to: u8, from: u8 },
-    Len { to: u8, from: u8 },
-    Concat { to: u8, from: u8, last: u8 },
+    Fill {
+        table: u8,
+        count: Count,
+    },
+    Sum {
+        sum: Sum,
+        to: u8,
+        left: Operand,
+        right: Operand,
+    },
+    Negate {
+        to: u8,
+        from: u8,
+    },
+    Not {
+        to: u8,
+        from: u8,
+    },
+    Len {
+        to: u8,
+        from: u8,
+    },
+    Concat {
+        to: u8,
+        from: u8,
+        last: u8,
+    },
     /// Goes on at this instruction.
     Jump(u32),
     /// Passes over the next instruction unless the comparison has the wanted outcome.
-    Compare { comparison: Comparison, wanted: bool, left: Operand, right: Operand },
+    Compare {
+        comparison: Comparison,
+        wanted: bool,
+        left: Operand,
+        right: Operand,
+    },
     /// Passes over the next instruction unless the register is as true as wanted.
-    Test { register: u8, wanted: bool },
+    Test {
+        register: u8,
+        wanted: bool,
+    },
     /// The same, and copies the register if it is.
-    TestSet { to: u8, from: u8, wanted: bool },
+    TestSet {
+        to: u8,
+        from: u8,
+        wanted: bool,
+    },
     /// Calls the function in `base` with the arguments behind it; `None` results mean that all stay.
-    Call { base: u8, arguments: Count, results: Option<u8> },
-    Return { from: u8, count: Count },
+    Call {
+        base: u8,
+        arguments: Count,
+        results: Option<u8>,
+    },
+    Return {
+        from: u8,
+        count: Count,
+    },
 }
 
 /// A chunk.
