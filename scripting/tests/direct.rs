@@ -171,6 +171,23 @@ impl Author {
         self.text.push(')');
     }
 
+    /// Of numbers only: most of these are without an error.
+    fn sum(&mut self) {
+        let mut number =
+            || self.pick(&["7", "-3", "2.5", "-0.5", "0", "1e300", "#ARGV", "ARGV[1]", "tonumber(ARGV[2])"]).to_owned();
+        let (left, right) = (number(), number());
+        let operator = self.pick(&["+", "-", "*", "/", "%", "<", "<=", "==", ".."]);
+        self.text.push_str(&format!("tostring({left} {operator} {right})"));
+    }
+
+    fn equality(&mut self) {
+        let mut value =
+            || self.pick(&["true", "false", "nil", "1", "'1'", "ARGV[1]", "not ARGV[3]", "KEYS[9]"]).to_owned();
+        let (left, right) = (value(), value());
+        let operator = self.pick(&["==", "~="]);
+        self.text.push_str(&format!("(({left}) {operator} ({right}))"));
+    }
+
     fn within(&mut self, before: &str, depth: usize, behind: &str) {
         self.text.push_str(before);
         self.expression(depth);
@@ -179,7 +196,7 @@ impl Author {
 
     fn expression(&mut self, depth: usize) {
         let simple = depth > 5 || self.rng.bool();
-        match self.rng.u8(..if simple { 6 } else { 15 }) {
+        match self.rng.u8(..if simple { 6 } else { 18 }) {
             0 => {
                 let word = self.pick(&["1", "2.5", "0", "1000", "-4", "1e15", "0.1"]);
                 self.text.push_str(word);
@@ -216,7 +233,9 @@ impl Author {
                 self.within("{", depth + 1, ", ");
                 self.within("", depth + 1, "}");
             }
-            _ => self.within("#(", depth + 1, ")"),
+            14 => self.within("#(", depth + 1, ")"),
+            15 => self.sum(),
+            _ => self.equality(),
         }
     }
 }
