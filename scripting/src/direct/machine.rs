@@ -6,12 +6,16 @@ use crate::api::push_number;
 use crate::decimal::push_lua;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::reply::{Reply, Resp};
+use std::cell::Cell;
 
 /// Most bytes of answers in one run: what Lua is told again when it takes over.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Most bytes of strings that one run makes.
 const MADE_BYTES_MAX: usize = 64 << 10;
+
+/// Most bytes that are compared, or passed on the way to an element, in one run: about a tenth of a millisecond.
+const LOOKED_AT_MAX: usize = 256 << 10;
 
 /// Bytes of a reply beyond which no further value of it is written here.
 const REPLY_BYTES_MAX: usize = 128 << 10;
@@ -62,6 +66,8 @@ pub(crate) struct Machine {
     ends: Vec<usize>,
     made: Vec<u8>,
     lists: Vec<Value>,
+    /// Bytes that were compared or passed.
+    looked_at: Cell<usize>,
 }
 
 impl Machine {
@@ -75,6 +81,7 @@ impl Machine {
         self.ends.clear();
         self.made.clear();
         self.lists.clear();
+        self.looked_at.set(0);
     }
 
     /// Whether anything was carried out.
@@ -246,6 +253,11 @@ impl Machine {
         }
     }
 
+    fn look_at(&self, bytes: usize) -> Option<()> {
+        self.looked_at.set(self.looked_at.get().saturating_add(bytes));
+        (self.looked_at.get() <= LOOKED_AT_MAX).then_some(())
+    }
+
     fn index(&self, world: World<'_>, table: Value, key: Value) -> Option<Value> {
         match (table, key) {
             (Value::Redis, Value::Text(name)) => {
@@ -263,7 +275,10 @@ impl Machine {
                     Value::List(range) => {
                         Some(within(range.len as usize).map_or(Value::Nil, |at| range.of(&self.lists)[at]))
                     }
-                    Value::Answer(range) => answer::element(&self.answers, range, place),
+                    Value::Answer(range) => {
+                        self.look_at(range.len as usize)?;
+                        answer::element(&self.answers, range, place)
+                    }
                     _ => None,
                 }
             }
@@ -292,7 +307,11 @@ impl Machine {
                 Comparison::LessOrEqual => left <= right,
             }),
             _ if comparison != Comparison::Equal => None,
-            (Value::Text(left), Value::Text(right)) => Some(self.bytes(world, left) == self.bytes(world, right)),
+            (Value::Text(left), Value::Text(right)) => {
+                let (left, right) = (self.bytes(world, left), self.bytes(world, right));
+                self.look_at(left.len().min(right.len()))?;
+                Some(left == right)
+            }
             (Value::Boolean(left), Value::Boolean(right)) => Some(left == right),
             (Value::Nil, Value::Nil) => Some(true),
             // A nil, boolean, number or string equals nothing of another kind.

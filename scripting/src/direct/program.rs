@@ -197,6 +197,9 @@ pub(crate) struct Program {
     credit: Cell<u32>,
 }
 
+/// Most instructions of a program: it does not give way between two commands.
+const OPS_MAX: usize = 2000;
+
 /// Credit of a new program, and the most that it may have.
 const CREDIT: u32 = 16;
 
@@ -222,6 +225,9 @@ impl Program {
     /// The program of a compiled chunk, `None` if it has anything that only Lua can do.
     pub(crate) fn of(functions: &[Function<'_>]) -> Option<Program> {
         let [function] = functions else { return None };
+        if function.code.len() > OPS_MAX {
+            return None;
+        }
         let mut reader = Reader { function, text: Vec::new(), constants: Vec::new() };
         reader.read_constants();
         // The chunk ends with a return, so nothing runs beyond its end.
