@@ -20,6 +20,12 @@ use super::{SessionExec, write_help};
 /// What every command reads where there is no cluster.
 const DISABLED: Refusal = Refusal::Text("ERR This instance has cluster support disabled");
 
+/// What CLUSTER MEET reads on a connection that asked for a replica.
+const NO_REPLICAS: Refusal = Refusal::Text(
+    "ERR this connection asked for a replica (CLUSTER REPLICATE), and this server does not support data replication: create the \
+     cluster without replicas; RESET this connection to use CLUSTER MEET nevertheless",
+);
+
 const HELP: &[&str] = &[
     "CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
     "ADDSLOTS <slot> [<slot> ...]",
@@ -97,6 +103,30 @@ fn told_by_bus(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut R
     };
     replies::write(&result.map_err(Refusal::owned)?, reply);
     Ok(())
+}
+
+/// `CLUSTER REPLICATE`
+pub(super) fn replicate(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
+    enabled(exec)?;
+    exec.ask(Audience::Bus, Ask::Cluster(Arc::new(OwnedArgs::copy(args))), |exec, args, answers, reply| {
+        let outcome = told_by_bus(exec, args, answers, reply);
+        exec.session.was_refused_replica |= outcome.is_err();
+        outcome
+    });
+    Ok(())
+}
+
+/// `CLUSTER MEET`
+///
+/// `redis-cli --cluster create` makes every node what it is to be before the nodes meet, and goes on if that fails for a replica: it tries
+/// again when they have met, and then overlooks the failure. Of what it sends to that node, only a MEET that is refused makes it give up
+/// and show the reason.
+pub(super) fn meet(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
+    enabled(exec)?;
+    if exec.session.was_refused_replica {
+        return Err(NO_REPLICAS);
+    }
+    bus(exec, args, reply)
 }
 
 /// `CLUSTER HELP`
