@@ -3,6 +3,7 @@
 use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
 use crate::header;
 use crate::library::{Before, FunctionInfo, Libraries, LibraryError, LibraryInfo};
+use crate::reply_errors::ReplyErrors;
 use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
 use crate::shared::{Failure, Phase, Shared};
 use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
@@ -250,6 +251,11 @@ impl Engine {
         &self.reply
     }
 
+    /// The errors in that reply.
+    pub fn take_errors(&mut self) -> ReplyErrors {
+        self.shared.errors.take()
+    }
+
     /// Where the run that ended last failed or was aborted: the chunk (`@user_script`) and its line, from 1. Error replies of runs that
     /// failed have it at their end; who aborts a run writes it behind `, on `.
     pub fn place(&self) -> (&[u8], i64) {
@@ -323,6 +329,9 @@ impl Engine {
         text.extend_from_slice(b", on ");
         text.extend_from_slice(&self.place.0);
         text.extend_from_slice(format!(":{}.", self.place.1).as_bytes());
+        let mut errors = ReplyErrors::default();
+        errors.note(&text, failure.counted);
+        self.shared.errors.replace(errors);
         Reply::new(&mut self.reply, Resp::V2).error(text);
     }
 

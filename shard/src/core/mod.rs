@@ -40,6 +40,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod routing;
+mod script_replies;
 mod script_routing;
 mod scripts;
 mod spares;
