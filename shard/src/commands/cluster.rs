@@ -93,8 +93,13 @@ fn enabled(exec: &SessionExec) -> Outcome {
 /// What the bus thread answers.
 pub(super) fn bus(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     enabled(exec)?;
-    exec.ask(Audience::Bus, Ask::Cluster(Arc::new(OwnedArgs::copy(args))), told_by_bus);
+    ask_bus(exec, args);
     Ok(())
+}
+
+/// Has the bus thread carry a command out.
+pub(super) fn ask_bus(exec: &mut SessionExec, args: Args) {
+    exec.ask(Audience::Bus, Ask::Cluster(Arc::new(OwnedArgs::copy(args))), told_by_bus);
 }
 
 fn told_by_bus(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
