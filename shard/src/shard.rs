@@ -28,7 +28,7 @@ use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
 use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
-use crate::latency::{EventKind, LatencyMonitor};
+use crate::latency::{EventKind, LatencyMonitor, Timing};
 use crate::listeners::{Doubt, Listeners};
 use crate::log::{Log, LogBytes};
 use crate::mail::Question;
@@ -355,6 +355,12 @@ impl Shard {
         if micros.saturating_mul(1000) >= self.event_ns {
             self.latency.record(kind, self.now.0 / 1000, micros / 1000);
         }
+    }
+
+    /// What times steps for `took`.
+    #[inline]
+    pub fn timing(&self) -> Timing {
+        if self.event_ns == u64::MAX { Timing::OFF } else { Timing::ON }
     }
 
     #[cold]
