@@ -2,6 +2,7 @@
 
 use evict::gate::expired_on_access;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::commands::flush;
 use keyspace::reply::Reply;
 use keyspace::signals::Changed;
 use keyspace::spec::Flags;
@@ -48,7 +49,18 @@ impl<R: Ring> Inner<R> {
             conn.out.truncate(before);
         }
         self.collect_slow(&conn.session);
+        let waits = !unit.muted && self.answers_when_free(&unit.job);
         self.give_back(mesh, unit.id, unit.grants);
+        if waits {
+            self.reply_when_free(conn, before);
+        }
+    }
+
+    /// Whether a command is over only once what it dropped is free.
+    fn answers_when_free(&mut self, job: &Job) -> bool {
+        let Job::Command { command, args, .. } = job else { return false };
+        let lazy_free = &self.owner.shard().keyspace.limits.lazy_free;
+        flush::answers_when_free(command.spec.name, args.args(), lazy_free)
     }
 
     fn run_command(&mut self, unit: &mut Unit, conn: &mut Conn) {
