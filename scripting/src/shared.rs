@@ -1,5 +1,6 @@
 //! What the two sides of the fiber share: buffers that pass through, and the state of the run.
 
+use crate::direct::Program;
 use crate::json::JsonSettings;
 use crate::random::Random;
 use crate::registration::Registration;
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     /// The errors in it.
     pub(crate) errors: RefCell<ReplyErrors>,
     pub(crate) failure: RefCell<Option<Failure>>,
+    /// What the chunk that was compiled last is without Lua, if it can be.
+    pub(crate) program: RefCell<Option<Program>>,
     /// The engine's own sequence, and that of a script that chose a seed.
     pub(crate) random: RefCell<Random>,
     pub(crate) seeded: RefCell<Option<Random>>,
@@ -87,6 +90,7 @@ impl Shared {
             reply: RefCell::default(),
             errors: RefCell::default(),
             failure: RefCell::default(),
+            program: RefCell::default(),
             random: RefCell::new(Random::unseeded()),
             seeded: RefCell::default(),
             json: Cell::new(JsonSettings::default()),
