@@ -324,6 +324,8 @@ impl Engine {
                     self.job = None;
                     self.shared.phase.set(Phase::Idle);
                     self.without_lua += 1;
+                    // What replied with an error was given over to Lua.
+                    self.shared.errors.take();
                     program.ended();
                     return Step::Done(Outcome::Returned);
                 }

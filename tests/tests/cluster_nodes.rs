@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use tests::cluster::{Node, until};
+use tests::client::Client;
+use tests::cluster::{Node, agreed, until};
 use tests::frame::Frame;
 use tests::server::{Kind, free_port, run};
 
@@ -184,4 +185,33 @@ fn settings_answer_as_those_of_redis() {
     }
     until("what is announced is known", LIMIT, || nodes[0].text("CLUSTER NODES").contains(",host-1.example"));
     assert!(nodes[0].text("CLUSTER NODES").contains("nofailover"));
+}
+
+#[test]
+fn links_of_the_bus_are_closed_on_demand_and_opened_again() {
+    let nodes = [0, 1].map(|_| {
+        let (port, bus) = (free_port(), free_port());
+        let [port_text, bus_text] = [port, bus].map(|port| port.to_string());
+        let arguments = ["--port", &port_text, "--cluster-port", &bus_text, "--cluster-enabled", "yes"];
+        Node::with(TWO, port, bus, &[&arguments[..], &["--enable-debug-command", "yes"]].concat())
+    });
+    nodes[0].meet(&nodes[1]);
+    until("they know each other", LIMIT, || agreed(&[&nodes[0], &nodes[1]]));
+    let (mut client, other) = (nodes[0].client(), nodes[1].id());
+    let links = |client: &mut Client| client.ask("CLUSTER LINKS").to_string();
+    for which in ["to", "from", "all"] {
+        until("both have links", LIMIT, || links(&mut client).matches(&other).count() == 2);
+        let before = links(&mut client);
+        client.ok(&format!("DEBUG CLUSTERLINK KILL {which} {other}"));
+        until("there are others", LIMIT, || {
+            let now = links(&mut client);
+            now != before && now.matches(&other).count() == 2
+        });
+    }
+    for (words, refusal) in [
+        ("DEBUG CLUSTERLINK KILL to nobody", "ERR Unknown node nobody".to_owned()),
+        (&format!("DEBUG CLUSTERLINK KILL up {other}"), "ERR Unknown direction up".to_owned()),
+    ] {
+        assert_eq!(client.ask(words), Frame::Error(refusal.into_bytes()));
+    }
 }
