@@ -210,7 +210,10 @@ fn what_is_flushed_is_free_when_the_client_hears_of_it() {
             other.ok("SET other v");
             assert_eq!(client.read().expect("a reply").frame, Frame::Simple(b"OK".to_vec()));
             let used = figure(&mut client, "used_memory");
-            assert!(used < empty + (full - empty) / 50, "{flush}, {cores} cores: {used} after {full}, {empty} at first");
+            assert!(
+                used < empty + (full - empty) / 50,
+                "{flush}, {cores} cores: {used} after {full}, {empty} at first"
+            );
             client.ok("FLUSHALL");
         }
         // A script and a transaction do not wait, nor does a client that is gone keep anything up.

@@ -13,7 +13,7 @@ use keyspace::slot::Slot;
 
 use crate::ask::{Answer, Ask, Audience};
 use crate::cluster::replies;
-use crate::cluster::stats::{self, StatsRequest};
+use crate::cluster::stats::{self, Detail, StatsRequest};
 
 use super::{SessionExec, write_help};
 
@@ -185,16 +185,22 @@ pub(super) fn get_keys_in_slot(exec: &mut SessionExec, args: Args, _: &mut Reply
     Ok(())
 }
 
+/// How much is told of slots.
+fn detail(exec: &SessionExec) -> Detail {
+    Detail::of(exec.facts.settings.cluster_slot_stats_enabled)
+}
+
 /// `CLUSTER SLOT-STATS`
 pub(super) fn slot_stats(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     enabled(exec)?;
-    StatsRequest::parse(args)?;
-    exec.ask(Audience::Cores, Ask::SlotStats, |_, args, answers, reply| {
+    StatsRequest::parse(args, detail(exec))?;
+    exec.ask(Audience::Cores, Ask::SlotStats, |exec, args, answers, reply| {
         let of_cores = answers.into_iter().map(|answer| match answer {
             Answer::SlotStats(slots) => slots,
             _ => unreachable!("every core tells of its slots"),
         });
-        stats::write(StatsRequest::parse(args)?, of_cores.flatten().collect(), reply);
+        let request = StatsRequest::parse(args, detail(exec))?;
+        stats::write(request, detail(exec), of_cores.flatten().collect(), reply);
         Ok(())
     });
     Ok(())

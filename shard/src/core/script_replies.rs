@@ -45,6 +45,7 @@ impl<R: Ring> Inner<R> {
             }
             return Reply::new(out, script.resp).error(text);
         }
+        let before = out.len();
         match outcome {
             Outcome::Returned | Outcome::Failed => {
                 let errors = self.scripts.engine().take_errors();
@@ -61,6 +62,8 @@ impl<R: Ring> Inner<R> {
                 Reply::new(out, Resp::V2).error(text);
             }
         }
-        self.owner.shard().account(command, args, ns);
+        let shard = self.owner.shard();
+        shard.account(command, args, ns);
+        shard.note_use(command, args, ns, out.len() - before);
     }
 }

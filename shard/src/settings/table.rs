@@ -366,6 +366,10 @@ settings! {
     /// Most bytes that wait to be sent to one node before the link to it is closed; 0 for no limit but that of 1 GiB.
     cluster_link_sendbuf_limit: u64 = 0,
         Cluster "cluster-link-sendbuf-limit" Kind::Bytes { min: 0, max: u64::MAX }, Anytime;
+    /// Count what the commands of each slot take, for CLUSTER SLOT-STATS: processor time, and bytes of commands and replies. It then tells
+    /// of memory, too.
+    cluster_slot_stats_enabled: bool = false,
+        Cluster "cluster-slot-stats-enabled" Kind::YesNo, Anytime;
 
     /// How much to log, most first.
     loglevel: LogLevel = LogLevel::Notice,
