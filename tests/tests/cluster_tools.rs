@@ -219,6 +219,28 @@ fn fr_p2c_007_e001_redis_cli_makes_and_reshapes_a_cluster() {
 }
 
 #[test]
+fn fr_p2c_007_e001_redis_cli_is_told_that_there_are_no_replicas() {
+    let nodes: Vec<Node> = (0..6).map(|_| Node::start(Kind::Ashlar { cores: 1 }, NODE_TIMEOUT_MS)).collect();
+    let addresses: Vec<String> = nodes.iter().map(address).collect();
+    let mut words = vec!["create"];
+    words.extend(addresses.iter().map(String::as_str));
+    words.extend(["--cluster-replicas", "1", "--cluster-yes"]);
+    let (content, said) = manage(&words);
+    assert!(!content, "{said}");
+    assert!(said.contains("asked for a replica (CLUSTER REPLICATE)"), "{said}");
+    assert!(said.contains("does not support data replication: create the cluster without replicas"), "{said}");
+    // It is the connection that is refused, until it is reset.
+    let mut client = nodes[5].client();
+    let meet = format!("CLUSTER MEET 127.0.0.1 {} {}", nodes[4].port, nodes[4].bus);
+    assert!(matches!(client.ask(&format!("CLUSTER REPLICATE {}", nodes[0].id())), Frame::Error(_)));
+    assert!(
+        matches!(client.ask(&meet), Frame::Error(text) if text.starts_with(b"ERR this connection asked for a replica"))
+    );
+    assert_eq!(client.ask("RESET"), Frame::Simple(b"RESET".to_vec()));
+    client.ok(&meet);
+}
+
+#[test]
 fn fr_p2c_007_e001_keys_of_every_type_go_both_ways_beside_redis() {
     reshape(&made_by_tool(&[TWO, Kind::Redis, TWO, Kind::Redis]), while_counting);
     reshape(&made_by_tool(&[Kind::Redis, TWO, Kind::Redis, TWO]), while_counting);
