@@ -5,11 +5,17 @@ use tests::frame::Frame;
 
 use crate::bed::{Bed, LIMIT};
 use crate::hosts::{Hosts, MASTERS, TIMEOUT};
+use crate::pair::sessions_answer_alike;
 use crate::rows;
 
 rows! { "cluster.state_transition_contract_violation":
+    FR_P2C_007_STRICT_E014_coverage => what_nobody_has_ends_service_if_it_is_to;
     FR_P2C_007_STRICT_E014_minority => a_minority_refuses_and_one_owner_is_left;
     FR_P2C_007_STRICT_E014_unheard => who_is_not_heard_refuses;
+}
+
+fn what_nobody_has_ends_service_if_it_is_to(bed: &mut Bed) {
+    sessions_answer_alike(bed, include_str!("E014.txt"));
 }
 
 fn a_minority_refuses_and_one_owner_is_left(bed: &mut Bed) {
