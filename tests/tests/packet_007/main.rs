@@ -7,6 +7,7 @@
 #![allow(non_snake_case)]
 
 mod bed;
+mod delay;
 mod hosts;
 mod pair;
 mod six;
