@@ -117,6 +117,8 @@ pub enum Ask {
     BeginPause(PauseOrder),
     /// A CLUSTER command, or DEBUG CLUSTERLINK; the bus thread: `Answer::Cluster`.
     Cluster(Arc<OwnedArgs>),
+    /// Says that every core goes by the settings that the cluster has; the bus thread: `Answer::Done`.
+    ClusterConfigured,
     /// How many keys this slot of it has: `Answer::Count`.
     CountInSlot(Slot),
     /// So many keys of this slot of it: `Answer::Names`.
