@@ -13,6 +13,7 @@ mod step;
 // What runs on the fiber.
 mod arguments;
 mod bytecode;
+mod direct;
 mod fault;
 mod fiber;
 mod host;

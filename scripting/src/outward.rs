@@ -147,7 +147,7 @@ enum Of {
 }
 
 /// A status line; line ends in it become spaces.
-fn status(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn status(out: &mut Vec<u8>, text: &[u8]) {
     line(out, b'+', text);
 }
 
@@ -171,6 +171,6 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// As C converts a double on x86-64: what does not fit is the smallest.
-fn truncated(value: f64) -> i64 {
+pub(crate) fn truncated(value: f64) -> i64 {
     if value >= -(2f64.powi(63)) && value < 2f64.powi(63) { value as i64 } else { i64::MIN }
 }

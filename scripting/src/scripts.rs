@@ -1,10 +1,12 @@
 //! The cache of scripts, by the SHA-1 of their source.
 
+use crate::direct::Program;
 use crate::fiber::Slot;
 use crate::header::Flags;
 use ahash::AHasher;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
+use std::rc::Rc;
 
 /// The name of a script: its SHA-1 in lower-case hexadecimal.
 pub type Sha = [u8; 40];
@@ -30,6 +32,8 @@ pub(crate) struct Script {
     pub(crate) bytes: usize,
     /// From SCRIPT LOAD: never evicted.
     pub(crate) kept: bool,
+    /// What it is without Lua, if it can be.
+    pub(crate) program: Option<Rc<Program>>,
 }
 
 /// All scripts of an engine. Those of EVAL are at most so many, of so many bytes; the one loaded first goes first.

@@ -1,5 +1,6 @@
 //! What the two sides of the fiber share: buffers that pass through, and the state of the run.
 
+use crate::direct::Program;
 use crate::json::JsonSettings;
 use crate::random::Random;
 use crate::registration::Registration;
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     /// The reply of the run.
     pub(crate) reply: RefCell<Vec<u8>>,
     pub(crate) failure: RefCell<Option<Failure>>,
+    /// What the chunk that was compiled last is without Lua, if it can be.
+    pub(crate) program: RefCell<Option<Program>>,
     /// The engine's own sequence, and that of a script that chose a seed.
     pub(crate) random: RefCell<Random>,
     pub(crate) seeded: RefCell<Option<Random>>,
@@ -81,6 +84,7 @@ impl Shared {
             text: RefCell::default(),
             reply: RefCell::default(),
             failure: RefCell::default(),
+            program: RefCell::default(),
             random: RefCell::new(Random::unseeded()),
             seeded: RefCell::default(),
             json: Cell::new(JsonSettings::default()),

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use audit::mode::Mode;
 use evict::access::AccessBits;
-use evict::auditor::Auditor;
-use evict::mode::Mode;
 use evict::oom::OomRefusal;
 use evict::time::UnixMillis;
+use evict::topics::Auditor;
 use keyspace::args::Args;
 use keyspace::exec::Exec;
 use keyspace::log::Notes;

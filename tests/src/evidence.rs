@@ -1,6 +1,6 @@
 //! Lines of evidence: what a test of a packet's row saw, as one line of JSON with the packet's log fields (`spec/packets.md`).
 //!
-//! The same fields as `evict::audit` writes; this crate knows the server by its sockets only, so it has a writer of its own. Digests, never
+//! The same fields as `audit::record` writes; this crate knows the server by its sockets only, so it has a writer of its own. Digests, never
 //! what was sent.
 
 use std::fmt::Write as _;
