@@ -87,7 +87,7 @@ def pipelines(client, number):
         values.update((f"{key}:py", number) for key in keys)
 
 
-def until_stop(client, work, done):
+def until_stop(client, work, ready):
     number = 0
     while not stop.is_set():
         try:
@@ -95,52 +95,50 @@ def until_stop(client, work, done):
         except redis.RedisError as error:
             errors.append(f"{work.__name__}: {type(error).__name__}: {error}")
         number += 1
-        done.set()
+        ready.set()
 
 
-def listen(client, heard, ready):
-    listener = client.pubsub(ignore_subscribe_messages=True)
+def listen(client, ready):
+    listener = client.pubsub()
     listener.subscribe("news")
-    ready.set()
-    while not stop.is_set() or len(heard) < wanted:
+    while not stop.is_set() or (len(heard) < wanted and time.monotonic() < deadline):
         message = listener.get_message(timeout=0.1)
-        if message is not None:
-            heard.append(message["data"])
-        elif stop.is_set() and time.monotonic() > deadline:
-            errors.append(f"heard {len(heard)} messages of {wanted}")
-            return
+        if message is not None and message["type"] == "message":
+            heard.append(int(message["data"]))
+        elif message is not None:
+            ready.set()
 
 
 def listen_sharded(client, ready):
-    listener = client.pubsub(ignore_subscribe_messages=True)
+    listener = client.pubsub()
     listener.ssubscribe(CHANNEL)
-    ready.set()
     while not stop.is_set():
         message = listener.get_sharded_message(timeout=0.1)
         if message is not None and message["type"] == "smessage":
             say(f"shard {message['data']}")
+        elif message is not None:
+            ready.set()
+
+
+def start(body, *arguments):
+    """Starts a thread, and waits until it has begun."""
+    ready = threading.Event()
+    thread = threading.Thread(target=body, args=(client, *arguments, ready))
+    thread.start()
+    assert ready.wait(WAIT), f"{body.__name__} {arguments} does not begin"
+    return thread
 
 
 client = RedisCluster(host="127.0.0.1", port=PORT, decode_responses=True)
-threads, begun, heard, wanted, deadline = [], [], [], 0, 0
-for work in (singles, groups, pipelines):
-    begun.append(threading.Event())
-    threads.append(threading.Thread(target=until_stop, args=(client, work, begun[-1])))
-begun.append(threading.Event())
-threads.append(threading.Thread(target=listen, args=(client, heard, begun[-1])))
-begun.append(threading.Event())
-threads.append(threading.Thread(target=listen_sharded, args=(client, begun[-1])))
-for thread in threads:
-    thread.start()
-for event in begun:
-    assert event.wait(WAIT), "it does not begin"
+heard, wanted, deadline = [], 0, 0
+threads = [start(until_stop, work) for work in (singles, groups, pipelines)] + [start(listen), start(listen_sharded)]
 say("working")
 line = sys.stdin.read().split()
 wanted, deadline = int(line[1]), time.monotonic() + WAIT
 stop.set()
 for thread in threads:
     thread.join()
-equal(sorted(map(int, heard)), list(range(wanted)))
+equal(sorted(heard), list(range(wanted)))
 for name, table in (("count", counts), ("doubt", doubts), ("value", values)):
     for key, value in table.items():
         print(name, key, value)

@@ -9,6 +9,7 @@
 mod bed;
 mod hosts;
 mod pair;
+mod stock_clients;
 mod tool;
 
 mod FR_P2C_007_E002;
