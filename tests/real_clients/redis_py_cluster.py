@@ -113,7 +113,12 @@ def listen_sharded(client, ready):
     listener = client.pubsub()
     listener.ssubscribe(CHANNEL)
     while not stop.is_set():
-        message = listener.get_sharded_message(timeout=0.1)
+        try:
+            message = listener.get_sharded_message(timeout=0.01)
+        except redis.exceptions.MovedError:
+            # It followed the channel with a map of slots that is behind, and does not try again by itself.
+            listener.ssubscribe(CHANNEL)
+            continue
         if message is not None and message["type"] == "smessage":
             say(f"shard {message['data']}")
         elif message is not None:

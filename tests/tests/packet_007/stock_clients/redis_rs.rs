@@ -12,7 +12,7 @@ use redis::{Commands, RedisResult, Script, cmd};
 use super::Answered;
 
 /// Between messages.
-const PUBLISH_PACE: Duration = Duration::from_millis(5);
+const PUBLISH_PACE: Duration = Duration::from_millis(20);
 
 /// Clients at work.
 pub(super) struct RedisRs {
@@ -123,6 +123,8 @@ fn groups(connection: &mut ClusterConnection, tags: &[String], round: u64, answe
     }
 }
 
+/// redis-rs 1.8 gives redirects of commands in a pipeline back, as it does before Redis: then each may be done or not, and single commands
+/// find out where the slots are.
 fn pipelines(connection: &mut ClusterConnection, tags: &[String], round: u64, answered: &mut Answered) {
     let counters: Vec<String> = tags.iter().map(|tag| format!("{{{tag}}}:n")).collect();
     let mut pipeline = cluster_pipe();
@@ -130,9 +132,19 @@ fn pipelines(connection: &mut ClusterConnection, tags: &[String], round: u64, an
         pipeline.incr(counter, 1).ignore().set(format!("{counter}:rs"), round);
     }
     let result = pipeline.query::<Vec<String>>(connection);
-    if let Some(replies) = counted(answered, &counters, result) {
+    let keys = counters.iter().map(|counter| format!("{counter}:rs"));
+    let redirects = ["error: Moved: ", "error: Ask: "];
+    if result.as_ref().is_err_and(|error| redirects.iter().any(|kind| error.to_string().contains(kind))) {
+        counters.iter().for_each(|counter| *answered.doubts.entry(counter.clone()).or_default() += 1);
+        keys.for_each(|key| {
+            answered.values.remove(&key);
+            if let Err(error) = connection.exists::<_, bool>(&key) {
+                answered.errors.push(format!("{key}: {error}"));
+            }
+        });
+    } else if let Some(replies) = counted(answered, &counters, result) {
         read_back(answered, "a pipeline", Ok(replies), vec!["OK".into(); counters.len()]);
-        answered.values.extend(counters.iter().map(|counter| (format!("{counter}:rs"), round.to_string())));
+        answered.values.extend(keys.map(|key| (key, round.to_string())));
     }
 }
 
