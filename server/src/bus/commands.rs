@@ -34,7 +34,7 @@ impl Bus {
         let args: Vec<&[u8]> = args.iter().collect();
         match ClusterCommand::parse(&args) {
             Err(text) => self.reply(asker, Err(text)),
-            Ok(command) if command.asks_for_keys() => self.run_with_keys(asker, command),
+            Ok(command) if command.asks_for_keys(&self.cluster) => self.run_with_keys(asker, command),
             Ok(command) => self.run(asker, command, SlotSet::EMPTY),
         }
     }

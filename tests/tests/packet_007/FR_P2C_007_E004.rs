@@ -8,12 +8,13 @@ use tests::cluster::until;
 
 use crate::bed::{Bed, LIMIT};
 use crate::pair::{Pair, sessions_answer_alike};
-use crate::rows;
+use crate::{rows, stock_clients};
 
 rows! { "cluster.redirect_reply_contract_violation":
     FR_P2C_007_STRICT_E004_words => redirects_read_as_those_of_redis;
     FR_P2C_007_STRICT_E004_endpoints => nodes_are_called_as_they_want_to_be;
     FR_P2C_007_STRICT_E004_followed => redis_cli_follows;
+    FR_P2C_007_STRICT_E004_stock_clients => stock_clients_follow_a_reshard;
 }
 
 /// Has the first node send keys of bar's slot to the second.
@@ -77,4 +78,8 @@ fn redis_cli_follows(bed: &mut Bed) {
     let values: Vec<&str> = ours.lines().filter(|line| !line.contains("Redirected")).collect();
     assert_eq!(values, ["OK", "OK", "2", "OK", "1", "3"]);
     bed.saw("redis-cli -c", ours);
+}
+
+fn stock_clients_follow_a_reshard(bed: &mut Bed) {
+    stock_clients::follow_a_reshard_there_and_back(bed);
 }

@@ -11,6 +11,7 @@ mod delay;
 mod hosts;
 mod pair;
 mod six;
+mod stock_clients;
 mod tool;
 
 mod FR_P2C_007_E001;
