@@ -13,7 +13,7 @@ use crate::topics::{Event, Topic};
 use crate::wire::{FrameError, Health};
 
 impl Cluster {
-    /// Takes a mode on that was configured.
+    /// Takes a mode on that was configured: budgets are full, and what was lost is forgotten.
     pub fn set_mode(&mut self, mode: Mode) {
         self.auditor.configure(mode);
     }
