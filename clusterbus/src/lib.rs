@@ -35,7 +35,6 @@ pub mod quorum;
 
 // Who serves a key.
 pub mod gate;
-pub mod memo;
 pub mod modes;
 pub mod redirect;
 pub mod snapshot;

@@ -34,7 +34,7 @@ use crate::observed::observe;
 use crate::reason::ClusterError as Error;
 use crate::wire::{captured_tests as captured, frame_tests as frame, stream};
 use crate::{
-    address, epoch, forgotten, gate_captured_tests, gate_tests as gate, health, id, memo, modes, nodes, quorum, reason,
+    address, epoch, forgotten, gate_captured_tests, gate_tests as gate, health, id, modes, nodes, quorum, reason,
     reports, slot_set, slot_table,
 };
 
@@ -152,7 +152,7 @@ rows! {
         gate::FR_P2C_007_U003_a_key_behind_an_unassigned_or_crossing_one_changes_nothing,
         gate::FR_P2C_007_U003_channels_of_a_transaction_end_the_looking,
         gate_captured_tests::FR_P2C_007_U003_redis_decides_the_same,
-        memo::tests::FR_P2C_007_U003_the_memo_answers_as_the_plain_gate,
+        gate::FR_P2C_007_U003_the_memo_answers_as_the_plain_gate,
     ]
     FR_P2C_007_STRICT_U004 FR_P2C_007_HARDENED_U004 "U004" RedirectReplyContractViolation [
         gate::FR_P2C_007_U004_bytes_of_redirects,

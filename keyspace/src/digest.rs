@@ -9,6 +9,7 @@ use crate::intset::IntSet;
 use crate::packed::Packed;
 use crate::types::stream::{EntryRef, StreamId};
 use crate::types::{Object, scored};
+use sha1::Digest as _;
 
 /// 160 bits that stand for data; zeros for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,7 +128,7 @@ impl Digest {
 }
 
 fn sha1(bytes: &[u8]) -> [u8; 20] {
-    sha1_smol::Sha1::from(bytes).digest().bytes()
+    sha1::Sha1::digest(bytes).into()
 }
 
 /// The number by which a digest knows a type.

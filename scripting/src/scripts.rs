@@ -4,6 +4,7 @@ use crate::direct::Program;
 use crate::fiber::Slot;
 use crate::header::Flags;
 use ahash::AHasher;
+use sha1::Digest as _;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
@@ -105,7 +106,7 @@ impl Scripts {
 
 /// The name of a source.
 pub fn sha_of(source: &[u8]) -> Sha {
-    hex(&sha1_smol::Sha1::from(source).digest().bytes())
+    hex(&sha1::Sha1::digest(source).into())
 }
 
 /// Twenty bytes in hexadecimal.

@@ -105,8 +105,11 @@ fn candidate() -> (Cluster, UnixMillis) {
     panic!("nobody asked for votes");
 }
 
-/// What makes each topic be noted. What only the transport can meet is noted there.
-const CAUSES: &[(Topic, fn(&mut Scene))] = &[
+/// A topic, and what makes it be noted.
+type Cause = (Topic, fn(&mut Scene));
+
+/// All but those that only the transport can meet.
+const CAUSES: &[Cause] = &[
     (Topic::FrameRefused, |scene| scene.cluster.note_frame(FrameError::Length)),
     (Topic::GossipRefused, |scene| scene.pulse(None, Vec::new())),
     (Topic::ForgetRefused, |scene| {

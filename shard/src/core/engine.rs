@@ -168,7 +168,7 @@ impl Scripts {
 
     /// True if a script is loaded here.
     pub(super) fn knows(&self, sha: &Sha) -> bool {
-        self.sources.contains_key(sha)
+        self.engine.as_ref().is_some_and(|engine| engine.find(sha).is_some()) || self.sources.contains_key(sha)
     }
 
     /// The room of a script that is over, for the next one.
