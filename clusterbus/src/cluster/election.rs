@@ -12,6 +12,7 @@ use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
 use crate::snapshot::Permission;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Topic;
 use crate::wire::{Body, Header, Marks, PulseKind};
 
 /// How an election waits for a FAIL to be known everywhere, fixed and at random, and per replica with newer data.
@@ -118,7 +119,12 @@ impl Cluster {
 
     /// FAILOVER_AUTH_REQUEST: votes, and tells so when the vote is on disk; a refusal is silent.
     pub(super) fn hear_vote_request(&mut self, sender: NodeIndex, header: &Header, now: UnixMillis) {
-        let Ok(master) = self.may_vote(sender, header, now) else { return };
+        let master = match self.may_vote(sender, header, now) {
+            Ok(master) => master,
+            // All nodes are asked, and most have no vote.
+            Err(VoteRefusal::NoVoter) => return,
+            Err(_) => return self.note(Topic::VoteRefused, header.sender.bytes()),
+        };
         self.nodes[master].voted = now;
         self.last_vote_epoch = self.current_epoch;
         let after = if planted(Fault::VoteNotDurable) { SaveSeq::default() } else { self.synced_next() };
@@ -129,10 +135,14 @@ impl Cluster {
     pub(super) fn hear_vote(&mut self, sender: NodeIndex, header: &Header) {
         let voter = self.nodes[sender].is_master() && self.slots.count_of(sender) > 0;
         let ours = self.election.epoch == Some(header.current_epoch);
-        if voter && ours && !self.election.votes.contains(&sender) {
-            self.election.votes.push(sender);
-            self.due.failover = true;
+        if !voter || !ours {
+            return;
         }
+        if self.election.votes.contains(&sender) {
+            return self.note(Topic::VotedTwice, header.sender.bytes());
+        }
+        self.election.votes.push(sender);
+        self.due.failover = true;
     }
 
     /// Asks for a durable save at the end of this round. Returns which.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clusterbus::command::{ClusterCommand, ClusterReply, CommandFacts, LinkFacts};
 use clusterbus::slot_set::SlotSet;
+use clusterbus::topics::Topic;
 use shard::ask::{Answer, Ask};
 use shard::mail::Question;
 use shard::mesh::mailbox::Address;
@@ -19,6 +20,10 @@ const KEYS_TIME_MAX: Duration = Duration::from_secs(5);
 /// What a client reads whose command needs to know about keys, while a core does not answer.
 const BUSY: &str = "TRYAGAIN a core is busy; nothing was changed";
 
+/// Most arguments of a command, and most bytes of each, that the audit tells it apart by.
+const ARGS_MAX: usize = 8;
+const ARG_BYTES_MAX: usize = 64;
+
 impl Bus {
     /// A core asks something.
     pub(super) fn asked(&mut self, core: Address, question: Question) {
@@ -33,7 +38,10 @@ impl Bus {
         let args = args.args();
         let args: Vec<&[u8]> = args.iter().collect();
         match ClusterCommand::parse(&args) {
-            Err(text) => self.reply(asker, Err(text)),
+            Err(text) => {
+                self.cluster.note(Topic::CommandRefused, &told_apart(&args));
+                self.reply(asker, Err(text));
+            }
             Ok(command) if command.asks_for_keys(&self.cluster) => self.run_with_keys(asker, command),
             Ok(command) => self.run(asker, command, SlotSet::EMPTY),
         }
@@ -81,6 +89,12 @@ impl Bus {
             ..CommandFacts::quiet()
         }
     }
+}
+
+/// What the audit sums of a command that was refused.
+fn told_apart(args: &[&[u8]]) -> Vec<u8> {
+    let args = args.iter().take(ARGS_MAX);
+    args.flat_map(|arg| arg[..arg.len().min(ARG_BYTES_MAX)].iter().copied().chain([0])).collect()
 }
 
 /// The slots with keys of all cores, and the number of keys in databases that a cluster does not have. `None` if a core could not say.
