@@ -11,11 +11,11 @@ use crate::pair::Pair;
 use crate::rows;
 
 rows! { "cluster.verify_config_with_data_violation":
-    FR_P2C_007_STRICT_E008_same + FR_P2C_007_HARDENED_E008_same => a_node_is_the_same_after_kill_9;
+    FR_P2C_007_STRICT_E008_same => a_node_is_the_same_after_kill_9;
     FR_P2C_007_STRICT_E008_cut + FR_P2C_007_HARDENED_E008_cut => a_cut_file_is_refused_and_stays;
     FR_P2C_007_STRICT_E008_taken => a_file_is_one_process_s;
     FR_P2C_007_STRICT_E008_unwritten => a_file_that_cannot_be_written_ends_the_process;
-    FR_P2C_007_STRICT_E008_edited + FR_P2C_007_HARDENED_E008_edited => an_edited_file_is_taken_as_by_redis;
+    FR_P2C_007_STRICT_E008_edited => an_edited_file_is_taken_as_by_redis;
     FR_P2C_007_STRICT_E008_lost => a_node_that_lost_its_file_takes_nothing_from_the_others;
 }
 
@@ -35,6 +35,7 @@ fn a_node_is_the_same_after_kill_9(bed: &mut Bed) {
     }
     until("it serves again", LIMIT, || node.is_ok());
     node.client().ok("SET k v");
+    bed.saw("kill -9", "the same");
 }
 
 fn a_cut_file_is_refused_and_stays(bed: &mut Bed) {
@@ -48,6 +49,7 @@ fn a_cut_file_is_refused_and_stays(bed: &mut Bed) {
         node.launch();
         let status = node.server().wait_exit().expect("it ends by itself");
         assert_eq!(status.code(), Some(1), "{length}");
+        bed.saw("a cut file", status);
         assert!(node.server().log_holds("corrupted cluster config file nodes.conf: line"), "{length}");
         assert_eq!(fs::read(&path).expect("the file is there"), whole[..length], "it was not touched");
     }
@@ -63,6 +65,7 @@ fn a_file_is_one_process_s(bed: &mut Bed) {
     refused(&["--cluster-config-file", &file], "is already used by another node");
     refused(&["--cluster-config-file", ""], "cluster-config-file is empty");
     assert_eq!(node.client().ask("PING"), Frame::Simple(b"PONG".to_vec()));
+    bed.saw("a file that is taken", "refused");
 }
 
 fn a_file_that_cannot_be_written_ends_the_process(bed: &mut Bed) {
@@ -79,6 +82,7 @@ fn a_file_that_cannot_be_written_ends_the_process(bed: &mut Bed) {
     client.send(&["CLUSTER", "ADDSLOTS", "1"]).expect("it runs");
     let status = node.server().wait_exit().expect("it ends by itself");
     assert_eq!(status.code(), Some(1));
+    bed.saw("a file that cannot be written", status);
     assert!(node.server().log_holds("Can't write nodes.conf"), "{}", folder.display());
 }
 
@@ -167,6 +171,7 @@ fn a_node_that_lost_its_file_takes_nothing_from_the_others(bed: &mut Bed) {
     assert_ne!(nodes[0].id(), from, "it is another node now");
     until("it knows the owner", LIMIT, || owns_it(&nodes[0]));
     assert!(nodes[1..].iter().all(owns_it));
+    bed.saw("a lost file", "another node");
     let mut client = nodes[0].client();
     until("it sends clients there", LIMIT, || {
         // The key "3560" is in slot 0.

@@ -29,6 +29,7 @@ fn where_the_bus_may_be(bed: &mut Bed) {
     let open = ["--port", &port_text, "--cluster-port", &bus_text, "--bind", "0.0.0.0", "--cluster-bus-open", "yes"];
     let node = bed.node_with(OURS, (port, bus), &[&open[..], &["--cluster-enabled", "yes"]].concat());
     assert_eq!(node.info("cluster_known_nodes"), "1");
+    bed.saw("a bus on every address", "only if it is to be open");
 }
 
 fn strangers_change_nothing(bed: &mut Bed) {
@@ -52,6 +53,7 @@ fn strangers_change_nothing(bed: &mut Bed) {
     nameless.set_read_timeout(Some(LIMIT)).expect("a time can be set");
     assert!(matches!(nameless.read(&mut [0; 16]), Ok(0)));
     assert_eq!(node.text("CLUSTER NODES"), before);
+    bed.saw("noise", "nothing changed");
 }
 
 /// What a frame of each kind has behind its header: about a node that nobody knows. Both publish less than they announce.

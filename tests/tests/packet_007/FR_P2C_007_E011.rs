@@ -40,6 +40,7 @@ fn kill_9_at_any_point_keeps_what_was_said(bed: &mut Bed) {
         assert!(epoch >= promised[number], "round {round}: {epoch} after {}", promised[number]);
     }
     hosts.until_whole();
+    bed.saw("kill -9 at any point", "nothing is taken back");
 }
 
 /// Two masters of ours, which are the majority, a master of Redis, and its replica.

@@ -56,6 +56,7 @@ fn who_is_not_heard_refuses(bed: &mut Bed) {
     for number in 1..MASTERS {
         assert_eq!(hosts.write(number), Frame::Simple(b"OK".to_vec()));
     }
+    bed.saw("who is not heard", hosts.write(0));
     hosts.network.heal();
     hosts.until_whole();
 }
