@@ -81,6 +81,9 @@ impl Cluster {
         me.flags.set(NodeFlags::REPLICA);
         me.shard = shard;
         self.attach(self.me, Some(master));
+        if planted(Fault::DataForgotten) {
+            self.replication = super::ReplicationFacts::default();
+        }
         self.election.reset();
         self.end_manual();
         self.claims_changed();
