@@ -123,6 +123,8 @@ pub(crate) enum Fault {
     FailedShardHidden,
     /// T05: a replica takes slots that are being moved from a file.
     MarksOfReplicaRead,
+    /// T06: a node that came back as a replica stays a master to others.
+    DenialIgnored,
 }
 
 #[cfg(test)]
@@ -187,6 +189,7 @@ impl Fault {
         Fault::ShardsApart,
         Fault::FailedShardHidden,
         Fault::MarksOfReplicaRead,
+        Fault::DenialIgnored,
     ];
 }
 

@@ -29,6 +29,8 @@ mod withheld;
 #[cfg(test)]
 pub(crate) mod cluster_tests;
 #[cfg(test)]
+pub(crate) mod doubt_tests;
+#[cfg(test)]
 mod growth_tests;
 #[cfg(test)]
 pub(crate) mod hostile_tests;
@@ -36,6 +38,10 @@ pub(crate) mod hostile_tests;
 pub(crate) mod manual_tests;
 #[cfg(test)]
 mod migration_tests;
+#[cfg(test)]
+pub(crate) mod moved_tests;
+#[cfg(test)]
+pub(crate) mod restart_tests;
 #[cfg(test)]
 pub(crate) mod rights_tests;
 #[cfg(test)]
