@@ -3,9 +3,9 @@
 
 use keyspace::slot::Slot;
 
-use super::Cluster;
 use super::vote_tests::Poll;
 use super::world::World;
+use super::{Cluster, ReplicationFacts};
 use crate::epoch::Epoch;
 use crate::time::Millis;
 use crate::wire::{Body, Frame, Header, Marks, Pulse, PulseKind};
@@ -122,6 +122,9 @@ fn FR_P2C_007_U011_who_does_not_come_back_with_the_others_is_replaced() {
         let mut world = World::formed(6, 3, 5_000, seed);
         (0..6).for_each(|at| world.crash(at));
         (1..6).for_each(|at| world.start(at));
+        // It has its master's data, as it was when both ended.
+        let facts = ReplicationFacts { offset: 1, heard: world.clock(3) };
+        world.at_node(3, |cluster, _| cluster.set_replication(facts));
         let taken = |world: &World| world.owner(1, Slot::FIRST) == Some(World::id(3)) && world.all_ok();
         let took = world.run_until(60_000, "its replica has its place", taken);
         // The first election wins: two node timeouts after the start, not four after it was tried in vain.

@@ -72,6 +72,9 @@ impl Move {
             4 => self.set(1, SlotChange::Node(to)).expect("it may"),
             _ => self.set(0, SlotChange::Node(to)).expect("it is empty"),
         }
+        let (owner, here) = (self.world.owner(self.keys_at, slot(100)), World::id(self.keys_at));
+        let imports = self.world.member(self.keys_at).slots().importing(slot(100)).is_some();
+        assert!(imports || owner == Some(here), "step {step}: {here} has the keys, and to it the slot is {owner:?}'s");
     }
 
     /// What `redis-cli --cluster fix` does of a slot that is open: keys go to one node, and it gets the slot.
@@ -196,9 +199,7 @@ pub(crate) fn FR_P2C_007_S35_who_waits_when_a_slot_goes_is_sent_on() {
     }
     let sent_on = |snapshot: &Snapshot, slot: Slot, to: usize| {
         let waiting = [Access::Write, Access::Read].map(|access| decide_waiting(snapshot, slot, modes, access));
-        let moved = |decision: &Option<Decision>| {
-            matches!(decision, Some(Decision::Moved(_, other)) if snapshot.endpoint(*other).id == World::id(to))
-        };
+        let moved = |decision: &Option<Decision>| matches!(decision, Some(Decision::Moved(_, other)) if snapshot.endpoint(*other).id == World::id(to));
         assert!(waiting.iter().all(moved), "{slot:?}: {waiting:?}");
     };
     sent_on(&snapshot(&world, 0), given, 1);

@@ -140,7 +140,8 @@ pub(crate) fn FR_P2C_007_U009_who_was_elected_and_forgot_it_is_believed() {
     // It came back with a file of before: a replica of 0, with the epoch that 0 had.
     let (current_epoch, config_epoch) = (after.current_epoch, before.config_epoch);
     assert!(config_epoch < after.config_epoch);
-    let forgot = Header { master: Some(World::id(0)), current_epoch, config_epoch, slots: before.slots, ..after.clone() };
+    let forgot =
+        Header { master: Some(World::id(0)), current_epoch, config_epoch, slots: before.slots, ..after.clone() };
     let three = cluster.nodes().find(&World::id(3)).expect("known");
     // One that is late is not believed, nor are several between which it says the contrary.
     for time in (0..4_000).step_by(400) {
@@ -169,8 +170,11 @@ fn file_of(count: usize, myself: usize) -> NodesConf {
         hostname: None,
         nodename: None,
         shard: Some(ShardId::from_entropy([u8::try_from(at % masters).expect("few"); 20])),
-        flags: if at < masters { NodeFlags::MASTER } else { NodeFlags::REPLICA }
-            .and(if at == myself { NodeFlags::MYSELF } else { NodeFlags::NONE }),
+        flags: if at < masters { NodeFlags::MASTER } else { NodeFlags::REPLICA }.and(if at == myself {
+            NodeFlags::MYSELF
+        } else {
+            NodeFlags::NONE
+        }),
         master: (at >= masters).then(|| World::id(at % masters)),
         ping_sent: UnixMillis::NEVER,
         pong_received: UnixMillis(1),

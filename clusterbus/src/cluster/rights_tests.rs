@@ -3,9 +3,9 @@
 
 use keyspace::slot::Slot;
 
+use super::world::World;
 use super::{Cluster, Stored};
 use crate::command::{ClusterCommand, CommandFacts, NamedNode, NamedSlot, ResetKind, SlotAction};
-use super::world::World;
 use crate::effect::{Effect, SaveSeq};
 use crate::slot_set::SlotSet;
 use crate::slot_table::NodeIndex;
@@ -241,7 +241,10 @@ pub(crate) fn FR_P2C_007_U014_what_is_let_go_of_is_empty() {
             alone.round();
             assert_eq!(done.is_ok(), !early, "{command:?}: {done:?}");
             let mine = alone.cluster.slots().slots_of(alone.cluster.me()).clone();
-            assert!(core.stored.iter().all(|slot| mine.contains(slot)), "{command:?}: keys in slots that were let go of");
+            assert!(
+                core.stored.iter().all(|slot| mine.contains(slot)),
+                "{command:?}: keys in slots that were let go of"
+            );
             // What is still ours is served again.
             let after = alone.cluster.snapshot(alone.cluster.decided().routes);
             assert!(mine.iter().all(|slot| after.owner(slot) == Owner::Me), "{command:?}");

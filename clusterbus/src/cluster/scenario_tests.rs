@@ -190,7 +190,8 @@ pub(crate) fn FR_P2C_007_S17_a_replica_that_followed_for_a_moment_is_elected() {
         let mut world = World::formed(9, 3, 1_000, seed);
         world.run(1_000);
         world.crash(0);
-        world.run_until(15_000, "one of its replicas takes over", |world| [3, 6].iter().any(|at| is_master(world, *at)));
+        world
+            .run_until(15_000, "one of its replicas takes over", |world| [3, 6].iter().any(|at| is_master(world, *at)));
         let (first, second) = if is_master(&world, 3) { (3, 6) } else { (6, 3) };
         // The other follows it, and never gets as far as to hear anything of its data.
         world.starved.insert(second);
