@@ -99,6 +99,17 @@ fn FR_P2C_007_ADVERSARIAL_every_guard_is_missed() {
     }
 }
 
+/// Scenarios that are about data are played where there is some: moves that are one step, replication, logs.
+const OF_DATA: [usize; 8] = [4, 5, 6, 13, 33, 34, 36, 37];
+
+#[test]
+fn every_scenario_without_data_has_a_row() {
+    let rows = include_str!("adversarial_tests.rs");
+    for number in (1..=40).filter(|number| !OF_DATA.contains(number)) {
+        assert!(rows.contains(&format!("::FR_P2C_007_S{number:02}_")), "S{number:02}");
+    }
+}
+
 #[test]
 fn every_guard_has_a_row_and_every_threat_of_now_a_guard() {
     for fault in Fault::ALL {

@@ -170,6 +170,7 @@ pub(crate) fn FR_P2C_007_S15_many_masters_at_once_are_replaced() {
         world.weather = Weather { late: 300, late_millis: 300, ..Weather::FAIR };
         world.run(2_000);
         (0..7).for_each(|at| world.crash(at));
+        world.run_until(5_000, "they are missed", |world| world.running().all(|(_, one)| one.health() == Health::Fail));
         let took = world.run_until(40_000, "replicas took over", |world| world.all_ok() && world.agreed());
         assert!(took < 25_000, "seed {seed}: {took} ms");
     }
