@@ -8,7 +8,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use evict::audit::Digest;
+use audit::digest::Digest;
 use evict::decision::{Decision, Memo, PolicyEpoch, PressureBucket, Question, TtlBucket, decide};
 use evict::gate::{Caller, DataSet, Role};
 use evict::policy::{Policy, ReplicaIgnores};

@@ -1,12 +1,8 @@
-//! Faults that the adversarial suite plants: one switch for each, and none of them outside this crate's own tests.
+//! Faults that the adversarial suite plants: `audit::faults` says how.
 //!
-//! Where a decision could go wrong in the way a threat of `spec/expire-evict.md` §2 wants it to, it asks [`planted`]. In a
-//! build that is no test of this crate the answer is the constant "no", so nothing of it is left. The suite
-//! (`adversarial_tests.rs`) plants every fault in turn and shows that a test of the catalogue notices.
+//! One or more for each threat of `spec/expire-evict.md` §2. Those of T11 are of the crate `audit`; those of T04 stand with the commands.
 
-/// A way to be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+audit::faults! {
     /// T01: the cycle starts each call at the first database.
     CycleStarvesDatabases,
     /// T01: the cycle never looks at the clock.
@@ -65,85 +61,4 @@ pub(crate) enum Fault {
     ExecNotAsked,
     /// T10: a record may follow one of a later sequence.
     OrderNotChecked,
-    /// T11: the budget of a hardened category is never spent.
-    BudgetNeverSpent,
-    /// T11: a category that is not allow-listed is let through.
-    AllowListIgnored,
-    /// T11: drift on a critical row changes nothing.
-    DriftIgnored,
-    /// T11: probable harm is answered by going on.
-    UnsafeGoesOn,
-}
-
-#[cfg(test)]
-impl Fault {
-    /// All of them.
-    pub(crate) const ALL: &[Fault] = &[
-        Fault::CycleStarvesDatabases,
-        Fault::CycleIgnoresLimit,
-        Fault::CycleCapNotCounted,
-        Fault::FieldQuotaIgnored,
-        Fault::OptionConflictAccepted,
-        Fault::GreaterAcceptsEqual,
-        Fault::PastBorderOff,
-        Fault::ExpireTimeWraps,
-        Fault::AccessBorderOff,
-        Fault::ReplicaDeletes,
-        Fault::PauseIgnoredByGate,
-        Fault::BuffersCounted,
-        Fault::QuotaOvershoots,
-        Fault::QuotaLost,
-        Fault::QuotaNotWanted,
-        Fault::WantMetTwice,
-        Fault::PoolKeepsWorst,
-        Fault::ClassIgnored,
-        Fault::DecayWraps,
-        Fault::RandomStaysInDatabase,
-        Fault::ScoreReversed,
-        Fault::SmallPromotesUnused,
-        Fault::LoopIgnoresLimit,
-        Fault::LonelyFailure,
-        Fault::MemoNotInvalidated,
-        Fault::MasterLinkEvicts,
-        Fault::CycleIgnoresPause,
-        Fault::ExecNotAsked,
-        Fault::OrderNotChecked,
-        Fault::BudgetNeverSpent,
-        Fault::AllowListIgnored,
-        Fault::DriftIgnored,
-        Fault::UnsafeGoesOn,
-    ];
-}
-
-/// Whether this fault is to be made.
-#[cfg(not(test))]
-#[inline(always)]
-pub(crate) const fn planted(_fault: Fault) -> bool {
-    false
-}
-
-#[cfg(test)]
-pub(crate) use switches::{notices, planted};
-
-#[cfg(test)]
-mod switches {
-    use super::Fault;
-    use std::cell::Cell;
-
-    thread_local! {
-        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
-    }
-
-    /// Whether this fault is to be made on this thread.
-    pub(crate) fn planted(fault: Fault) -> bool {
-        PLANTED.get() == Some(fault)
-    }
-
-    /// Runs `check` with the fault planted, or with none; whether it noticed, which a check does by panicking.
-    pub(crate) fn notices(check: fn(), fault: Option<Fault>) -> bool {
-        PLANTED.set(fault);
-        let noticed = std::panic::catch_unwind(check).is_err();
-        PLANTED.set(None);
-        noticed
-    }
 }

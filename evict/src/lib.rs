@@ -4,7 +4,8 @@
 //! through small traits that its owner implements. `C01` to `C16` are the rows of the contract in `spec/expire-evict.md` §1.
 #![forbid(unsafe_code)]
 
-pub mod time;
+// The clocks are those of records.
+pub use audit::time;
 
 // Expiry: on access, by command, by the cycle.
 pub mod budget;
@@ -43,11 +44,7 @@ pub mod oom;
 pub mod order;
 pub mod record;
 
-// Modes, and what a broken row is called.
-pub mod audit;
-pub mod auditor;
-pub mod loss;
-pub mod mode;
+// What the packet brings to its audit: what a broken row is called, and what there is to say.
 pub mod reason;
 pub mod topics;
 

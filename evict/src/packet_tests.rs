@@ -7,21 +7,25 @@
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::audit::{AuditRecord, Digest, Verdict};
+use audit::contract::Contract;
+use audit::digest::Digest;
+use audit::evidence::{Evidence, Shown};
+use audit::loss::{Beliefs, Calibration, Sign};
+use audit::mode::{Category, Deviation, Hardening, Mode};
+use audit::record::Verdict;
+
 use crate::evictions::Outcome;
 use crate::faults::notices;
 use crate::gate::{Caller, DataSet, Expiry, GateContext, GateFlags, Role, gate};
-use crate::loss::{Beliefs, Calibration, Sign};
-use crate::mode::{Category, Deviation, Hardening, Mode};
 use crate::oom::{Need, Subject, refused};
 use crate::policy::{Policy, score};
 use crate::pressure::Pressure;
-use crate::reason::{ExpireEvictError as Error, PACKET};
+use crate::reason::ExpireEvictError as Error;
 use crate::safety::Hindrances;
 use crate::time::UnixMillis;
 use crate::{
-    access, cycle, deadline, decision, evictions, fields, gate, hooks, mode, oom, options, order, pool, pressure,
-    quota, s3fifo, safety, victim,
+    access, cycle, deadline, decision, evictions, fields, gate, hooks, oom, options, order, pool, pressure, quota,
+    s3fifo, safety, victim,
 };
 
 const SUITE: &str = "fr_expire_evict_phase2c_packet_008";
@@ -32,39 +36,28 @@ type Checks = &'static [(&'static str, fn())];
 /// Runs the checks of a row and writes its line; fails if one of them does.
 fn row(id: &str, error: Error, mode: Mode, checks: Checks) {
     let begun = Instant::now();
-    let (mut input, mut output) = (Digest::default(), Digest::default());
-    let mut failed = Vec::new();
-    for (name, check) in checks {
-        let fails = notices(*check, None);
-        input = input.and(name.as_bytes());
-        output = output.and(&[u8::from(fails)]);
-        if fails {
-            failed.push(name);
-        }
-    }
-    output = output.and(&decisions(mode).sum().to_le_bytes());
-    let scenario = format!("FR_P2C_008_{}_{id}", mode.name().to_uppercase());
+    let ended = |check: fn()| if notices(check, None) { Verdict::Fail } else { Verdict::Pass };
+    let checks: Vec<(&str, Verdict)> = checks.iter().map(|(name, check)| (*name, ended(*check))).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970").as_millis();
-    let record = AuditRecord {
-        time: UnixMillis(now as i64),
+    let evidence = Evidence {
+        packet: Error::PACKET,
         suite: SUITE,
-        scenario: &scenario,
-        packet: PACKET,
+        row: id,
         mode,
+        part: "evict",
         seed: SEED,
-        input,
-        output,
-        millis: begun.elapsed().as_millis() as u64,
-        verdict: if failed.is_empty() { Verdict::Pass } else { Verdict::Fail },
-        reason: (!failed.is_empty()).then(|| error.code()),
-        replay: &format!("cargo test -p evict -- {scenario}"),
-        artifacts: &[],
+        reason: error.code(),
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/evidence").join(PACKET);
+    let shown = Shown {
+        time: UnixMillis(now as i64),
+        millis: begun.elapsed().as_millis() as u64,
+        checks: &checks,
+        output: decisions(mode),
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/evidence").join(Error::PACKET);
     std::fs::create_dir_all(&folder).expect("the build's folder can be written");
-    std::fs::write(folder.join(format!("{scenario}.evict.jsonl")), record.to_json_line())
-        .expect("a line can be written");
-    assert!(failed.is_empty(), "{error}: {failed:?}");
+    std::fs::write(folder.join(evidence.file()), evidence.line(&shown)).expect("a line can be written");
+    assert!(checks.iter().all(|(_, verdict)| *verdict == Verdict::Pass), "{error}: {checks:?}");
 }
 
 const SEED: u64 = 8;
@@ -192,9 +185,6 @@ rows! {
         safety::tests::FR_P2C_008_U013_each_circumstance_alone_and_together,
         cycle::tests::FR_P2C_008_U013_a_pause_between_slices_ends_the_call,
         strict_and_hardened_decide_alike,
-        mode::tests::FR_P2C_008_HARDENED_U013_budgets_are_finite,
-        mode::tests::FR_P2C_008_HARDENED_U013_only_the_list,
-        mode::tests::FR_P2C_008_HARDENED_U013_drift_on_a_critical_row,
     ]
     FR_P2C_008_STRICT_U014 FR_P2C_008_HARDENED_U014 "U014" RuntimeHookOrderViolation [
         hooks::tests::FR_P2C_008_U014_lists_are_orders,

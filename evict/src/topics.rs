@@ -1,51 +1,16 @@
 //! What the running server has to say about the packet: one row for each thing that it detects, rejects or recovers from.
 //!
-//! `spec/packets.md`. A row names the contract's row that it is about, which is where its reason code comes from, and the deviation that
-//! hardened mode would want because of it. In strict mode none is wanted.
+//! `spec/packets.md`.
 
-use crate::loss::Sign;
-use crate::mode::{Category, Deviation};
+use audit::topic::{CLAMP, DIAGNOSE, SANITISE, UNLISTED};
+
 use crate::reason::ExpireEvictError as Error;
 
-macro_rules! topics {
-    ($($(#[$doc:meta])* $topic:ident $name:literal $error:ident $sign:ident $wanted:expr;)+) => {
-        /// Something that is worth a record.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Topic { $($(#[$doc])* $topic,)+ }
+/// Defences of each category per window and core.
+const BUDGETS: [u32; 3] = [64; 3];
 
-        impl Topic {
-            /// All of them.
-            pub const ALL: &[Topic] = &[$(Topic::$topic,)+];
-
-            /// Its name in log records.
-            pub const fn name(self) -> &'static str {
-                match self { $(Topic::$topic => $name,)+ }
-            }
-
-            /// The row of the contract that it is about.
-            pub const fn error(self) -> Error {
-                match self { $(Topic::$topic => Error::$error,)+ }
-            }
-
-            /// What it is a sign of.
-            pub const fn sign(self) -> Sign {
-                match self { $(Topic::$topic => Sign::$sign,)+ }
-            }
-
-            /// What hardened mode would want to do about it.
-            pub const fn wanted(self) -> Option<Deviation> {
-                match self { $(Topic::$topic => $wanted,)+ }
-            }
-        }
-    };
-}
-
-const DIAGNOSE: Option<Deviation> = Some(Deviation::Listed(Category::BoundedParserDiagnostics));
-const SANITISE: Option<Deviation> = Some(Deviation::Listed(Category::MetadataSanitization));
-const CLAMP: Option<Deviation> = Some(Deviation::Listed(Category::ResourceClamp));
-const UNLISTED: Option<Deviation> = Some(Deviation::Other);
-
-topics! {
+audit::topics! {
+    Error, "fr_expire_evict_phase2c_packet_008_runtime", BUDGETS;
     /// A condition of the EXPIRE family that is unknown or contradicts another was refused.
     OptionRefused "option_refused" ExpireOptionParseViolation Parser DIAGNOSE;
     /// A time that is no number or overflows was refused.
@@ -75,9 +40,15 @@ topics! {
 }
 
 #[cfg(test)]
+#[allow(non_snake_case)]
 mod tests {
     use super::*;
-    use crate::loss::{Beliefs, State};
+    use audit::contract::Contract;
+    use audit::digest::Digest;
+    use audit::loss::{Beliefs, State};
+    use audit::mode::{Category, Deviation, Mode};
+    use audit::time::{Monotonic, UnixMillis};
+    use audit::topic::AuditTopic;
     use std::collections::HashSet;
 
     #[test]
@@ -88,6 +59,22 @@ mod tests {
             // The server stops at what is unsafe: a broken invariant of our own asserts.
             assert_eq!(topic.sign().points_to(), State::Recoverable, "{topic:?}");
             assert!(Beliefs::after(&[topic.sign()]).of(State::Unsafe) < 0.3);
+        }
+    }
+
+    #[test]
+    fn FR_P2C_008_STRICT_U013_each_topic_makes_a_record_of_the_packet() {
+        let mut auditor = Auditor::new(Mode::Strict);
+        for &topic in Topic::ALL {
+            auditor.note(topic, Digest::default());
+        }
+        let events = auditor.take(UnixMillis(1), Monotonic(1));
+        assert_eq!(events.len(), Topic::ALL.len());
+        for (event, topic) in events.iter().zip(Topic::ALL) {
+            let line = event.record().to_json_line();
+            for part in [topic.name(), topic.row().code(), "\"FR-P2C-008\"", "\"strict\"", Topic::SUITE] {
+                assert!(line.contains(part), "{part} in {line}");
+            }
         }
     }
 

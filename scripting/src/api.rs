@@ -23,7 +23,7 @@ const LOG_BYTES_MAX: usize = 1024;
 const ARGUMENT_DIGITS: usize = 17;
 
 /// Integers below this have no more digits than those.
-const PLAIN_INTEGERS: u64 = 10_u64.pow(ARGUMENT_DIGITS as u32);
+const PLAIN_INTEGERS: f64 = 1e17;
 
 /// Most bytes of room that are kept for the next reply.
 const BUFFER_BYTES_KEPT: usize = 64 << 10;
@@ -131,7 +131,6 @@ fn gather(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
 
 fn push_all(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
     let mut args = shared.args.borrow_mut();
-    let mut digits = Vec::new();
     let mut refused = None;
     let mut bytes = args.args().bytes();
     for value in &values {
@@ -145,11 +144,8 @@ fn push_all(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
                 }
                 args.push(&text);
             }
-            Value::Integer(value) if value.unsigned_abs() < PLAIN_INTEGERS => {
-                args.push(itoa::Buffer::new().format(*value).as_bytes());
-            }
-            Value::Integer(value) => push_number(&mut args, &mut digits, *value as f64),
-            Value::Number(value) => push_number(&mut args, &mut digits, *value),
+            Value::Integer(value) => push_number(&mut args, *value as f64),
+            Value::Number(value) => push_number(&mut args, *value),
             _ => {
                 refused = Some("ERR Lua redis lib command arguments must be strings or integers");
                 break;
@@ -163,10 +159,15 @@ fn push_all(shared: &Shared, values: MultiValue) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn push_number(args: &mut OwnedArgs, digits: &mut Vec<u8>, value: f64) {
-    digits.clear();
-    push_general(digits, value, ARGUMENT_DIGITS);
-    args.push(digits);
+/// Appends a number as an argument of a command.
+pub(crate) fn push_number(args: &mut OwnedArgs, value: f64) {
+    // Zero may have a sign, which is printed.
+    if value.fract() == 0.0 && value.abs() < PLAIN_INTEGERS && (value != 0.0 || value.is_sign_positive()) {
+        return args.push(itoa::Buffer::new().format(value as i64).as_bytes());
+    }
+    let mut digits = Vec::new();
+    push_general(&mut digits, value, ARGUMENT_DIGITS);
+    args.push(&digits);
 }
 
 fn log(lua: &Lua, host: &Host<'_>, values: MultiValue) -> mlua::Result<()> {
@@ -249,7 +250,7 @@ fn error_reply(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<Value> {
     };
     let text = text.as_bytes();
     let line: Vec<u8> = if text.first() == Some(&b'-') { text.to_vec() } else { [b"-".as_slice(), &text].concat() };
-    fault::error_table(lua, &inward::coded(&line[1..]), true)
+    fault::error_table(lua, &inward::coded(&line[1..]), false)
 }
 
 fn status_reply(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<Value> {

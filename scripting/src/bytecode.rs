@@ -35,7 +35,7 @@ impl Instruction {
     }
 
     /// The constant that stands where `b` and `c` do in others.
-    fn bx(self) -> usize {
+    pub(crate) fn bx(self) -> usize {
         (self.0 >> 14) as usize
     }
 }
@@ -51,25 +51,39 @@ pub(crate) enum Callee<'a> {
     Other,
 }
 
+/// What an instruction may name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Constant<'a> {
+    Nil,
+    Boolean(bool),
+    Number(f64),
+    Text(&'a [u8]),
+}
+
 /// One function of a chunk.
 #[derive(Debug)]
 pub(crate) struct Function<'a> {
     /// Where its first instruction stands in the code, four bytes each.
     pub(crate) at: usize,
     pub(crate) code: Vec<Instruction>,
-    /// `None` for what is no string.
-    constants: Vec<Option<&'a [u8]>>,
+    pub(crate) constants: Vec<Constant<'a>>,
+    /// Number of registers.
+    pub(crate) registers: u8,
 }
 
 impl<'a> Function<'a> {
     /// Its strings.
     pub(crate) fn strings(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.constants.iter().copied().flatten()
+        self.constants.iter().filter_map(|constant| text_of(*constant))
+    }
+
+    fn text(&self, index: usize) -> Option<&'a [u8]> {
+        text_of(*self.constants.get(index)?)
     }
 
     /// The name of the global that an instruction reads, if it reads one.
     pub(crate) fn global_read(&self, instruction: Instruction) -> Option<&'a [u8]> {
-        (instruction.operation() == GETGLOBAL).then(|| self.constants.get(instruction.bx()).copied().flatten())?
+        (instruction.operation() == GETGLOBAL).then(|| self.text(instruction.bx()))?
     }
 
     /// What the call at `index` calls, as the last instruction before it that writes its register tells.
@@ -82,8 +96,15 @@ impl<'a> Function<'a> {
         }
         // A key of 256 and more is a constant.
         let constant = loaded.c().checked_sub(256).filter(|_| loaded.operation() == GETTABLE);
-        let name = constant.and_then(|constant| self.constants.get(constant as usize).copied().flatten());
+        let name = constant.and_then(|constant| self.text(constant as usize));
         name.map_or(Callee::Other, Callee::Field)
+    }
+}
+
+fn text_of(constant: Constant<'_>) -> Option<&[u8]> {
+    match constant {
+        Constant::Text(text) => Some(text),
+        _ => None,
     }
 }
 
@@ -121,7 +142,9 @@ impl<'a> Reader<'a> {
 
     fn function(&mut self) -> Option<()> {
         self.text()?;
-        self.bytes(4 + 4 + 4)?;
+        // The lines it stands on; then the numbers of its upvalues and parameters, a flag and the number of its registers.
+        let numbers = self.bytes(4 + 4 + 4)?;
+        let registers = numbers[11];
         let instructions = self.int()?;
         let at = self.at;
         let words = self.bytes(instructions.checked_mul(4)?)?.chunks_exact(4);
@@ -129,14 +152,14 @@ impl<'a> Reader<'a> {
         let mut constants = Vec::new();
         for _ in 0..self.int()? {
             constants.push(match self.bytes(1)?[0] {
-                0 => None,
-                1 => self.bytes(1).map(|_| None)?,
-                3 => self.bytes(8).map(|_| None)?,
-                4 => Some(self.text()?),
+                0 => Constant::Nil,
+                1 => Constant::Boolean(self.bytes(1)?[0] != 0),
+                3 => Constant::Number(f64::from_le_bytes(self.bytes(8)?.try_into().ok()?)),
+                4 => Constant::Text(self.text()?),
                 _ => return None,
             });
         }
-        self.functions.push(Function { at, code, constants });
+        self.functions.push(Function { at, code, constants, registers });
         for _ in 0..self.int()? {
             self.function()?;
         }

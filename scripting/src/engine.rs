@@ -1,8 +1,10 @@
 //! The engine of a core, as its driver sees it: what is loaded, and the one run that may be under way.
 
+use crate::direct::{Machine, Program, Stop, World};
 use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
 use crate::header;
 use crate::library::{Before, FunctionInfo, Libraries, LibraryError, LibraryInfo};
+use crate::reply_errors::ReplyErrors;
 use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
 use crate::shared::{Failure, Phase, Shared};
 use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
@@ -21,6 +23,17 @@ enum Job {
     Run(&'static str),
     /// FUNCTION LOAD.
     Load { name: Vec<u8>, code: Vec<u8> },
+}
+
+/// How what is under way goes on.
+#[derive(Debug)]
+enum Course {
+    /// In Lua.
+    Lua,
+    /// Without it.
+    Direct(Rc<Program>),
+    /// In Lua, which is told what commands answered before: it stands at the call of this number. Then it is aborted, or goes on.
+    Told { next: usize, abort: bool },
 }
 
 /// One interpreter of Lua with its scripts and libraries. It never leaves its thread. One run or load at a time.
@@ -43,6 +56,9 @@ pub struct Engine {
     loaded: Result<Vec<u8>, LibraryError>,
     /// What the first resumption begins.
     first: Option<Work>,
+    course: Course,
+    machine: Machine,
+    without_lua: u64,
 }
 
 impl Engine {
@@ -65,6 +81,9 @@ impl Engine {
             place: (Vec::new(), 0),
             loaded: Ok(Vec::new()),
             first: None,
+            course: Course::Lua,
+            machine: Machine::default(),
+            without_lua: 0,
         };
         engine.work(Work::Collect).expect("an empty state has room");
         engine
@@ -97,7 +116,8 @@ impl Engine {
             self.free.push(slot);
             return Err(refused(&text));
         }
-        let script = Script { slot, flags, bytes: source.len(), kept };
+        let program = self.shared.program.take().map(Rc::new);
+        let script = Script { slot, flags, bytes: source.len(), kept, program };
         for evicted in self.scripts.insert(sha, script, count_max, bytes_max) {
             self.release(evicted);
         }
@@ -137,9 +157,14 @@ impl Engine {
         env: Env,
     ) {
         assert!(self.job.is_none(), "one script at a time");
+        self.course = Course::Lua;
         let (slot, phase, name, chunk) = match target {
             Target::Script(sha) => {
                 let script = self.scripts.get(sha).expect("the driver runs what is loaded");
+                if let Some(program) = script.program.as_ref().filter(|program| program.has_credit()) {
+                    self.machine.begin(program);
+                    self.course = Course::Direct(program.clone());
+                }
                 (script.slot, Phase::Script, &sha[..], "@user_script")
             }
             Target::Function(name) => {
@@ -167,6 +192,7 @@ impl Engine {
         if let Some(text) = crate::source::fault(code, self.shared.limits.source_bytes_max) {
             return Err(format!("ERR Error compiling function: {text}"));
         }
+        self.course = Course::Lua;
         self.first = Some(Work::Load { source: code[start..].to_vec() });
         self.job = Some(Job::Load { name, code: code.to_vec() });
         Ok(())
@@ -250,15 +276,96 @@ impl Engine {
         &self.reply
     }
 
+    /// The errors in that reply.
+    pub fn take_errors(&mut self) -> ReplyErrors {
+        self.shared.errors.take()
+    }
+
     /// Where the run that ended last failed or was aborted: the chunk (`@user_script`) and its line, from 1. Error replies of runs that
     /// failed have it at their end; who aborts a run writes it behind `, on `.
     pub fn place(&self) -> (&[u8], i64) {
         (&self.place.0, self.place.1)
     }
 
+    /// Runs that needed no Lua.
+    pub fn runs_without_lua(&self) -> u64 {
+        self.without_lua
+    }
+
     /// Goes on with what is under way until it wants something.
     pub fn resume(&mut self, answer: Answer<'_>) -> Step {
         assert!(self.job.is_some(), "something is under way");
+        match &self.course {
+            Course::Lua => self.resume_lua(answer),
+            Course::Direct(program) => {
+                let program = program.clone();
+                self.resume_direct(&program, answer)
+            }
+            Course::Told { .. } => self.resume_told(answer),
+        }
+    }
+
+    /// Goes on without Lua.
+    fn resume_direct(&mut self, program: &Program, answer: Answer<'_>) -> Step {
+        let abort = matches!(answer, Answer::Abort);
+        if abort && !self.machine.has_begun() {
+            self.course = Course::Lua;
+            return self.resume_lua(answer);
+        }
+        if let Answer::Reply(reply) = answer {
+            self.machine.answer(self.fitting(reply));
+        }
+        if !abort {
+            let (keys, argv) = (self.shared.keys.borrow(), self.shared.argv.borrow());
+            let world = World { program, keys: keys.args(), argv: argv.args(), client: self.shared.client.get() };
+            match self.machine.run(world, &mut self.args, &mut self.reply) {
+                Stop::Call => return Step::Call(Resp::V2),
+                Stop::Returned => {
+                    self.job = None;
+                    self.shared.phase.set(Phase::Idle);
+                    self.without_lua += 1;
+                    // What replied with an error was given over to Lua.
+                    self.shared.errors.take();
+                    program.ended();
+                    return Step::Done(Outcome::Returned);
+                }
+                Stop::Lua => program.given_over(),
+            }
+        }
+        self.course = Course::Told { next: 0, abort };
+        self.resume_told(Answer::Go)
+    }
+
+    /// Goes on in Lua, and tells it what it has not heard yet.
+    fn resume_told(&mut self, answer: Answer<'_>) -> Step {
+        let machine = std::mem::take(&mut self.machine);
+        let mut answer = answer;
+        let step = loop {
+            let step = self.resume_lua(answer);
+            let Course::Told { next, abort } = &mut self.course else { unreachable!("only this ends the telling") };
+            if !matches!(step, Step::Call(_)) {
+                break step;
+            }
+            if let Some(known) = machine.answer_to(*next) {
+                *next += 1;
+                answer = Answer::Reply(known);
+            } else if *abort {
+                answer = Answer::Abort;
+            } else {
+                self.course = Course::Lua;
+                break step;
+            }
+        };
+        self.machine = machine;
+        step
+    }
+
+    /// The reply as a script gets it.
+    fn fitting<'a>(&self, reply: &'a [u8]) -> &'a [u8] {
+        if reply.len() <= self.shared.limits.reply_bytes_max { reply } else { REPLY_TOO_LARGE }
+    }
+
+    fn resume_lua(&mut self, answer: Answer<'_>) -> Step {
         let input = match (self.first.take(), answer) {
             (Some(_), Answer::Abort) => return self.done(Outcome::Aborted),
             (Some(work), _) => Input::Work(work),
@@ -267,8 +374,7 @@ impl Engine {
             (None, Answer::Reply(reply)) => {
                 let mut buffer = self.shared.answer.borrow_mut();
                 buffer.clear();
-                let fits = reply.len() <= self.shared.limits.reply_bytes_max;
-                buffer.extend_from_slice(if fits { reply } else { REPLY_TOO_LARGE });
+                buffer.extend_from_slice(self.fitting(reply));
                 Input::Go
             }
         };
@@ -323,6 +429,9 @@ impl Engine {
         text.extend_from_slice(b", on ");
         text.extend_from_slice(&self.place.0);
         text.extend_from_slice(format!(":{}.", self.place.1).as_bytes());
+        let mut errors = ReplyErrors::default();
+        errors.note(&text, failure.counted);
+        self.shared.errors.replace(errors);
         Reply::new(&mut self.reply, Resp::V2).error(text);
     }
 

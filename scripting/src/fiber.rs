@@ -4,6 +4,7 @@
 //! never entered from another stack, and nothing else can enter it while a script is suspended.
 
 use crate::bytecode;
+use crate::direct::Program;
 use crate::fault;
 use crate::host::{self, Encoded, Host, REST};
 use crate::names::Names;
@@ -115,6 +116,15 @@ fn live(yielder: &Yielder<Input, Output>, first: Input, shared: Rc<Shared>) -> u
     lua.used_memory()
 }
 
+/// A compiled chunk.
+struct Parsed {
+    function: Function,
+    /// See [`crate::plain`].
+    plain: bool,
+    /// See [`crate::direct`].
+    program: Option<Program>,
+}
+
 /// What serves the engine.
 struct Worker<'a> {
     lua: &'a Lua,
@@ -155,9 +165,8 @@ impl Worker<'_> {
         }
     }
 
-    /// The function of a chunk, and whether it is plain. The parser of Lua 5.1 holds strings that nothing refers to: the collector stands
-    /// still while it works.
-    fn parse(&self, source: &[u8], chunk: &str) -> mlua::Result<(Function, bool)> {
+    /// The function of a chunk. The parser of Lua 5.1 holds strings that nothing refers to: the collector stands still while it works.
+    fn parse(&self, source: &[u8], chunk: &str) -> mlua::Result<Parsed> {
         // A first byte of compiled code is a letter like others: nothing verifies such code.
         let mut padded = Vec::with_capacity(source.len() + 1);
         if source.first() == Some(&crate::source::BYTECODE) {
@@ -169,18 +178,20 @@ impl Worker<'_> {
         let parsed = function.and_then(|function| {
             let code = function.dump(false);
             let functions = bytecode::functions(&code).unwrap_or_default();
+            let function = match tails::kept(&code, &functions) {
+                Some(changed) => self.world.undump.call(self.lua.create_string(changed)?)?,
+                None => function,
+            };
             let plain = !functions.is_empty() && is_plain(&functions);
-            match tails::kept(&code, &functions) {
-                Some(changed) => Ok((self.world.undump.call(self.lua.create_string(changed)?)?, plain)),
-                None => Ok((function, plain)),
-            }
+            Ok(Parsed { function, plain, program: Program::of(&functions) })
         });
         self.lua.gc_restart();
         parsed
     }
 
     fn compile(&mut self, slot: Slot, source: &[u8], chunk: &str) -> Result<(), String> {
-        let (function, plain) = text(self.parse(source, chunk))?;
+        let Parsed { function, plain, program } = text(self.parse(source, chunk))?;
+        *self.shared.program.borrow_mut() = program;
         if plain {
             text(function.set_environment(self.world.plain.clone()))?;
         }
@@ -306,7 +317,7 @@ impl Worker<'_> {
         self.body = None;
         let result = (|| {
             self.set_scene(Phase::Loading)?;
-            let (function, _) = self.parse(source, "@user_function")?;
+            let Parsed { function, .. } = self.parse(source, "@user_function")?;
             self.world.keep.call::<()>((sandbox::BODY_SLOT, function))?;
             self.world.run.call::<(bool, Value)>(sandbox::BODY_SLOT)
         })();

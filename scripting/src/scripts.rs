@@ -1,10 +1,13 @@
 //! The cache of scripts, by the SHA-1 of their source.
 
+use sha1::Digest as _;
+use crate::direct::Program;
 use crate::fiber::Slot;
 use crate::header::Flags;
 use ahash::AHasher;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
+use std::rc::Rc;
 
 /// The name of a script: its SHA-1 in lower-case hexadecimal.
 pub type Sha = [u8; 40];
@@ -30,6 +33,8 @@ pub(crate) struct Script {
     pub(crate) bytes: usize,
     /// From SCRIPT LOAD: never evicted.
     pub(crate) kept: bool,
+    /// What it is without Lua, if it can be.
+    pub(crate) program: Option<Rc<Program>>,
 }
 
 /// All scripts of an engine. Those of EVAL are at most so many, of so many bytes; the one loaded first goes first.
@@ -101,7 +106,7 @@ impl Scripts {
 
 /// The name of a source.
 pub fn sha_of(source: &[u8]) -> Sha {
-    hex(&sha1_smol::Sha1::from(source).digest().bytes())
+    hex(&sha1::Sha1::digest(source).into())
 }
 
 /// Twenty bytes in hexadecimal.

@@ -1,8 +1,10 @@
 //! What the two sides of the fiber share: buffers that pass through, and the state of the run.
 
+use crate::direct::Program;
 use crate::json::JsonSettings;
 use crate::random::Random;
 use crate::registration::Registration;
+use crate::reply_errors::ReplyErrors;
 use crate::step::Limits;
 use keyspace::args::OwnedArgs;
 use keyspace::reply::Resp;
@@ -30,6 +32,8 @@ pub(crate) struct Failure {
     pub(crate) place: Option<(Vec<u8>, i64)>,
     /// The source did not compile.
     pub(crate) compiling: bool,
+    /// The server counted it already.
+    pub(crate) counted: bool,
 }
 
 /// One per engine. Nothing borrows a buffer across a switch of stacks.
@@ -56,7 +60,11 @@ pub(crate) struct Shared {
     pub(crate) text: RefCell<Vec<u8>>,
     /// The reply of the run.
     pub(crate) reply: RefCell<Vec<u8>>,
+    /// The errors in it.
+    pub(crate) errors: RefCell<ReplyErrors>,
     pub(crate) failure: RefCell<Option<Failure>>,
+    /// What the chunk that was compiled last is without Lua, if it can be.
+    pub(crate) program: RefCell<Option<Program>>,
     /// The engine's own sequence, and that of a script that chose a seed.
     pub(crate) random: RefCell<Random>,
     pub(crate) seeded: RefCell<Option<Random>>,
@@ -80,7 +88,9 @@ impl Shared {
             answer: RefCell::default(),
             text: RefCell::default(),
             reply: RefCell::default(),
+            errors: RefCell::default(),
             failure: RefCell::default(),
+            program: RefCell::default(),
             random: RefCell::new(Random::unseeded()),
             seeded: RefCell::default(),
             json: Cell::new(JsonSettings::default()),
@@ -99,5 +109,6 @@ impl Shared {
         self.json.set(JsonSettings::default());
         self.failure.borrow_mut().take();
         self.reply.borrow_mut().clear();
+        self.errors.take();
     }
 }

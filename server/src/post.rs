@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use clusterbus::snapshot::SnapshotVersion;
-use evict::auditor::Event;
+use evict::topics::Event;
 use shard::ask::{Answer, Ask};
 use shard::mail::{Mail, Question, Reply};
 use shard::mesh::baton::{Owner, Post as Posted, Wake as Woken};

@@ -1,10 +1,10 @@
-//! What a shard notes for the audit of the packet (`evict::auditor`): refusals of commands that set deadlines.
+//! What a shard notes for the audit of the packet (`evict::topics`): refusals of commands that set deadlines.
 //!
 //! Only refused commands come here, and only sums of what clients sent are kept. Other parts of the core note theirs directly:
 //! `shard.auditor.note(topic, digest)` costs as much as counting.
 
-use evict::audit::Digest;
-use evict::mode::Mode;
+use audit::digest::Digest;
+use audit::mode::Mode;
 use evict::topics::Topic;
 use keyspace::args::Args;
 use keyspace::refusal::Refusal;

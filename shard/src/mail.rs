@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use clusterbus::snapshot::{Snapshot, SnapshotVersion};
-use evict::auditor::Event;
 use evict::time::UnixMillis;
+use evict::topics::Event;
 
 use crate::ask::{Answer, Ask};
 use crate::busy::Busy;

@@ -2,8 +2,8 @@
 //!
 //! In the JSON format each field is a field of the line. What was detected or rejected is a warning, the rest a notice.
 
-use evict::audit::{AuditRecord, Verdict, utc};
-use evict::auditor::Event;
+use audit::record::{AuditRecord, Verdict, utc};
+use evict::topics::Event;
 use shard::mesh::mailbox::Address;
 
 macro_rules! line {

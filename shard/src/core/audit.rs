@@ -2,9 +2,9 @@
 //!
 //! Once a timer it costs a look at a flag. Here too the clocks are compared, and hardening is given up when another core has lost it.
 
-use evict::audit::Digest;
+use audit::digest::Digest;
+use audit::mode::Mode;
 use evict::evictions::Outcome;
-use evict::mode::Mode;
 use evict::time::{Monotonic, UnixMillis};
 use evict::topics::Topic;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use evict::audit::Digest;
+use audit::digest::Digest;
 use evict::topics::Topic;
 use keyspace::args::Args;
 

@@ -11,18 +11,19 @@ pub enum Use {
 
 /// Each crate and the crates of the workspace that it may use. Criterion benches may also use the pure crates.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("evict", &[]),
-    ("clusterbus", &["keyspace"]),
+    ("audit", &[]),
+    ("evict", &["audit"]),
+    ("clusterbus", &["keyspace", "audit"]),
     ("keyspace", &["evict"]),
     ("scripting", &["keyspace"]),
-    ("shard", &["keyspace", "evict", "clusterbus", "scripting"]),
-    ("server", &["shard", "keyspace", "evict", "clusterbus"]),
+    ("shard", &["keyspace", "evict", "audit", "clusterbus", "scripting"]),
+    ("server", &["shard", "keyspace", "evict", "audit", "clusterbus"]),
     ("bench", &[]),
     ("tests", &[]),
 ];
 
 /// What benches may link beside sockets and binaries.
-const BENCHED: &[&str] = &["evict", "keyspace", "clusterbus", "scripting", "shard"];
+const BENCHED: &[&str] = &["audit", "evict", "keyspace", "clusterbus", "scripting", "shard"];
 
 /// The fault of one dependency between crates of the workspace, if it is one.
 pub fn check(from: &str, to: &str, kind: Use) -> Option<String> {
@@ -41,6 +42,7 @@ mod tests {
     fn arrows_against_the_design_are_found() {
         let rows = [
             ("keyspace", "evict", Use::Normal, true),
+            ("audit", "evict", Use::Normal, false),
             ("evict", "keyspace", Use::Normal, false),
             ("keyspace", "shard", Use::Development, false),
             ("bench", "keyspace", Use::Development, true),

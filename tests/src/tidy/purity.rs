@@ -12,7 +12,7 @@ struct Ban {
 
 const BANS: &[Ban] = &[
     Ban {
-        under: &["keyspace/src/", "evict/src/", "clusterbus/src/", "scripting/src/"],
+        under: &["audit/src/", "keyspace/src/", "evict/src/", "clusterbus/src/", "scripting/src/"],
         except: &[],
         words: &[
             "Instant::now",
@@ -33,7 +33,7 @@ const BANS: &[Ban] = &[
         why: "a pure crate has no I/O, clock, entropy, thread or log",
     },
     Ban {
-        under: &["keyspace/src/", "evict/src/", "clusterbus/src/", "scripting/src/", "shard/src/"],
+        under: &["audit/src/", "keyspace/src/", "evict/src/", "clusterbus/src/", "scripting/src/", "shard/src/"],
         except: &[],
         words: &["Mutex", "RwLock", "Condvar"],
         why: "no lock on the command path",

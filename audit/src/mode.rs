@@ -40,7 +40,7 @@ pub enum Category {
 }
 
 /// Number of categories.
-const CATEGORIES: usize = 3;
+pub const CATEGORIES: usize = 3;
 
 impl Category {
     /// All of them.
@@ -80,7 +80,7 @@ pub enum Rejection {
 /// Windows in a row that it takes to lose the hardened mode.
 const WINDOWS: u8 = 2;
 
-/// The hardening of one packet on one core.
+/// The hardening of one packet on one thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hardening {
     mode: Mode,
@@ -191,7 +191,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_STRICT_U013_nothing_deviates() {
+    pub(crate) fn FR_P2C_008_STRICT_U013_FR_P2C_007_STRICT_U012_nothing_deviates() {
         let mut strict = Hardening::new(Mode::Strict, BUDGETS);
         for category in Category::ALL {
             assert_eq!(strict.ask(Deviation::Listed(category)), Err(Rejection::Strict), "{}", category.name());
@@ -205,7 +205,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn FR_P2C_008_HARDENED_U013_budgets_are_finite() {
+    pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_budgets_are_finite() {
         let mut hardening = hardened();
         for (category, budget) in Category::ALL.into_iter().zip(BUDGETS) {
             for _ in 0..budget {
@@ -227,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn FR_P2C_008_HARDENED_U013_only_the_list() {
+    pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_only_the_list() {
         let mut hardening = hardened();
         assert_eq!(hardening.ask(Deviation::Other), Err(Rejection::NotListed));
         assert_eq!(hardening.act(&Beliefs::after(&[Sign::Transport]), Deviation::Other), (Action::GoOn, None));
@@ -238,7 +238,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_HARDENED_U013_two_windows_without_budget() {
+    pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_windows_without_budget() {
         let good = Calibration::default();
         let mut hardening = hardened();
         for _ in 0..5 {
@@ -260,7 +260,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_HARDENED_U013_two_windows_of_wrong_beliefs() {
+    pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_windows_of_wrong_beliefs() {
         let mut bad = Calibration::default();
         bad.add(&Beliefs::after(&[]), Action::GoOn, State::Unsafe);
         let mut hardening = hardened();
@@ -271,7 +271,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    pub(crate) fn FR_P2C_008_HARDENED_U013_drift_on_a_critical_row() {
+    pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_drift_on_a_critical_row() {
         let mut hardening = hardened();
         assert_eq!(hardening.drift(Criticality::Ordinary), Mode::Hardened);
         assert_eq!(hardening.drift(Criticality::Critical), Mode::Strict);

@@ -1,33 +1,28 @@
-//! What a core has to say about the packet, collected where it happens and told in few records.
+//! What a thread has to say about a packet, collected where it happens and told in few records.
 //!
 //! Whoever meets something notes its topic: a count, a sum and, in hardened mode, one question for a budget; nothing is allocated but for a
-//! defence, of which a window has few. The core's timer takes what is there and hands it to whoever writes. A topic is told at once the
+//! defence, of which a window has few. The thread's timer takes what is there and hands it to whoever writes. A topic is told at once the
 //! first time and then at most once per window, with how often it was noted since. So a million refusals a second make one record.
 //!
 //! A defence of hardened mode is evidence and nothing else: a record of its own for each, within the budget. What is refused stays
 //! refused, and what is clamped is clamped, in both modes, so nobody outside can tell the modes apart.
 
-use crate::audit::{AuditRecord, Digest, Verdict};
+use crate::contract::Contract;
+use crate::digest::Digest;
 use crate::loss::{Action, Beliefs, Calibration, State};
 use crate::mode::{Deviation, Hardening, Mode, Rejection};
-use crate::reason::{PACKET, rejection_code};
+use crate::record::{AuditRecord, Verdict};
 use crate::time::{Monotonic, UnixMillis};
-use crate::topics::Topic;
+use crate::topic::AuditTopic;
 
 /// How long a window is, in microseconds: of the budgets, and between two records of one topic.
 pub const WINDOW_US: u64 = 5_000_000;
 
-/// Defences of each category per window and core.
-pub const BUDGETS: [u32; 3] = [64; 3];
-
-/// The suite of records of the running server.
-pub const SUITE: &str = "fr_expire_evict_phase2c_packet_008_runtime";
-
 /// Something to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<T> {
     /// What it is.
-    pub topic: Topic,
+    pub topic: T,
     /// The wall-clock time when it was taken.
     pub at: UnixMillis,
     /// How often it was noted.
@@ -44,14 +39,14 @@ pub struct Event {
     pub millis: u64,
 }
 
-impl Event {
+impl<T: AuditTopic> Event<T> {
     /// The event with the packet's fields. What came out is how often.
     pub fn record(&self) -> AuditRecord<'static> {
         AuditRecord {
             time: self.at,
-            suite: SUITE,
+            suite: T::SUITE,
             scenario: self.topic.name(),
-            packet: PACKET,
+            packet: T::Row::PACKET,
             mode: self.mode,
             seed: 0,
             input: self.input,
@@ -78,16 +73,17 @@ struct Tally {
     since: Monotonic,
 }
 
-/// What one core has to say.
+/// What one thread has to say.
 #[derive(Clone, Debug)]
-pub struct Auditor {
+pub struct Auditor<T> {
     hardening: Hardening,
     calibration: Calibration,
-    tallies: [Tally; Topic::ALL.len()],
+    /// One for each topic.
+    tallies: Vec<Tally>,
     /// Defences, and changes of the mode.
-    single: Vec<Event>,
+    single: Vec<Event<T>>,
     /// What was taken and could not be handed on.
-    unsent: Vec<Event>,
+    unsent: Vec<Event<T>>,
     /// Something was noted that is not told.
     pending: bool,
     window: Monotonic,
@@ -95,13 +91,13 @@ pub struct Auditor {
     fallen: bool,
 }
 
-impl Auditor {
-    /// The auditor of a core in this mode.
+impl<T: AuditTopic> Auditor<T> {
+    /// An auditor in this mode.
     pub fn new(mode: Mode) -> Self {
         Self {
-            hardening: Hardening::new(mode, BUDGETS),
+            hardening: Hardening::new(mode, T::BUDGETS),
             calibration: Calibration::default(),
-            tallies: [Tally::default(); Topic::ALL.len()],
+            tallies: vec![Tally::default(); T::ALL.len()],
             single: Vec::new(),
             unsent: Vec::new(),
             pending: false,
@@ -116,31 +112,31 @@ impl Auditor {
     }
 
     /// Notes one more of a topic. `input` is the sum over what it is about.
-    pub fn note(&mut self, topic: Topic, input: Digest) {
+    pub fn note(&mut self, topic: T, input: Digest) {
         self.note_many(topic, 1, input);
     }
 
     /// Notes so many more of a topic, as one: for what is counted elsewhere.
-    pub fn note_many(&mut self, topic: Topic, count: u64, input: Digest) {
+    pub fn note_many(&mut self, topic: T, count: u64, input: Digest) {
         self.pending = true;
         let defence = topic.wanted().filter(|_| self.mode() == Mode::Hardened);
         let rejection = match defence.map(|deviation| self.ask(topic, deviation)) {
             Some(Ok(())) => {
-                let reason = Some(topic.error().code());
+                let reason = Some(topic.row().code());
                 return self.single.push(self.event(topic, count, input, Verdict::Pass, reason));
             }
             Some(Err(rejection)) => Some(rejection),
             None => None,
         };
-        let tally = &mut self.tallies[topic as usize];
+        let tally = &mut self.tallies[topic.index()];
         tally.count += count;
         tally.input = tally.input.and(&input.sum().to_le_bytes());
         tally.rejection = rejection;
     }
 
     /// Notes whether something goes on: the first time, when it began.
-    pub fn stands(&mut self, topic: Topic, stands: bool, now: Monotonic) {
-        let tally = &mut self.tallies[topic as usize];
+    pub fn stands(&mut self, topic: T, stands: bool, now: Monotonic) {
+        let tally = &mut self.tallies[topic.index()];
         if tally.stands == stands {
             return;
         }
@@ -153,7 +149,7 @@ impl Auditor {
     }
 
     /// Asks for a deviation. What was met is bounded and over, which calibrates the beliefs.
-    fn ask(&mut self, topic: Topic, deviation: Deviation) -> Result<(), Rejection> {
+    fn ask(&mut self, topic: T, deviation: Deviation) -> Result<(), Rejection> {
         let Deviation::Listed(_) = deviation else {
             return self.hardening.ask(deviation).map(|_| ());
         };
@@ -167,7 +163,7 @@ impl Auditor {
     /// Takes a mode on that was configured: budgets are full, and what was lost is forgotten.
     pub fn configure(&mut self, mode: Mode) {
         let before = self.mode();
-        self.hardening = Hardening::new(mode, BUDGETS);
+        self.hardening = Hardening::new(mode, T::BUDGETS);
         self.calibration = Calibration::default();
         self.fallen = false;
         if mode != before {
@@ -175,16 +171,16 @@ impl Auditor {
         }
     }
 
-    /// Another core lost hardening: the packet is strict as a whole.
+    /// Another thread lost hardening: the packet is strict as a whole.
     pub fn fall_back(&mut self) {
         let before = self.mode();
         if before == Mode::Hardened {
-            self.hardening = Hardening::new(Mode::Strict, BUDGETS);
+            self.hardening = Hardening::new(Mode::Strict, T::BUDGETS);
             self.mode_changed(before);
         }
     }
 
-    /// True if this core lost hardening by itself since it was configured.
+    /// True if this one lost hardening by itself since it was configured.
     pub fn has_fallen(&self) -> bool {
         self.fallen
     }
@@ -207,19 +203,19 @@ impl Auditor {
     fn mode_changed(&mut self, before: Mode) {
         let input = Digest::default().and(before.name().as_bytes()).and(self.mode().name().as_bytes());
         let (verdict, reason) = match self.fallen {
-            true => (Verdict::Fail, Some(rejection_code(Rejection::Exhausted))),
+            true => (Verdict::Fail, Some(T::Row::rejection_code(Rejection::Exhausted))),
             false => (Verdict::Pass, None),
         };
-        self.single.push(self.event(Topic::ModeChanged, 1, input, verdict, reason));
+        self.single.push(self.event(T::MODE_CHANGED, 1, input, verdict, reason));
         self.pending = true;
     }
 
-    fn event(&self, topic: Topic, count: u64, input: Digest, verdict: Verdict, reason: Option<&'static str>) -> Event {
+    fn event(&self, topic: T, count: u64, input: Digest, verdict: Verdict, reason: Option<&'static str>) -> Event<T> {
         Event { topic, at: UnixMillis(0), count, mode: self.mode(), input, verdict, reason, millis: 0 }
     }
 
-    /// What is to be told now. Called by the core's timer; O(topics) and nothing when nothing was noted.
-    pub fn take(&mut self, at: UnixMillis, now: Monotonic) -> Vec<Event> {
+    /// What is to be told now. Called by the thread's timer; O(topics) and nothing when nothing was noted.
+    pub fn take(&mut self, at: UnixMillis, now: Monotonic) -> Vec<Event<T>> {
         self.end_window(now);
         let mut events = std::mem::take(&mut self.unsent);
         if !self.pending {
@@ -227,8 +223,8 @@ impl Auditor {
         }
         self.pending = false;
         events.extend(self.single.drain(..).map(|event| Event { at, ..event }));
-        for &topic in Topic::ALL {
-            let tally = self.tallies[topic as usize];
+        for &topic in T::ALL {
+            let tally = self.tallies[topic.index()];
             if tally.count == 0 && tally.stands == tally.told_to_stand {
                 continue;
             }
@@ -236,21 +232,21 @@ impl Auditor {
                 self.pending = true;
                 continue;
             }
-            let rejected = tally.rejection.map_or(topic.error().code(), rejection_code);
+            let rejected = tally.rejection.map_or(topic.row().code(), T::Row::rejection_code);
             let over = tally.told_to_stand && !tally.stands;
             let verdict = if over { Verdict::Pass } else { Verdict::Fail };
             let millis = if over { now.micros_since(tally.since) / 1000 } else { 0 };
             let event = self.event(topic, tally.count, tally.input, verdict, Some(rejected));
             events.push(Event { at, millis, ..event });
             let Tally { stands, since, .. } = tally;
-            self.tallies[topic as usize] =
+            self.tallies[topic.index()] =
                 Tally { told: Some(now), stands, told_to_stand: stands, since, ..Tally::default() };
         }
         events
     }
 
     /// Takes back what could not be handed on: it is told the next time. No more is taken meanwhile than a window brings.
-    pub fn put_back(&mut self, events: Vec<Event>) {
+    pub fn put_back(&mut self, events: Vec<Event<T>>) {
         self.unsent = events;
         self.unsent.truncate(UNSENT_MAX);
     }

@@ -187,7 +187,7 @@ pub(crate) mod tests {
     const BOTH: [Sign; 2] = [Sign::Parser, Sign::Accounting];
 
     #[test]
-    pub(crate) fn FR_P2C_008_U013_the_rule() {
+    pub(crate) fn FR_P2C_008_U013_FR_P2C_007_U012_the_rule() {
         let rows = [
             // P(S1), P(S2), listed, action
             (0.00, 0.00, Listed::Yes, Action::GoOn),
@@ -207,7 +207,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U013_expected_losses() {
+    pub(crate) fn FR_P2C_008_U013_FR_P2C_007_U012_expected_losses() {
         for (state, losses) in STATES.into_iter().zip(LOSSES) {
             let sure = Beliefs(STATES.map(|other| f64::from(u8::from(other == state))));
             let found = [Action::GoOn, Action::Defend, Action::FailClosed].map(|action| sure.expected_loss(action));
@@ -218,7 +218,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U013_what_signs_say() {
+    pub(crate) fn FR_P2C_008_U013_FR_P2C_007_U012_what_signs_say() {
         let rows: [(&[Sign], Listed, Action); 7] = [
             (&[], Listed::Yes, Action::GoOn),
             (&[Sign::Parser], Listed::Yes, Action::Defend),
@@ -236,7 +236,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn FR_P2C_008_U013_calibration_finds_bad_beliefs() {
+    pub(crate) fn FR_P2C_008_U013_FR_P2C_007_U012_calibration_finds_bad_beliefs() {
         let mut rng = fastrand::Rng::with_seed(13);
         let (mut good, mut blind, mut drunk) = (Calibration::default(), Calibration::default(), Calibration::default());
         for _ in 0..20_000 {

@@ -1,7 +1,7 @@
 //! Tests of the auditor: few records for much, evidence within budgets, and the way back to strict.
 
 use super::*;
-use crate::reason::ExpireEvictError as Error;
+use crate::sample::{Auditor, Event, SampleError as Error, Topic};
 
 const WALL: UnixMillis = UnixMillis(1_000);
 
@@ -14,15 +14,15 @@ fn input(text: &str) -> Digest {
 }
 
 #[test]
-fn FR_P2C_008_STRICT_U013_a_million_refusals_make_one_record() {
+pub(crate) fn FR_P2C_008_STRICT_U013_FR_P2C_007_STRICT_U012_a_million_refusals_make_one_record() {
     let mut auditor = Auditor::new(Mode::Strict);
     assert!(auditor.take(WALL, at(1)).is_empty());
-    auditor.note(Topic::OutOfMemory, input("set"));
+    auditor.note(Topic::Refused, input("set"));
     let first = auditor.take(WALL, at(1));
     assert_eq!((first.len(), first[0].count, first[0].verdict, first[0].at), (1, 1, Verdict::Fail, WALL));
-    assert_eq!(first[0].reason, Some(Error::EvictionLoopContractViolation.code()));
+    assert_eq!(first[0].reason, Some(Error::Critical.code()));
     for _ in 0..1_000_000 {
-        auditor.note(Topic::OutOfMemory, input("set"));
+        auditor.note(Topic::Refused, input("set"));
     }
     assert!(auditor.take(WALL, Monotonic(WINDOW_US + WINDOW_US / 2)).is_empty());
     let later = auditor.take(WALL, at(2));
@@ -32,7 +32,7 @@ fn FR_P2C_008_STRICT_U013_a_million_refusals_make_one_record() {
 }
 
 #[test]
-fn FR_P2C_008_STRICT_U013_no_defence_is_used() {
+pub(crate) fn FR_P2C_008_STRICT_U013_FR_P2C_007_STRICT_U012_no_defence_is_used() {
     let mut auditor = Auditor::new(Mode::Strict);
     for &topic in Topic::ALL {
         auditor.note(topic, input("x"));
@@ -40,34 +40,33 @@ fn FR_P2C_008_STRICT_U013_no_defence_is_used() {
     let events = auditor.take(WALL, at(1));
     assert_eq!(events.len(), Topic::ALL.len());
     for (event, topic) in events.iter().zip(Topic::ALL) {
-        assert_eq!((event.topic, event.verdict, event.reason), (*topic, Verdict::Fail, Some(topic.error().code())));
-        assert!(event.record().to_json_line().contains("\"packet_id\":\"FR-P2C-008\""));
+        assert_eq!((event.topic, event.verdict, event.reason), (*topic, Verdict::Fail, Some(topic.row().code())));
+        assert!(event.record().to_json_line().contains("\"packet_id\":\"SAMPLE\""));
     }
 }
 
 #[test]
-fn FR_P2C_008_HARDENED_U013_evidence_within_the_budget_then_closed() {
+pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_evidence_within_the_budget_then_closed() {
     let mut auditor = Auditor::new(Mode::Hardened);
-    for n in 0..BUDGETS[0] + 5 {
-        auditor.note(Topic::OptionRefused, input(&n.to_string()));
+    for n in 0..Topic::BUDGETS[0] + 5 {
+        auditor.note(Topic::Malformed, input(&n.to_string()));
     }
-    auditor.note(Topic::ClockAhead, input("leap"));
+    auditor.note(Topic::Unlisted, input("leap"));
     let events = auditor.take(WALL, Monotonic(1));
     let (defences, rest): (Vec<&Event>, Vec<&Event>) = events.iter().partition(|event| event.verdict == Verdict::Pass);
-    assert_eq!(defences.len(), BUDGETS[0] as usize);
+    assert_eq!(defences.len(), Topic::BUDGETS[0] as usize);
     let codes: Vec<(&str, u64)> = rest.iter().map(|event| (event.reason.unwrap_or_default(), event.count)).collect();
-    let expected =
-        [("expireevict.hardened_budget_exhausted_failclosed", 5), ("expireevict.hardened_nonallowlisted_rejected", 1)];
+    let expected = [("sample.exhausted", 5), ("sample.not_listed", 1)];
     assert_eq!(codes, expected);
     assert_eq!(auditor.mode(), Mode::Hardened);
 }
 
 #[test]
-fn FR_P2C_008_HARDENED_U013_two_exhausted_windows_are_told() {
+pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_exhausted_windows_are_told() {
     let mut auditor = Auditor::new(Mode::Hardened);
     let exhaust = |auditor: &mut Auditor, window| {
-        for _ in 0..=BUDGETS[0] {
-            auditor.note(Topic::TimeRefused, input("x"));
+        for _ in 0..=Topic::BUDGETS[0] {
+            auditor.note(Topic::Malformed, input("x"));
         }
         let events = auditor.take(WALL, at(window));
         events.into_iter().filter(|event| event.topic == Topic::ModeChanged).collect::<Vec<_>>()
@@ -75,7 +74,7 @@ fn FR_P2C_008_HARDENED_U013_two_exhausted_windows_are_told() {
     assert!(exhaust(&mut auditor, 1).is_empty() && !auditor.has_fallen());
     let told = exhaust(&mut auditor, 2);
     assert_eq!((told.len(), auditor.mode(), auditor.has_fallen()), (1, Mode::Strict, true));
-    assert_eq!(told[0].reason, Some("expireevict.hardened_budget_exhausted_failclosed"));
+    assert_eq!(told[0].reason, Some("sample.exhausted"));
     let told = exhaust(&mut auditor, 3);
     assert!(told.is_empty(), "it stays strict");
     auditor.configure(Mode::Hardened);
@@ -87,20 +86,20 @@ fn FR_P2C_008_HARDENED_U013_two_exhausted_windows_are_told() {
 }
 
 #[test]
-fn FR_P2C_008_U012_what_goes_on_is_told_when_it_begins_and_when_it_is_over() {
+pub(crate) fn FR_P2C_008_U012_FR_P2C_007_U012_what_goes_on_is_told_when_it_begins_and_when_it_is_over() {
     let mut auditor = Auditor::new(Mode::Strict);
-    auditor.stands(Topic::EvictionFailing, false, at(1));
+    auditor.stands(Topic::Failing, false, at(1));
     assert!(auditor.take(WALL, at(1)).is_empty());
-    auditor.stands(Topic::EvictionFailing, true, at(1));
-    auditor.stands(Topic::EvictionFailing, true, at(2));
+    auditor.stands(Topic::Failing, true, at(1));
+    auditor.stands(Topic::Failing, true, at(2));
     let begun = auditor.take(WALL, at(2));
     assert_eq!((begun.len(), begun[0].verdict, begun[0].count), (1, Verdict::Fail, 1));
     // It flaps: one record says how often it began anew.
     for _ in 0..3 {
-        auditor.stands(Topic::EvictionFailing, false, at(2));
-        auditor.stands(Topic::EvictionFailing, true, at(2));
+        auditor.stands(Topic::Failing, false, at(2));
+        auditor.stands(Topic::Failing, true, at(2));
     }
-    auditor.stands(Topic::EvictionFailing, false, at(2));
+    auditor.stands(Topic::Failing, false, at(2));
     assert!(auditor.take(WALL, at(2)).is_empty());
     let over = auditor.take(WALL, at(4));
     let of = |event: &Event| (event.verdict, event.count, event.millis);
@@ -111,7 +110,7 @@ fn FR_P2C_008_U012_what_goes_on_is_told_when_it_begins_and_when_it_is_over() {
 #[test]
 fn what_could_not_be_handed_on_is_told_the_next_time() {
     let mut auditor = Auditor::new(Mode::Strict);
-    auditor.note(Topic::ClientEvicted, input("client"));
+    auditor.note(Topic::Refused, input("client"));
     let events = auditor.take(WALL, at(1));
     auditor.put_back(events.clone());
     assert_eq!(auditor.take(WALL, at(1)), events);
