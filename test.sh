@@ -9,8 +9,8 @@ test_threads=${TEST_THREADS:-2}
 
 # Seconds that each suite may take on 2 cores; the builds before them have what .ci/run leaves.
 budgets="differential=180 serialisable=60 robustness=120 starvation=60 pipelines=90 lifecycle=60 config=30
-    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 model_ticket=120 model_widening=120 simulation=90 fuzz=90 boundaries=90 largest=90 encodings=90 sessions=240 isolation=90 real_clients=90 acl=90 packet_008=300
-    lib=150 cluster_partitions=150 cluster_mixed=120 cluster_forming=90 cluster_nodes=90 cluster_routing=90 cluster_tools=90 migrate=120 other=60"
+    redis_benchmark=60 tidy=20 model_baton=120 model_lease=120 model_ticket=120 model_widening=120 simulation=90 fuzz=90 boundaries=90 largest=90 encodings=90 sessions=240 isolation=90 real_clients=90 acl=90 packet_007=300 packet_008=300
+    lib=150 cluster_mixed=60 cluster_forming=90 cluster_nodes=60 migrate=120 other=60"
 
 . ./packages.sh
 need_cargo

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Names the program to test as `ashlar`; for developing suites against redis-server itself.
 pub const ASHLAR_VARIABLE: &str = "ASHLAR_BIN";
@@ -41,4 +42,14 @@ pub fn redis_tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| {
             panic!("{name} is not in PATH: install Debian's redis-server and redis-tools, or run ./test.sh")
         })
+}
+
+/// A Python that has redis-py: ours, which `real_clients/install.sh` makes, or the system's.
+pub fn python_with_redis_py() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or(target, PathBuf::from);
+    let pythons = [target.join("redis-py/bin/python"), PathBuf::from("/usr/bin/python3")];
+    pythons.into_iter().find(|python| {
+        Command::new(python).args(["-c", "import redis"]).output().is_ok_and(|output| output.status.success())
+    })
 }

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::frame::Frame;
 use crate::network::Host;
 use crate::server::{Kind, Server, free_port, start_in, start_on};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How often a condition is looked at.
 const PACE: Duration = Duration::from_millis(20);
+/// Longest wait for a cluster to be whole.
+const JOIN_WAIT: Duration = Duration::from_secs(40);
 
 /// Waits until something holds; panics if it does not within the limit. Returns how long it took.
 #[track_caller]
@@ -62,11 +64,18 @@ impl Node {
     /// A node on free ports that knows nobody, running.
     #[track_caller]
     pub fn start(kind: Kind, node_timeout_ms: u64) -> Node {
+        Node::start_with(kind, node_timeout_ms, &[])
+    }
+
+    /// Likewise, with more arguments.
+    #[track_caller]
+    pub fn start_with(kind: Kind, node_timeout_ms: u64, more: &[&str]) -> Node {
         let (port, bus) = (free_port(), free_port());
         let [port_text, bus_text, timeout] =
             [port.into(), bus.into(), node_timeout_ms].map(|number: u64| number.to_string());
         let mut arguments = vec!["--port", &port_text, "--cluster-port", &bus_text, "--cluster-node-timeout", &timeout];
         arguments.extend(["--cluster-enabled", "yes", "--save", "", "--bind", "127.0.0.1"]);
+        arguments.extend(more);
         Node::with(kind, port, bus, &arguments)
     }
 
@@ -84,15 +93,16 @@ impl Node {
         node
     }
 
-    /// A node of ours on a host of a network, which knows nobody and serves its slots whatever becomes of others, running.
+    /// A node of ours on a host of a network, which knows nobody and serves its slots whatever becomes of others, running. `more` are
+    /// further arguments.
     #[track_caller]
-    pub fn on(host: Host, cores: usize, node_timeout_ms: u64) -> Node {
+    pub fn on(host: Host, cores: usize, node_timeout_ms: u64, more: &[&str]) -> Node {
         let (address, timeout) = (host.address.to_string(), node_timeout_ms.to_string());
         let arguments = ["--port", "6379", "--bind", &address, "--cluster-enabled", "yes", "--cluster-bus-open", "yes"];
-        let more =
+        let rules =
             ["--cluster-node-timeout", &timeout, "--cluster-require-full-coverage", "no", "--protected-mode", "no"];
         let cores_text = cores.to_string();
-        let arguments = [&arguments[..], &more, &["--cores", &cores_text, "--save", ""]].concat();
+        let arguments = [&arguments[..], &rules, &["--cores", &cores_text, "--save", ""], more].concat();
         let arguments = arguments.into_iter().map(str::to_owned).collect();
         let folder = tempfile::tempdir().expect("a scratch folder can be made");
         let (kind, port, bus) = (Kind::Ashlar { cores }, 6379, 16379);
@@ -219,6 +229,51 @@ fn known(line: &str) -> (String, Known) {
     let epoch = words[6].parse().expect("an epoch is a number");
     let slots = words[8..].iter().map(|&word| word.to_owned()).collect();
     (words[0].to_owned(), Known { flags, epoch, slots })
+}
+
+/// Slots of all.
+const SLOTS: usize = 16_384;
+
+/// Slots of one of so many nodes with equal shares.
+pub fn share(number: usize, nodes: usize) -> (u16, u16) {
+    let at = |number: usize| (number * SLOTS / nodes) as u16;
+    (at(number), at(number + 1) - 1)
+}
+
+/// The TOML of so many nodes on free ports with equal shares, and their ports and buses' ports.
+pub fn description(count: usize) -> (String, Vec<(u16, u16)>) {
+    let mut ports = BTreeSet::new();
+    while ports.len() < 2 * count {
+        ports.insert(free_port());
+    }
+    let ports: Vec<u16> = ports.into_iter().collect();
+    let pairs: Vec<(u16, u16)> = ports.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+    let mut text = "[cluster]\ncluster-enabled = true\ncluster-node-timeout = 2000\n".to_owned();
+    for (number, (port, bus)) in pairs.iter().enumerate() {
+        let (first, last) = share(number, count);
+        let address = format!("address = \"127.0.0.1:{port}\"\nbus-port = {bus}\n");
+        text += &format!("[[cluster.nodes]]\n{address}slots = \"{first}-{last}\"\n");
+    }
+    (text, pairs)
+}
+
+/// Makes a cluster of nodes that know nobody: equal shares, epochs 1, 2 and so on. Each meets the next; all agree and serve in the end.
+#[track_caller]
+pub fn join(nodes: &[Node]) {
+    for (number, node) in nodes.iter().enumerate() {
+        let (first, last) = share(number, nodes.len());
+        node.add_slots(first, last);
+        node.client().ok(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1));
+    }
+    nodes.windows(2).for_each(|pair| pair[0].meet(&pair[1]));
+    until_whole(nodes);
+}
+
+/// Waits until all agree about everything and serve.
+#[track_caller]
+pub fn until_whole(nodes: &[Node]) {
+    let all: Vec<&Node> = nodes.iter().collect();
+    until("all agree and serve", JOIN_WAIT, || agreed(&all) && all.iter().all(|node| node.is_ok()));
 }
 
 /// What nodes agree on: their names, epochs and slots.

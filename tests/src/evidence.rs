@@ -8,10 +8,33 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The suite of what is shown through the socket.
-pub const SUITE: &str = "fr_expire_evict_phase2c_packet_008_e2e";
-/// The packet.
-pub const PACKET: &str = "FR-P2C-008";
+/// A packet whose rows are shown through the socket.
+#[derive(Debug)]
+pub struct Packet {
+    /// Its name.
+    pub id: &'static str,
+    /// The suite of what is shown through the socket.
+    pub suite: &'static str,
+    /// The tests that show it, as cargo calls them.
+    pub tests: &'static str,
+}
+
+/// The cluster.
+pub const CLUSTER: Packet = Packet { id: "FR-P2C-007", suite: "fr_runtime_phase2c_packet_007", tests: "packet_007" };
+/// Expiry and eviction.
+pub const EXPIRE_EVICT: Packet =
+    Packet { id: "FR-P2C-008", suite: "fr_expire_evict_phase2c_packet_008_e2e", tests: "packet_008" };
+
+/// How a test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// It showed what it is to show.
+    Passed,
+    /// This machine does not allow what it needs.
+    Skipped,
+    /// It did not; with the code of the row.
+    Failed(&'a str),
+}
 
 /// A sum over what went in or came out: FNV-1a, 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +57,8 @@ impl Digest {
 
 /// What is known when a test is over.
 pub struct Line<'a> {
+    /// The packet that it is of.
+    pub packet: &'a Packet,
     /// Its name, which runs it again.
     pub test: &'a str,
     /// `strict` or `hardened`.
@@ -46,26 +71,29 @@ pub struct Line<'a> {
     pub output: Digest,
     /// How long it took.
     pub time: Duration,
-    /// The code of the row if it failed.
-    pub reason: Option<&'a str>,
+    /// How it ended.
+    pub outcome: Outcome<'a>,
 }
 
 impl Line<'_> {
     /// The line, with the newline. Names and codes hold nothing that JSON would escape.
     pub fn text(&self) -> String {
-        let outcome = if self.reason.is_some() { "fail" } else { "pass" };
-        let reason = self.reason.map_or("null".to_owned(), |code| format!("\"{code}\""));
+        let (outcome, reason) = match self.outcome {
+            Outcome::Passed => ("pass", "null".to_owned()),
+            Outcome::Skipped => ("skip", "null".to_owned()),
+            Outcome::Failed(code) => ("fail", format!("\"{code}\"")),
+        };
         let mut line = String::from("{");
         let strings = [
             ("ts_utc", utc(SystemTime::now())),
-            ("suite_id", SUITE.to_owned()),
+            ("suite_id", self.packet.suite.to_owned()),
             ("test_or_scenario_id", self.test.to_owned()),
-            ("packet_id", PACKET.to_owned()),
+            ("packet_id", self.packet.id.to_owned()),
             ("mode", self.mode.to_owned()),
             ("input_digest", format!("{:016x}", self.input.0)),
             ("output_digest", format!("{:016x}", self.output.0)),
             ("outcome", outcome.to_owned()),
-            ("replay_cmd", format!("cargo test -p tests --test packet_008 -- {}", self.test)),
+            ("replay_cmd", self.replay()),
         ];
         for (name, text) in strings {
             let _ = write!(line, "\"{name}\":\"{text}\",");
@@ -79,9 +107,14 @@ impl Line<'_> {
         line
     }
 
+    /// The command that runs the test again, with the same seed.
+    pub fn replay(&self) -> String {
+        format!("cargo test -p tests --test {} -- {}", self.packet.tests, self.test)
+    }
+
     /// Writes the line to its file under `target/evidence/`, and returns where that is.
     pub fn write(&self) -> PathBuf {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/evidence").join(PACKET);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/evidence").join(self.packet.id);
         fs::create_dir_all(&folder).expect("the build's folder can be written");
         let path = folder.join(format!("{}.e2e.jsonl", self.test));
         fs::write(&path, self.text()).expect("a line can be written");
@@ -119,13 +152,14 @@ mod tests {
         let mut sum = Digest::default();
         sum.add(b"a");
         let line = Line {
+            packet: &EXPIRE_EVICT,
             test: "row",
             mode: "strict",
             seed: 7,
             input: Digest::default(),
             output: sum,
             time: Duration::from_millis(3),
-            reason: None,
+            outcome: Outcome::Passed,
         };
         let text = line.text();
         let tail = concat!(
@@ -136,6 +170,9 @@ mod tests {
             "\n",
         );
         assert!(text.starts_with("{\"ts_utc\":\"20") && text.ends_with(tail), "{text}");
+        let failed = Line { packet: &CLUSTER, outcome: Outcome::Failed("code"), ..line }.text();
+        assert!(failed.contains(r#""outcome":"fail""#) && failed.contains(r#""reason_code":"code""#), "{failed}");
+        assert!(failed.contains(r#""replay_cmd":"cargo test -p tests --test packet_007 -- row""#), "{failed}");
         assert_eq!((date(0), date(11_016), date(11_017)), ((1970, 1, 1), (2000, 2, 29), (2000, 3, 1)));
     }
 }

@@ -5,11 +5,12 @@
 #![forbid(unsafe_code)]
 
 use redis::{Commands, Connection, Pipeline, PushKind, RedisResult, Script};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+use tests::binaries::python_with_redis_py;
 use tests::server::{Kind, Server};
 
 /// Longest wait for a push or a message.
@@ -210,18 +211,8 @@ fn redis_rs_hears_of_changes() {
     });
 }
 
-/// A Python that has redis-py: ours, or the system's.
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(target, PathBuf::from);
-    let pythons = [target.join("redis-py/bin/python"), PathBuf::from("/usr/bin/python3")];
-    pythons.into_iter().find(|python| {
-        Command::new(python).args(["-c", "import redis"]).output().is_ok_and(|output| output.status.success())
-    })
-}
-
 fn with_redis_py(part: &str) {
-    let Some(python) = python() else {
+    let Some(python) = python_with_redis_py() else {
         println!("SKIPPED: no redis-py here; run tests/real_clients/install.sh");
         return;
     };

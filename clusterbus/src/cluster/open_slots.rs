@@ -9,6 +9,7 @@ use super::admin::{AdminError, Stored};
 use crate::effect::Durability;
 use crate::faults::{Fault, planted};
 use crate::id::NodeId;
+use crate::slot_table::NodeIndex;
 use crate::snapshot::Permission;
 
 /// What becomes of a slot.
@@ -35,6 +36,7 @@ impl Cluster {
             let index = self.nodes.find(&id).ok_or(unknown(id))?;
             if self.nodes[index].is_master() { Ok(index) } else { Err(AdminError::TargetReplica) }
         };
+        let before = self.marks_of(slot);
         match change {
             SlotChange::Migrating(_) if !mine => return Err(AdminError::NotOwner(slot)),
             SlotChange::Importing(_) if mine => return Err(AdminError::AlreadyOwner(slot)),
@@ -58,12 +60,25 @@ impl Cluster {
                 self.give_slot(slot, owner, stored);
             }
         }
-        self.changed(Durability::Synced);
+        // As when the new owner's claim came first: who asks waits for the save that this asked for.
+        if self.marks_of(slot) != before {
+            self.changed(Durability::Synced);
+        }
         Ok(())
     }
 
+    /// Whether SETSLOT NODE depends on what is stored in the slot: it cannot leave this node while keys are here.
+    pub(crate) fn keys_bind(&self, slot: Slot) -> bool {
+        self.slots.owner(slot) == Some(self.me) || self.slots.migrating(slot).is_some()
+    }
+
+    /// Where a slot is, and where it is moved to and from by hand.
+    fn marks_of(&self, slot: Slot) -> [Option<NodeIndex>; 3] {
+        [self.slots.owner(slot), self.slots.migrating(slot), self.slots.importing(slot)]
+    }
+
     /// SETSLOT NODE, checked.
-    fn give_slot(&mut self, slot: Slot, owner: crate::slot_table::NodeIndex, stored: Stored) {
+    fn give_slot(&mut self, slot: Slot, owner: NodeIndex, stored: Stored) {
         if stored == Stored::Nothing {
             self.slots.set_migrating(slot, None);
         }

@@ -302,3 +302,40 @@ pub(crate) fn FR_P2C_007_U001_texts_of_info_and_nodes() {
     let line = ClusterReply::Array(vec![ClusterReply::bulk(expected.lines().nth(2).expect("of the replica"))]);
     assert_eq!(master.say("CLUSTER REPLICAS <m>"), Ok(line));
 }
+
+#[test]
+fn FR_P2C_007_U014_what_is_so_already_is_not_saved_again() {
+    let mut asked = Asked::new(MASTER);
+    let mut saves = |line: &str| {
+        asked.tell(line, &CommandFacts::quiet()).unwrap_or_else(|text| panic!("{line}: {text}"));
+        asked.effects().iter().filter(|effect| matches!(effect, Effect::Save(..))).count()
+    };
+    saves("CLUSTER SETSLOT 5 MIGRATING <o>");
+    for (line, count) in [
+        ("CLUSTER SETSLOT 5 MIGRATING <o>", 0),
+        ("CLUSTER SETSLOT 5 NODE <o>", 1),
+        ("CLUSTER SETSLOT 5 NODE <o>", 0),
+        ("CLUSTER SETSLOT 5 STABLE", 0),
+        ("CLUSTER SETSLOT 5 IMPORTING <o>", 1),
+        ("CLUSTER SETSLOT 5 STABLE", 1),
+        ("CLUSTER SAVECONFIG", 1),
+    ] {
+        assert_eq!(saves(line), count, "{line}");
+    }
+}
+
+#[test]
+fn cores_are_asked_for_keys_only_where_keys_bind_a_slot() {
+    let mut asked = Asked::new(MASTER);
+    let asks = |asked: &Asked, line: &str| {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        ClusterCommand::parse(&words).expect("a command").asks_for_keys(&asked.cluster)
+    };
+    let give = |slot: u16| format!("CLUSTER SETSLOT {slot} NODE {O}");
+    assert!(asks(&asked, &give(5)) && asks(&asked, "CLUSTER FLUSHSLOTS"));
+    assert!(!asks(&asked, &give(9000)), "it is not here");
+    let others = ["CLUSTER SETSLOT 5 STABLE".into(), format!("CLUSTER SETSLOT 5 MIGRATING {O}"), "CLUSTER INFO".into()];
+    assert!(others.iter().all(|line: &String| !asks(&asked, line)));
+    asked.tell(&give(5), &CommandFacts::quiet()).expect("it is empty");
+    assert!(!asks(&asked, &give(5)));
+}

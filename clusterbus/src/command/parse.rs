@@ -10,7 +10,7 @@ use keyspace::slot::Slot;
 use super::named::{NamedNode, NamedSlot, parse_slot};
 use super::{ClusterCommand, LinksToKill, ResetKind, SlotAction, SlotList, SlotRange};
 use crate::address::{Address, Host, Ports};
-use crate::cluster::FailoverKind;
+use crate::cluster::{Cluster, FailoverKind};
 use crate::epoch::Epoch;
 
 /// How many arguments a subcommand takes, CLUSTER and itself included.
@@ -91,10 +91,12 @@ impl ClusterCommand {
         }
     }
 
-    /// Whether [`super::CommandFacts::stored`] has to be asked of the cores.
-    pub fn asks_for_keys(&self) -> bool {
+    /// Whether [`super::CommandFacts::stored`] has to be asked of the cores first, as the cluster is now.
+    pub fn asks_for_keys(&self, cluster: &Cluster) -> bool {
         match self {
-            Command::FlushSlots | Command::Replicate(_) | Command::Reset(_) | Command::SetSlot(..) => true,
+            Command::FlushSlots | Command::Replicate(_) | Command::Reset(_) => true,
+            Command::SetSlot(NamedSlot::Slot(slot), SlotAction::Node(_)) => cluster.keys_bind(*slot),
+            Command::SetSlot(..) => false,
             Command::AddSlots(_) | Command::DeleteSlots(_) | Command::BumpEpoch | Command::SaveConfig => false,
             Command::CountFailureReports(_) | Command::Failover(_) | Command::Forget(_) | Command::Meet(_) => false,
             Command::Info | Command::Links | Command::MyId | Command::MyShardId | Command::Nodes => false,

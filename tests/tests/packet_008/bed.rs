@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 use tests::client::Client;
-use tests::evidence::{Digest, Line};
+use tests::evidence::{Digest, EXPIRE_EVICT, Line, Outcome};
 use tests::frame::Frame;
 use tests::server::{Kind, Server};
 
@@ -35,8 +35,8 @@ pub(crate) fn row(test: &str, mode: &'static str, code: &str, check: fn(&mut Bed
         }
     }));
     let (input, output) = (bed.input, bed.output);
-    let reason = ended.is_err().then_some(code);
-    Line { test, mode, seed: SEED, input, output, time: begun.elapsed(), reason }.write();
+    let outcome = if ended.is_err() { Outcome::Failed(code) } else { Outcome::Passed };
+    Line { packet: &EXPIRE_EVICT, test, mode, seed: SEED, input, output, time: begun.elapsed(), outcome }.write();
     if let Err(panic) = ended {
         resume_unwind(panic);
     }

@@ -1,28 +1,24 @@
-//! redis-cli's cluster manager against nodes of ours, alone and beside redis-server: what operators do to a cluster, while clients write.
-#![forbid(unsafe_code)]
+//! redis-cli's cluster manager, as operators use it, and clients that follow redirects meanwhile.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tests::binaries::redis_tool;
 use tests::client::Client;
-use tests::cluster::{Node, agreed, until};
+use tests::cluster::{Node, until_whole};
 use tests::frame::Frame;
-use tests::server::{Kind, Server};
+use tests::server::Kind;
 
-const TWO: Kind = Kind::Ashlar { cores: 2 };
-const LIMIT: Duration = Duration::from_secs(40);
+use crate::bed::Bed;
+
 const NODE_TIMEOUT_MS: u64 = 3_000;
 /// Values of every type, this many of each.
 const OF_EACH: usize = 20;
-/// Slots that change their owner.
-const MOVED: &str = "400";
 
 /// Runs redis-cli's cluster manager: whether it was content, and what it said.
-fn manage(arguments: &[&str]) -> (bool, String) {
+pub(crate) fn manage(arguments: &[&str]) -> (bool, String) {
     let output =
         Command::new(redis_tool("redis-cli")).arg("--cluster").args(arguments).output().expect("redis-cli runs");
     let said = [output.stdout, output.stderr].concat();
@@ -30,29 +26,29 @@ fn manage(arguments: &[&str]) -> (bool, String) {
 }
 
 #[track_caller]
-fn managed(arguments: &[&str]) -> String {
+pub(crate) fn managed(arguments: &[&str]) -> String {
     let (content, said) = manage(arguments);
     assert!(content, "{arguments:?}: {said}");
     said
 }
 
-fn address(node: &Node) -> String {
+pub(crate) fn address(node: &Node) -> String {
     format!("127.0.0.1:{}", node.port)
 }
 
 /// Asks whoever serves it, as a client that follows redirects does.
-struct Follower {
+pub(crate) struct Follower {
     nodes: BTreeMap<u16, Client>,
     first: u16,
 }
 
 impl Follower {
-    fn new(nodes: &[Node]) -> Follower {
+    pub(crate) fn new(nodes: &[Node]) -> Follower {
         let clients = nodes.iter().map(|node| (node.port, node.client()));
         Follower { nodes: clients.collect(), first: nodes[0].port }
     }
 
-    fn ask(&mut self, words: &[&str]) -> Frame {
+    pub(crate) fn ask(&mut self, words: &[&str]) -> Frame {
         let (mut port, mut asking) = (self.first, false);
         for _ in 0..100_000 {
             let client = self.nodes.get_mut(&port).expect("a node that there is");
@@ -75,7 +71,7 @@ impl Follower {
 }
 
 /// Values of every type, with a time to live.
-fn fill(follower: &mut Follower) {
+pub(crate) fn fill(follower: &mut Follower) {
     for number in 0..OF_EACH {
         let text = number.to_string();
         let made = [
@@ -94,7 +90,7 @@ fn fill(follower: &mut Follower) {
 }
 
 /// What [`fill`] made, as it is now. DUMP of the two kinds of nodes differs in its version.
-fn contents(follower: &mut Follower) -> Vec<Frame> {
+pub(crate) fn contents(follower: &mut Follower) -> Vec<Frame> {
     let mut all = Vec::new();
     for number in 0..OF_EACH {
         all.push(follower.ask(&["GET", &format!("string:{number}")]));
@@ -111,7 +107,7 @@ fn contents(follower: &mut Follower) -> Vec<Frame> {
 }
 
 /// Does something to a cluster while clients count; every increment that was answered is there afterwards.
-fn while_counting(nodes: &[Node], work: &dyn Fn()) {
+pub(crate) fn while_counting(nodes: &[Node], work: &dyn Fn()) {
     const COUNTERS: usize = 200;
     let mut follower = Follower::new(nodes);
     for number in 0..COUNTERS {
@@ -147,8 +143,8 @@ fn while_counting(nodes: &[Node], work: &dyn Fn()) {
 }
 
 /// Nodes that redis-cli made a cluster of, but for the last, which joined later and owns nothing.
-fn made_by_tool(kinds: &[Kind]) -> Vec<Node> {
-    let nodes: Vec<Node> = kinds.iter().map(|kind| Node::start(*kind, NODE_TIMEOUT_MS)).collect();
+pub(crate) fn made_by_tool(bed: &Bed, kinds: &[Kind]) -> Vec<Node> {
+    let nodes: Vec<Node> = kinds.iter().map(|kind| bed.node(*kind, NODE_TIMEOUT_MS)).collect();
     // Redis would become a replica when it has given its last slot away.
     nodes.iter().for_each(|node| node.client().ok("CONFIG SET cluster-allow-replica-migration no"));
     let addresses: Vec<String> = nodes.iter().map(address).collect();
@@ -158,68 +154,6 @@ fn made_by_tool(kinds: &[Kind]) -> Vec<Node> {
     words.push("--cluster-yes");
     assert!(managed(&words).contains("All 16384 slots covered"));
     assert!(managed(&["add-node", newcomer, &others[0]]).contains("New node added correctly"));
-    until_agreed(&nodes);
+    until_whole(&nodes);
     nodes
-}
-
-#[track_caller]
-fn until_agreed(nodes: &[Node]) {
-    let all: Vec<&Node> = nodes.iter().collect();
-    until("all agree and serve", LIMIT, || agreed(&all) && all.iter().all(|node| node.is_ok()));
-}
-
-/// Slots go from the first node to the last and back, while something is done with their keys.
-fn reshape(nodes: &[Node], meanwhile: fn(&[Node], &dyn Fn())) {
-    let (first, last) = (&nodes[0], nodes.last().expect("there are some"));
-    let (from, to, at) = (first.id(), last.id(), address(first));
-    let mut follower = Follower::new(nodes);
-    fill(&mut follower);
-    let before = contents(&mut follower);
-    meanwhile(nodes, &|| {
-        let words = ["reshard", &at, "--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", MOVED];
-        managed(&[&words[..], &["--cluster-yes"]].concat());
-    });
-    until_agreed(nodes);
-    assert_eq!(contents(&mut follower), before);
-    let said = managed(&["check", &at]);
-    assert!(said.contains("All nodes agree about slots configuration") && said.contains("All 16384 slots covered"));
-    // A slot that somebody left open.
-    let slot = last.nodes()[&to].slots[0].split('-').next().expect("a number").to_owned();
-    last.client().ok(&format!("CLUSTER SETSLOT {slot} MIGRATING {from}"));
-    first.client().ok(&format!("CLUSTER SETSLOT {slot} IMPORTING {to}"));
-    assert!(manage(&["check", &at]).1.contains("The following slots are open"));
-    managed(&["fix", &at]);
-    assert!(!managed(&["check", &at]).contains("The following slots are open"));
-    meanwhile(nodes, &|| {
-        managed(&["rebalance", &at, "--cluster-weight", &format!("{to}=0"), "--cluster-use-empty-masters"]);
-    });
-    until_agreed(nodes);
-    assert!(last.nodes()[&to].slots.is_empty(), "it has given all away");
-    assert_eq!(contents(&mut follower), before);
-}
-
-#[test]
-fn fr_p2c_007_e001_redis_cli_makes_and_reshapes_a_cluster() {
-    let nodes = made_by_tool(&[TWO; 4]);
-    reshape(&nodes, while_counting);
-    let (first, last) = (&nodes[0], &nodes[3]);
-    let at = address(first);
-    assert!(managed(&["info", &at]).contains("in 4 masters"));
-    assert_eq!(managed(&["call", &at, "CLUSTER", "KEYSLOT", "foo"]).matches("12182").count(), 4);
-    manage(&["set-timeout", &at, "2500"]);
-    let timeout = |node: &Node| node.client().ask("CONFIG GET cluster-node-timeout").to_string();
-    assert!(nodes.iter().all(|node| timeout(node).contains("2500")));
-    let old = Server::start(Kind::Redis, &[]);
-    old.client().ok("SET import:1 value");
-    managed(&["import", &at, "--cluster-from", &format!("127.0.0.1:{}", old.port), "--cluster-copy"]);
-    assert_eq!(Follower::new(&nodes).ask(&["GET", "import:1"]), Frame::Bulk(b"value".to_vec()));
-    managed(&["del-node", &at, &last.id()]);
-    until("it is alone", LIMIT, || last.nodes().len() == 1);
-    until("the others forget it", LIMIT, || nodes[..3].iter().all(|node| node.nodes().len() == 3));
-}
-
-#[test]
-fn fr_p2c_007_e001_keys_of_every_type_go_both_ways_beside_redis() {
-    reshape(&made_by_tool(&[TWO, Kind::Redis, TWO, Kind::Redis]), while_counting);
-    reshape(&made_by_tool(&[Kind::Redis, TWO, Kind::Redis, TWO]), while_counting);
 }
