@@ -11,6 +11,7 @@ use crate::faults::{Fault, planted};
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotClaim};
 use crate::snapshot::Permission;
+use crate::topics::Topic;
 use crate::wire::Claim;
 
 impl Cluster {
@@ -135,11 +136,12 @@ impl Cluster {
         if other.id <= me.id || planted(Fault::CollisionIgnored) {
             return;
         }
-        let alarm = Alarm::EpochCollision(other.id);
+        let other = other.id;
         self.current_epoch = self.current_epoch.next();
         self.nodes[self.me].config_epoch = self.current_epoch;
         self.claims_changed();
-        self.outbox.push(Effect::Alarm(alarm));
+        self.outbox.push(Effect::Alarm(Alarm::EpochCollision(other)));
+        self.note(Topic::EpochCollision, other.bytes());
     }
 
     /// Takes a config epoch that is greater than all that are known, without asking anybody (§10.2). Returns whether it had to.

@@ -12,6 +12,7 @@ use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
 use crate::snapshot::Permission;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Topic;
 use crate::wire::{Body, Header, Marks, PulseKind};
 
 /// How an election waits for a FAIL to be known everywhere, fixed and at random, and per replica with newer data.
@@ -131,7 +132,9 @@ impl Cluster {
         let master = match self.may_vote(sender, header, now) {
             Ok(master) => master,
             Err(VoteRefusal::Doubtful) => return self.keep_request(sender, header),
-            Err(_) => return,
+            // All nodes are asked, and most have no vote.
+            Err(VoteRefusal::NoVoter) => return,
+            Err(_) => return self.note(Topic::VoteRefused, header.sender.bytes()),
         };
         self.nodes[master].voted = now;
         self.last_vote_epoch = self.current_epoch;
@@ -143,10 +146,14 @@ impl Cluster {
     pub(super) fn hear_vote(&mut self, sender: NodeIndex, header: &Header) {
         let voter = self.nodes[sender].is_master() && self.slots.count_of(sender) > 0;
         let ours = self.election.epoch == Some(header.current_epoch);
-        if voter && ours && !self.election.votes.contains(&sender) {
-            self.election.votes.push(sender);
-            self.due.failover = true;
+        if !voter || !ours {
+            return;
         }
+        if self.election.votes.contains(&sender) {
+            return self.note(Topic::VotedTwice, header.sender.bytes());
+        }
+        self.election.votes.push(sender);
+        self.due.failover = true;
     }
 
     /// Asks for a durable save at the end of this round. Returns which.

@@ -14,11 +14,12 @@ mod gossip;
 mod links;
 mod manual;
 mod migration;
+mod notes;
 mod open_slots;
 mod publish;
 mod pulse;
 mod receive;
-mod reconcile;
+pub(crate) mod reconcile;
 mod reset;
 mod roles;
 mod send;
@@ -37,7 +38,9 @@ pub(crate) mod hostile_tests;
 #[cfg(test)]
 pub(crate) mod manual_tests;
 #[cfg(test)]
-mod migration_tests;
+pub(crate) mod migration_tests;
+#[cfg(test)]
+pub(crate) mod notes_tests;
 #[cfg(test)]
 pub(crate) mod moved_tests;
 #[cfg(test)]
@@ -79,11 +82,13 @@ use crate::forgotten::Forgotten;
 use crate::health::Judgement;
 use crate::id::{NodeId, ShardId};
 use crate::nodes::{Node, Nodes};
+use crate::observed;
 use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::snapshot::SnapshotVersion;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Auditor;
 use crate::wire::Health;
 
 /// What a node knows of the cluster, and what it is about to do.
@@ -122,6 +127,8 @@ pub struct Cluster {
     /// The snapshot that gave cores their latest right.
     granted_by: SnapshotVersion,
     counts: FrameCounts,
+    /// What there is to say of the contract; no decision reads it.
+    auditor: Auditor,
     ticks: u64,
     last_tick: Option<UnixMillis>,
     /// What the clock showed when it was last read.
@@ -236,6 +243,7 @@ impl Cluster {
             withheld: withheld::Withholding::default(),
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
+            auditor: Auditor::new(observed::first_mode()),
             ticks: 0,
             last_tick: None,
             clock: UnixMillis::NEVER,
@@ -267,7 +275,9 @@ impl Cluster {
 
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.outbox.poll()
+        let effect = self.outbox.poll();
+        effect.iter().for_each(observed::carried_out);
+        effect
     }
 
     /// A save is done, as durable as it was asked to be.

@@ -148,7 +148,7 @@ pub(crate) fn FR_P2C_007_U014_keys_go_when_no_core_writes_there() {
 }
 
 #[test]
-fn FR_P2C_007_U014_who_lost_all_follows_when_no_core_writes() {
+pub(crate) fn FR_P2C_007_U014_who_lost_all_follows_when_no_core_writes() {
     let mut alone = Alone::new();
     let all = alone.cluster.slots().slots_of(alone.cluster.me()).clone();
     alone.lose(&all);
@@ -158,7 +158,7 @@ fn FR_P2C_007_U014_who_lost_all_follows_when_no_core_writes() {
 }
 
 #[test]
-fn FR_P2C_007_U014_who_cannot_replicate_stays_a_master_and_lets_go() {
+pub(crate) fn FR_P2C_007_U014_who_cannot_replicate_stays_a_master_and_lets_go() {
     let mut alone = Alone::new();
     alone.cluster.settings.replication = crate::snapshot::Permission::Refused;
     let all = alone.cluster.slots().slots_of(alone.cluster.me()).clone();
@@ -170,7 +170,7 @@ fn FR_P2C_007_U014_who_cannot_replicate_stays_a_master_and_lets_go() {
 }
 
 #[test]
-fn FR_P2C_007_U001_who_asked_hears_when_disk_and_cores_know() {
+pub(crate) fn FR_P2C_007_U001_who_asked_hears_when_disk_and_cores_know() {
     let mut alone = Alone::new();
     let slot = alone.some().iter().next().expect("it has some");
     alone.cluster.delete_slots([slot]).expect("it is ours");

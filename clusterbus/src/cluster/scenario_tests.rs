@@ -388,26 +388,26 @@ pub(crate) fn FR_P2C_007_U011_a_crash_at_every_step_of_every_save() {
 }
 
 #[test]
-fn FR_P2C_007_SIM_stories_of_some_seeds() {
+pub(crate) fn FR_P2C_007_SIM_stories_of_some_seeds() {
     for seed in 0..12 {
         story::play(seed, |_| ());
     }
 }
 
 #[test]
-fn FR_P2C_007_SIM_a_story_is_the_same_each_time() {
+pub(crate) fn FR_P2C_007_SIM_a_story_is_the_same_each_time() {
     assert_eq!(story::play(3, |_| ()), story::play(3, |_| ()));
 }
 
 #[test]
-fn FR_P2C_007_U010_malformed_frames_of_every_type_change_nothing() {
+pub(crate) fn FR_P2C_007_U010_malformed_frames_of_every_type_change_nothing() {
     let fallen = hail::fall(10, 60_000);
     assert_eq!(fallen.types, Kind::all().len(), "{fallen:?}");
     assert!(fallen.refused > 30_000 && fallen.of_strangers > 1_000, "{fallen:?}");
 }
 
 #[test]
-fn FR_P2C_007_U010_a_flood_of_gossip_is_bounded() {
+pub(crate) fn FR_P2C_007_U010_a_flood_of_gossip_is_bounded() {
     // A member tells of a hundred thousand nodes that nobody knows.
     let world = World::formed(3, 3, 1_000, 10);
     let (mut cluster, now) = (world.member(1).clone(), world.clock(1));

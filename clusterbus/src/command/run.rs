@@ -6,6 +6,7 @@ use super::{
 };
 use crate::cluster::{AdminError, Cluster, SlotChange, Stored, Withheld};
 use crate::id::NodeId;
+use crate::observed;
 use crate::slot_set::span;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
@@ -37,6 +38,17 @@ impl Cluster {
 
     /// Carries a command out. An error is the text for the client, without the `-` before it; then nothing was changed.
     pub fn command(
+        &mut self,
+        command: ClusterCommand,
+        facts: &CommandFacts,
+        now: UnixMillis,
+    ) -> Result<ClusterReply, String> {
+        let reply = self.carry_out(command, facts, now);
+        observed::replied(&reply);
+        reply
+    }
+
+    fn carry_out(
         &mut self,
         command: ClusterCommand,
         facts: &CommandFacts,

@@ -2,12 +2,17 @@
 
 use clusterbus::command::{ClusterCommand, ClusterReply, CommandFacts, LinkFacts};
 use clusterbus::slot_set::SlotSet;
+use clusterbus::topics::Topic;
 use shard::ask::{Answer, Ask};
 use shard::mail::Question;
 use shard::mesh::mailbox::Address;
 
 use super::driver::Bus;
 use super::held::Asker;
+
+/// Most arguments of a command, and most bytes of each, that the audit tells it apart by.
+const ARGS_MAX: usize = 8;
+const ARG_BYTES_MAX: usize = 64;
 
 impl Bus {
     /// A core asks something.
@@ -23,7 +28,10 @@ impl Bus {
         let args = args.args();
         let args: Vec<&[u8]> = args.iter().collect();
         match ClusterCommand::parse(&args) {
-            Err(text) => self.reply(asker, Err(text)),
+            Err(text) => {
+                self.cluster.note(Topic::CommandRefused, &told_apart(&args));
+                self.reply(asker, Err(text));
+            }
             Ok(command) if command.asks_for_keys(&self.cluster) => self.run_with_keys(asker, command),
             Ok(command) => self.run(asker, command, SlotSet::EMPTY),
         }
@@ -60,6 +68,12 @@ impl Bus {
             ..CommandFacts::quiet()
         }
     }
+}
+
+/// What the audit sums of a command that was refused.
+fn told_apart(args: &[&[u8]]) -> Vec<u8> {
+    let args = args.iter().take(ARGS_MAX);
+    args.flat_map(|arg| arg[..arg.len().min(ARG_BYTES_MAX)].iter().copied().chain([0])).collect()
 }
 
 /// The slots with keys of all cores, and the number of keys in databases that a cluster does not have. `None` if a core could not say.

@@ -143,6 +143,7 @@ pub(crate) fn prepare(settings: &Settings, described: Option<Described>) -> Resu
     if conf.is_none() {
         nodes_file::replace(file.path(), &cluster.conf().print(PrimaryPort::Tcp))?;
     }
+    cluster.set_mode(settings.cluster_bus_mode.mode());
     Ok(Prepared { cluster, clock, place, file, forming })
 }
 
