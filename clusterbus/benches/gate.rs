@@ -1,5 +1,5 @@
 //! Time that the gate adds to a command with one key: the slot alone (which every command pays, cluster or not), with the plain gate, and
-//! with the gate's memo (LEV-007).
+//! with what the snapshot knows ahead (LEV-007).
 //!
 //! `cargo bench -p clusterbus --bench gate`; the time is per command. The keys are of a thousand slots, as of a busy client, or of all.
 
@@ -8,21 +8,18 @@ use std::hint::black_box;
 use clusterbus::address::{Host, Ports};
 use clusterbus::gate::{Access, ClientModes, Decision, Presence, Request, Verb, decide_key};
 use clusterbus::id::NodeId;
-use clusterbus::memo::GateMemo;
 use clusterbus::snapshot::{Endpoint, Owner, RoutingRules, Snapshot, SnapshotVersion};
 use clusterbus::wire::Health;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use keyspace::slot::Slot;
 
-/// A node that owns two thirds of the slots.
+/// A node that owns all slots.
 fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::new(SnapshotVersion(1), RoutingRules::DEFAULT);
     let ports = Ports { client: 6379, other: 0, bus: 16379 };
     let (id, host) = (NodeId::from_entropy([1; 20]), Host::UNKNOWN);
-    let other = snapshot.add_endpoint(Endpoint { id, host, hostname: None, ports });
-    for slot in Slot::all() {
-        snapshot.set_owner(slot, if slot.number() % 3 == 0 { Owner::Other(other) } else { Owner::Me });
-    }
+    snapshot.add_endpoint(Endpoint { id, host, hostname: None, ports });
+    Slot::all().for_each(|slot| snapshot.set_owner(slot, Owner::Me));
     snapshot.health = Health::Ok;
     snapshot
 }
@@ -53,8 +50,10 @@ fn gates(c: &mut Criterion) {
             Decision::Local
         });
         row("plain", &mut |key, request| decide_key(&snapshot, key, request, here));
-        let mut memo = GateMemo::default();
-        row("memo", &mut |key, request| memo.decide_key(&snapshot, key, request, here));
+        row("memo", &mut |key, request| match snapshot.is_settled(Slot::of(key)) {
+            true => Decision::Local,
+            false => decide_key(&snapshot, key, request, here),
+        });
     }
     group.finish();
 }

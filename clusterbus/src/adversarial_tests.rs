@@ -13,7 +13,7 @@ use crate::conf::conf_tests as conf;
 use crate::faults::{Fault, notices};
 use crate::gate_tests as gate;
 use crate::wire::frame_tests as frame;
-use crate::{epoch, health, id, memo, modes, quorum, reports, slot_table, wire};
+use crate::{epoch, health, id, modes, quorum, reports, slot_table, wire};
 
 /// Threat, guard and check.
 type Row = (&'static str, Fault, fn());
@@ -24,7 +24,7 @@ const ROWS: &[Row] = &[
     ("T01", Fault::DownBeforeUnassigned, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
     ("T01", Fault::ReplicaWrites, gate::FR_P2C_007_U003_the_gate_is_its_model_in_all_circumstances),
     ("T01", Fault::ToldBeforeCores, rights::FR_P2C_007_U014_nobody_hears_of_a_lost_right_before_all_cores_know),
-    ("T01", Fault::MemoOutlivesSnapshot, memo::tests::FR_P2C_007_U003_the_memo_answers_as_the_plain_gate),
+    ("T01", Fault::SettledWhileMoving, gate::FR_P2C_007_U003_the_memo_answers_as_the_plain_gate),
     ("T02", Fault::WrongPort, gate::FR_P2C_007_U004_bytes_of_redirects),
     ("T03", Fault::WaitsForEver, gate::FR_P2C_007_U005_who_waits_on),
     ("T04", Fault::AskingLasts, modes::tests::FR_P2C_007_U007_any_history),

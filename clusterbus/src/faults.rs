@@ -15,8 +15,8 @@ pub(crate) enum Fault {
     DownBeforeUnassigned,
     /// T01: a replica serves writes.
     ReplicaWrites,
-    /// T01: an answer of the gate outlives its snapshot.
-    MemoOutlivesSnapshot,
+    /// T01: a slot that is being moved counts as settled.
+    SettledWhileMoving,
     /// T02: the port of the other kind is told.
     WrongPort,
     /// T03: who waits on a slot of others goes on waiting.
@@ -115,7 +115,7 @@ impl Fault {
         Fault::MovingSlotServed,
         Fault::DownBeforeUnassigned,
         Fault::ReplicaWrites,
-        Fault::MemoOutlivesSnapshot,
+        Fault::SettledWhileMoving,
         Fault::WrongPort,
         Fault::WaitsForEver,
         Fault::AskingLasts,

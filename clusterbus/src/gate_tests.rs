@@ -9,7 +9,7 @@ use crate::gate::{Access, ClientModes, Decision, Gate, Presence, Request, Topic,
 use crate::id::NodeId;
 use crate::redirect::{Security, error, script_error};
 use crate::snapshot::{
-    Endpoint, EndpointIndex, Owner, Permission, PreferredEndpoint, Role, RoutingRules, Snapshot, SnapshotVersion,
+    Endpoint, EndpointIndex, Mark, Owner, Permission, PreferredEndpoint, Role, RoutingRules, Snapshot, SnapshotVersion,
 };
 use crate::wire::Health;
 
@@ -372,4 +372,50 @@ pub(crate) fn FR_P2C_007_U005_who_waits_on() {
         };
         assert_eq!(decide_waiting(&snapshot, slot(), modes, access), expected, "{case:?}");
     }
+}
+
+/// Says anything of some slots of a snapshot, in any order and again and again.
+fn any_snapshot(rng: &mut fastrand::Rng, slots: &[Slot]) -> Snapshot {
+    let refused = |rng: &mut fastrand::Rng| if rng.bool() { Permission::Refused } else { Permission::Allowed };
+    let rules = RoutingRules { reads_when_down: refused(rng), ..RoutingRules::DEFAULT };
+    let mut snapshot = Snapshot::new(SnapshotVersion(1), rules);
+    let others: Vec<EndpointIndex> = (0..3).map(|n| snapshot.add_endpoint(endpoint(n))).collect();
+    for _ in 0..rng.usize(..2 * slots.len()) {
+        let (slot, other) = (slots[rng.usize(..slots.len())], others[rng.usize(..3)]);
+        match rng.u8(..6) {
+            0 => snapshot.set_migrating(slot, other),
+            1 => snapshot.set_importing(slot, other),
+            _ => snapshot.set_owner(slot, [Owner::Me, Owner::Me, Owner::Other(other), Owner::Nobody][rng.usize(..4)]),
+        }
+    }
+    snapshot.health = [Health::Ok, Health::Ok, Health::Fail][rng.usize(..3)];
+    snapshot.role = [Role::Master, Role::Replica(Some(others[0]))][rng.usize(..2)];
+    snapshot
+}
+
+/// LEV-007: what is known with the snapshot is what the gate says, whatever is asked; and it is known wherever it can be.
+#[test]
+pub(crate) fn FR_P2C_007_U003_the_memo_answers_as_the_plain_gate() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let keys: Vec<String> = (0..40).map(|n| format!("key:{n}")).collect();
+    let slots: Vec<Slot> = keys.iter().map(|key| Slot::of(key.as_bytes())).collect();
+    let mut counts = [0; 2];
+    for _ in 0..1_000 {
+        let snapshot = any_snapshot(&mut rng, &slots);
+        for (key, slot) in keys.iter().zip(&slots) {
+            let settled = snapshot.is_settled(*slot);
+            let ours = snapshot.owner(*slot) == Owner::Me && snapshot.mark(*slot) == Mark::Stable;
+            assert_eq!(settled, ours && snapshot.health == Health::Ok);
+            counts[usize::from(settled)] += 1;
+            let request = Request {
+                access: [Access::Read, Access::Write][rng.usize(..2)],
+                verb: [Verb::Ordinary, Verb::Migrate, Verb::RestoreAsking][rng.usize(..3)],
+                modes: ClientModes { asking: rng.bool(), readonly: rng.bool() },
+            };
+            let presence = [Presence::Present, Presence::Absent][rng.usize(..2)];
+            let plain = decide_key(&snapshot, key.as_bytes(), &request, || presence);
+            assert!(!settled || plain == Decision::Local, "{request:?} {presence:?}: {plain:?}");
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
 }

@@ -34,7 +34,6 @@ pub mod quorum;
 
 // Who serves a key.
 pub mod gate;
-pub mod memo;
 pub mod modes;
 pub mod redirect;
 pub mod snapshot;

@@ -13,6 +13,8 @@ use crate::time::Millis;
 pub struct ClusterSettings {
     /// `cluster-node-timeout`.
     pub node_timeout: Millis,
+    /// `cluster-ping-interval`; 0 for half the node timeout.
+    pub ping_interval: Millis,
     /// `cluster-require-full-coverage`.
     pub coverage: Coverage,
     /// `cluster-announce-ip`; unknown to let others tell us.
@@ -46,6 +48,7 @@ impl ClusterSettings {
     pub fn new(ports: Ports) -> Self {
         Self {
             node_timeout: Millis(15_000),
+            ping_interval: Millis(0),
             coverage: Coverage::Full,
             announced_host: Host::UNKNOWN,
             ports,
@@ -60,5 +63,10 @@ impl ClusterSettings {
             rules: RoutingRules::DEFAULT,
             primary: PrimaryPort::Tcp,
         }
+    }
+
+    /// How old a node's last answer becomes before it is asked again.
+    pub(crate) fn asks_after(&self) -> Millis {
+        if self.ping_interval.0 == 0 { Millis(self.node_timeout.0 / 2) } else { self.ping_interval }
     }
 }

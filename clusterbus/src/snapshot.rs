@@ -2,6 +2,9 @@
 //!
 //! §18: the control core makes it, every core holds it, and its version tells one from another. Equal versions are the same
 //! snapshot, so what was concluded from one is true as long as the version is the same.
+//!
+//! Lever LEV-007: the gate's answer for a slot that is ours and not being moved is known with the snapshot and goes with it (§18.7). It is
+//! one bit of 2 KiB, where the owner of a slot is a place in 32 KiB: what `benches/gate.rs` and `examples/gate_memo.rs` measure.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +12,7 @@ use keyspace::slot::{SLOTS, Slot};
 
 use crate::address::{Host, Label, Ports};
 use crate::conf::PrimaryPort;
+use crate::faults::{Fault, planted};
 use crate::id::NodeId;
 use crate::slot_set::SlotSet;
 use crate::wire::Health;
@@ -20,18 +24,6 @@ pub struct SnapshotVersion(pub u64);
 /// A node's place in a snapshot's list of endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointIndex(u16);
-
-impl EndpointIndex {
-    /// Its number: below 65,534.
-    pub(crate) const fn number(self) -> u16 {
-        self.0
-    }
-
-    /// The place with this number.
-    pub(crate) const fn from_number(number: u16) -> Self {
-        Self(number)
-    }
-}
 
 /// Where clients are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +130,8 @@ pub struct Snapshot {
     owners: Box<[u16]>,
     /// Slots with a mark, so that the others, all but a few, are known by one bit.
     marked: SlotSet,
+    /// Slots of ours without a mark.
+    settled: SlotSet,
     migrating: BTreeMap<Slot, EndpointIndex>,
     importing: BTreeMap<Slot, EndpointIndex>,
     endpoints: Vec<Endpoint>,
@@ -153,6 +147,7 @@ impl Snapshot {
             rules,
             owners: vec![NOBODY; SLOTS].into(),
             marked: SlotSet::EMPTY,
+            settled: SlotSet::EMPTY,
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
             endpoints: Vec::new(),
@@ -173,18 +168,31 @@ impl Snapshot {
             Owner::Nobody => NOBODY,
             Owner::Other(EndpointIndex(index)) => index,
         };
+        self.settle(slot);
     }
 
     /// Says that a slot of ours is being moved to a node.
     pub fn set_migrating(&mut self, slot: Slot, target: EndpointIndex) {
         self.migrating.insert(slot, target);
         self.marked.insert(slot);
+        self.settle(slot);
     }
 
     /// Says that a slot is being moved to us from a node.
     pub fn set_importing(&mut self, slot: Slot, source: EndpointIndex) {
         self.importing.insert(slot, source);
         self.marked.insert(slot);
+        self.settle(slot);
+    }
+
+    /// Notes whether a slot is settled, now that something was said of it.
+    fn settle(&mut self, slot: Slot) {
+        let moves = self.marked.contains(slot) && !planted(Fault::SettledWhileMoving);
+        if self.owner(slot) == Owner::Me && !moves {
+            self.settled.insert(slot);
+        } else {
+            self.settled.remove(slot);
+        }
     }
 
     /// Who owns a slot.
@@ -200,7 +208,7 @@ impl Snapshot {
     /// Whether every request on keys of a slot is served here, whatever else is to be said of it: what nearly all of them need to know.
     #[inline]
     pub fn is_settled(&self, slot: Slot) -> bool {
-        self.health == Health::Ok && self.owners[slot.index()] == ME && !self.marked.contains(slot)
+        self.health == Health::Ok && self.settled.contains(slot)
     }
 
     /// How a slot is being moved. Only an owner migrates it; a mark of importing counts on others, and on an owner without the other.

@@ -3,6 +3,7 @@
 //! SHA-1 throughout. What has no order is summed up by exclusive or, so that neither side has to sort; what has one is hashed on.
 //! The way of it was learned from redis-server's answers, and holds for every type there.
 
+use sha1::Digest as _;
 use crate::double;
 use crate::entry::{Entry, Form, Kind};
 use crate::intset::IntSet;
@@ -127,7 +128,7 @@ impl Digest {
 }
 
 fn sha1(bytes: &[u8]) -> [u8; 20] {
-    sha1_smol::Sha1::from(bytes).digest().bytes()
+    sha1::Sha1::digest(bytes).into()
 }
 
 /// The number by which a digest knows a type.

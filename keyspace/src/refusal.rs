@@ -4,6 +4,15 @@
 
 use std::borrow::Cow;
 
+/// The most bytes of a code: as far as Redis looks for its end.
+const CODE_BYTES_MAX: usize = 30;
+
+/// The code of an error's text, which is without its `-`: the first of several words, or the general one.
+pub fn error_code(text: &[u8]) -> &[u8] {
+    let end = text.iter().take(CODE_BYTES_MAX + 1).position(|byte| *byte == b' ');
+    end.map_or(b"ERR", |end| &text[..end])
+}
+
 /// A command's refusal: the client's fault unless the variant says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

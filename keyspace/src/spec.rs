@@ -343,8 +343,11 @@ impl CommandSpec {
     }
 
     /// What of `args` says which node of a cluster serves the command: its keys, and shard channels, which have slots as keys have.
+    /// Where the command will not be able to read its arguments, no node is better than another: each refuses them.
     pub fn routed_by<'a>(&self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.placed_by(args, |_| true)
+        let is_readable =
+            self.movable_keys.iter().all(|keys| keys.is_readable.is_none_or(|is_readable| is_readable(args)));
+        is_readable.then(|| self.placed_by(args, |_| true)).into_iter().flatten()
     }
 
     /// True if any argument may say which node of a cluster serves the command.
@@ -354,7 +357,7 @@ impl CommandSpec {
 
     /// What stands in the places of these key specs, then the movable keys.
     fn placed_by<'a>(&self, args: Args<'a>, wanted: fn(&KeySpec) -> bool) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let (keys, movable) = self.specs_to_search();
+        let (keys, movable) = self.specs_to_search(args);
         let all = self.find_keys.map(|find| find(args)).into_iter().flat_map(KeyRun::indexes);
         let fixed = keys.iter().filter(move |spec| wanted(spec));
         let fixed = fixed.flat_map(move |spec| spec.indexes(args.len()));
@@ -362,9 +365,11 @@ impl CommandSpec {
         fixed.chain(movable).chain(all).map(move |index| args.at(index))
     }
 
-    /// The key specs, fixed and movable, by which its keys are found: none if `find_keys` does that.
-    pub fn specs_to_search(&self) -> (&'static [KeySpec], &'static [MovableKeys]) {
-        if self.find_keys.is_some() { (&[], &[]) } else { (self.keys, self.movable_keys) }
+    /// The key specs, fixed and movable, by which its keys among `args` are found: none if `find_keys` does that, or if one of its specs
+    /// cannot find any, for then the command refuses its arguments.
+    pub fn specs_to_search(&self, args: Args) -> (&'static [KeySpec], &'static [MovableKeys]) {
+        let has_none = self.find_keys.is_some() || self.movable_keys.iter().any(|keys| keys.are_missing(args));
+        if has_none { (&[], &[]) } else { (self.keys, self.movable_keys) }
     }
 }
 

@@ -250,7 +250,7 @@ fn error_reply(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<Value> {
     };
     let text = text.as_bytes();
     let line: Vec<u8> = if text.first() == Some(&b'-') { text.to_vec() } else { [b"-".as_slice(), &text].concat() };
-    fault::error_table(lua, &inward::coded(&line[1..]), true)
+    fault::error_table(lua, &inward::coded(&line[1..]), false)
 }
 
 fn status_reply(lua: &Lua, (text, more): (Value, Value)) -> mlua::Result<Value> {

@@ -4,6 +4,7 @@ use crate::direct::{Machine, Program, Stop, World};
 use crate::fiber::{self, Fiber, Input, Output, Slot, Work};
 use crate::header;
 use crate::library::{Before, FunctionInfo, Libraries, LibraryError, LibraryInfo};
+use crate::reply_errors::ReplyErrors;
 use crate::scripts::{Loaded, Script, ScriptError, Scripts, Sha, sha_of};
 use crate::shared::{Failure, Phase, Shared};
 use crate::step::{Answer, Env, Limits, Outcome, Step, Target};
@@ -275,6 +276,11 @@ impl Engine {
         &self.reply
     }
 
+    /// The errors in that reply.
+    pub fn take_errors(&mut self) -> ReplyErrors {
+        self.shared.errors.take()
+    }
+
     /// Where the run that ended last failed or was aborted: the chunk (`@user_script`) and its line, from 1. Error replies of runs that
     /// failed have it at their end; who aborts a run writes it behind `, on `.
     pub fn place(&self) -> (&[u8], i64) {
@@ -318,6 +324,8 @@ impl Engine {
                     self.job = None;
                     self.shared.phase.set(Phase::Idle);
                     self.without_lua += 1;
+                    // What replied with an error was given over to Lua.
+                    self.shared.errors.take();
                     program.ended();
                     return Step::Done(Outcome::Returned);
                 }
@@ -421,6 +429,9 @@ impl Engine {
         text.extend_from_slice(b", on ");
         text.extend_from_slice(&self.place.0);
         text.extend_from_slice(format!(":{}.", self.place.1).as_bytes());
+        let mut errors = ReplyErrors::default();
+        errors.note(&text, failure.counted);
+        self.shared.errors.replace(errors);
         Reply::new(&mut self.reply, Resp::V2).error(text);
     }
 

@@ -4,7 +4,7 @@
 //! places of the prelude that catch errors have it turned into what a script should see.
 
 use crate::shared::{Failure, Shared};
-use mlua::{Lua, Value};
+use mlua::{Lua, Table, Value};
 use std::fmt;
 
 /// What is raised.
@@ -117,9 +117,17 @@ pub(crate) fn error_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result
     let table = lua.create_table_with_capacity(0, 4)?;
     table.raw_set("err", lua.create_string(text)?)?;
     if counted {
-        table.raw_set("ignore_error_stats_update", true)?;
+        table.raw_set(COUNTED, true)?;
     }
     Ok(Value::Table(table))
+}
+
+/// The field of an error's table that says that the server counted it. Scripts see it, and Redis's name for it.
+const COUNTED: &str = "ignore_error_stats_update";
+
+/// Whether the server counted the error of a table.
+pub(crate) fn is_counted(table: &Table) -> mlua::Result<bool> {
+    Ok(matches!(table.raw_get(COUNTED)?, Value::Boolean(true)))
 }
 
 fn innermost(error: &mlua::Error) -> &mlua::Error {
@@ -144,11 +152,15 @@ pub(crate) fn fault_of(error: &mlua::Error) -> Option<&Fault> {
 
 /// Notes the value that ended a run. The innermost chunk of a client tells where.
 pub(crate) fn record(lua: &Lua, shared: &Shared, value: Value) {
+    let mut counted = false;
     let text = match explain(lua, value) {
-        Ok(Value::Table(table)) => match table.raw_get::<Value>("err") {
-            Ok(Value::String(text)) => text.as_bytes().to_vec(),
-            _ => b"ERR unknown error".to_vec(),
-        },
+        Ok(Value::Table(table)) => {
+            counted = is_counted(&table).unwrap_or(false);
+            match table.raw_get::<Value>("err") {
+                Ok(Value::String(text)) => text.as_bytes().to_vec(),
+                _ => b"ERR unknown error".to_vec(),
+            }
+        }
         Ok(Value::Nil) => b"ERR nil".to_vec(),
         Ok(Value::Boolean(value)) => format!("ERR {value}").into_bytes(),
         Ok(Value::String(text)) => [b"ERR ".as_slice(), &text.as_bytes()].concat(),
@@ -161,19 +173,23 @@ pub(crate) fn record(lua: &Lua, shared: &Shared, value: Value) {
         Ok(_) => b"ERR unknown error".to_vec(),
         Err(_) => b"ERR not enough memory".to_vec(),
     };
-    *shared.failure.borrow_mut() = Some(Failure { text, place: place(lua), compiling: false });
+    *shared.failure.borrow_mut() = Some(Failure { text, place: place(lua), compiling: false, counted });
 }
 
 /// Notes where an abort reached a run.
 pub(crate) fn record_abort(lua: &Lua, shared: &Shared) {
-    *shared.failure.borrow_mut() = Some(Failure { text: Vec::new(), place: place(lua), compiling: false });
+    *shared.failure.borrow_mut() = Some(Failure { place: place(lua), ..Failure::default() });
 }
 
 /// Notes an error that ended a run before or after its script ran.
 pub(crate) fn record_error(shared: &Shared, error: &mlua::Error) {
+    let mut counted = false;
     let text = match fault_of(error) {
         Some(Fault::Text(text)) => [b"ERR ".as_slice(), text].concat(),
-        Some(Fault::Reply(text, _)) => text.clone(),
+        Some(Fault::Reply(text, was_counted)) => {
+            counted = *was_counted;
+            text.clone()
+        }
         _ if is_memory(error) => b"ERR not enough memory".to_vec(),
         _ => match innermost(error) {
             mlua::Error::SyntaxError { message, .. } => message.clone().into_bytes(),
@@ -181,5 +197,5 @@ pub(crate) fn record_error(shared: &Shared, error: &mlua::Error) {
         },
     };
     let compiling = matches!(innermost(error), mlua::Error::SyntaxError { .. });
-    *shared.failure.borrow_mut() = Some(Failure { text, place: None, compiling });
+    *shared.failure.borrow_mut() = Some(Failure { text, place: None, compiling, counted });
 }

@@ -1,11 +1,13 @@
 //! What a script returns, as a reply.
 
-use crate::fault::Fault;
+use crate::fault::{self, Fault};
 use crate::host::Pace;
 use crate::names::Names;
+use crate::reply_errors::ReplyErrors;
 use crate::shared::Shared;
 use keyspace::reply::{Reply, Resp};
 use mlua::{Lua, Table, Value};
+use std::cell::RefCell;
 
 /// Tables within tables: each holds references of the engine and some of its stack.
 const DEPTH_MAX: usize = 500;
@@ -20,6 +22,7 @@ pub(crate) fn reply(lua: &Lua, shared: &Shared, names: &Names, value: Value) -> 
         pace: Pace::new(lua),
         script: shared.resp.get(),
         client: shared.client.get(),
+        errors: &shared.errors,
         bytes_max: shared.limits.reply_bytes_max,
     };
     let result = writer.value(&mut out, &value, 0);
@@ -33,6 +36,7 @@ struct Writer<'a> {
     /// What the script chose with `setresp`: it decides what `false` is.
     script: Resp,
     client: Resp,
+    errors: &'a RefCell<ReplyErrors>,
     bytes_max: usize,
 }
 
@@ -66,6 +70,7 @@ impl Writer<'_> {
         let names = self.names;
         if let Value::String(text) = table.raw_get(&names.err)? {
             let text = text.as_bytes();
+            self.errors.borrow_mut().note(&text, fault::is_counted(table)?);
             Reply::new(out, self.client).error(&*text);
         } else if let Value::String(text) = table.raw_get(&names.ok)? {
             status(out, &text.as_bytes());

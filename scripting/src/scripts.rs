@@ -1,5 +1,6 @@
 //! The cache of scripts, by the SHA-1 of their source.
 
+use sha1::Digest as _;
 use crate::direct::Program;
 use crate::fiber::Slot;
 use crate::header::Flags;
@@ -105,7 +106,7 @@ impl Scripts {
 
 /// The name of a source.
 pub fn sha_of(source: &[u8]) -> Sha {
-    hex(&sha1_smol::Sha1::from(source).digest().bytes())
+    hex(&sha1::Sha1::digest(source).into())
 }
 
 /// Twenty bytes in hexadecimal.

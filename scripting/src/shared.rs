@@ -4,6 +4,7 @@ use crate::direct::Program;
 use crate::json::JsonSettings;
 use crate::random::Random;
 use crate::registration::Registration;
+use crate::reply_errors::ReplyErrors;
 use crate::step::Limits;
 use keyspace::args::OwnedArgs;
 use keyspace::reply::Resp;
@@ -31,6 +32,8 @@ pub(crate) struct Failure {
     pub(crate) place: Option<(Vec<u8>, i64)>,
     /// The source did not compile.
     pub(crate) compiling: bool,
+    /// The server counted it already.
+    pub(crate) counted: bool,
 }
 
 /// One per engine. Nothing borrows a buffer across a switch of stacks.
@@ -57,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) text: RefCell<Vec<u8>>,
     /// The reply of the run.
     pub(crate) reply: RefCell<Vec<u8>>,
+    /// The errors in it.
+    pub(crate) errors: RefCell<ReplyErrors>,
     pub(crate) failure: RefCell<Option<Failure>>,
     /// What the chunk that was compiled last is without Lua, if it can be.
     pub(crate) program: RefCell<Option<Program>>,
@@ -83,6 +88,7 @@ impl Shared {
             answer: RefCell::default(),
             text: RefCell::default(),
             reply: RefCell::default(),
+            errors: RefCell::default(),
             failure: RefCell::default(),
             program: RefCell::default(),
             random: RefCell::new(Random::unseeded()),
@@ -103,5 +109,6 @@ impl Shared {
         self.json.set(JsonSettings::default());
         self.failure.borrow_mut().take();
         self.reply.borrow_mut().clear();
+        self.errors.take();
     }
 }

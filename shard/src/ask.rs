@@ -75,6 +75,8 @@ pub enum Ask {
     Purge,
     /// Switches its active-expire cycle on or off: `Answer::Done`.
     ActiveExpire(bool),
+    /// Says when what was dropped so far and is to be freed promptly is free: `Answer::Done`.
+    Freed,
     /// Stops for a while: `Answer::Done`.
     Sleep(Duration),
     /// Lines about its clients that pass: `Answer::Clients`.
@@ -113,8 +115,10 @@ pub enum Ask {
     Pause(PauseOrder),
     /// Likewise, but does not say when: `Answer::Done`.
     BeginPause(PauseOrder),
-    /// A CLUSTER command; the bus thread: `Answer::Cluster`.
+    /// A CLUSTER command, or DEBUG CLUSTERLINK; the bus thread: `Answer::Cluster`.
     Cluster(Arc<OwnedArgs>),
+    /// Says that every core goes by the settings that the cluster has; the bus thread: `Answer::Done`.
+    ClusterConfigured,
     /// How many keys this slot of it has: `Answer::Count`.
     CountInSlot(Slot),
     /// So many keys of this slot of it: `Answer::Names`.

@@ -5,6 +5,8 @@
 
 use keyspace::args::Args;
 
+use crate::ring::clock::{ticks, ticks_to_ns};
+
 /// The most samples that an event keeps, on a core and in a reply: as many as the seconds in which it last happened.
 pub const SAMPLES_MAX: usize = 160;
 
@@ -19,6 +21,12 @@ pub enum EventKind {
     ExpireCycle,
     /// A call of the eviction loop.
     EvictionCycle,
+    /// The removal of a key by the active-expire cycle. What a command finds expired counts with the command.
+    ExpireDel,
+    /// The removal of a key by the eviction loop.
+    EvictDel,
+    /// The freeing of what was dropped before, once nothing is left to evict.
+    EvictionLazyfree,
 }
 
 impl EventKind {
@@ -29,7 +37,42 @@ impl EventKind {
             EventKind::FastCommand => "fast-command",
             EventKind::ExpireCycle => "expire-cycle",
             EventKind::EvictionCycle => "eviction-cycle",
+            EventKind::ExpireDel => "expire-del",
+            EventKind::EvictDel => "evict-del",
+            EventKind::EvictionLazyfree => "eviction-lazyfree",
         }
+    }
+}
+
+/// How long steps of the core's own work take. Nothing is timed while nobody wants to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timing {
+    is_on: bool,
+    /// The longest step in microseconds, if any was timed.
+    pub longest: Option<u64>,
+    /// All steps together, likewise.
+    pub total: Option<u64>,
+}
+
+impl Timing {
+    /// What times nothing.
+    pub const OFF: Timing = Timing { is_on: false, longest: None, total: None };
+
+    /// What times steps.
+    pub const ON: Timing = Timing { is_on: true, longest: None, total: None };
+
+    /// Does a step.
+    #[inline]
+    pub fn time<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        if !self.is_on {
+            return step();
+        }
+        let begun = ticks();
+        let result = step();
+        let micros = ticks_to_ns(ticks().wrapping_sub(begun)) / 1000;
+        self.longest = self.longest.max(Some(micros));
+        self.total = Some(self.total.unwrap_or(0).saturating_add(micros));
+        result
     }
 }
 

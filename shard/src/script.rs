@@ -321,7 +321,8 @@ impl RoomOfClient {
 pub fn sha_named(name: &[u8]) -> Sha {
     let mut sha = [b'?'; 40];
     if name.len() == sha.len() {
-        sha.copy_from_slice(&name.to_ascii_lowercase());
+        sha.copy_from_slice(name);
+        sha.make_ascii_lowercase();
     }
     sha
 }

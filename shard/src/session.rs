@@ -92,6 +92,8 @@ pub struct Session {
     pub replies_by_push: bool,
     /// What it said of itself to a cluster's node: ASKING, READONLY.
     pub modes: ClientModes,
+    /// A CLUSTER REPLICATE of it was refused, as all are without data replication: see CLUSTER MEET.
+    pub was_refused_replica: bool,
 }
 
 impl Session {
@@ -143,6 +145,7 @@ impl Session {
             tracking: None,
             replies_by_push: false,
             modes: ClientModes::default(),
+            was_refused_replica: false,
         }
     }
 

@@ -24,11 +24,12 @@ use keyspace::store::{DataStats, Db, Keyspace};
 use crate::busy::Busy;
 use crate::cluster::admission::Admission;
 use crate::cluster::routes::Routes;
+use crate::cluster::usage::SlotUsage;
 use crate::command::{Command, CommandTable, Run};
 use crate::commands::hello::{REDACTED, is_secret};
 use crate::effects::Effect;
 use crate::hop::{Call, Context, Hop};
-use crate::latency::{EventKind, LatencyMonitor};
+use crate::latency::{EventKind, LatencyMonitor, Timing};
 use crate::listeners::{Doubt, Listeners};
 use crate::log::{Log, LogBytes};
 use crate::mail::Question;
@@ -98,6 +99,8 @@ pub struct Shard {
     pub memory: Memory,
     /// Who owns which slot of the cluster; none where there is no cluster.
     pub routes: Option<Routes>,
+    /// What the commands of each slot take; none while nobody wants to know.
+    pub usage: Option<Box<SlotUsage>>,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
     /// Keys that are on their way to another server, and what waits for that.
@@ -183,6 +186,7 @@ impl Shard {
             keyspace: parts.keyspace,
             memory: Memory::new(parts.core, parts.budget),
             routes: None,
+            usage: None,
             loans: Loans::new(),
             holds: Holds::default(),
             listeners: Listeners::default(),
@@ -325,7 +329,11 @@ impl Shard {
         started: u64,
         out: &mut Vec<u8>,
     ) -> u64 {
+        let before = out.len();
         let ended = self.execute(command, context, routed, args, started, out);
+        if let (Some(usage), Some((slot, _))) = (&mut self.usage, routed) {
+            usage.note(slot, ticks_to_ns(ended.wrapping_sub(started)), args, out.len() - before);
+        }
         if !self.ready.is_empty() {
             self.serve_ready();
         }
@@ -357,6 +365,12 @@ impl Shard {
         }
     }
 
+    /// What times steps for `took`.
+    #[inline]
+    pub fn timing(&self) -> Timing {
+        if self.event_ns == u64::MAX { Timing::OFF } else { Timing::ON }
+    }
+
     #[cold]
     fn took_long(&mut self, command: &Command, args: Args, ns: u64) {
         if ns >= self.event_ns {
@@ -386,6 +400,7 @@ impl Shard {
     /// Sets counters to zero: CONFIG RESETSTAT. How many changes there were is not forgotten.
     pub fn reset_stats(&mut self) {
         self.stats.reset();
+        self.usage.iter_mut().for_each(|usage| usage.forget(|_| true));
         self.memory.reset_stats();
         self.keyspace.stats = DataStats { changes: self.keyspace.stats.changes, ..DataStats::default() };
     }
@@ -558,6 +573,7 @@ impl Shard {
             keys => keys.div_ceil(u64::from(self.map.cores())) as usize,
         };
         self.keyspace.signals.classes = wanted(settings.notify_keyspace_events);
+        SlotUsage::configure(&mut self.usage, &settings);
         self.configure_memory(&settings);
         self.settings = settings;
     }

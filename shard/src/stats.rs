@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use keyspace::refusal::error_code;
+use scripting::ReplyErrors;
+
 use crate::command::CommandId;
 
 /// Sub-buckets per power of two: values are kept to 1/8, about 6 % at worst.
@@ -160,14 +163,26 @@ impl Stats {
         self.error(text);
     }
 
+    /// Counts the errors in what a script replied: each is one of the command that ran it.
+    #[cold]
+    pub fn replied(&mut self, command: CommandId, errors: &ReplyErrors) {
+        self.commands[command.0 as usize].failed += errors.count();
+        errors.uncounted().for_each(|(code, count)| self.coded(code, count));
+    }
+
     fn error(&mut self, text: &[u8]) {
-        self.error_replies += 1;
-        let code = text.split(|&byte| byte == b' ').next().and_then(|code| str::from_utf8(code).ok()).unwrap_or("ERR");
+        self.coded(error_code(text), 1);
+    }
+
+    /// Counts errors with this code.
+    fn coded(&mut self, code: &[u8], times: u64) {
+        self.error_replies += times;
+        let code = str::from_utf8(code).unwrap_or("ERR");
         if let Some(count) = self.errors.get_mut(code) {
-            *count += 1;
+            *count += times;
         } else {
             let code = if self.errors.len() < ERROR_CODES_MAX { code } else { "ERRORSTATS_OVERFLOW" };
-            *self.errors.entry(code.into()).or_default() += 1;
+            *self.errors.entry(code.into()).or_default() += times;
         }
     }
 

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use tests::client::Client;
+use tests::frame::Frame;
 use tests::server::{Kind, Server};
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
@@ -161,7 +162,7 @@ fn counters_are_those_of_redis() {
 fn memory_is_used_until_it_is_freed() {
     let server = Server::start(Kind::Ashlar { cores: 2 }, &[]);
     let mut client = server.client();
-    for drop in ["FLUSHALL ASYNC", "FLUSHALL SYNC", "UNLINK h", "DEL h"] {
+    for drop in ["FLUSHALL ASYNC", "FLUSHDB ASYNC", "UNLINK h", "DEL h"] {
         client.ok("FLUSHALL SYNC");
         lazyfreed(&mut client);
         let begun = Instant::now();
@@ -192,5 +193,37 @@ fn memory_is_used_until_it_is_freed() {
             );
         }
         assert!(steps > 0, "{drop}: it is not freed at once");
+    }
+}
+
+/// Who is not told to leave it for later answers when memory is free; others are served meanwhile, and by pieces.
+#[test]
+fn what_is_flushed_is_free_when_the_client_hears_of_it() {
+    for cores in [1, 3] {
+        let server = Server::start(Kind::Ashlar { cores }, &[]);
+        let (mut client, mut other) = (server.client(), server.client());
+        for flush in ["FLUSHALL SYNC", "FLUSHDB SYNC", "FLUSHALL", "FLUSHDB"] {
+            let empty = figure(&mut client, "used_memory");
+            client.ok("DEBUG POPULATE 300000 key 100");
+            let full = figure(&mut client, "used_memory");
+            client.send(&flush.split(' ').collect::<Vec<_>>()).expect("the server reads");
+            other.ok("SET other v");
+            assert_eq!(client.read().expect("a reply").frame, Frame::Simple(b"OK".to_vec()));
+            let used = figure(&mut client, "used_memory");
+            assert!(
+                used < empty + (full - empty) / 50,
+                "{flush}, {cores} cores: {used} after {full}, {empty} at first"
+            );
+            client.ok("FLUSHALL");
+        }
+        // A script and a transaction do not wait, nor does a client that is gone keep anything up.
+        client.ok("DEBUG POPULATE 300000 key 100");
+        client.ok("MULTI");
+        client.ask("FLUSHALL");
+        assert_eq!(client.ask("EXEC"), Frame::Array(vec![Frame::Simple(b"OK".to_vec())]));
+        client.ok("DEBUG POPULATE 300000 key 100");
+        server.client().send(&["FLUSHALL", "SYNC"]).expect("the server reads");
+        other.ok("FLUSHALL SYNC");
+        assert_eq!(other.ask("DBSIZE"), Frame::Int(0));
     }
 }

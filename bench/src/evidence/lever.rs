@@ -34,14 +34,14 @@ pub(super) const LEVERS: [Lever; 2] = [
         fields: ["ns_per_answer_of_few_slots", "ns_per_answer_of_all_slots"],
         rows: ["keys of few slots", "keys of all slots"],
         selection: "# LEV-007: the gate's answer is memoised\n\n\
-             Every command with keys asks the gate who serves it. For a slot that is not being moved the answer depends on the slot, \
-             the snapshot that the core routes by, whether the command writes, and what the client said of itself. The memo keeps one \
-             answer for each of these under the newest snapshot's version, and forgets all of them with it.",
+             Every command with keys asks the gate who serves it. While the cluster serves, a slot that is this node's and not being \
+             moved is served here whatever is asked. That is known when a core's snapshot is made: one bit per slot, 2 KiB in all, which \
+             go with the snapshot. Everything else is decided anew.",
         remark: "One lever is changed at a time: both sides run in one process, in alternate rounds, over the same recording. Both \
              include the slot of the key, which a command's routing has to compute with or without a cluster.",
-        pairs: "every request under every state after every other state",
-        why_equal: "The memo's answers are of one snapshot version, and equal versions are the same snapshot: what it answers depends \
-             on the state, the request, and which state was asked about before. Slots that are being moved are never kept.",
+        pairs: "every request under every state",
+        why_equal: "The memo is a part of the snapshot, which never changes once a core has it: no answer outlives what it was made of. \
+             Slots that are being moved are never in it.",
     },
     Lever {
         packet: "FR-P2C-008",

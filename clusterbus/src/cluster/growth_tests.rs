@@ -141,3 +141,18 @@ fn FR_P2C_007_U013_the_work_of_a_tick_grows_as_the_cluster() {
         assert!(large <= small.max(1) * 11, "steps per tick and frame: {small} with 100 nodes, {large} with 1,000");
     }
 }
+
+#[test]
+fn FR_P2C_007_U013_nodes_are_asked_again_when_the_settings_say_so() {
+    for (interval, after, asked) in [(0, 7_000, false), (0, 7_600, true), (100, 90, false), (100, 110, true)] {
+        let mut cluster = member_of(4);
+        cluster.configure(ClusterSettings { ping_interval: Millis(interval), ..cluster.settings().clone() });
+        let now = UnixMillis(NOW.0 + after);
+        cluster.last_tick = Some(now);
+        let sent = |cluster: &Cluster| cluster.counts().sent.iter().sum::<u64>();
+        let before = sent(&cluster);
+        cluster.tick(now);
+        // One node is asked every second whatever it said last.
+        assert_eq!(sent(&cluster) - before > 1, asked, "{interval}, {after} ms later");
+    }
+}

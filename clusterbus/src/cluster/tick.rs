@@ -132,7 +132,7 @@ impl Cluster {
         self.run_manual(now);
     }
 
-    /// Asks a node whose last answer is half a node timeout old; drops a link on which a question is unanswered for so long.
+    /// Asks a node whose last answer is old; drops a link on which a question is unanswered for half a node timeout.
     fn ask_or_drop(&mut self, index: NodeIndex, now: UnixMillis) {
         let half = Millis(self.settings.node_timeout.0 / 2);
         let node = &self.nodes[index];
@@ -142,7 +142,7 @@ impl Cluster {
         let silent = asked && now.since(node.ping_sent) > half && now.since(node.data_received) > half;
         if old && silent {
             self.close(link);
-        } else if self.links[&link].up && !asked && now.since(node.pong_received) > half {
+        } else if self.links[&link].up && !asked && now.since(node.pong_received) > self.settings.asks_after() {
             self.send_pulse(link, PulseKind::Ping, now);
         }
     }

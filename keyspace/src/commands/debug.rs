@@ -35,7 +35,7 @@ fn object(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
         "Value at:{:p} refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
         entry.key().as_ptr_range().end,
         references(entry),
-        encoding_name(entry),
+        encoding_name(entry, &exec.keyspace.limits),
         serialized_bytes(entry, &exec.keyspace.limits),
         entry.access().bits(),
         exec.keyspace.idle_seconds(entry, exec.now).unwrap_or_else(|| entry.access().idle_seconds(exec.now)),

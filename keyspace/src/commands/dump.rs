@@ -35,51 +35,39 @@ pub static ROWS: &[DataRow] = &[
         },
         run: dump,
     },
-    DataRow {
-        spec: CommandSpec {
-            name: "restore",
-            arity: -4,
-            flags: Flags::WRITE.and(Flags::DENYOOM),
-            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
-            keys: &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }],
-            since: "2.6.0",
-            group: "generic",
-            summary: "Makes a key from bytes that DUMP wrote.",
-            complexity: "O(N) for a value of N bytes, times O(log(N)) for a sorted set.",
-            syntax: "key ttl:integer serialized-value [REPLACE]@3.0.0 [ABSTTL]@5.0.0 [IDLETIME seconds:integer]@5.0.0 \
-                     [FREQ frequency:integer]@5.0.0",
-            history: &[
-                ("3.0.0", "The option REPLACE."),
-                ("5.0.0", "The option ABSTTL."),
-                ("5.0.0", "The options IDLETIME and FREQ."),
-            ],
-            ..CommandSpec::NONE
-        },
-        run: restore,
-    },
+    DataRow { spec: RESTORE, run: restore },
     DataRow {
         spec: CommandSpec {
             name: "restore-asking",
-            arity: -4,
-            flags: Flags::WRITE.and(Flags::DENYOOM).and(Flags::ASKING).and(Flags::SYSCMD),
-            categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
-            keys: &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }],
+            flags: RESTORE.flags.and(Flags::ASKING).and(Flags::SYSCMD),
             since: "3.0.0",
             group: "server",
             summary: "RESTORE into a slot that this node of a cluster is importing.",
-            complexity: "O(N) for a value of N bytes, times O(log(N)) for a sorted set.",
-            syntax: "key ttl:integer serialized-value [REPLACE]@3.0.0 [ABSTTL]@5.0.0 [IDLETIME seconds:integer]@5.0.0 \
-                     [FREQ frequency:integer]@5.0.0",
-            history: &[
-                ("3.0.0", "The option REPLACE."),
-                ("5.0.0", "The option ABSTTL."),
-                ("5.0.0", "The options IDLETIME and FREQ."),
-            ],
-            ..CommandSpec::NONE
+            ..RESTORE
         },
         run: restore,
     },
 ];
+
+const RESTORE: CommandSpec = CommandSpec {
+    name: "restore",
+    arity: -4,
+    flags: Flags::WRITE.and(Flags::DENYOOM),
+    categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
+    keys: &[KeySpec { flags: KeyFlags::OW.and(KeyFlags::UPDATE), first: 1, last: 0, step: 1 }],
+    since: "2.6.0",
+    group: "generic",
+    summary: "Makes a key from bytes that DUMP wrote.",
+    complexity: "O(N) for a value of N bytes, times O(log(N)) for a sorted set.",
+    syntax: "key ttl:integer serialized-value [REPLACE]@3.0.0 [ABSTTL]@5.0.0 [IDLETIME seconds:integer]@5.0.0 \
+             [FREQ frequency:integer]@5.0.0",
+    history: &[
+        ("3.0.0", "The option REPLACE."),
+        ("5.0.0", "The option ABSTTL."),
+        ("5.0.0", "The options IDLETIME and FREQ."),
+    ],
+    ..CommandSpec::NONE
+};
 
 const BUSY_KEY: Refusal = Refusal::Text("BUSYKEY Target key name already exists.");
 const BAD_TTL: Refusal = Refusal::Text("ERR Invalid TTL value, must be >= 0");

@@ -1,23 +1,25 @@
 //! Emptying and exchanging whole databases: FLUSHDB, FLUSHALL, SWAPDB.
 //!
-//! SYNC and ASYNC differ in their counters and in what is freed first. Both put the tables aside, so the keys are gone when the client
-//! gets its answer, and leave the freeing to the turns that follow, a segment at a time. SYNC in Redis frees before it answers, which
-//! takes seconds for a large database: here it would hold every core for that long, for memory that is given back a moment later
-//! anyway.
+//! SYNC and ASYNC both put the tables aside, so the keys are gone at once, and leave the freeing to the turns that follow, a segment at a
+//! time: others have their turns meanwhile. They differ in their counters, in what is freed first, and in when the client hears that it
+//! is done: with SYNC once the memory is free (`answers_when_free`). What a transaction or a script flushes is not waited for.
 
 use crate::args::Args;
-use crate::limits::{Pace, Reach};
+use crate::limits::{LazyFree, Pace, Reach};
 use crate::number::parse_i64;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags};
 use crate::whole::{Whole, WholeRow};
 
+const FLUSHDB: &str = "flushdb";
+const FLUSHALL: &str = "flushall";
+
 /// The rows of this family.
 pub static ROWS: &[WholeRow] = &[
     WholeRow {
         spec: CommandSpec {
-            name: "flushdb",
+            name: FLUSHDB,
             arity: -1,
             flags: Flags::WRITE.and(Flags::ALL_SLOTS),
             categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
@@ -33,7 +35,7 @@ pub static ROWS: &[WholeRow] = &[
     },
     WholeRow {
         spec: CommandSpec {
-            name: "flushall",
+            name: FLUSHALL,
             arity: -1,
             flags: Flags::WRITE.and(Flags::ALL_SLOTS),
             categories: Categories::KEYSPACE.and(Categories::DANGEROUS),
@@ -64,13 +66,18 @@ pub static ROWS: &[WholeRow] = &[
 ];
 
 /// What no option, SYNC or ASYNC says.
-fn pace(whole: &Whole, args: Args) -> Result<Pace, Refusal> {
+fn pace(lazy_free: &LazyFree, args: Args) -> Result<Pace, Refusal> {
     match args.len() {
-        1 => Ok(whole.keyspaces[0].limits.lazy_free.pace_of_flush()),
+        1 => Ok(lazy_free.pace_of_flush()),
         2 if args.is(1, "sync") => Ok(Pace::Prompt),
         2 if args.is(1, "async") => Ok(Pace::Lazy),
         _ => Err(Refusal::Syntax),
     }
+}
+
+/// Whether the client hears of a command on everything only once what it dropped is free.
+pub fn answers_when_free(name: &str, args: Args, lazy_free: &LazyFree) -> bool {
+    matches!(name, FLUSHDB | FLUSHALL) && pace(lazy_free, args) == Ok(Pace::Prompt)
 }
 
 /// Empties the databases with these numbers. Every key counts as a change, and an empty database as none.
@@ -85,7 +92,7 @@ fn flush(whole: &mut Whole, numbers: std::ops::Range<usize>, pace: Pace) {
 }
 
 fn flushdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
-    let pace = pace(whole, args)?;
+    let pace = pace(&whole.keyspaces[0].limits.lazy_free, args)?;
     let number = whole.caller.db as usize;
     flush(whole, number..number + 1, pace);
     reply.ok();
@@ -93,7 +100,7 @@ fn flushdb(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
 }
 
 fn flushall(whole: &mut Whole, args: Args, reply: &mut Reply) -> Outcome {
-    let pace = pace(whole, args)?;
+    let pace = pace(&whole.keyspaces[0].limits.lazy_free, args)?;
     flush(whole, 0..whole.keyspaces[0].databases(), pace);
     reply.ok();
     Ok(())

@@ -6,7 +6,9 @@
 use crate::args::Args;
 use crate::entry::{Entry, Shape};
 use crate::exec::{DataFn, DataRow, Exec};
+use crate::limits::DataLimits;
 use crate::number::parse_i64;
+use crate::payloads::timed::is_small;
 use crate::refusal::{Outcome, Refusal};
 use crate::reply::Reply;
 use crate::spec::{Categories, CommandSpec, Flags, KeyFlags, KeySpec};
@@ -114,10 +116,12 @@ fn integer(entry: &Entry) -> Option<i64> {
     if whole { parse_i64(entry.value()) } else { None }
 }
 
-/// The name of the encoding that Redis would choose for an entry's value.
-pub fn encoding_name(entry: &Entry) -> &'static str {
+/// The name of the encoding that Redis would choose for an entry's value within `limits`.
+pub fn encoding_name(entry: &Entry, limits: &DataLimits) -> &'static str {
     if let Some(object) = entry.object() {
-        return object.encoding_name();
+        let timed = object.fields().filter(|fields| fields.volatile() > 0);
+        let packed = timed.is_some_and(|fields| is_small(fields, limits.hash));
+        return if packed { "listpackex" } else { object.encoding_name() };
     }
     match entry.form() {
         Some(Form::IntSet) => return "intset",
@@ -156,8 +160,8 @@ fn answer(
 }
 
 fn encoding(exec: &mut Exec, args: Args, reply: &mut Reply) -> Outcome {
-    answer(exec, args, reply, |_, entry, reply| {
-        reply.text(encoding_name(entry));
+    answer(exec, args, reply, |exec, entry, reply| {
+        reply.text(encoding_name(entry, &exec.keyspace.limits));
         Ok(())
     })
 }

@@ -46,6 +46,21 @@ fn encodings() {
 }
 
 #[test]
+fn a_small_hash_with_deadlines_of_fields_has_an_encoding_of_its_own() {
+    let long = "x".repeat(65);
+    check(&[
+        ("hset h a 1 b 2", ":2"),
+        ("object encoding h", "$8 listpack"),
+        ("hexpire h 100 fields 1 a", "*1 :1"),
+        ("object encoding h", "$10 listpackex"),
+        ("hset h b 3", ":0"),
+        ("object encoding h", "$10 listpackex"),
+        (&format!("hset h b {long}"), ":0"),
+        ("object encoding h", "$9 hashtable"),
+    ]);
+}
+
+#[test]
 fn references() {
     check(&[
         ("object refcount a", "$-1"),

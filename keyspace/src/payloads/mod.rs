@@ -8,7 +8,7 @@ mod distinct;
 mod scores;
 mod set;
 mod stream;
-mod timed;
+pub(crate) mod timed;
 
 use evict::access::AccessBits;
 use evict::time::UnixMillis;

@@ -24,12 +24,16 @@ pub(super) fn write(fields: &Fields, limits: PackedLimits, out: &mut Vec<u8>) ->
     };
     let deadlines = all().filter_map(|field| field.deadline);
     let least = deadlines.min().expect("the caller has seen that a field has a deadline");
-    let lengths = || fields.entries().map(|field| (field.key().len(), field.value().len()));
-    let is_small = fields.len() <= limits.entries
-        && lengths().all(|(name, value)| name.max(value) <= limits.value_bytes)
-        && lengths().map(|(name, value)| name + value + BYTES_BESIDE).sum::<usize>() <= PackedLimits::BYTES_MAX;
-    match is_small {
+    match is_small(fields, limits) {
         true => write_timed_small(out, least, &mut all().collect::<Vec<_>>()),
         false => write_timed(out, least, fields.len() as u64, all()),
     }
+}
+
+/// Whether redis-server would keep the fields packed, with their deadlines. O(n) up to the limit of entries.
+pub(crate) fn is_small(fields: &Fields, limits: PackedLimits) -> bool {
+    let lengths = || fields.entries().map(|field| (field.key().len(), field.value().len()));
+    fields.len() <= limits.entries
+        && lengths().all(|(name, value)| name.max(value) <= limits.value_bytes)
+        && lengths().map(|(name, value)| name + value + BYTES_BESIDE).sum::<usize>() <= PackedLimits::BYTES_MAX
 }

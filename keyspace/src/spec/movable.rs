@@ -71,6 +71,9 @@ pub struct MovableKeys {
     pub form: Form,
     /// Finds them, where the form says less than the command does with its arguments.
     pub find: Option<fn(Args) -> KeyRun>,
+    /// False where the command cannot read its arguments although keys are found. Access control looks at such keys; a cluster does not
+    /// route by them.
+    pub is_readable: Option<fn(Args) -> bool>,
     /// A note, empty if there is none.
     pub note: &'static str,
 }
@@ -78,7 +81,15 @@ pub struct MovableKeys {
 impl MovableKeys {
     /// Keys that are told in this form, without more.
     pub const fn new(flags: KeyFlags, form: Form) -> MovableKeys {
-        MovableKeys { flags, form, find: None, note: "" }
+        MovableKeys { flags, form, find: None, is_readable: None, note: "" }
+    }
+
+    /// True if there have to be some and are none. A command for which their number may be 0 has no other keys.
+    pub fn are_missing(&self, args: Args) -> bool {
+        match self.form {
+            Form::Counted { .. } => self.run(args).is_none_or(|run| run.first >= run.end),
+            _ => self.run(args).is_none(),
+        }
     }
 
     /// The keys among `args`. `None` if the arguments cannot be those of the command.

@@ -55,6 +55,9 @@ pub(super) struct Freeing {
     lent_bytes: u64,
     /// Of what is freed lazily: keys of tables, and large collections.
     keys: u64,
+    /// Of what is freed promptly: bytes that stand in the queue, and bytes that were freed so far.
+    prompt_bytes: u64,
+    prompt_freed: u64,
 }
 
 impl Freeing {
@@ -68,6 +71,8 @@ impl Freeing {
         self.queue.append(&mut stand_in.queue);
         self.bytes += stand_in.bytes;
         self.keys += stand_in.keys;
+        self.prompt_bytes += stand_in.prompt_bytes;
+        self.prompt_freed += stand_in.prompt_freed;
     }
 
     fn held_bytes(&self) -> u64 {
@@ -76,10 +81,14 @@ impl Freeing {
     }
 
     fn put(&mut self, held: Held, pace: Pace) {
-        self.bytes += held.heap_bytes();
+        let bytes = held.heap_bytes();
+        self.bytes += bytes;
         let dropped = Dropped { held, pace };
         match pace {
-            Pace::Prompt => self.queue.push_front(dropped),
+            Pace::Prompt => {
+                self.prompt_bytes += bytes;
+                self.queue.push_front(dropped);
+            }
             Pace::Lazy => self.queue.push_back(dropped),
         }
     }
@@ -88,7 +97,7 @@ impl Freeing {
     /// at all.
     fn free_first(&mut self) -> Option<(usize, u64)> {
         let Dropped { held, pace } = self.queue.front_mut()?;
-        let pace = *pace;
+        let (pace, all_before) = (*pace, self.bytes);
         let before = held.heap_bytes();
         let mut collections = Vec::new();
         let (elements, keys, more) = match held {
@@ -118,6 +127,10 @@ impl Freeing {
         }
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
+        }
+        if pace == Pace::Prompt {
+            self.prompt_bytes = self.prompt_bytes + self.bytes - all_before;
+            self.prompt_freed += all_before.saturating_sub(self.bytes);
         }
         let counted = if pace == Pace::Lazy { keys } else { 0 };
         self.keys -= counted;
@@ -208,6 +221,17 @@ impl Keyspace {
     /// Bytes of what was dropped and is not freed yet. `heap_bytes` does not contain them.
     pub fn dropped_bytes(&self) -> u64 {
         self.freeing.held_bytes()
+    }
+
+    /// How far freeing has to come until all that is to be freed promptly now is free; for `has_freed`. What is dropped later does not put
+    /// it off.
+    pub fn freed_by(&self) -> u64 {
+        self.freeing.prompt_freed + self.freeing.prompt_bytes
+    }
+
+    /// Whether freeing has come so far.
+    pub fn has_freed(&self, by: u64) -> bool {
+        self.freeing.prompt_freed >= by || self.freeing.prompt_bytes == 0
     }
 
     /// Flushed tables and large collections that are not freed yet.

@@ -27,6 +27,7 @@ pub(super) fn cluster_settings(settings: &Settings, bus_port: u16, forming: Opti
     };
     ClusterSettings {
         node_timeout: Millis(settings.cluster_node_timeout),
+        ping_interval: Millis(settings.cluster_ping_interval),
         coverage: if settings.cluster_require_full_coverage { Coverage::Full } else { Coverage::Any },
         announced_host: host,
         hostname: settings.cluster_announce_hostname.0.clone(),

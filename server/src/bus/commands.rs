@@ -23,8 +23,13 @@ impl Bus {
     /// A core asks something.
     pub(super) fn asked(&mut self, core: Address, question: Question) {
         let Question { id, ask } = question;
-        let Ask::Cluster(args) = ask else { unreachable!("only commands of the cluster are asked of the bus thread") };
         let asker = Asker { core, id };
+        let args = match ask {
+            Ask::Cluster(args) => args,
+            // The settings came before: a core asks when all cores have them.
+            Ask::ClusterConfigured => return self.held.hold(asker, Answer::Done, self.clock.now()),
+            _ => unreachable!("nothing else is asked of the bus thread"),
+        };
         let args = args.args();
         let args: Vec<&[u8]> = args.iter().collect();
         match ClusterCommand::parse(&args) {

@@ -39,6 +39,12 @@ pub(super) struct NodesSection {
 }
 
 impl NodesSection {
+    /// What tells this server from the other nodes in names of files; none if it is none of them.
+    pub(super) fn own_name(&self, settings: &Settings) -> Option<String> {
+        let Address { host, ports } = self.nodes[find(&self.nodes, settings).ok()?].address;
+        Some(format!("{host}-{}", ports.client))
+    }
+
     /// Finds this server among the nodes, and has the settings say what its entry says.
     ///
     /// # Errors

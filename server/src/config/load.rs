@@ -10,7 +10,7 @@ use std::sync::Arc;
 use shard::acl::UserLine;
 use shard::settings::Settings;
 
-use super::described::Described;
+use super::described::{Described, NodesSection};
 use super::error::{ConfigError, Problem, in_argument, in_file};
 use super::file::Declared;
 use super::{file, flags, overrides};
@@ -37,6 +37,8 @@ pub(crate) enum Start {
 pub(crate) struct Origin {
     /// The TOML file, absolute; `None` if none was given.
     pub(crate) config_file: Option<PathBuf>,
+    /// Where what is changed at run time is kept, likewise.
+    pub(super) overrides_file: Option<PathBuf>,
     /// Defaults and the TOML file.
     pub(super) file: Settings,
     /// The users of the TOML file.
@@ -72,9 +74,12 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
         config_file = Some(std::path::absolute(&path).unwrap_or(path));
     }
     let (from_file, file_users) = (settings.clone(), declared.users.clone());
-    if let Some(path) = &config_file {
-        let path = overrides::path_beside(path);
-        apply_file(&path, Missing::IsEmpty, (&mut settings, &mut declared), &mut problems);
+    let overrides_file = config_file.as_ref().map(|path| {
+        let own_name = own_name(&settings, &arguments.flags, declared.nodes.as_ref());
+        overrides::path_beside(path, own_name.as_deref())
+    });
+    if let Some(path) = &overrides_file {
+        apply_file(path, Missing::IsEmpty, (&mut settings, &mut declared), &mut problems);
     }
     let overridden = settings.clone();
     flags::apply(&arguments.flags, &mut settings, &mut problems);
@@ -97,8 +102,30 @@ pub(crate) fn load(args: &[OsString]) -> Result<Start, ConfigError> {
     let notices = keep_to_one_database(&mut settings).into_iter().collect();
     let settings = Arc::new(settings);
     let start = Arc::clone(&settings);
-    let origin = Origin { config_file, file: from_file, file_users, users, overridden, start, described, notices };
+    let origin = Origin {
+        config_file,
+        overrides_file,
+        file: from_file,
+        file_users,
+        users,
+        overridden,
+        start,
+        described,
+        notices,
+    };
     Ok(Start::Serve { settings, origin: Box::new(origin) })
+}
+
+/// What tells this server from others that share its configuration file, which says nothing of that itself: its place among the nodes that the
+/// file describes, or another port than the file's. Overrides have no say: which they are depends on it.
+fn own_name(of_file: &Settings, flags: &[flags::Flag], nodes: Option<&NodesSection>) -> Option<String> {
+    let mut settings = of_file.clone();
+    // What is wrong with flags is told when they are applied.
+    flags::apply(flags, &mut settings, &mut Vec::new());
+    match nodes {
+        Some(nodes) => nodes.own_name(&settings),
+        None => (settings.port != of_file.port).then(|| settings.port.to_string()),
+    }
 }
 
 /// A node of a cluster has one database (`spec/cluster.md` §5.2), whatever it was given. Says so if it was given another number.

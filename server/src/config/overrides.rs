@@ -32,18 +32,25 @@ pub(crate) enum RewriteError {
 ///
 /// Blocks on the disk; not for a core loop. Errors: see [`RewriteError`]; the old overrides file is then still there.
 pub(crate) fn rewrite(origin: &Origin, settings: &Settings, users: &Users) -> Result<(), RewriteError> {
-    let config_file = origin.config_file.as_deref().ok_or(RewriteError::NoConfigFile)?;
-    replace(&path_beside(config_file), render(config_file, origin, settings, users)?.as_bytes())?;
+    let (Some(config_file), Some(overrides_file)) = (&origin.config_file, &origin.overrides_file) else {
+        return Err(RewriteError::NoConfigFile);
+    };
+    replace(overrides_file, render(config_file, origin, settings, users)?.as_bytes())?;
     Ok(())
 }
 
-/// The overrides file of a configuration: `a.overrides.toml` beside `a.toml`.
-pub(super) fn path_beside(config_file: &Path) -> PathBuf {
+/// The overrides file of a configuration: `a.overrides.toml` beside `a.toml`. Of a server that shares the configuration with others,
+/// `a.NAME.overrides.toml` with its own name: what is changed at run time is changed at one of them.
+pub(super) fn path_beside(config_file: &Path, own_name: Option<&str>) -> PathBuf {
     let stem = match config_file.extension() {
         Some(extension) if extension == "toml" => config_file.file_stem(),
         _ => config_file.file_name(),
     };
     let mut name = stem.unwrap_or_default().to_owned();
+    if let Some(own_name) = own_name {
+        name.push(".");
+        name.push(own_name);
+    }
     name.push(".overrides.toml");
     config_file.with_file_name(name)
 }

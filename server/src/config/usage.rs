@@ -66,7 +66,8 @@ fn sample_config() -> String {
 # Configuration of ashlar: every setting with its default. Remove the '#' in front of a name to change it.
 # Start with: ashlar THIS_FILE. Each setting is also a flag: ashlar --port 7000
 # Sizes take units: 1k is 1000 bytes, 1kb is 1024; likewise m, mb, g, gb.
-# CONFIG REWRITE writes to a file of its own beside this one (NAME.overrides.toml) and never changes this one.
+# CONFIG REWRITE writes to a file of its own beside this one (NAME.overrides.toml) and never changes this one. Servers that share it
+# have a file each: NAME.PORT.overrides.toml where a flag gives another port, NAME.IP-PORT.overrides.toml for [[cluster.nodes]].
 "
     .to_owned();
     let defaults = Settings::default();

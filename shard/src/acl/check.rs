@@ -139,7 +139,7 @@ fn check_selector(selector: &Selector, command: &Command, args: Args) -> Result<
 
 /// Every key of a command with what is done to it: the keys of `CommandSpec::keys_of`, in its order.
 pub fn keys_with_access(spec: &'static CommandSpec, args: Args) -> impl Iterator<Item = (usize, KeyFlags)> {
-    let (keys, movable) = spec.specs_to_search();
+    let (keys, movable) = spec.specs_to_search(args);
     let fixed = keys.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(move |key| {
         let flags = access_flags(spec, key, args);
         key.indexes(args.len()).map(move |index| (index, flags))

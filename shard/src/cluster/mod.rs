@@ -7,7 +7,7 @@
 //! - [`request`]: a command as the gate sees it.
 //! - [`admission`]: the gate before a data command, for those that their keys alone route.
 //! - [`waiting`]: clients that wait on keys.
-//! - [`stats`]: how slots are used.
+//! - [`stats`]: how slots are used; [`usage`]: what their commands take.
 //! - [`replies`]: what the bus thread answers, for a client.
 
 pub mod admission;
@@ -15,4 +15,5 @@ pub mod replies;
 pub mod request;
 pub mod routes;
 pub mod stats;
+pub mod usage;
 pub mod waiting;

@@ -13,12 +13,18 @@ use keyspace::slot::Slot;
 
 use crate::ask::{Answer, Ask, Audience};
 use crate::cluster::replies;
-use crate::cluster::stats::{self, StatsRequest};
+use crate::cluster::stats::{self, Detail, StatsRequest};
 
 use super::{SessionExec, write_help};
 
 /// What every command reads where there is no cluster.
 const DISABLED: Refusal = Refusal::Text("ERR This instance has cluster support disabled");
+
+/// What CLUSTER MEET reads on a connection that asked for a replica.
+const NO_REPLICAS: Refusal = Refusal::Text(
+    "ERR this connection asked for a replica (CLUSTER REPLICATE), and this server does not support data replication: create the \
+     cluster without replicas; RESET this connection to use CLUSTER MEET nevertheless",
+);
 
 const HELP: &[&str] = &[
     "CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -87,8 +93,13 @@ fn enabled(exec: &SessionExec) -> Outcome {
 /// What the bus thread answers.
 pub(super) fn bus(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     enabled(exec)?;
-    exec.ask(Audience::Bus, Ask::Cluster(Arc::new(OwnedArgs::copy(args))), told_by_bus);
+    ask_bus(exec, args);
     Ok(())
+}
+
+/// Has the bus thread carry a command out.
+pub(super) fn ask_bus(exec: &mut SessionExec, args: Args) {
+    exec.ask(Audience::Bus, Ask::Cluster(Arc::new(OwnedArgs::copy(args))), told_by_bus);
 }
 
 fn told_by_bus(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut Reply) -> Outcome {
@@ -97,6 +108,30 @@ fn told_by_bus(_: &mut SessionExec, _: Args, answers: Vec<Answer>, reply: &mut R
     };
     replies::write(&result.map_err(Refusal::owned)?, reply);
     Ok(())
+}
+
+/// `CLUSTER REPLICATE`
+pub(super) fn replicate(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
+    enabled(exec)?;
+    exec.ask(Audience::Bus, Ask::Cluster(Arc::new(OwnedArgs::copy(args))), |exec, args, answers, reply| {
+        let outcome = told_by_bus(exec, args, answers, reply);
+        exec.session.was_refused_replica |= outcome.is_err();
+        outcome
+    });
+    Ok(())
+}
+
+/// `CLUSTER MEET`
+///
+/// `redis-cli --cluster create` makes every node what it is to be before the nodes meet, and goes on if that fails for a replica: it tries
+/// again when they have met, and then overlooks the failure. Of what it sends to that node, only a MEET that is refused makes it give up
+/// and show the reason.
+pub(super) fn meet(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
+    enabled(exec)?;
+    if exec.session.was_refused_replica {
+        return Err(NO_REPLICAS);
+    }
+    bus(exec, args, reply)
 }
 
 /// `CLUSTER HELP`
@@ -150,16 +185,22 @@ pub(super) fn get_keys_in_slot(exec: &mut SessionExec, args: Args, _: &mut Reply
     Ok(())
 }
 
+/// How much is told of slots.
+fn detail(exec: &SessionExec) -> Detail {
+    Detail::of(exec.facts.settings.cluster_slot_stats_enabled)
+}
+
 /// `CLUSTER SLOT-STATS`
 pub(super) fn slot_stats(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
     enabled(exec)?;
-    StatsRequest::parse(args)?;
-    exec.ask(Audience::Cores, Ask::SlotStats, |_, args, answers, reply| {
+    StatsRequest::parse(args, detail(exec))?;
+    exec.ask(Audience::Cores, Ask::SlotStats, |exec, args, answers, reply| {
         let of_cores = answers.into_iter().map(|answer| match answer {
             Answer::SlotStats(slots) => slots,
             _ => unreachable!("every core tells of its slots"),
         });
-        stats::write(StatsRequest::parse(args)?, of_cores.flatten().collect(), reply);
+        let request = StatsRequest::parse(args, detail(exec))?;
+        stats::write(request, detail(exec), of_cores.flatten().collect(), reply);
         Ok(())
     });
     Ok(())

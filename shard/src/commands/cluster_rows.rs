@@ -5,7 +5,7 @@ use keyspace::spec::{Categories, CommandSpec, Deprecation, Flags};
 use crate::command::Run;
 
 use super::cluster::{
-    asking, bus, count_keys_in_slot, get_keys_in_slot, help, keyslot, readonly, readwrite, slot_stats,
+    asking, bus, count_keys_in_slot, get_keys_in_slot, help, keyslot, meet, readonly, readwrite, replicate, slot_stats,
 };
 use super::{SessionFn, SessionRow};
 
@@ -116,10 +116,13 @@ pub static ROWS: &[SessionRow] = &[
         complexity: PER_NODE,
         ..sub("cluster|links", 2, ANYONE, "", "Lists the links to other nodes.")
     }),
-    of_bus(CommandSpec {
-        history: &[("4.0.0", "The bus port.")],
-        ..sub("cluster|meet", -4, CHANGE, GREETED, "Greets a node, so that it joins.")
-    }),
+    row(
+        CommandSpec {
+            history: &[("4.0.0", "The bus port.")],
+            ..sub("cluster|meet", -4, CHANGE, GREETED, "Greets a node, so that it joins.")
+        },
+        meet,
+    ),
     of_bus(sub("cluster|myid", 2, ANYONE, "", "Names this node.")),
     of_bus(CommandSpec { since: "7.2.0", ..sub("cluster|myshardid", 2, ANYONE, "", "Names the shard of this node.") }),
     of_bus(CommandSpec {
@@ -132,7 +135,7 @@ pub static ROWS: &[SessionRow] = &[
         tips: VARIES,
         ..sub("cluster|replicas", 3, READ, "node-id", "Lists the replicas of a primary.")
     }),
-    of_bus(sub("cluster|replicate", 3, CHANGE, "node-id", "Makes this node a replica of a primary.")),
+    row(sub("cluster|replicate", 3, CHANGE, "node-id", "Makes this node a replica of a primary."), replicate),
     of_bus(CommandSpec {
         complexity: PER_NODE,
         ..sub(

@@ -3,7 +3,7 @@
 use keyspace::args::Args;
 use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
-use keyspace::spec::{CommandSpec, Flags, KeyFlags, KeySpec};
+use keyspace::spec::{CommandSpec, Flags, KeyFlags, KeyRun, KeySpec};
 
 use crate::command::CommandTable;
 
@@ -49,18 +49,15 @@ pub(super) fn keys(table: &CommandTable, args: Args) -> Result<Vec<(KeyFlags, us
         let flags = access_flags(spec, key, args);
         key.indexes(args.len()).map(move |index| (flags, index))
     };
-    let (fixed, movable_keys) = spec.specs_to_search();
+    let (fixed, movable_keys) = spec.specs_to_search(args);
     let mut keys: Vec<_> = fixed.iter().filter(|key| !key.flags.has(KeyFlags::NOT_KEY)).flat_map(of).collect();
     // Where a key spec has no argument to stand for, there are no keys at all.
     if fixed.iter().any(|key| key.indexes(args.len()).next().is_none()) {
         keys.clear();
     }
     for movable in movable_keys {
-        match movable.run(args) {
-            Some(run) => keys.extend(run.indexes().map(|index| (movable.flags, index))),
-            // Arguments that cannot be the command's have no keys at all.
-            None => keys.clear(),
-        }
+        let run = movable.run(args).into_iter().flat_map(KeyRun::indexes);
+        keys.extend(run.map(|index| (movable.flags, index)));
     }
     if let Some(find) = spec.find_keys {
         keys.extend(find(args).indexes().map(|index| (spec.keys[0].flags, index)));

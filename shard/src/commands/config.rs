@@ -112,7 +112,17 @@ fn decided(exec: &mut SessionExec, _: Args, answers: Vec<Answer>, _: &mut Reply)
         unreachable!("the question was about settings");
     };
     let (settings, version, users) = decision.map_err(Refusal::owned)?;
-    exec.ask(Audience::Cores, Ask::Configure(settings, version, users), done);
+    exec.ask(Audience::Cores, Ask::Configure(settings, version, users), taken);
+    Ok(())
+}
+
+/// All cores have the settings. What a cluster routes by depends on them, too.
+fn taken(exec: &mut SessionExec, _: Args, _: Vec<Answer>, reply: &mut Reply) -> Outcome {
+    if exec.facts.clustered {
+        exec.ask(Audience::Bus, Ask::ClusterConfigured, done);
+    } else {
+        reply.ok();
+    }
     Ok(())
 }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 use keyspace::args::Args;
 use keyspace::glob::{self, Case};
 use keyspace::number::parse_i64;
-use keyspace::refusal::Outcome;
+use keyspace::refusal::{Outcome, Refusal};
 use keyspace::reply::Reply;
 use keyspace::spec::{CommandSpec, Flags};
 
 use crate::ask::{Ask, Audience};
 use crate::command::{Run, misused_subcommand};
 
-use super::{SessionExec, SessionRow, done, write_help};
+use super::{SessionExec, SessionRow, cluster, done, write_help};
 
 /// The rows of this family.
 pub static ROWS: &[SessionRow] = &[SessionRow {
@@ -34,6 +34,8 @@ pub static ROWS: &[SessionRow] = &[SessionRow {
 /// What a client is told; our own words in Redis's form.
 const HELP: &[&str] = &[
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "CLUSTERLINK KILL <to|from|all> <node-id>",
+    "    Closes the links of the cluster bus to a node, from it, or both.",
     "DIGEST",
     "    Shows a digest of all databases, redis-server's for the same data.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -62,6 +64,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(1 << 21);
 /// The most bytes of a message that are logged.
 const LOG_BYTES_MAX: usize = 1024;
 
+/// What a client reads that would close a link of the bus where there is none.
+const NO_CLUSTER: Refusal = Refusal::Text("ERR Debug option only available for cluster mode enabled setup!");
+
 fn debug(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     match args.len() {
         2 if args.is(1, "help") => write_help(reply, HELP)?,
@@ -77,6 +82,12 @@ fn debug(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
             let message = &args[2][..args[2].len().min(LOG_BYTES_MAX)];
             tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(message).replace(char::is_control, "?"));
             reply.ok();
+        }
+        5 if args.is(1, "clusterlink") && args.is(2, "kill") => {
+            if !exec.facts.clustered {
+                return Err(NO_CLUSTER);
+            }
+            cluster::ask_bus(exec, args);
         }
         4 if args.is(1, "stringmatch-len") => {
             reply.int(i64::from(glob::matches(&args[2], &args[3], Case::Exact)));

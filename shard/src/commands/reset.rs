@@ -40,6 +40,7 @@ fn reset(exec: &mut SessionExec, args: Args, reply: &mut Reply) -> Outcome {
     session.transaction = None;
     session.watching = None;
     session.modes = session.modes.after(ModeCommand::Reset, Transaction::None);
+    session.was_refused_replica = false;
     if session.reply_mode == ReplyMode::Off {
         session.reply_mode = ReplyMode::On;
     }

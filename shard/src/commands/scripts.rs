@@ -176,17 +176,30 @@ fn eval_ro(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
 }
 
 fn evalsha(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
-    run(exec, args, Wanted::Name(None), false)
+    run_named(exec, args, false)
 }
 
 fn evalsha_ro(exec: &mut SessionExec, args: Args, _: &mut Reply) -> Outcome {
-    run(exec, args, Wanted::Name(None), true)
+    run_named(exec, args, true)
+}
+
+/// Bytes of the name of a script.
+const SHA_BYTES: usize = size_of::<Sha>();
+
+const NO_SCRIPT: Refusal = Refusal::Text("NOSCRIPT No matching script. Please use EVAL.");
+
+/// What cannot be the name of a script is refused before the keys are looked at.
+fn run_named(exec: &mut SessionExec, args: Args, read_only: bool) -> Outcome {
+    if args.at(1).len() != SHA_BYTES {
+        return Err(NO_SCRIPT);
+    }
+    run(exec, args, Wanted::Name(None), read_only)
 }
 
 /// The `finish` of a script that the home core has not loaded: another core may have.
 pub fn found(exec: &mut SessionExec, args: Args, answers: Vec<Answer>, _: &mut Reply) -> Outcome {
     let source = answers.into_iter().find_map(|answer| if let Answer::Source(source) = answer { source } else { None });
-    let source = source.ok_or(Refusal::Text("NOSCRIPT No matching script. Please use EVAL."))?;
+    let source = source.ok_or(NO_SCRIPT)?;
     let read_only = args.is(0, "evalsha_ro");
     run(exec, args, Wanted::Name(Some(source)), read_only)
 }

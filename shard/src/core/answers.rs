@@ -37,6 +37,10 @@ impl<R: Ring> Inner<R> {
                 self.begin_dropping(from, id, &slots);
                 None
             }
+            Ask::Freed => {
+                self.note_listening(from, id);
+                None
+            }
             Ask::Hold(ask) => self.hold(from, id, ask),
             Ask::EndHold(end) => self.end_hold(from, id, end),
             Ask::Monitor => {
@@ -122,9 +126,9 @@ impl<R: Ring> Inner<R> {
             Ask::Scan(..) | Ask::CountInSlot(_) | Ask::KeysInSlot(..) | Ask::SlotStats | Ask::SlotKeys => {
                 unreachable!("these wait for slots")
             }
-            Ask::DropSlots(_) | Ask::Hold(_) | Ask::EndHold(_) => unreachable!("these wait for slots, too"),
+            Ask::DropSlots(_) | Ask::Hold(_) | Ask::EndHold(_) | Ask::Freed => unreachable!("these wait, too"),
             Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => unreachable!("{NO_CORE}"),
-            Ask::Transfer(_) | Ask::Cluster(_) => unreachable!("{NO_CORE}"),
+            Ask::Transfer(_) | Ask::Cluster(_) | Ask::ClusterConfigured => unreachable!("{NO_CORE}"),
         }
     }
 

@@ -204,6 +204,9 @@ impl<R: Ring> Inner<R> {
         if self.migrations.contains_key(&reply.id) {
             return self.migration_answered(mesh, reply);
         }
+        if self.emptyings.contains_key(&reply.id) {
+            return self.has_freed(mesh, reply.id);
+        }
         let gathering = self.gatherings.get_mut(&reply.id).expect("an answer belongs to a question");
         let place = (from.0 - gathering.first.0) as usize;
         gathering.answers[place] = Some(reply.answer);

@@ -10,6 +10,7 @@ use keyspace::store::{Db, Keyspace};
 use crate::ask::Answer;
 use crate::cluster::routes::{Routes, is_of_our_shard};
 use crate::cluster::stats::SlotUse;
+use crate::cluster::usage::Usage;
 use crate::mail::Mail;
 use crate::mesh::Mesh;
 use crate::pubsub::Publication;
@@ -43,9 +44,14 @@ impl<R: Ring> Inner<R> {
 
     /// Takes a snapshot on, unless a newer one is in force.
     pub(super) fn take_routes(&mut self, snapshot: Arc<Snapshot>) {
-        let Shard { routes, loans, holds, .. } = self.owner.shard();
+        let Shard { routes, loans, holds, usage, .. } = self.owner.shard();
         let routes = routes.as_mut().expect("only a node of a cluster is told of routes");
-        self.routes_changed |= routes.take(snapshot, loans, holds);
+        let old = routes.snapshot.clone();
+        let taken = routes.take(snapshot, loans, holds);
+        if let Some(usage) = usage.as_mut().filter(|_| taken) {
+            usage.forget(|slot| is_of_our_shard(&old, slot) != is_of_our_shard(&routes.snapshot, slot));
+        }
+        self.routes_changed |= taken;
     }
 
     /// Goes by what an owner that granted slots knows of the cluster, if that is newer.
@@ -101,13 +107,21 @@ impl<R: Ring> Inner<R> {
         Answer::Names(keys.map(|entry| entry.key().into()).collect())
     }
 
-    /// How the slots of this core are used that the node or its master owns.
+    /// How the slots are used that the node or its master owns: those of this core, and of others what its commands took.
     pub(super) fn slot_stats(&mut self) -> Answer {
         let map = &self.map;
         let shard = self.owner.shard();
         let Some(snapshot) = shard.snapshot() else { return Answer::SlotStats(Vec::new()) };
-        let own = Slot::all().filter(|slot| map.owner(*slot) == shard.core && is_of_our_shard(&snapshot, *slot));
-        Answer::SlotStats(own.map(|slot| SlotUse { slot, keys: keys_in(&shard.keyspace, slot) }).collect())
+        let keyspace = &shard.keyspace;
+        let used = |slot: Slot| {
+            let usage = shard.usage.as_ref().map_or(Usage::default(), |usage| usage.of(slot));
+            if map.owner(slot) != shard.core {
+                return (usage != Usage::default()).then_some(SlotUse { slot, keys: 0, bytes: 0, usage });
+            }
+            let bytes = keyspace.table(first(keyspace), slot).map_or(0, |table| table.heap_bytes());
+            Some(SlotUse { slot, keys: keys_in(keyspace, slot), bytes, usage })
+        };
+        Answer::SlotStats(Slot::all().filter(|slot| is_of_our_shard(&snapshot, *slot)).filter_map(used).collect())
     }
 
     /// Which slots of this core have keys, and how many keys databases have that a cluster does not know.

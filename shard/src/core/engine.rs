@@ -31,8 +31,8 @@ pub(super) const NO_FUNCTION: &str = "ERR Function not found";
 /// The engine of a core and who uses it.
 #[derive(Default)]
 pub(super) struct Scripts {
-    /// Made for the first script.
-    pub(super) engine: Option<Engine>,
+    /// Made for the first script. It leaves its place for each run, so it is boxed.
+    pub(super) engine: Option<Box<Engine>>,
     /// Scripts that were found to need more than they declare: they begin with everything.
     greedy: HashSet<Sha>,
     /// The sources of the scripts that the engine has loaded, for other cores.
@@ -62,7 +62,7 @@ pub(super) struct Scripts {
 impl Scripts {
     /// The engine. It exists from the first use on.
     pub(super) fn engine(&mut self) -> &mut Engine {
-        self.engine.get_or_insert_with(|| Engine::new(Limits::default()))
+        self.engine.get_or_insert_with(|| Box::new(Engine::new(Limits::default())))
     }
 
     /// Bytes of the interpreter with all that it has loaded, of the sources that are kept, and of room kept for the next script.
@@ -168,7 +168,7 @@ impl Scripts {
 
     /// True if a script is loaded here.
     pub(super) fn knows(&self, sha: &Sha) -> bool {
-        self.sources.contains_key(sha)
+        self.engine.as_ref().is_some_and(|engine| engine.find(sha).is_some()) || self.sources.contains_key(sha)
     }
 
     /// The room of a script that is over, for the next one.
@@ -217,8 +217,8 @@ impl Scripts {
     }
 
     /// The engine, out of its place.
-    pub(super) fn take_engine(&mut self) -> Engine {
-        self.engine.take().unwrap_or_else(|| Engine::new(Limits::default()))
+    pub(super) fn take_engine(&mut self) -> Box<Engine> {
+        self.engine.take().unwrap_or_else(|| Box::new(Engine::new(Limits::default())))
     }
 
     /// Keeps a loaded script's source, and drops those of scripts that the engine has forgotten.
@@ -234,7 +234,7 @@ impl Scripts {
     }
 
     /// Puts it back.
-    pub(super) fn put_engine(&mut self, engine: Engine) {
+    pub(super) fn put_engine(&mut self, engine: Box<Engine>) {
         self.engine = Some(engine);
     }
 

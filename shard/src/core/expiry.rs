@@ -14,7 +14,7 @@ use evict::gate::{DataSet, Expiry as Pause, Role};
 use evict::time::{Monotonic, UnixMillis};
 use evict::ttl::Live;
 use keyspace::slot::Slot;
-use keyspace::store::Expiry;
+use keyspace::store::{Db, Expiry};
 
 use crate::latency::EventKind;
 use crate::mesh::loans::Need;
@@ -75,7 +75,7 @@ struct Data<'a> {
 
 impl Data<'_> {
     /// The next slot in which something is due and that no unit has.
-    fn next_slot(&self, db: keyspace::store::Db, now: UnixMillis) -> Option<Slot> {
+    fn next_slot(&self, db: Db, now: UnixMillis) -> Option<Slot> {
         let mut from = self.cursors[db.place() as usize];
         for _ in 0..BARRED_MAX {
             let slot = self.shard.keyspace.due_slot(db, from, now)?;
@@ -98,7 +98,7 @@ impl Data<'_> {
         // What finds nothing due counts as well: it costs about the same.
         let mut looks = 0;
         while looks < max {
-            looks += match self.shard.keyspace.expire_in(place, slot, now, max - looks) {
+            looks += match self.shard.expire_in(place, slot, now, max - looks) {
                 Expiry::Removed => {
                     taken.removed += 1;
                     1
@@ -154,6 +154,18 @@ impl Deadlines for Data<'_> {
 
     fn take_due_fields(&mut self, db: u16, now: UnixMillis, max: u32) -> Taken {
         self.take(db, now, max)
+    }
+}
+
+impl Shard {
+    /// Removes something of a slot that is due: a latency event if that is a key, and took long.
+    pub(crate) fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, max: u32) -> Expiry {
+        let mut timing = self.timing();
+        let expiry = timing.time(|| self.keyspace.expire_in(db, slot, now, max));
+        if let (Expiry::Removed, Some(micros)) = (expiry, timing.total) {
+            self.took(EventKind::ExpireDel, micros);
+        }
+        expiry
     }
 }
 

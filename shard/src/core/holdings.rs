@@ -16,7 +16,7 @@ use super::Inner;
 /// Bytes that are dear to sum, when they were last looked at.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Dear {
-    /// The ACL log, wrong passwords and counters per command.
+    /// The ACL log, wrong passwords, and counters per command and per slot.
     logs: u64,
     /// Prefixes that clients track by.
     prefixes: u64,
@@ -31,7 +31,8 @@ impl<R: Ring> Inner<R> {
     pub(super) fn look_at_holdings(&mut self) {
         let shard = self.owner.shard();
         let book = self.guard.book.borrow();
-        let logs = book.log.heap_bytes() + book.attempts.heap_bytes() + shard.stats.heap_bytes();
+        let usage = shard.usage.as_ref().map_or(0, |usage| usage.heap_bytes());
+        let logs = book.log.heap_bytes() + book.attempts.heap_bytes() + shard.stats.heap_bytes() + usage;
         let ghosts = self.ghosts.values().map(|ghost| ghost.heap_bytes()).sum::<usize>();
         self.cron.meters.dear = Dear {
             logs: logs as u64,

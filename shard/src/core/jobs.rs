@@ -2,6 +2,7 @@
 
 use evict::gate::expired_on_access;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::commands::flush;
 use keyspace::reply::Reply;
 use keyspace::signals::Changed;
 use keyspace::spec::Flags;
@@ -12,6 +13,7 @@ use crate::hop::Context;
 use crate::listeners::Was;
 use crate::mesh::Mesh;
 use crate::ring::Ring;
+use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::shard::Shard;
 use crate::stage::Stage;
 use crate::transaction::{WatchedKey, Watching};
@@ -48,7 +50,18 @@ impl<R: Ring> Inner<R> {
             conn.out.truncate(before);
         }
         self.collect_slow(&conn.session);
+        let waits = !unit.muted && self.answers_when_free(&unit.job);
         self.give_back(mesh, unit.id, unit.grants);
+        if waits {
+            self.reply_when_free(conn, before);
+        }
+    }
+
+    /// Whether a command is over only once what it dropped is free.
+    fn answers_when_free(&mut self, job: &Job) -> bool {
+        let Job::Command { command, args, .. } = job else { return false };
+        let lazy_free = &self.owner.shard().keyspace.limits.lazy_free;
+        flush::answers_when_free(command.spec.name, args.args(), lazy_free)
     }
 
     fn run_command(&mut self, unit: &mut Unit, conn: &mut Conn) {
@@ -60,7 +73,10 @@ impl<R: Ring> Inner<R> {
             let keys = command.spec.keys_of(args.args());
             shard.keyspace.signals.promised = shard.listeners.promised(context.caller.db, keys);
         }
+        let (started, before) = (ticks(), conn.out.len());
         stage.execute(command, context, args.args(), &mut conn.out);
+        let ns = ticks_to_ns(ticks().wrapping_sub(started));
+        stage.shard().note_use(command, args.args(), ns, conn.out.len() - before);
         let promised = std::mem::take(&mut stage.shard().keyspace.signals.promised);
         let wait = stage.shard().keyspace.signals.wait.take();
         if wait.is_some() {

@@ -21,6 +21,7 @@ mod configure;
 mod cron;
 mod drive;
 mod dropping;
+mod emptied;
 mod engine;
 mod events;
 mod exec;
@@ -40,6 +41,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod routing;
+mod script_replies;
 mod script_routing;
 mod scripts;
 mod spares;
@@ -87,6 +89,7 @@ use batch::Batch;
 use blocked::BlockedClients;
 use cron::Cron;
 use dropping::Droppings;
+use emptied::{Emptying, Listening};
 use engine::Scripts;
 use expiry::ActiveExpiry;
 use migrate::Migration;
@@ -222,7 +225,11 @@ struct Inner<R: Ring> {
     gatherings: BTreeMap<u64, Gathering>,
     /// MIGRATEs of our own clients, by numbers of the same series.
     migrations: BTreeMap<u64, Migration>,
-    /// Bytes of the copies of keys that these have sent.
+    /// Replies of our own clients that wait until memory is free, likewise.
+    emptyings: BTreeMap<u64, Emptying>,
+    /// Who wants to hear when what was dropped here is free.
+    listening: Vec<Listening>,
+    /// Bytes of the copies of keys that MIGRATEs have sent.
     copying_bytes: usize,
     /// Pieces of work under way for connections that are gone.
     abandoned: usize,
@@ -298,6 +305,8 @@ impl<R: Ring> Core<R> {
             next_unit: 0,
             gatherings: BTreeMap::new(),
             migrations: BTreeMap::new(),
+            emptyings: BTreeMap::new(),
+            listening: Vec::new(),
             copying_bytes: 0,
             next_gathering: 0,
             abandoned: 0,
@@ -378,10 +387,12 @@ impl<R: Ring> Core<R> {
 
     /// Units, transactions of clients that are gone, questions, scripts and blocked clients of the core: for a simulation to look at.
     pub fn under_way(&self) -> usize {
-        let Inner { units, ghosts, gatherings, migrations, scripts, blocked_clients, again, .. } = &self.inner;
+        let Inner { units, ghosts, gatherings, migrations, emptyings, scripts, blocked_clients, again, .. } =
+            &self.inner;
+        let questions = gatherings.len() + migrations.len() + emptyings.len();
         let scripts = usize::from(scripts.running().is_some()) + scripts.waiting.len();
         let blocked = blocked_clients.count() + blocked_clients.timed();
-        units.len() + ghosts.len() + gatherings.len() + migrations.len() + scripts + blocked + again.len()
+        units.len() + ghosts.len() + questions + scripts + blocked + again.len()
     }
 
     /// Connections that were gone through to find those whom something concerns: for a simulation to look at.
@@ -458,6 +469,7 @@ impl<R: Ring> Inner<R> {
         let keyspace = &mut self.owner.shard().keyspace;
         keyspace.free_dropped();
         self.adopting = keyspace.adopt_some();
+        self.tell_freed(mesh);
         self.evict_clients(mesh);
     }
 

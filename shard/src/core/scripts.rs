@@ -127,15 +127,6 @@ impl<R: Ring> Inner<R> {
         self.start_unit(mesh, conn, Job::Script(script), muted, plan);
     }
 
-    /// Answers a command whose script or function is not run.
-    fn refuse_script(&mut self, conn: &mut Conn, muted: bool, refusal: &Refusal) {
-        let text = refusal.text();
-        self.owner.shard().stats.rejected(conn.session.last_command, &text);
-        if !muted {
-            Reply::new(&mut conn.out, conn.session.resp).error(text);
-        }
-    }
-
     /// Runs the script of a unit that has its slots, from where it stands. `conn` is its client's connection, if that is at hand.
     pub(super) fn run_script(&mut self, mesh: &Mesh<Shard>, mut unit: Unit, conn: Option<&mut Conn>) {
         let seq = unit.id.seq;
@@ -296,7 +287,7 @@ impl<R: Ring> Inner<R> {
         let command = match self.admit(script, args) {
             Ok(command) => command,
             Err(refusal) => {
-                Reply::new(out, resp).error(refusal.text());
+                self.refuse_call(args, &refusal.text(), &mut Reply::new(out, resp));
                 return Called::Replied;
             }
         };
@@ -304,7 +295,7 @@ impl<R: Ring> Inner<R> {
             Gated::Go => {}
             Gated::WantsAll => return Called::WantsAll,
             Gated::Refused(text) => {
-                Reply::new(out, resp).error(text);
+                self.refuse_call(args, text.as_bytes(), &mut Reply::new(out, resp));
                 return Called::Replied;
             }
         }
@@ -482,33 +473,6 @@ impl<R: Ring> Inner<R> {
         }
         self.collect_slow(&conn.session);
         self.scripts.leave_room(script);
-    }
-
-    /// Appends what a script that is over replies, and keeps the books.
-    pub(super) fn script_reply(&mut self, script: &Script, outcome: Outcome, out: &mut Vec<u8>) {
-        let (args, command) = (script.args.args(), self.table.get(script.command));
-        if let Some(text) = &script.refused {
-            self.owner.shard().stats.rejected(Some(command.id), text.as_bytes());
-            return Reply::new(out, script.resp).error(text);
-        }
-        let reply = self.scripts.engine().reply();
-        match outcome {
-            Outcome::Returned => out.extend_from_slice(reply),
-            Outcome::Failed => {
-                let shard = self.owner.shard();
-                shard.stats.failed(command.id, reply.get(1..).unwrap_or_default());
-                out.extend_from_slice(reply);
-            }
-            Outcome::Aborted => {
-                let (chunk, line) = self.scripts.engine().place();
-                let text = format!("{}, on {}:{line}.", script.killed_text(), String::from_utf8_lossy(chunk));
-                let shard = self.owner.shard();
-                shard.stats.failed(command.id, text.as_bytes());
-                Reply::new(out, Resp::V2).error(text);
-            }
-        }
-        let ns = self.now.monotonic_us.saturating_sub(script.began_us).saturating_mul(1000);
-        self.owner.shard().account(command, args, ns);
     }
 
     /// Gives the scripts of this core their slices.

@@ -13,7 +13,7 @@ use evict::time::UnixMillis;
 use keyspace::slot::Slot;
 use keyspace::store::{Keyspace, Victim};
 
-use crate::latency::EventKind;
+use crate::latency::{EventKind, Timing};
 use crate::mesh::budget::Budget;
 use crate::mesh::loans::{Loans, Need as Needed};
 use crate::shard::{Shard, Work};
@@ -32,6 +32,8 @@ struct Evicting<'a> {
     terms: Terms,
     beside: i64,
     now: UnixMillis,
+    removals: Timing,
+    freeing: Timing,
 }
 
 impl Evictable for Evicting<'_> {
@@ -55,14 +57,14 @@ impl Evictable for Evicting<'_> {
     }
 
     fn evict(&mut self, victim: Victim) -> u64 {
-        self.keyspace.evict(victim)
+        self.removals.time(|| self.keyspace.evict(victim))
     }
 
     // There are no replicas.
     fn flush_replicas(&mut self) {}
 
     fn free_a_piece(&mut self) -> Pending {
-        if self.keyspace.free_dropped() { Pending::Freed } else { Pending::Nothing }
+        if self.freeing.time(|| self.keyspace.free_dropped()) { Pending::Freed } else { Pending::Nothing }
     }
 }
 
@@ -127,12 +129,18 @@ impl Shard {
     }
 
     fn perform(&mut self, rules: &Rules, terms: Terms) -> Report {
+        let timing = self.timing();
         let Shard { keyspace, loans, memory, now, .. } = self;
         let Memory { quota, budget, evictions, beside, .. } = memory;
         let before = quota.wanted();
-        let mut data = Evicting { keyspace, loans, quota, budget, terms, beside: *beside, now: *now };
+        let (removals, freeing) = (timing, timing);
+        let mut data =
+            Evicting { keyspace, loans, quota, budget, terms, beside: *beside, now: *now, removals, freeing };
         let report = evictions.perform(rules, &mut data, monotonic);
+        let Evicting { removals, freeing, .. } = data;
         budget.want(before, quota.wanted());
+        removals.longest.into_iter().for_each(|micros| self.took(EventKind::EvictDel, micros));
+        freeing.total.into_iter().for_each(|micros| self.took(EventKind::EvictionLazyfree, micros));
         report
     }
 

@@ -311,6 +311,9 @@ settings! {
     /// Milliseconds of silence after which a node is held to be failing. Most other times of the cluster derive from it.
     cluster_node_timeout: u64 = 15_000,
         Cluster "cluster-node-timeout" LONG, Anytime;
+    /// Milliseconds since the last answer of a node after which it is asked again; 0 for half of `cluster-node-timeout`.
+    cluster_ping_interval: u64 = 0,
+        Cluster "cluster-ping-interval" INT, Anytime;
     /// TCP port of the cluster bus; 0 for `port` + 10000, which must then be at most 65535.
     cluster_port: u16 = 0,
         Cluster "cluster-port" PORT, AtStart;
@@ -363,6 +366,10 @@ settings! {
     /// Most bytes that wait to be sent to one node before the link to it is closed; 0 for no limit but that of 1 GiB.
     cluster_link_sendbuf_limit: u64 = 0,
         Cluster "cluster-link-sendbuf-limit" Kind::Bytes { min: 0, max: u64::MAX }, Anytime;
+    /// Count what the commands of each slot take, for CLUSTER SLOT-STATS: processor time, and bytes of commands and replies. It then tells
+    /// of memory, too.
+    cluster_slot_stats_enabled: bool = false,
+        Cluster "cluster-slot-stats-enabled" Kind::YesNo, Anytime;
 
     /// How much to log, most first.
     loglevel: LogLevel = LogLevel::Notice,

@@ -1,11 +1,13 @@
 //! E008, C08: a node that starts again is what its file says, or does not start; and with an old file, another's, or none it harms nobody.
 
 use std::fs;
+use std::thread;
 
 use tests::cluster::{Node, description, until, until_whole};
 use tests::frame::Frame;
 
 use crate::bed::{Bed, LIMIT, OURS, refused};
+use crate::pair::Pair;
 use crate::rows;
 
 rows! { "cluster.verify_config_with_data_violation":
@@ -13,6 +15,7 @@ rows! { "cluster.verify_config_with_data_violation":
     FR_P2C_007_STRICT_E008_cut => a_cut_file_is_refused_and_stays;
     FR_P2C_007_STRICT_E008_taken => a_file_is_one_process_s;
     FR_P2C_007_STRICT_E008_unwritten => a_file_that_cannot_be_written_ends_the_process;
+    FR_P2C_007_STRICT_E008_edited => an_edited_file_is_taken_as_by_redis;
     FR_P2C_007_STRICT_E008_lost => a_node_that_lost_its_file_takes_nothing_from_the_others;
 }
 
@@ -77,6 +80,65 @@ fn a_file_that_cannot_be_written_ends_the_process(bed: &mut Bed) {
     let status = node.server().wait_exit().expect("it ends by itself");
     assert_eq!(status.code(), Some(1));
     assert!(node.server().log_holds("Can't write nodes.conf"), "{}", folder.display());
+}
+
+/// What of the file of a node that owns slots 0 to 8191 with epoch 1 becomes what, and how many slots the node knows then; none if it does
+/// not start.
+const EDITS: [(&[(&str, &str)], Option<&str>); 7] = [
+    // A slot of the other node, whose epoch is greater.
+    (&[("0-8191", "0-8191 9000"), ("8192-16383", "8192-8999 9001-16383")], Some("16384")),
+    // Slots that it does not want any more; the other goes on to send clients here.
+    (&[("0-8191", "0-8000")], Some("16193")),
+    (&[("0-8000", "0-8191")], Some("16384")),
+    // A past without epochs.
+    (&[("vars currentEpoch 2", "vars currentEpoch 0")], Some("16384")),
+    (&[("master", "noble")], None),
+    (&[("0-8191", "0-16384")], None),
+    (&[("myself,", "")], None),
+];
+
+fn an_edited_file_is_taken_as_by_redis(bed: &mut Bed) {
+    let pairs = Pair::both(bed);
+    let [ours, theirs] = thread::scope(|scope| {
+        pairs.map(|pair| scope.spawn(|| edited(pair))).map(|edits| edits.join().expect("it was edited"))
+    });
+    assert_eq!(ours, theirs);
+    bed.saw("edits", ours.join("\n"));
+}
+
+/// What becomes of the first node of a pair with each edit.
+fn edited(mut pair: Pair) -> Vec<String> {
+    let mut became = Vec::new();
+    for (changes, slots) in EDITS {
+        let node = &mut pair.nodes[0];
+        node.kill();
+        let path = node.file();
+        let text = fs::read_to_string(&path).expect("the file is there");
+        let edit = changes.iter().fold(text.clone(), |text, (old, new)| text.replace(old, new));
+        assert_ne!(edit, text, "{changes:?}");
+        fs::write(&path, edit).expect("the file can be written");
+        node.launch();
+        let Some(slots) = slots else {
+            let status = node.server().wait_exit().expect("it ends by itself");
+            became.push(format!("{changes:?}: ends well: {}", status.success()));
+            fs::write(&path, text).expect("the file can be written");
+            continue;
+        };
+        node.wait_ready();
+        until("it knows the other and its slots", LIMIT, || {
+            let (first, second) = (&pair.nodes[0], &pair.nodes[1]);
+            first.info("cluster_slots_assigned") == slots
+                && [first, second].iter().all(|node| node.text("CLUSTER NODES").matches(" connected").count() == 2)
+                && first.is_ok() == (slots == "16384")
+        });
+        for node in &pair.nodes {
+            let told = ["SET hello 1", "SET foo 1", "GET z"].map(|words| node.client().ask(words).to_string());
+            let mut slots: Vec<_> = node.nodes().into_values().map(|known| (known.epoch, known.slots)).collect();
+            slots.sort();
+            became.push(pair.equal(format!("{changes:?}: {} {slots:?}", told.join(", "))));
+        }
+    }
+    became
 }
 
 fn a_node_that_lost_its_file_takes_nothing_from_the_others(bed: &mut Bed) {

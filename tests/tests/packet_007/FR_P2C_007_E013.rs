@@ -9,15 +9,21 @@ use tests::frame::Frame;
 use tests::server::Kind;
 
 use crate::bed::{Bed, LIMIT, OURS};
+use crate::delay::slow_port;
 use crate::rows;
 
 const NODE_TIMEOUT_MS: u64 = 2_000;
+/// What everything on a slow network takes from one to another.
+const DELAY: Duration = Duration::from_millis(200);
+/// How long a node stands still.
+const PAUSE: Duration = Duration::from_millis(400);
 /// Its slot is one of the first quarter.
 const FIRST_NODES_KEY: &str = "hello";
 
 rows! { "cluster.cron_liveness_policy_violation":
     FR_P2C_007_STRICT_E013_killed => both_kinds_agree_and_find_each_other_failing_and_back;
     FR_P2C_007_STRICT_E013_still => who_stood_still_is_taken_back;
+    FR_P2C_007_STRICT_E013_slow => a_slow_network_and_short_pauses_are_no_failures;
     FR_P2C_007_STRICT_E013_busy => busy_cores_look_alive;
     FR_P2C_007_STRICT_E013_unread => a_node_that_does_not_read_costs_no_more_than_the_limit;
 }
@@ -69,6 +75,43 @@ fn who_stood_still_is_taken_back(bed: &mut Bed) {
     }
     nodes[0].server().wait_line("stood still for longer than cluster-node-timeout").expect("it knows");
     until_whole(&nodes);
+}
+
+fn a_slow_network_and_short_pauses_are_no_failures(bed: &mut Bed) {
+    let mut nodes: Vec<Node> = Vec::new();
+    for kind in [OURS, OURS, Kind::Redis] {
+        let mut node = bed.node(kind, NODE_TIMEOUT_MS);
+        node.bus = slow_port(node.bus, DELAY);
+        node.client().ok(&format!("CONFIG SET cluster-announce-bus-port {}", node.bus));
+        nodes.push(node);
+    }
+    join(&nodes);
+    let is_suspected = |nodes: &[Node]| nodes.iter().any(|node| node.nodes().values().any(|known| known.is("fail?")));
+    let begin = Instant::now();
+    for round in 0.. {
+        // Each in turn stands still, which with the delay is less than the node timeout.
+        let still = &nodes[round % nodes.len()];
+        still.signal("STOP");
+        let pause = Instant::now();
+        let others: Vec<&Node> = nodes.iter().filter(|node| node.port != still.port).collect();
+        while pause.elapsed() < PAUSE {
+            assert!(others.iter().all(|node| node.is_ok() && node.nodes().values().all(|known| !known.is("fail?"))));
+        }
+        still.signal("CONT");
+        assert!(!is_suspected(&nodes), "round {round}");
+        if begin.elapsed() > 2 * Duration::from_millis(NODE_TIMEOUT_MS) {
+            break;
+        }
+    }
+    assert!(nodes.iter().all(Node::is_ok));
+    // Who is gone is found, a little later.
+    let id = nodes[1].id();
+    nodes[1].kill();
+    let took =
+        until("it is failing everywhere", LIMIT, || [0, 2].iter().all(|&node| nodes[node].nodes()[&id].is("fail")));
+    eprintln!("failing everywhere {took:?} after it was killed, with {DELAY:?} each way");
+    assert!(took < Duration::from_millis(NODE_TIMEOUT_MS + 1_000) + 4 * DELAY, "{took:?}");
+    bed.saw("slow", "no failure but one");
 }
 
 fn busy_cores_look_alive(bed: &mut Bed) {

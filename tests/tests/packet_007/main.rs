@@ -7,15 +7,19 @@
 #![allow(non_snake_case)]
 
 mod bed;
+mod delay;
 mod hosts;
 mod pair;
+mod six;
 mod stock_clients;
 mod tool;
 
+mod FR_P2C_007_E001;
 mod FR_P2C_007_E002;
 mod FR_P2C_007_E003;
 mod FR_P2C_007_E004;
 mod FR_P2C_007_E005;
+mod FR_P2C_007_E006;
 mod FR_P2C_007_E007;
 mod FR_P2C_007_E008;
 mod FR_P2C_007_E009;

@@ -28,7 +28,8 @@ const READ: CommandSpec = CommandSpec {
 
 const fn streams(from: u8) -> MovableKeys {
     let form = Form::HalfBehind { word: "STREAMS", from };
-    MovableKeys { find: Some(find_keys), ..MovableKeys::new(KeyFlags::RO.and(KeyFlags::ACCESS), form) }
+    let keys = MovableKeys::new(KeyFlags::RO.and(KeyFlags::ACCESS), form);
+    MovableKeys { find: Some(find_keys), is_readable: Some(is_readable), ..keys }
 }
 
 /// The rows of this family.
@@ -107,6 +108,12 @@ fn find_keys(args: Args) -> KeyRun {
         Some(index) => KeyRun { first: index + 1, end: index + 1 + (args.len() - index - 1) / 2, step: 1 },
         None => KeyRun::NONE,
     }
+}
+
+/// True if the words lead to as many keys as ids.
+fn is_readable(args: Args) -> bool {
+    let behind = streams_word(args).map_or(0, |index| args.len() - index - 1);
+    behind > 0 && behind.is_multiple_of(2)
 }
 
 impl<'a> Words<'a> {

@@ -116,14 +116,26 @@ fn waiting() {
 
 #[test]
 fn keys_are_found_where_the_command_reads_them() {
-    let find = |line: &str| {
+    let shown = |keys: &mut dyn Iterator<Item = &[u8]>| {
+        keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let both = |line: &str| {
         let owned: crate::args::OwnedArgs = line.split(' ').collect();
         let row = crate::commands::rows()
             .find(|row| line.starts_with(&format!("{} ", row.spec.name)))
             .expect("the line begins with a command of this crate");
-        let keys = row.spec.keys_of(owned.args());
-        keys.map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>().join(" ")
+        let (mut keys, mut routed) = (row.spec.keys_of(owned.args()), row.spec.routed_by(owned.args()));
+        (shown(&mut keys), shown(&mut routed))
     };
+    let find = |line: &str| both(line).0;
+    let found = |keys: &str, routed: &str| (keys.to_owned(), routed.to_owned());
+    assert_eq!(both("xread count x streams a b 0 0"), found("a b", "a b"));
+    assert_eq!(both("xread streams a b 0"), found("a", ""));
+    assert_eq!(both("xread foo 1 streams a 0"), found("a", ""));
+    assert_eq!(both("xreadgroup group g c streams a b >"), found("a", ""));
+    assert_eq!(both("zunionstore a 1 b"), found("a b", "a b"));
+    assert_eq!(both("zunionstore a 0 b"), found("", ""));
+    assert_eq!(both("zunionstore a 2 b"), found("", ""));
     assert_eq!(find("xread count 1 streams a b 0 0"), "a b");
     assert_eq!(find("xreadgroup group streams streams streams a 0"), "a");
     assert_eq!(find("xreadgroup group g streams noack streams a b 0 0"), "a b");

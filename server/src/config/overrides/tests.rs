@@ -52,11 +52,42 @@ fn nobody() -> Users {
 
 #[test]
 fn the_file_stands_beside_the_configuration() {
-    for (config, overrides) in
-        [("/etc/a.toml", "/etc/a.overrides.toml"), ("b.conf", "b.conf.overrides.toml"), ("c", "c.overrides.toml")]
-    {
-        assert_eq!(path_beside(Path::new(config)), Path::new(overrides));
+    for (config, own_name, overrides) in [
+        ("/etc/a.toml", None, "/etc/a.overrides.toml"),
+        ("b.conf", None, "b.conf.overrides.toml"),
+        ("c", None, "c.overrides.toml"),
+        ("/etc/a.toml", Some("7001"), "/etc/a.7001.overrides.toml"),
+        ("b.conf", Some("::1-7001"), "b.conf.::1-7001.overrides.toml"),
+    ] {
+        assert_eq!(path_beside(Path::new(config), own_name), Path::new(overrides));
     }
+}
+
+/// Two servers of one configuration: what one rewrites, the other does not read.
+fn check_apart(config: &str, one: &[&str], other: &[&str], files: [&str; 2]) {
+    let scene = Scene::new(config);
+    for (flags, value) in [(one, b"7"), (other, b"8")] {
+        let (settings, origin) = scene.start(flags);
+        rewrite(&origin, &set(&settings, "timeout", value), &nobody()).expect("the folder can be written to");
+    }
+    for (flags, value, file) in [(one, 7, files[0]), (other, 8, files[1])] {
+        let (settings, origin) = scene.start(flags);
+        assert_eq!((settings.timeout, origin.overrides_file), (value, Some(scene.folder.path().join(file))));
+    }
+}
+
+#[test]
+fn servers_that_share_a_configuration_have_overrides_of_their_own() {
+    let files = ["a.overrides.toml", "a.7001.overrides.toml"];
+    check_apart("[network]\nport = 7000\n", &[], &["--port", "7001"], files);
+    check_apart("[network]\nport = 7000\n", &["--port", "7000"], &["--port", "7001"], files);
+    let cluster = "[cluster]\ncluster-enabled = true\n\
+                   [[cluster.nodes]]\naddress = \"127.0.0.1:7001\"\nslots = \"0-9999\"\n\
+                   [[cluster.nodes]]\naddress = \"127.0.0.2:7001\"\nslots = \"10000-16383\"\n";
+    let files = ["a.127.0.0.1-7001.overrides.toml", "a.127.0.0.2-7001.overrides.toml"];
+    let bound = |ip| ["--port", "7001", "--bind", ip];
+    check_apart(cluster, &bound("127.0.0.1"), &bound("127.0.0.2"), files);
+    check_apart(cluster, &["--cluster-node", "127.0.0.1:7001"], &["--cluster-node", "127.0.0.2:7001"], files);
 }
 
 #[test]
@@ -160,6 +191,7 @@ fn read_back(settings: &Settings) -> Settings {
     let base = Settings::default();
     let origin = Origin {
         config_file: None,
+        overrides_file: None,
         file: base.clone(),
         file_users: Vec::new(),
         users: Vec::new(),
