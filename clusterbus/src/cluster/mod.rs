@@ -110,6 +110,8 @@ pub struct Cluster {
     granted_by: SnapshotVersion,
     counts: FrameCounts,
     ticks: u64,
+    /// Until this tick masters are asked in every one, while a node is suspected and nothing is agreed.
+    ask_until_tick: u64,
     last_tick: Option<UnixMillis>,
     /// What the clock showed when it was last read.
     clock: UnixMillis,
@@ -216,6 +218,7 @@ impl Cluster {
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
             ticks: 0,
+            ask_until_tick: 0,
             last_tick: None,
             clock: UnixMillis::NEVER,
             stalled: UnixMillis::NEVER,
