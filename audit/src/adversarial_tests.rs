@@ -4,6 +4,7 @@
 //! decision: with the fault there is the sign, without it there is none. The packets calibrate it with suites of their own.
 #![allow(non_snake_case)]
 
+use crate::auditor::tests as auditor;
 use crate::faults::{Fault, notices};
 use crate::loss::tests as loss;
 use crate::loss::{Beliefs, Calibration, Listed, Sign, State, choose};
@@ -28,6 +29,12 @@ const ROWS: &[Row] = &[
     (
         Fault::DriftIgnored,
         mode::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_drift_on_a_critical_row,
+        Sign::Order,
+        State::Unsafe,
+    ),
+    (
+        Fault::DriftIgnored,
+        auditor::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_probable_harm_on_a_critical_row_is_drift,
         Sign::Order,
         State::Unsafe,
     ),

@@ -4,12 +4,12 @@
 //! defence, of which a window has few. The thread's timer takes what is there and hands it to whoever writes. A topic is told at once the
 //! first time and then at most once per window, with how often it was noted since. So a million refusals a second make one record.
 //!
-//! A defence of hardened mode is evidence and nothing else: a record of its own for each, within the budget. What is refused stays
+//! What is a sign of probable harm on a critical row ends hardening at once. A defence of hardened mode is evidence and nothing else: a record of its own for each, within the budget. What is refused stays
 //! refused, and what is clamped is clamped, in both modes, so nobody outside can tell the modes apart.
 
 use crate::contract::Contract;
 use crate::digest::Digest;
-use crate::loss::{Action, Beliefs, Calibration, State};
+use crate::loss::{Action, Beliefs, Calibration, Listed, State, choose};
 use crate::mode::{Deviation, Hardening, Mode, Rejection};
 use crate::record::{AuditRecord, Verdict};
 use crate::time::{Monotonic, UnixMillis};
@@ -119,6 +119,9 @@ impl<T: AuditTopic> Auditor<T> {
     /// Notes so many more of a topic, as one: for what is counted elsewhere.
     pub fn note_many(&mut self, topic: T, count: u64, input: Digest) {
         self.pending = true;
+        if topic.sign().points_to() == State::Unsafe {
+            self.harm(topic);
+        }
         let defence = topic.wanted().filter(|_| self.mode() == Mode::Hardened);
         let rejection = match defence.map(|deviation| self.ask(topic, deviation)) {
             Some(Ok(())) => {
@@ -148,6 +151,18 @@ impl<T: AuditTopic> Auditor<T> {
         self.pending = true;
     }
 
+    /// What was met is a sign of harm: if it is probable, the row has drifted.
+    fn harm(&mut self, topic: T) {
+        let beliefs = Beliefs::after(&[topic.sign()]);
+        let action = choose(&beliefs, Listed::No);
+        self.calibration.add(&beliefs, action, State::Unsafe);
+        let before = self.mode();
+        if action == Action::FailClosed && self.hardening.drift(topic.row().criticality()) != before {
+            self.fallen = true;
+            self.mode_changed(before, Some(topic.row().code()));
+        }
+    }
+
     /// Asks for a deviation. What was met is bounded and over, which calibrates the beliefs.
     fn ask(&mut self, topic: T, deviation: Deviation) -> Result<(), Rejection> {
         let Deviation::Listed(_) = deviation else {
@@ -167,7 +182,7 @@ impl<T: AuditTopic> Auditor<T> {
         self.calibration = Calibration::default();
         self.fallen = false;
         if mode != before {
-            self.mode_changed(before);
+            self.mode_changed(before, None);
         }
     }
 
@@ -176,7 +191,7 @@ impl<T: AuditTopic> Auditor<T> {
         let before = self.mode();
         if before == Mode::Hardened {
             self.hardening = Hardening::new(Mode::Strict, T::BUDGETS);
-            self.mode_changed(before);
+            self.mode_changed(before, None);
         }
     }
 
@@ -196,16 +211,14 @@ impl<T: AuditTopic> Auditor<T> {
         self.calibration = Calibration::default();
         if after != before {
             self.fallen = true;
-            self.mode_changed(before);
+            self.mode_changed(before, Some(T::Row::rejection_code(Rejection::Exhausted)));
         }
     }
 
-    fn mode_changed(&mut self, before: Mode) {
+    /// Another mode is in force: `reason` if it was lost here.
+    fn mode_changed(&mut self, before: Mode, reason: Option<&'static str>) {
         let input = Digest::default().and(before.name().as_bytes()).and(self.mode().name().as_bytes());
-        let (verdict, reason) = match self.fallen {
-            true => (Verdict::Fail, Some(T::Row::rejection_code(Rejection::Exhausted))),
-            false => (Verdict::Pass, None),
-        };
+        let verdict = if reason.is_some() { Verdict::Fail } else { Verdict::Pass };
         self.single.push(self.event(T::MODE_CHANGED, 1, input, verdict, reason));
         self.pending = true;
     }

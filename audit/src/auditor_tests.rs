@@ -117,3 +117,21 @@ fn what_could_not_be_handed_on_is_told_the_next_time() {
     auditor.put_back(vec![events[0]; 10 * UNSENT_MAX]);
     assert_eq!(auditor.take(WALL, at(1)).len(), UNSENT_MAX);
 }
+
+#[test]
+pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_probable_harm_on_a_critical_row_is_drift() {
+    let mut auditor = Auditor::new(Mode::Hardened);
+    auditor.note(Topic::HarmElsewhere, input("x"));
+    assert_eq!((auditor.mode(), auditor.has_fallen()), (Mode::Hardened, false));
+    auditor.note(Topic::Harm, input("x"));
+    assert_eq!((auditor.mode(), auditor.has_fallen()), (Mode::Strict, true));
+    auditor.note(Topic::Harm, input("x"));
+    let events = auditor.take(WALL, Monotonic(1));
+    let told: Vec<_> = events.iter().map(|event| (event.topic, event.count, event.verdict, event.reason)).collect();
+    let expected = [
+        (Topic::ModeChanged, 1, Verdict::Fail, Some("sample.critical")),
+        (Topic::HarmElsewhere, 1, Verdict::Fail, Some("sample.ordinary")),
+        (Topic::Harm, 2, Verdict::Fail, Some("sample.critical")),
+    ];
+    assert_eq!(told, expected);
+}

@@ -34,6 +34,10 @@ crate::topics! {
     Unlisted "unlisted" Ordinary Metadata UNLISTED;
     /// Of which none is wanted.
     Refused "refused" Critical Transport None;
+    /// A sign of harm on an ordinary row.
+    HarmElsewhere "harm_elsewhere" Ordinary Accounting None;
+    /// A sign of harm on a critical one.
+    Harm "harm" Critical Order None;
     /// That begins and ends.
     Failing "failing" Ordinary Transport None;
     /// Another mode is in force.

@@ -133,11 +133,11 @@ impl fmt::Display for Label {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
-    fn FR_P2C_007_U010_addresses_cannot_forge_lines() {
+    pub(crate) fn FR_P2C_007_U010_addresses_cannot_forge_lines() {
         for good in ["", "127.0.0.1", "::1", "fe80::1%eth0", "db-1.example.com", &"a".repeat(45)] {
             let host = Host::new(good).expect(good);
             assert_eq!((host.as_str(), host.is_unknown()), (good, good.is_empty()));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U010_what_is_behind_the_nul_means_nothing() {
+    pub(crate) fn FR_P2C_007_U010_what_is_behind_the_nul_means_nothing() {
         let mut field = [b'9'; HOST_BYTES];
         assert_eq!(Host::from_wire(&field), None, "no NUL");
         field[..10].copy_from_slice(b"10.0.0.1\0\xff");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U010_labels() {
+    pub(crate) fn FR_P2C_007_U010_labels() {
         let longest = "a".repeat(255);
         let too_long = "a".repeat(256);
         let rows = [

@@ -1,12 +1,8 @@
-//! Guards that the adversarial suite switches off: one switch for each, and none of them outside this crate's own tests.
+//! Guards that the adversarial suite switches off: `audit::faults` says how.
 //!
-//! Where a decision stands between a threat of `spec/cluster.md` §2.2 and the cluster, it asks [`planted`]. In a build that is no
-//! test of this crate the answer is the constant "no", so nothing of it is left. The suite (`adversarial_tests.rs`) switches every
-//! guard off in turn and shows that a test of the catalogue notices.
+//! Each stands between a threat of `spec/cluster.md` §2.2 and the cluster.
 
-/// A guard that is off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+audit::faults! {
     /// T01: keys of two slots are taken for keys of one.
     CrossSlotTaken,
     /// T01: a slot that is being moved is served as if it were not.
@@ -105,93 +101,26 @@ pub(crate) enum Fault {
     ToldBeforeCores,
     /// T05: keys of lost slots go while a core still writes there.
     DroppedBeforeCores,
-}
-
-#[cfg(test)]
-impl Fault {
-    /// All of them.
-    pub(crate) const ALL: &[Fault] = &[
-        Fault::CrossSlotTaken,
-        Fault::MovingSlotServed,
-        Fault::DownBeforeUnassigned,
-        Fault::ReplicaWrites,
-        Fault::SettledWhileMoving,
-        Fault::WrongPort,
-        Fault::WaitsForEver,
-        Fault::AskingLasts,
-        Fault::CutFileTaken,
-        Fault::CollisionIgnored,
-        Fault::EpochFalls,
-        Fault::OldClaimsWin,
-        Fault::LostEpochNotTold,
-        Fault::EqualUpdateIgnored,
-        Fault::UpdateNotSent,
-        Fault::ExtensionLengthCut,
-        Fault::TrailingBytesIgnored,
-        Fault::LengthReserved,
-        Fault::HandshakesUnbounded,
-        Fault::EpochJumpBelieved,
-        Fault::NamesUnchecked,
-        Fault::VoteNotDurable,
-        Fault::VotesTwice,
-        Fault::HalfIsEnough,
-        Fault::LivingMasterReplaced,
-        Fault::NobodySuspected,
-        Fault::ReportsLast,
-        Fault::ForgetNotTold,
-        Fault::CountNotKept,
-        Fault::RejoinsAtOnce,
-        Fault::StartsAtOnce,
-        Fault::MinorityServes,
-        Fault::StallIgnored,
-        Fault::ClockTrusted,
-        Fault::MarksKept,
-        Fault::OldDataElected,
-        Fault::PauseNotHeard,
-        Fault::PauseLasts,
-        Fault::SuspectsNotTold,
-        Fault::ChainKept,
-        Fault::StrangerAtAddress,
-        Fault::AddressKept,
-        Fault::ForgetsAnybody,
-        Fault::AllFramesWait,
-        Fault::RedialsAtOnce,
-        Fault::TakenWithoutEpoch,
-        Fault::RightsGrowFirst,
-        Fault::ToldBeforeCores,
-        Fault::DroppedBeforeCores,
-    ];
-}
-
-/// Whether this guard is off.
-#[cfg(not(test))]
-#[inline(always)]
-pub(crate) const fn planted(_fault: Fault) -> bool {
-    false
-}
-
-#[cfg(test)]
-pub(crate) use switches::{notices, planted};
-
-#[cfg(test)]
-mod switches {
-    use super::Fault;
-    use std::cell::Cell;
-
-    thread_local! {
-        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
-    }
-
-    /// Whether this guard is off on this thread.
-    pub(crate) fn planted(fault: Fault) -> bool {
-        PLANTED.get() == Some(fault)
-    }
-
-    /// Runs `check` with the guard off, or with all on; whether it noticed, which a check does by panicking.
-    pub(crate) fn notices(check: fn(), fault: Option<Fault>) -> bool {
-        PLANTED.set(fault);
-        let noticed = std::panic::catch_unwind(check).is_err();
-        PLANTED.set(None);
-        noticed
-    }
+    /// T08: a file is taken for the last one.
+    OldFileTrusted,
+    /// T05: a slot is let go of because it is empty, while a core still writes there.
+    ServedWhileAsked,
+    /// T05: a slot is given away with its keys.
+    GivenWithKeys,
+    /// T08: an election that failed is not tried again.
+    ElectionOnce,
+    /// T09: a replica stays with a master that has lost its last slot.
+    StaysBehind,
+    /// T08: a replica that changes masters has no data.
+    DataForgotten,
+    /// T05: a replica is in another shard than its master.
+    ShardsApart,
+    /// T02: a shard with a failed member has no slots.
+    FailedShardHidden,
+    /// T05: a replica takes slots that are being moved from a file.
+    MarksOfReplicaRead,
+    /// T06: a node that came back as a replica stays a master to others.
+    DenialIgnored,
+    /// T11: a defence of hardened mode is seen by others.
+    DefenceIsSeen,
 }

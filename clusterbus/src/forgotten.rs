@@ -64,7 +64,7 @@ impl Forgotten {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn id(number: u32) -> NodeId {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U010_forgetting_ends_and_is_bounded() {
+    pub(crate) fn FR_P2C_007_U010_forgetting_ends_and_is_bounded() {
         let (mut forgotten, now) = (Forgotten::default(), UnixMillis(1_000_000));
         forgotten.add(id(1), FORGET_TTL, now);
         forgotten.add(id(2), Forgotten::asked(ForgetTtl(u64::MAX)), now);

@@ -129,7 +129,7 @@ fn answer(cluster: &Cluster, request: &str, tag: &str, modes: ClientModes) -> ch
 }
 
 #[test]
-fn FR_P2C_007_U003_redis_decides_the_same() {
+pub(crate) fn FR_P2C_007_U003_redis_decides_the_same() {
     let (mut lines, mut answers) = (0, 0);
     for line in include_str!("gate_captured.txt").lines() {
         let mut words = line.split(' ');

@@ -13,6 +13,7 @@ pub mod reason;
 pub mod settings;
 pub mod slot_set;
 pub mod time;
+pub mod topics;
 
 // What nodes tell each other.
 pub mod wire;
@@ -39,6 +40,7 @@ pub mod redirect;
 pub mod snapshot;
 
 mod faults;
+mod observed;
 mod work;
 
 // The simulator (`tests/simulator/`) is part of our own tests as well: there guards can be switched off under it.
@@ -48,6 +50,8 @@ extern crate self as clusterbus;
 #[cfg(test)]
 mod adversarial_tests;
 #[cfg(test)]
-mod gate_captured_tests;
+pub(crate) mod gate_captured_tests;
 #[cfg(test)]
 pub(crate) mod gate_tests;
+#[cfg(test)]
+mod packet_tests;

@@ -2,8 +2,7 @@
 //!
 //! §1 and §2.3. Audit events and tests name a broken row by its code.
 
-/// The packet's name in log records.
-pub const PACKET: &str = "FR-P2C-007";
+use audit::contract::Contract;
 
 /// A row of the contract that was found broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,83 +43,77 @@ pub enum ClusterError {
 
 use ClusterError as Error;
 
-/// The reason codes of each error, in the order of the contract's rows. The first is the row's own.
-const TABLE: [(Error, &[&str]); 16] = [
-    (Error::CommandRouterContractViolation, &["cluster.command_router_contract_violation"]),
-    (Error::CrossSlotDetectionViolation, &["cluster.crossslot_detection_violation"]),
-    (Error::SlotOwnerQueryViolation, &["cluster.slot_owner_query_violation"]),
-    (Error::RedirectReplyContractViolation, &["cluster.redirect_reply_contract_violation"]),
-    (Error::BlockedClientRedirectViolation, &["cluster.blocked_client_redirect_violation"]),
-    (Error::SlotsReplyShapeViolation, &["cluster.slots_reply_shape_violation"]),
-    (Error::ClientModeFlagTransitionViolation, &["cluster.client_mode_flag_transition_violation"]),
-    (Error::VerifyConfigWithDataViolation, &["cluster.verify_config_with_data_violation"]),
-    (Error::ConfigEpochCollisionResolutionViolation, &["cluster.config_epoch_collision_resolution_violation"]),
-    (Error::PacketParseFailClosedViolation, &["cluster.packet_parse_failclosed_violation"]),
-    (Error::FailoverElectionContractViolation, &["cluster.failover_election_contract_violation"]),
-    (Error::CronLivenessPolicyViolation, &["cluster.cron_liveness_policy_violation"]),
-    (Error::BeforeSleepDeferredTaskViolation, &["cluster.before_sleep_deferred_task_violation"]),
-    (
-        Error::SlotOwnerStateUpdateViolation,
-        &["cluster.slot_owner_state_update_violation", "cluster.state_transition_contract_violation"],
-    ),
-    (
-        Error::AsmSyncslotsStateMachineViolation,
-        &["cluster.asm_syncslots_state_machine_violation", "cluster.asm_crossslot_cancel_violation"],
-    ),
-    (
-        Error::HardenedDeviationRejected,
-        &[
-            "cluster.hardened_nonallowlisted_rejected",
-            "cluster.hardened_policy_violation",
-            "cluster.hardened_budget_exhausted_failclosed",
-        ],
-    ),
-];
-
-impl ClusterError {
-    /// All of them, in the order of their rows.
-    pub fn all() -> impl ExactSizeIterator<Item = Self> {
-        TABLE.iter().map(|row| row.0)
-    }
-
-    /// The number of its row: 3 for C03.
-    pub const fn row(self) -> u8 {
-        self as u8 + 1
-    }
-
-    /// Its reason codes.
-    pub const fn codes(self) -> &'static [&'static str] {
-        TABLE[self as usize].1
-    }
-
-    /// The reason code of the row itself.
-    pub const fn code(self) -> &'static str {
-        self.codes()[0]
-    }
+impl Contract for ClusterError {
+    const PACKET: &'static str = "FR-P2C-007";
+    const ROWS: &'static [(Self, &'static [&'static str])] = &[
+        (Error::CommandRouterContractViolation, &["cluster.command_router_contract_violation"]),
+        (Error::CrossSlotDetectionViolation, &["cluster.crossslot_detection_violation"]),
+        (Error::SlotOwnerQueryViolation, &["cluster.slot_owner_query_violation"]),
+        (Error::RedirectReplyContractViolation, &["cluster.redirect_reply_contract_violation"]),
+        (Error::BlockedClientRedirectViolation, &["cluster.blocked_client_redirect_violation"]),
+        (Error::SlotsReplyShapeViolation, &["cluster.slots_reply_shape_violation"]),
+        (Error::ClientModeFlagTransitionViolation, &["cluster.client_mode_flag_transition_violation"]),
+        (Error::VerifyConfigWithDataViolation, &["cluster.verify_config_with_data_violation"]),
+        (Error::ConfigEpochCollisionResolutionViolation, &["cluster.config_epoch_collision_resolution_violation"]),
+        (Error::PacketParseFailClosedViolation, &["cluster.packet_parse_failclosed_violation"]),
+        (Error::FailoverElectionContractViolation, &["cluster.failover_election_contract_violation"]),
+        (Error::CronLivenessPolicyViolation, &["cluster.cron_liveness_policy_violation"]),
+        (Error::BeforeSleepDeferredTaskViolation, &["cluster.before_sleep_deferred_task_violation"]),
+        (
+            Error::SlotOwnerStateUpdateViolation,
+            &["cluster.slot_owner_state_update_violation", "cluster.state_transition_contract_violation"],
+        ),
+        (
+            Error::AsmSyncslotsStateMachineViolation,
+            &["cluster.asm_syncslots_state_machine_violation", "cluster.asm_crossslot_cancel_violation"],
+        ),
+        (
+            Error::HardenedDeviationRejected,
+            &[
+                "cluster.hardened_nonallowlisted_rejected",
+                "cluster.hardened_policy_violation",
+                "cluster.hardened_budget_exhausted_failclosed",
+            ],
+        ),
+    ];
+    const CRITICAL: &'static [u8] = &[3, 10, 11, 15, 16];
 }
 
 impl std::fmt::Display for ClusterError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{PACKET} C{:02}: {}", self.row(), self.code())
+        self.describe(f)
     }
 }
 
 impl std::error::Error for ClusterError {}
 
 #[cfg(test)]
-mod tests {
+#[allow(non_snake_case)]
+pub(crate) mod tests {
     use super::*;
+    use audit::mode::{Hardening, Mode, Rejection};
     use std::collections::HashSet;
 
     #[test]
-    fn one_table_of_reasons() {
+    pub(crate) fn FR_P2C_007_U012_one_table_of_reasons() {
         let mut codes = HashSet::new();
-        for (error, row) in ClusterError::all().zip(1..) {
-            assert_eq!((error.row(), TABLE[error as usize].0), (row, error));
-            assert!(error.codes().iter().all(|code| code.starts_with("cluster.") && codes.insert(*code)), "{error}");
+        for (&(error, own), row) in ClusterError::ROWS.iter().zip(1..) {
+            assert_eq!((error.row(), error as u8 + 1), (row, row));
+            assert!(own.iter().all(|code| code.starts_with("cluster.") && codes.insert(*code)), "{error}");
         }
-        assert_eq!((ClusterError::all().len(), codes.len()), (16, 20));
+        assert_eq!((ClusterError::ROWS.len(), codes.len()), (16, 20));
         let shown = Error::SlotOwnerQueryViolation.to_string();
         assert_eq!(shown, "FR-P2C-007 C03: cluster.slot_owner_query_violation");
+        let rejections = [Rejection::NotListed, Rejection::Strict, Rejection::Exhausted];
+        assert_eq!(rejections.map(ClusterError::rejection_code), Error::HardenedDeviationRejected.codes());
+    }
+
+    #[test]
+    pub(crate) fn FR_P2C_007_HARDENED_U012_drift_on_critical_rows_ends_hardening() {
+        for &(error, _) in ClusterError::ROWS {
+            let mut hardening = Hardening::new(Mode::Hardened, [1; 3]);
+            let expected = if [3, 10, 11, 15, 16].contains(&error.row()) { Mode::Strict } else { Mode::Hardened };
+            assert_eq!(hardening.drift(error.criticality()), expected, "{error}");
+        }
     }
 }

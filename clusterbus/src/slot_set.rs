@@ -162,7 +162,7 @@ impl std::fmt::Debug for SlotSet {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U014_a_set_is_a_set() {
+    pub(crate) fn FR_P2C_007_U014_a_set_is_a_set() {
         let mut rng = fastrand::Rng::with_seed(14);
         let (mut set, mut model) = (SlotSet::EMPTY, BTreeSet::new());
         for _ in 0..20_000 {

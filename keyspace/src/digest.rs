@@ -3,13 +3,13 @@
 //! SHA-1 throughout. What has no order is summed up by exclusive or, so that neither side has to sort; what has one is hashed on.
 //! The way of it was learned from redis-server's answers, and holds for every type there.
 
-use sha1::Digest as _;
 use crate::double;
 use crate::entry::{Entry, Form, Kind};
 use crate::intset::IntSet;
 use crate::packed::Packed;
 use crate::types::stream::{EntryRef, StreamId};
 use crate::types::{Object, scored};
+use sha1::Digest as _;
 
 /// 160 bits that stand for data; zeros for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

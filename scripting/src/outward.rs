@@ -70,7 +70,8 @@ impl Writer<'_> {
         let names = self.names;
         if let Value::String(text) = table.raw_get(&names.err)? {
             let text = text.as_bytes();
-            self.errors.borrow_mut().note(&text, fault::is_counted(table)?);
+            let counted = fault::is_counted(table)?;
+            self.errors.borrow_mut().note(&text, counted);
             Reply::new(out, self.client).error(&*text);
         } else if let Value::String(text) = table.raw_get(&names.ok)? {
             status(out, &text.as_bytes());

@@ -1,10 +1,10 @@
 //! The cache of scripts, by the SHA-1 of their source.
 
-use sha1::Digest as _;
 use crate::direct::Program;
 use crate::fiber::Slot;
 use crate::header::Flags;
 use ahash::AHasher;
+use sha1::Digest as _;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;

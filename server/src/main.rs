@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod audit;
 mod boot;
 mod bus;
 mod config;

@@ -4,26 +4,16 @@
 //! `shard.auditor.note(topic, digest)` costs as much as counting.
 
 use audit::digest::Digest;
-use audit::mode::Mode;
 use evict::topics::Topic;
 use keyspace::args::Args;
 use keyspace::refusal::Refusal;
 
 use crate::command::Command;
-use crate::settings::{ExpireEvictMode, Settings};
 use crate::shard::Shard;
 
 /// Most arguments of a command, and most bytes of each, that its sum is made of.
 const ARGS_MAX: usize = 8;
 const ARG_BYTES_MAX: usize = 64;
-
-/// The mode that the settings ask for.
-pub(crate) fn configured_mode(settings: &Settings) -> Mode {
-    match settings.expire_evict_mode {
-        ExpireEvictMode::Strict => Mode::Strict,
-        ExpireEvictMode::Hardened => Mode::Hardened,
-    }
-}
 
 /// A sum over a command's first arguments.
 fn digest(args: Args) -> Digest {

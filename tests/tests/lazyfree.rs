@@ -204,7 +204,7 @@ fn what_is_flushed_is_free_when_the_client_hears_of_it() {
         let (mut client, mut other) = (server.client(), server.client());
         for flush in ["FLUSHALL SYNC", "FLUSHDB SYNC", "FLUSHALL", "FLUSHDB"] {
             let empty = figure(&mut client, "used_memory");
-            client.ok("DEBUG POPULATE 300000 key 100");
+            client.ok("DEBUG POPULATE 150000 key 100");
             let full = figure(&mut client, "used_memory");
             client.send(&flush.split(' ').collect::<Vec<_>>()).expect("the server reads");
             other.ok("SET other v");
@@ -217,11 +217,11 @@ fn what_is_flushed_is_free_when_the_client_hears_of_it() {
             client.ok("FLUSHALL");
         }
         // A script and a transaction do not wait, nor does a client that is gone keep anything up.
-        client.ok("DEBUG POPULATE 300000 key 100");
+        client.ok("DEBUG POPULATE 150000 key 100");
         client.ok("MULTI");
         client.ask("FLUSHALL");
         assert_eq!(client.ask("EXEC"), Frame::Array(vec![Frame::Simple(b"OK".to_vec())]));
-        client.ok("DEBUG POPULATE 300000 key 100");
+        client.ok("DEBUG POPULATE 150000 key 100");
         server.client().send(&["FLUSHALL", "SYNC"]).expect("the server reads");
         other.ok("FLUSHALL SYNC");
         assert_eq!(other.ask("DBSIZE"), Frame::Int(0));

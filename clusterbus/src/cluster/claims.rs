@@ -11,6 +11,7 @@ use crate::faults::{Fault, planted};
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotClaim};
 use crate::snapshot::Permission;
+use crate::topics::Topic;
 use crate::wire::Claim;
 
 impl Cluster {
@@ -64,7 +65,7 @@ impl Cluster {
     ) {
         let all_lost = moved_from_mine > 0 && self.slots.count_of(mine) == 0;
         let wanted = self.settings.replica_migration == Permission::Allowed || claimed.len() == moved_from_mine;
-        let allowed = wanted && self.settings.replication == Permission::Allowed;
+        let allowed = wanted && self.settings.replication == Permission::Allowed && !planted(Fault::StaysBehind);
         if all_lost && allowed {
             self.follow(claimer);
         } else if !moved_from_us.is_empty() {
@@ -135,11 +136,12 @@ impl Cluster {
         if other.id <= me.id || planted(Fault::CollisionIgnored) {
             return;
         }
-        let alarm = Alarm::EpochCollision(other.id);
+        let other = other.id;
         self.current_epoch = self.current_epoch.next();
         self.nodes[self.me].config_epoch = self.current_epoch;
         self.claims_changed();
-        self.outbox.push(Effect::Alarm(alarm));
+        self.outbox.push(Effect::Alarm(Alarm::EpochCollision(other)));
+        self.note(Topic::EpochCollision, other.bytes());
     }
 
     /// Takes a config epoch that is greater than all that are known, without asking anybody (§10.2). Returns whether it had to.

@@ -9,13 +9,16 @@ use crate::effect::{Alarm, Effect};
 use crate::faults::{Fault, planted};
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Topic;
 
 impl Cluster {
     /// Time goes on. Whoever stood still for longer than the node timeout may have been replaced: it does not serve until a majority
     /// has answered it since (§18.11). Answers that lie in the buffers of its links are old, so it opens new ones.
     pub(super) fn note_time(&mut self, now: UnixMillis) {
         if now < self.clock && !planted(Fault::ClockTrusted) {
-            self.set_back(self.clock.since(now));
+            let by = self.clock.since(now);
+            self.set_back(by);
+            self.note(Topic::ClockBack, &by.0.to_le_bytes());
         }
         self.clock = now;
         if self.last_tick.is_none_or(|last| now.since(last) <= self.settings.node_timeout) {
@@ -23,6 +26,7 @@ impl Cluster {
         }
         self.last_tick = Some(now);
         self.outbox.push(Effect::Alarm(Alarm::Stalled));
+        self.note(Topic::Stalled, &[]);
         if planted(Fault::StallIgnored) {
             return;
         }
@@ -48,6 +52,7 @@ impl Cluster {
                 &mut node.data_received,
                 &mut node.fail_time,
                 &mut node.voted,
+                &mut node.denies,
                 &mut node.orphaned,
             ];
             stamps.into_iter().for_each(|stamp| *stamp = stamp.set_back(by));

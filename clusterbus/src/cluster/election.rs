@@ -12,6 +12,7 @@ use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
 use crate::snapshot::Permission;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Topic;
 use crate::wire::{Body, Header, Marks, PulseKind};
 
 /// How an election waits for a FAIL to be known everywhere, fixed and at random, and per replica with newer data.
@@ -83,6 +84,13 @@ pub enum VoteRefusal {
     TooSoon,
     /// It claims a slot that has an owner with a later epoch.
     StaleSlots,
+    /// This node started a short time ago, and may have given a vote that it does not know of.
+    Doubtful,
+}
+
+/// How long an election lasts at most.
+pub(super) fn auth_timeout(node_timeout: Millis) -> Millis {
+    (node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN)
 }
 
 impl Cluster {
@@ -113,12 +121,21 @@ impl Cluster {
         if claimed.any(|slot| self.slots.owner(slot).is_some_and(later)) {
             return Err(VoteRefusal::StaleSlots);
         }
+        if let Some(refusal) = self.doubts().filter(|_| !planted(Fault::OldFileTrusted)) {
+            return Err(refusal);
+        }
         Ok(master)
     }
 
     /// FAILOVER_AUTH_REQUEST: votes, and tells so when the vote is on disk; a refusal is silent.
     pub(super) fn hear_vote_request(&mut self, sender: NodeIndex, header: &Header, now: UnixMillis) {
-        let Ok(master) = self.may_vote(sender, header, now) else { return };
+        let master = match self.may_vote(sender, header, now) {
+            Ok(master) => master,
+            Err(VoteRefusal::Doubtful) => return self.keep_request(sender, header),
+            // All nodes are asked, and most have no vote.
+            Err(VoteRefusal::NoVoter) => return,
+            Err(_) => return self.note(Topic::VoteRefused, header.sender.bytes()),
+        };
         self.nodes[master].voted = now;
         self.last_vote_epoch = self.current_epoch;
         let after = if planted(Fault::VoteNotDurable) { SaveSeq::default() } else { self.synced_next() };
@@ -129,10 +146,14 @@ impl Cluster {
     pub(super) fn hear_vote(&mut self, sender: NodeIndex, header: &Header) {
         let voter = self.nodes[sender].is_master() && self.slots.count_of(sender) > 0;
         let ours = self.election.epoch == Some(header.current_epoch);
-        if voter && ours && !self.election.votes.contains(&sender) {
-            self.election.votes.push(sender);
-            self.due.failover = true;
+        if !voter || !ours {
+            return;
         }
+        if self.election.votes.contains(&sender) {
+            return self.note(Topic::VotedTwice, header.sender.bytes());
+        }
+        self.election.votes.push(sender);
+        self.due.failover = true;
     }
 
     /// Asks for a durable save at the end of this round. Returns which.
@@ -149,9 +170,10 @@ impl Cluster {
     /// Goes on with our own election, or begins one (§12.1, §12.2).
     pub(super) fn run_election(&mut self, now: UnixMillis) {
         let Some(master) = self.master_to_replace(now) else { return };
-        let timeout = (self.settings.node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN);
+        let timeout = auth_timeout(self.settings.node_timeout);
         let age = now.since(self.election.starts);
-        if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
+        let again = age > timeout * RETRY_TIMEOUTS && !planted(Fault::ElectionOnce);
+        if self.election.starts == UnixMillis::NEVER || again {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
             let rank = if self.manual.can_start { 0 } else { self.rank(master) };

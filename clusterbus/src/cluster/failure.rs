@@ -9,6 +9,7 @@ use crate::flags::NodeFlags;
 use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
+use crate::topics::Topic;
 use crate::wire::{Body, Marks, PulseKind};
 
 /// For how many node timeouts a failed master with slots stays failed though it answers: until a replica could have replaced it.
@@ -99,6 +100,8 @@ impl Cluster {
         node.flags.clear(NodeFlags::PFAIL);
         node.flags.set(NodeFlags::FAIL);
         node.fail_time = now;
+        let failed = node.id;
+        self.note(Topic::NodeFailed, failed.bytes());
         self.changed(Durability::Written);
     }
 

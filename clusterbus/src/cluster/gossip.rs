@@ -13,6 +13,7 @@ use crate::id::NodeId;
 use crate::nodes::Node;
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Topic;
 use crate::wire::GossipEntry;
 
 /// The fewest nodes that a frame speaks of, if there are so many.
@@ -128,6 +129,8 @@ impl Cluster {
             }
             Err(_) => {
                 self.outbox.push(Effect::Alarm(Alarm::TableFull));
+                let topic = if flags.has(NodeFlags::HANDSHAKE) { Topic::HandshakeRefused } else { Topic::NodeRefused };
+                self.note(topic, address.host.to_wire());
                 None
             }
         }
@@ -150,6 +153,7 @@ impl Cluster {
         }
         self.election.forget(index);
         self.forget_manual(index);
+        self.forget_heard(index);
         self.nodes.remove(index);
         self.changed(Durability::Written);
     }

@@ -27,7 +27,7 @@ fn digest(cluster: &Cluster) -> String {
 }
 
 /// A node of a cluster of six, and a link that a stranger opened to it.
-fn member(seed: u64) -> (Cluster, LinkId, UnixMillis) {
+pub(super) fn member(seed: u64) -> (Cluster, LinkId, UnixMillis) {
     let world = World::formed(6, 3, 2_000, seed);
     let mut cluster = world.member(1).clone();
     let now = UnixMillis(world.now);
@@ -187,7 +187,7 @@ pub(crate) fn FR_P2C_007_U010_old_frames_again_change_nothing() {
 }
 
 #[test]
-fn FR_P2C_007_U008_an_edited_file_does_not_break_the_start() {
+pub(crate) fn FR_P2C_007_U008_an_edited_file_does_not_break_the_start() {
     let me = "a".repeat(40);
     let lines = [
         format!("{me} :0@0, myself {me} 0 0 0 connected"),

@@ -12,7 +12,7 @@ fn slot(number: u16) -> Slot {
 }
 
 #[test]
-fn FR_P2C_007_U011_a_failover_by_request() {
+pub(crate) fn FR_P2C_007_U011_a_failover_by_request() {
     for kind in [FailoverKind::Agreed, FailoverKind::Forced, FailoverKind::Takeover] {
         for seed in 0..5 {
             let mut world = World::formed(6, 3, 2_000, seed);
@@ -45,7 +45,7 @@ pub(crate) fn FR_P2C_007_S20_a_failover_that_does_not_come_to_an_end_is_called_o
 }
 
 #[test]
-fn FR_P2C_007_U011_who_may_ask_for_a_failover() {
+pub(crate) fn FR_P2C_007_U011_who_may_ask_for_a_failover() {
     let mut world = World::formed(6, 3, 2_000, 2);
     let ask = |world: &mut World, at, kind| world.at_node(at, |cluster, now| cluster.failover(kind, now));
     assert_eq!(ask(&mut world, 0, FailoverKind::Forced), Err(FailoverError::Master));
@@ -56,7 +56,7 @@ fn FR_P2C_007_U011_who_may_ask_for_a_failover() {
 }
 
 #[test]
-fn FR_P2C_007_U014_a_slot_is_moved_by_hand() {
+pub(crate) fn FR_P2C_007_U014_a_slot_is_moved_by_hand() {
     let mut world = World::formed(4, 3, 1_000, 3);
     let (source, target, moved) = (World::id(0), World::id(1), slot(100));
     let mut set = |at: usize, change, stored| world.at_node(at, |cluster, _| cluster.set_slot(moved, change, stored));
@@ -81,7 +81,7 @@ fn FR_P2C_007_U014_a_slot_is_moved_by_hand() {
 }
 
 #[test]
-fn FR_P2C_007_U014_a_slot_that_comes_is_served_as_before_until_it_is_on_disk() {
+pub(crate) fn FR_P2C_007_U014_a_slot_that_comes_is_served_as_before_until_it_is_on_disk() {
     let mut world = World::formed(3, 3, 1_000, 5);
     let (target, moved) = (World::id(1), slot(100));
     let import = SlotChange::Importing(World::id(0));
@@ -99,7 +99,7 @@ fn FR_P2C_007_U014_a_slot_that_comes_is_served_as_before_until_it_is_on_disk() {
 }
 
 #[test]
-fn FR_P2C_007_S03_the_target_need_not_be_told() {
+pub(crate) fn FR_P2C_007_S03_the_target_need_not_be_told() {
     // Only the source hears SETSLOT NODE; the target imports, and its claim of the others' table is made when it is told later.
     let mut world = World::formed(3, 3, 1_000, 4);
     let moved = slot(100);

@@ -31,7 +31,7 @@ fn followed_by(world: &World, of: usize) -> Vec<usize> {
 }
 
 #[test]
-fn FR_P2C_007_U011_a_replica_goes_to_an_orphaned_master() {
+pub(crate) fn FR_P2C_007_U011_a_replica_goes_to_an_orphaned_master() {
     for seed in 0..5 {
         let mut world = world(seed, |_| {});
         let crashed = world.now;
@@ -52,7 +52,7 @@ fn FR_P2C_007_U011_a_replica_goes_to_an_orphaned_master() {
 }
 
 #[test]
-fn FR_P2C_007_U011_nobody_goes_who_is_needed_or_forbidden_to() {
+pub(crate) fn FR_P2C_007_U011_nobody_goes_who_is_needed_or_forbidden_to() {
     let barrier: fn(&mut ClusterSettings) = |settings| settings.migration_barrier = 2;
     let forbidden: fn(&mut ClusterSettings) = |settings| settings.replica_migration = Permission::Refused;
     for change in [barrier, forbidden] {
@@ -65,7 +65,7 @@ fn FR_P2C_007_U011_nobody_goes_who_is_needed_or_forbidden_to() {
 }
 
 #[test]
-fn FR_P2C_007_U011_nobody_goes_if_the_replica_comes_back_in_time() {
+pub(crate) fn FR_P2C_007_U011_nobody_goes_if_the_replica_comes_back_in_time() {
     let mut world = world(3, |_| {});
     world.crash(5);
     world.run_until(10_000, "FAIL", |world| world.flags(3, 5).has(NodeFlags::FAIL));

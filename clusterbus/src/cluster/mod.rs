@@ -7,25 +7,30 @@
 mod admin;
 mod claims;
 mod clock;
+mod doubt;
 mod election;
 mod failure;
 mod gossip;
 mod links;
 mod manual;
 mod migration;
+mod notes;
 mod open_slots;
 mod publish;
 mod pulse;
 mod receive;
-mod reconcile;
+pub(crate) mod reconcile;
 mod reset;
 mod roles;
 mod send;
 mod state;
 mod tick;
+mod withheld;
 
 #[cfg(test)]
 pub(crate) mod cluster_tests;
+#[cfg(test)]
+pub(crate) mod doubt_tests;
 #[cfg(test)]
 mod growth_tests;
 #[cfg(test)]
@@ -33,7 +38,13 @@ pub(crate) mod hostile_tests;
 #[cfg(test)]
 pub(crate) mod manual_tests;
 #[cfg(test)]
-mod migration_tests;
+pub(crate) mod migration_tests;
+#[cfg(test)]
+pub(crate) mod moved_tests;
+#[cfg(test)]
+pub(crate) mod notes_tests;
+#[cfg(test)]
+pub(crate) mod restart_tests;
 #[cfg(test)]
 pub(crate) mod rights_tests;
 #[cfg(test)]
@@ -56,6 +67,7 @@ pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
 pub use tick::TICK;
+pub use withheld::Withheld;
 
 use keyspace::slot::Slot;
 
@@ -70,11 +82,13 @@ use crate::forgotten::Forgotten;
 use crate::health::Judgement;
 use crate::id::{NodeId, ShardId};
 use crate::nodes::{Node, Nodes};
+use crate::observed;
 use crate::settings::ClusterSettings;
 use crate::slot_set::SlotSet;
 use crate::slot_table::{NodeIndex, SlotTable};
 use crate::snapshot::SnapshotVersion;
 use crate::time::{Millis, UnixMillis};
+use crate::topics::Auditor;
 use crate::wire::Health;
 
 /// What a node knows of the cluster, and what it is about to do.
@@ -89,6 +103,8 @@ pub struct Cluster {
     judgement: Judgement,
     forgotten: Forgotten,
     election: Election,
+    /// What the file that this node started from may lack. None once that is out of the question.
+    doubt: Option<doubt::Doubt>,
     manual: manual::Manual,
     replication: ReplicationFacts,
     links: BTreeMap<LinkId, Link>,
@@ -106,9 +122,13 @@ pub struct Cluster {
     granted: SlotSet,
     /// Of our slots that cores may not serve yet, those that are taken over by hand, and from whom: until then it is as before.
     taken_from: BTreeMap<Slot, NodeId>,
+    /// Slots that cores do not serve while they are asked what is stored there.
+    withheld: withheld::Withholding,
     /// The snapshot that gave cores their latest right.
     granted_by: SnapshotVersion,
     counts: FrameCounts,
+    /// What there is to say of the contract; no decision reads it.
+    auditor: Auditor,
     ticks: u64,
     /// Until this tick masters are asked in every one, while a node is suspected and nothing is agreed.
     ask_until_tick: u64,
@@ -174,7 +194,12 @@ impl Cluster {
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
             let master = record.master.and_then(|master| cluster.nodes.find(&master));
-            cluster.attach(node, master.filter(|master| *master != node && !cluster.nodes[node].is_master()));
+            let master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
+            cluster.attach(node, master);
+            if let Some(master) = master.filter(|_| !planted(Fault::ShardsApart)) {
+                // Files of other versions have replicas in shards of their own.
+                cluster.nodes[node].shard = cluster.nodes[master].shard;
+            }
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
@@ -185,6 +210,7 @@ impl Cluster {
         cluster.stalled = now + Millis(1);
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
+        cluster.doubt = Some(doubt::Doubt::new(cluster.settings.node_timeout));
         cluster.announce();
         if let Some(master) = cluster.nodes[me].master {
             cluster.tell_replication(Some(master));
@@ -203,6 +229,7 @@ impl Cluster {
             judgement: Judgement::START,
             forgotten: Forgotten::default(),
             election: Election::default(),
+            doubt: None,
             manual: manual::Manual::default(),
             replication: ReplicationFacts::default(),
             links: BTreeMap::new(),
@@ -215,8 +242,10 @@ impl Cluster {
             judged_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
             taken_from: BTreeMap::new(),
+            withheld: withheld::Withholding::default(),
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
+            auditor: Auditor::new(observed::first_mode()),
             ticks: 0,
             ask_until_tick: 0,
             last_tick: None,
@@ -249,7 +278,9 @@ impl Cluster {
 
     /// The next thing to do.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.outbox.poll()
+        let effect = self.outbox.poll();
+        effect.iter().for_each(observed::carried_out);
+        effect
     }
 
     /// A save is done, as durable as it was asked to be.

@@ -11,6 +11,7 @@ use crate::flags::NodeFlags;
 use crate::forgotten::Forgotten;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
+use crate::topics::Topic;
 use crate::wire::{Extension, Header, Pulse, PulseKind};
 
 /// What the first steps leave to the others.
@@ -48,6 +49,9 @@ impl Cluster {
         }
         self.hear_role_and_claims(sender, header);
         self.leave_chain();
+        if pulse.gossip.is_none() {
+            self.note(Topic::GossipRefused, header.sender.bytes());
+        }
         self.hear_gossip(sender, pulse.gossip.as_deref().unwrap_or(&[]), now);
         self.hear_extensions(sender, header, &pulse.extensions, now);
     }
@@ -110,6 +114,7 @@ impl Cluster {
             let node = &mut self.nodes[node];
             node.flags.set(NodeFlags::NOADDR);
             node.address = Address::default();
+            self.note(Topic::AddressReused, header.sender.bytes());
             self.close(link);
             self.changed(Durability::Written);
             return Then::Stop;
@@ -174,9 +179,13 @@ impl Cluster {
                         let guarded = !planted(Fault::ForgetsAnybody);
                         guarded && (*node == self.me || *node == sender || self.nodes[self.me].master == Some(*node))
                     };
-                    if let Some(node) = named.filter(|node| !kept(node)) {
-                        self.forgotten.add(*id, Forgotten::asked(*ttl), now);
-                        self.delete_node(node);
+                    match named {
+                        Some(node) if kept(&node) => self.note(Topic::ForgetRefused, id.bytes()),
+                        Some(node) => {
+                            self.forgotten.add(*id, Forgotten::asked(*ttl), now);
+                            self.delete_node(node);
+                        }
+                        None => {}
                     }
                 }
             }
@@ -189,6 +198,11 @@ impl Cluster {
         let after = (hostname, nodename, shard.unwrap_or(node.shard));
         if before != after {
             (node.hostname, node.nodename, node.shard) = after;
+            let shard = node.shard;
+            if self.nodes[self.me].master == Some(sender) && !planted(Fault::ShardsApart) {
+                // We followed it before it said which shard is its own.
+                self.nodes[self.me].shard = shard;
+            }
             self.due.save(Durability::Written);
             self.due.routes = true;
         }

@@ -9,6 +9,7 @@ use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
 use crate::time::UnixMillis;
+use crate::topics::Topic;
 use crate::wire::{Body, Frame, Header, Kind, Marks};
 
 /// How far ahead of ours the epoch of a peer may be. No cluster comes near it in its life, and so many jumps are needed to come near
@@ -42,9 +43,13 @@ impl Cluster {
         self.counts.received[usize::from(frame.body.kind().number())] += 1;
         let Some(sender) = self.sender_of(link, &frame.header) else { return };
         let origin = Origin { link, sender };
+        if sender.is_none() {
+            self.note_stranger(link, frame);
+        }
         if let Some(sender) = sender {
             if self.jumps(frame) && !planted(Fault::EpochJumpBelieved) {
                 self.outbox.push(Effect::Alarm(Alarm::EpochJump(frame.header.sender)));
+                self.note(Topic::EpochJump, frame.header.sender.bytes());
                 return;
             }
             if let Some(LinkSide::Inbound(_)) = self.links.get(&link).map(|link| link.side) {
@@ -95,6 +100,17 @@ impl Cluster {
         })
     }
 
+    /// Notes what is refused because nobody known says it. A pulse may be of a handshake, and messages of clients are the transport's.
+    fn note_stranger(&mut self, link: LinkId, frame: &Frame<'_>) {
+        let named = &frame.header.sender;
+        let bound = self.links.get(&link).is_some_and(|link| matches!(link.side, LinkSide::Inbound(Some(_))));
+        if bound {
+            self.note(Topic::ImpostorRefused, named.bytes());
+        } else if !matches!(frame.body, Body::Pulse(_)) {
+            self.note(Topic::StrangerRefused, named.bytes());
+        }
+    }
+
     fn jumps(&self, frame: &Frame<'_>) -> bool {
         let limit = self.current_epoch.number().saturating_add(EPOCH_JUMP_MAX);
         let claimed = match &frame.body {
@@ -116,6 +132,7 @@ impl Cluster {
         let raised = header.master.is_none() && node.config_epoch.raise(header.config_epoch);
         // No config epoch is later than the clock that it was taken from.
         self.current_epoch.raise(header.current_epoch.max(header.config_epoch));
+        self.hear_first(sender, header.current_epoch);
         if raised {
             self.changed(Durability::Synced);
         }

@@ -5,6 +5,7 @@
 
 use super::Cluster;
 use crate::slot_set::SlotSet;
+use crate::topics::Topic;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +38,12 @@ impl Cluster {
             }
         }
         if !found.claimed.is_empty() {
+            self.note(Topic::SlotsClaimed, &found.claimed.to_wire());
             self.note_first_slots(self.me, before);
             self.claims_changed();
         }
         if !found.foreign.is_empty() {
+            self.note(Topic::ForeignKeys, &found.foreign.to_wire());
             self.claims_changed();
             self.drop_keys(found.foreign.clone());
         }
@@ -50,7 +53,7 @@ impl Cluster {
 
 #[cfg(test)]
 #[allow(non_snake_case)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::cluster::world::World;
     use crate::effect::{Effect, SaveSeq};
@@ -80,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U008_claim_then_save_then_delete() {
+    pub(crate) fn FR_P2C_007_U008_claim_then_save_then_delete() {
         for seed in 0..20 {
             let mut rng = Rng::with_seed(seed);
             let mut cluster = node(&mut rng);
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn FR_P2C_007_U008_a_replica_keeps_what_it_has() {
+    pub(crate) fn FR_P2C_007_U008_a_replica_keeps_what_it_has() {
         let mut world = World::formed(2, 1, 1_000, 2);
         let stored: SlotSet = Slot::all().collect();
         let found = world.at_node(1, |cluster, _| cluster.reconcile(&stored));

@@ -37,7 +37,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn FR_P2C_007_U001_replies_of_redis() {
+pub(crate) fn FR_P2C_007_U001_replies_of_redis() {
     let mut facts = CommandFacts::quiet();
     facts.stored.insert(keyspace::slot::Slot::of(b"bar"));
     let nothing = CommandFacts::quiet();

@@ -133,7 +133,7 @@ const ARITIES: [(&str, usize, usize, bool); 24] = [
 ];
 
 #[test]
-fn FR_P2C_007_U001_every_subcommand_with_every_number_of_arguments() {
+pub(crate) fn FR_P2C_007_U001_every_subcommand_with_every_number_of_arguments() {
     let wrong = |name: &str| format!("ERR wrong number of arguments for 'cluster|{}' command", name.to_lowercase());
     for (name, least, most, open) in ARITIES {
         for name in [name.to_owned(), name.to_lowercase(), format!("{}{}", &name[..1], name[1..].to_lowercase())] {
@@ -165,7 +165,7 @@ fn FR_P2C_007_U001_every_subcommand_with_every_number_of_arguments() {
 }
 
 #[test]
-fn FR_P2C_007_U001_what_is_refused_changes_nothing() {
+pub(crate) fn FR_P2C_007_U001_what_is_refused_changes_nothing() {
     let facts = {
         let mut facts = CommandFacts::quiet();
         facts.stored.insert(keyspace::slot::Slot::of(b"bar"));
@@ -195,7 +195,7 @@ fn FR_P2C_007_U001_what_is_refused_changes_nothing() {
 }
 
 #[test]
-fn FR_P2C_007_U001_any_bytes_are_refused_or_a_command() {
+pub(crate) fn FR_P2C_007_U001_any_bytes_are_refused_or_a_command() {
     let mut asked = Asked::new(MASTER);
     let mut rng = Rng::with_seed(1);
     for _ in 0..20_000 {
@@ -217,7 +217,7 @@ fn FR_P2C_007_U001_any_bytes_are_refused_or_a_command() {
 }
 
 #[test]
-fn FR_P2C_007_U001_who_cannot_replicate_says_so_when_nothing_else_is_wrong() {
+pub(crate) fn FR_P2C_007_U001_who_cannot_replicate_says_so_when_nothing_else_is_wrong() {
     let mut alone = Asked::with(MASTER, |settings| settings.replication = Permission::Refused);
     let not_empty = "ERR To set a master the node must be empty and without assigned slots.";
     assert_eq!(alone.say("CLUSTER REPLICATE <o>"), Err(not_empty.into()));
@@ -228,7 +228,7 @@ fn FR_P2C_007_U001_who_cannot_replicate_says_so_when_nothing_else_is_wrong() {
 }
 
 #[test]
-fn FR_P2C_007_U001_failover_of_a_replica_without_a_link() {
+pub(crate) fn FR_P2C_007_U001_failover_of_a_replica_without_a_link() {
     let down = "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE";
     assert_eq!(Asked::new(REPLICA).say("CLUSTER FAILOVER"), Err(down.into()));
     assert_eq!(Asked::new(REPLICA).say("CLUSTER FAILOVER force"), Ok(ClusterReply::Ok));
@@ -239,7 +239,7 @@ fn FR_P2C_007_U001_failover_of_a_replica_without_a_link() {
 }
 
 #[test]
-fn FR_P2C_007_U001_reset() {
+pub(crate) fn FR_P2C_007_U001_reset() {
     // A master keeps its name and its shard.
     let mut master = Asked::new(MASTER);
     assert_eq!(master.say("CLUSTER RESET"), Ok(ClusterReply::Ok));
@@ -271,7 +271,7 @@ fn FR_P2C_007_U001_reset() {
 }
 
 #[test]
-fn FR_P2C_007_U001_texts_of_info_and_nodes() {
+pub(crate) fn FR_P2C_007_U001_texts_of_info_and_nodes() {
     let mut master = Asked::with(MASTER, |settings| {
         settings.hostname = crate::address::Label::hostname("host-1.example.com");
     });

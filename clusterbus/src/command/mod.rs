@@ -14,13 +14,13 @@ mod shards;
 mod slots;
 
 #[cfg(test)]
-mod captured_tests;
+pub(crate) mod captured_tests;
 #[cfg(test)]
-mod command_tests;
+pub(crate) mod command_tests;
 #[cfg(test)]
-mod model_tests;
+pub(crate) mod model_tests;
 #[cfg(test)]
-mod slots_tests;
+pub(crate) mod slots_tests;
 
 pub use facts::{CommandFacts, LinkFacts};
 pub use named::{NamedNode, NamedSlot};

@@ -58,7 +58,7 @@ impl Model {
 }
 
 #[test]
-fn FR_P2C_007_U014_orders_about_slots_beside_a_model() {
+pub(crate) fn FR_P2C_007_U014_orders_about_slots_beside_a_model() {
     let mut rng = Rng::with_seed(14);
     let mut asked = Asked::new(MASTER);
     let mut model = Model((0..SLOTS).map(|slot| if slot < SLOTS / 2 { "<m>" } else { "<o>" }).collect());

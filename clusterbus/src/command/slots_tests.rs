@@ -95,7 +95,7 @@ fn slots(asked: &mut Asked) -> ClusterReply {
 }
 
 #[test]
-fn FR_P2C_007_U006_frames_of_slots() {
+pub(crate) fn FR_P2C_007_U006_frames_of_slots() {
     let reply = slots(&mut asked(108, |_| {}));
     let expected = golden(
         "*2\n*4\n:0\n:8191\n*4\n$9\n127.0.0.1\n:7001\n$40\n<m>\n*0\n*4\n$9\n127.0.0.1\n:7003\n$40\n<r>\n*0\n\
@@ -113,7 +113,7 @@ fn FR_P2C_007_U006_frames_of_slots() {
 }
 
 #[test]
-fn FR_P2C_007_U006_endpoints_by_preference() {
+pub(crate) fn FR_P2C_007_U006_endpoints_by_preference() {
     let with = |preferred| {
         let mut asked = asked(108, |settings| {
             settings.rules.preferred = preferred;
@@ -143,7 +143,7 @@ fn FR_P2C_007_U006_endpoints_by_preference() {
 }
 
 #[test]
-fn FR_P2C_007_U006_clients_on_tls_get_the_other_port() {
+pub(crate) fn FR_P2C_007_U006_clients_on_tls_get_the_other_port() {
     let mut asked = Asked::with(MASTER, |settings| settings.ports.other = 7101);
     let facts = CommandFacts { security: Security::Tls, ..CommandFacts::quiet() };
     let reply = asked.ask(&["CLUSTER", "SLOTS"], &facts).expect("it is always answered");
@@ -191,7 +191,7 @@ fn check_ranges(asked: &mut Asked) {
 }
 
 #[test]
-fn FR_P2C_007_U006_ranges_are_what_is_assigned() {
+pub(crate) fn FR_P2C_007_U006_ranges_are_what_is_assigned() {
     let mut rng = Rng::with_seed(6);
     for _ in 0..30 {
         let mut asked = Asked::new(MASTER);
@@ -220,7 +220,7 @@ fn FR_P2C_007_U006_ranges_are_what_is_assigned() {
 }
 
 #[test]
-fn FR_P2C_007_U001_frames_of_shards() {
+pub(crate) fn FR_P2C_007_U001_frames_of_shards() {
     let mut asked = asked(108, |_| {});
     let facts = CommandFacts { offset: 120, ..CommandFacts::quiet() };
     let reply = asked.ask(&["CLUSTER", "SHARDS"], &facts).expect("it is always answered");
@@ -244,7 +244,7 @@ fn FR_P2C_007_U001_frames_of_shards() {
 }
 
 #[test]
-fn FR_P2C_007_U001_frames_of_links() {
+pub(crate) fn FR_P2C_007_U001_frames_of_links() {
     let mut asked = asked(108, |_| {});
     let reply = asked.say("CLUSTER LINKS").expect("it is always answered");
     let link = "%6\n$9\ndirection\n$4\nfrom\n$4\nnode\n$40\n<r>\n$11\ncreate-time\n:1\n$6\nevents\n";

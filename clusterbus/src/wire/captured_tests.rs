@@ -65,7 +65,7 @@ fn facts(frame: &Frame<'_>, bytes: usize) -> Facts {
 }
 
 #[test]
-fn FR_P2C_007_U010_frames_of_redis_are_read() {
+pub(crate) fn FR_P2C_007_U010_frames_of_redis_are_read() {
     let frames = captured();
     assert_eq!(frames.len(), FACTS.len());
     for ((name, bytes), (expected_name, expected)) in frames.iter().zip(FACTS) {
@@ -75,7 +75,7 @@ fn FR_P2C_007_U010_frames_of_redis_are_read() {
 }
 
 #[test]
-fn FR_P2C_007_U010_frames_of_redis_are_written_the_same() {
+pub(crate) fn FR_P2C_007_U010_frames_of_redis_are_written_the_same() {
     for (name, bytes) in captured() {
         let frame = Frame::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         let again = frame.encode();
@@ -85,7 +85,7 @@ fn FR_P2C_007_U010_frames_of_redis_are_written_the_same() {
 }
 
 #[test]
-fn FR_P2C_007_U010_bodies_of_redis() {
+pub(crate) fn FR_P2C_007_U010_bodies_of_redis() {
     let frames = captured();
     let body = |name: &str| {
         let (_, bytes) = frames.iter().find(|frame| frame.0 == name).expect(name);

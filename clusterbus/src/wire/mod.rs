@@ -19,7 +19,7 @@ pub use kind::{Kind, PulseKind};
 pub use stream::{FrameLimits, FrameStream, StreamError};
 
 #[cfg(test)]
-mod captured_tests;
+pub(crate) mod captured_tests;
 #[cfg(test)]
 pub(crate) mod frame_tests;
 #[cfg(test)]

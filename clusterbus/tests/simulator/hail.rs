@@ -167,9 +167,12 @@ fn lie_in_16_bits(bytes: &mut [u8], at: usize, rng: &mut Rng) {
 
 /// The node gets it, if it is a frame.
 fn hear(cluster: &mut Cluster, link: LinkId, bytes: &[u8], now: UnixMillis, fallen: &mut Fallen) {
-    let Ok(frame) = Frame::decode(bytes) else {
-        fallen.refused += 1;
-        return;
+    let frame = match Frame::decode(bytes) {
+        Ok(frame) => frame,
+        Err(error) => {
+            fallen.refused += 1;
+            return cluster.note_frame(error);
+        }
     };
     if frame.body.kind() == Kind::Meet {
         fallen.meetings += 1;

@@ -21,6 +21,12 @@ impl Clock {
         Clock { begin: Instant::now(), begin_millis: since_epoch.as_millis() as u64 }
     }
 
+    /// The system's time, for people to read: nothing is concluded from it.
+    pub(super) fn wall() -> audit::time::UnixMillis {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        audit::time::UnixMillis(since_epoch.as_millis() as i64)
+    }
+
     /// The time. Never 0, which stands for "never".
     pub(super) fn now(&self) -> UnixMillis {
         UnixMillis((self.begin_millis + self.begin.elapsed().as_millis() as u64).max(1))

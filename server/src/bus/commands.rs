@@ -1,23 +1,18 @@
 //! CLUSTER commands of this node's clients.
 
-use std::time::Duration;
-
 use clusterbus::command::{ClusterCommand, ClusterReply, CommandFacts, LinkFacts};
 use clusterbus::slot_set::SlotSet;
+use clusterbus::topics::Topic;
 use shard::ask::{Answer, Ask};
 use shard::mail::Question;
 use shard::mesh::mailbox::Address;
 
 use super::driver::Bus;
 use super::held::Asker;
-use super::questions::ask_cores;
-use super::tasks;
 
-/// How long cores may take to say in which slots they have keys.
-const KEYS_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// What a client reads whose command needs to know about keys, while a core does not answer.
-const BUSY: &str = "TRYAGAIN a core is busy; nothing was changed";
+/// Most arguments of a command, and most bytes of each, that the audit tells it apart by.
+const ARGS_MAX: usize = 8;
+const ARG_BYTES_MAX: usize = 64;
 
 impl Bus {
     /// A core asks something.
@@ -33,27 +28,17 @@ impl Bus {
         let args = args.args();
         let args: Vec<&[u8]> = args.iter().collect();
         match ClusterCommand::parse(&args) {
-            Err(text) => self.reply(asker, Err(text)),
+            Err(text) => {
+                self.cluster.note(Topic::CommandRefused, &told_apart(&args));
+                self.reply(asker, Err(text));
+            }
             Ok(command) if command.asks_for_keys(&self.cluster) => self.run_with_keys(asker, command),
             Ok(command) => self.run(asker, command, SlotSet::EMPTY),
         }
     }
 
-    /// Asks the cores for what the command needs to know first.
-    fn run_with_keys(&mut self, asker: Asker, command: ClusterCommand) {
-        let (bus, post) = (self.shared(), self.post.clone());
-        tasks::spawn(async move {
-            let answers = ask_cores(&post, Ask::SlotKeys, KEYS_TIME_MAX).await;
-            let mut bus = bus.borrow_mut();
-            match answers.and_then(stored) {
-                Some((slots, _)) => bus.run(asker, command, slots),
-                None => bus.reply(asker, Err(BUSY.into())),
-            }
-            bus.end_soon();
-        });
-    }
-
-    fn run(&mut self, asker: Asker, command: ClusterCommand, stored: SlotSet) {
+    /// Carries a command out, with what is stored.
+    pub(super) fn run(&mut self, asker: Asker, command: ClusterCommand, stored: SlotSet) {
         let facts = self.facts(stored);
         let reply = self.cluster.command(command, &facts, self.clock.now());
         match reply {
@@ -65,11 +50,13 @@ impl Bus {
         }
     }
 
-    fn reply(&mut self, asker: Asker, reply: Result<ClusterReply, String>) {
+    /// Answers at once.
+    pub(super) fn reply(&mut self, asker: Asker, reply: Result<ClusterReply, String>) {
         self.post.borrow_mut().answer(asker.core, asker.id, Answer::Cluster(reply));
     }
 
-    fn facts(&self, stored: SlotSet) -> CommandFacts {
+    /// What a command may need to know.
+    pub(super) fn facts(&self, stored: SlotSet) -> CommandFacts {
         let waiting = |outgoing: &super::outgoing::Outgoing| LinkFacts {
             allocated: outgoing.allocated() as u64,
             used: outgoing.bytes() as u64,
@@ -81,6 +68,12 @@ impl Bus {
             ..CommandFacts::quiet()
         }
     }
+}
+
+/// What the audit sums of a command that was refused.
+fn told_apart(args: &[&[u8]]) -> Vec<u8> {
+    let args = args.iter().take(ARGS_MAX);
+    args.flat_map(|arg| arg[..arg.len().min(ARG_BYTES_MAX)].iter().copied().chain([0])).collect()
 }
 
 /// The slots with keys of all cores, and the number of keys in databases that a cluster does not have. `None` if a core could not say.

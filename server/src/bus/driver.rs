@@ -10,17 +10,19 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Poll;
 
-use clusterbus::address::Address as NodeAddress;
+use clusterbus::address::{Address as NodeAddress, Host};
 use clusterbus::cluster::{Cluster, LinkSide};
 use clusterbus::effect::{self, Effect, LinkId};
 use clusterbus::slot_set::SlotSet;
 use clusterbus::time::Millis;
-use clusterbus::wire::{Body, Frame, FrameError, Health};
+use clusterbus::topics::Topic;
+use clusterbus::wire::{Body, Frame, FrameError, Health, StreamError};
 use shard::ring::clock::monotonic_ns;
 use shard::settings::Settings;
 
 use super::alarms;
 use super::announce::cluster_settings;
+use super::asking::Asking;
 use super::clock::Clock;
 use super::connect::{self, Hosts, Manner};
 use super::forming::Forming;
@@ -32,6 +34,7 @@ use super::routes::Routes;
 use super::saver::Saver;
 use super::tasks;
 use crate::alarm::Alarm;
+use crate::audit;
 use crate::post::{Arrival, Post};
 
 /// Most links that others opened: two for each node that the table has room for.
@@ -61,6 +64,8 @@ pub(super) struct Bus {
     pub(super) links: BTreeMap<LinkId, Rc<RefCell<Outgoing>>>,
     /// Answers that wait for the disk and the cores.
     pub(super) held: Held,
+    /// Commands that wait for what cores know.
+    pub(super) asking: Vec<Asking>,
     /// Messages for this node's clients.
     pub(super) publications: Publications,
     /// The cluster that the configuration describes, if it does.
@@ -126,6 +131,7 @@ impl Bus {
                 links: BTreeMap::new(),
                 routes: Routes::new(cores),
                 held: Held::default(),
+                asking: Vec::new(),
                 publications: Publications::new(cores),
                 forming: parts.forming,
                 links_over_limit: 0,
@@ -183,7 +189,14 @@ impl Bus {
     /// Something arrived that is no frame: it is dropped, and the link stays (§7.7).
     pub(super) fn heard_nonsense(&mut self, link: LinkId, error: FrameError) {
         self.nonsense += 1;
+        self.cluster.note_frame(error);
         tracing::debug!("a frame on link {} of the cluster bus is dropped ({} so far): {error}", link.0, self.nonsense);
+    }
+
+    /// What arrives on a link is not of the bus, or too long: its task closes it.
+    pub(super) fn heard_noise(&mut self, error: StreamError) {
+        let topic = if error == StreamError::Long { Topic::FrameTooLong } else { Topic::StreamRefused };
+        self.cluster.note(topic, error.to_string().as_bytes());
     }
 
     /// Notes that a link keeps `now` bytes of what arrived, where it kept `before`.
@@ -191,15 +204,20 @@ impl Bus {
         self.arrived_bytes = self.arrived_bytes + now - before;
     }
 
-    /// Whether all links together keep more than there is room for.
-    pub(super) fn is_overfull(&self) -> bool {
-        self.arrived_bytes > ARRIVED_BYTES_MAX
+    /// Whether all links together keep more than there is room for: then the link that brought it has to go.
+    pub(super) fn is_overfull(&mut self) -> bool {
+        let overfull = self.arrived_bytes > ARRIVED_BYTES_MAX;
+        if overfull {
+            self.cluster.note(Topic::ArrivalsFull, &[]);
+        }
+        overfull
     }
 
     /// Somebody connected. `None` if there are too many links.
     pub(super) fn accepted(&mut self, hosts: Hosts) -> Option<(LinkId, Rc<RefCell<Outgoing>>)> {
         if self.inbound >= INBOUND_LINKS_MAX {
             tracing::debug!("a connection to the cluster bus was closed: there are {INBOUND_LINKS_MAX}");
+            self.cluster.note(Topic::LinkRefused, hosts.peer.to_wire());
             return None;
         }
         let id = self.cluster.accepted(hosts.peer, hosts.local, self.clock.now());
@@ -247,6 +265,7 @@ impl Bus {
         }
         self.ticks += 1;
         self.cluster.tick(self.clock.now());
+        audit::log(None, &self.cluster.take_events(Clock::wall(), self.clock.now()));
         self.beat_is_due = true;
         self.end_soon();
     }
@@ -262,6 +281,7 @@ impl Bus {
     fn end_over_limit(&mut self, id: LinkId) {
         tracing::warn!("A link of the cluster bus is closed: too much waits to be sent on it.");
         self.links_over_limit += 1;
+        self.cluster.note(Topic::SendQueueFull, &[]);
         self.forget_link(id);
         self.cluster.closed(id, self.clock.now());
     }
@@ -276,6 +296,8 @@ impl Bus {
         };
         let strangers: Vec<LinkId> = self.links.keys().filter(strange).copied().collect();
         for id in strangers {
+            let peer = self.cluster.link(id).map_or(Host::UNKNOWN, |link| link.peer);
+            self.cluster.note(Topic::SilentStranger, peer.to_wire());
             self.forget_link(id);
             self.cluster.closed(id, now);
         }
@@ -318,6 +340,9 @@ impl Bus {
         self.manner.node_timeout = Millis(settings.cluster_node_timeout);
         let before = cluster_settings(&self.settings, self.manner.place.port, self.forming.as_ref());
         let after = cluster_settings(&settings, self.manner.place.port, self.forming.as_ref());
+        if settings.cluster_bus_mode != self.settings.cluster_bus_mode {
+            self.cluster.set_mode(settings.cluster_bus_mode.mode());
+        }
         self.settings = settings;
         if before != after {
             self.cluster.configure(after);
@@ -340,6 +365,7 @@ impl Bus {
         if stalled {
             self.routes.heed();
         }
+        self.ask_what_is_due();
         let mut post = self.post.borrow_mut();
         self.routes.mail(&mut post);
         self.publications.mail(&mut post);

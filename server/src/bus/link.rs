@@ -106,7 +106,7 @@ impl Link {
         self.arrived.push(bytes);
         let now = self.arrived.memory_bytes();
         self.bus.borrow_mut().account(before, now);
-        if now > before && self.bus.borrow().is_overfull() {
+        if now > before && self.bus.borrow_mut().is_overfull() {
             tracing::warn!(
                 "A link of the cluster bus is closed: all links together have too much that is not read yet."
             );
@@ -118,6 +118,7 @@ impl Link {
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     tracing::debug!("a link of the cluster bus is closed: {error}");
+                    self.bus.borrow_mut().heard_noise(error);
                     return Err(End::Broken);
                 }
             };

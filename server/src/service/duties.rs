@@ -17,9 +17,9 @@ use shard::mesh::mailbox::Address;
 use shard::migration::Transfer;
 use shard::settings::Settings;
 
-use super::audit;
 use super::transfers::Transfers;
 use crate::alarm::Alarm;
+use crate::audit;
 use crate::boot::Running;
 use crate::config::{self, Origin};
 use crate::log::Log;
@@ -105,7 +105,7 @@ impl Duties {
             for arrival in arrivals.drain(..) {
                 match arrival {
                     Arrival::Configured(settings) => self.configure(settings),
-                    Arrival::Audit(core, events) => audit::log(core, &events),
+                    Arrival::Audit(core, events) => audit::log(Some(CoreId(core.0)), &events),
                     Arrival::Question(from, question) => questions.push((from, question)),
                     Arrival::RoutesTaken(..) | Arrival::BusPublish(_) => {
                         unreachable!("the cluster is the bus thread's")

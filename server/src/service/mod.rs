@@ -5,7 +5,6 @@
 //! (CONFIG REWRITE, SHUTDOWN), takes on settings that concern the process (the log level), and ends the server. Reading order:
 //!
 //! - [`duties`]: what it does about mail.
-//! - [`audit`]: what cores have to say of the packet, as lines of the log.
 //! - [`transfers`]: keys on their way to another server.
 //! - [`http`]: requests and responses of the endpoint, as bytes.
 //! - [`endpoint`]: the endpoint's connections.
@@ -13,7 +12,6 @@
 //!
 //! It never waits for a core without a limit of time, and no core ever waits for it: writing the overrides file blocks this thread only.
 
-mod audit;
 mod duties;
 mod endpoint;
 mod http;

@@ -8,7 +8,6 @@ use evict::evictions::Outcome;
 use evict::time::{Monotonic, UnixMillis};
 use evict::topics::Topic;
 
-use crate::audit::configured_mode;
 use crate::mail::Mail;
 use crate::mesh::mailbox::Address;
 use crate::mesh::{CoreId, Mesh};
@@ -64,7 +63,7 @@ impl<R: Ring> Inner<R> {
 
     /// Takes the mode of new settings on.
     pub(super) fn audit_settings(&mut self, settings: &Settings) {
-        let mode = configured_mode(settings);
+        let mode = settings.expire_evict_mode.mode();
         if mode != self.watch.mode {
             self.watch.mode = mode;
             self.watch.mode_since = self.settings_version;

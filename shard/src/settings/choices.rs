@@ -1,5 +1,7 @@
 //! Settings that are one word of a closed list.
 
+use audit::mode::Mode;
+
 use super::row::Kind;
 use super::value::Value;
 
@@ -95,12 +97,22 @@ choice! {
 }
 
 choice! {
-    /// How strictly the contract of expiry and eviction is kept.
-    ExpireEvictMode {
+    /// How strictly a contract is kept.
+    ContractMode {
         /// Exactly; nothing more is said about what is refused than that.
         Strict = "strict",
         /// With evidence of each refusal, within budgets.
         Hardened = "hardened",
+    }
+}
+
+impl ContractMode {
+    /// The mode as the audit knows it.
+    pub const fn mode(self) -> Mode {
+        match self {
+            ContractMode::Strict => Mode::Strict,
+            ContractMode::Hardened => Mode::Hardened,
+        }
     }
 }
 

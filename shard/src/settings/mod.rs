@@ -20,7 +20,7 @@ mod table;
 mod value;
 
 pub use access::{ConfigSetError, config_get, config_set};
-pub use choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
+pub use choices::{ContractMode, DebugAccess, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
 pub use cluster::{AnnouncedHostname, AnnouncedNodename};
 pub use limits::{OutputLimit, OutputLimits};
 pub use row::{Change, Group, Kind, Row, find, nearest};

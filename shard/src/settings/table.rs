@@ -10,7 +10,7 @@ use evict::policy::Policy;
 use evict::victim::SAMPLES_MAX;
 use keyspace::signals::EventClasses;
 
-use super::choices::{DebugAccess, ExpireEvictMode, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
+use super::choices::{ContractMode, DebugAccess, LogFormat, LogLevel, PipelineOrder, PubsubDefault, Supervised};
 use super::cluster::{AnnouncedHostname, AnnouncedNodename, ENDPOINTS};
 use super::limits::OutputLimits;
 use super::memory::POLICIES;
@@ -132,8 +132,8 @@ settings! {
     /// `strict`: refusals of commands and settings that concern deadlines and memory are counted in the audit log. `hardened`: each
     /// is told there by itself as well, within a budget; a core that spends it in two windows in a row makes all strict. Clients see
     /// no difference.
-    expire_evict_mode: ExpireEvictMode = ExpireEvictMode::Strict,
-        Security "expire-evict-mode" Kind::OneOf(ExpireEvictMode::WORDS), Anytime;
+    expire_evict_mode: ContractMode = ContractMode::Strict,
+        Security "expire-evict-mode" Kind::OneOf(ContractMode::WORDS), Anytime;
 
     /// Directory in which the process works; empty for the one it is started in.
     dir: String = String::new(),
@@ -321,6 +321,11 @@ settings! {
     /// authentication. `no` refuses to start unless `bind` has only loopback addresses.
     cluster_bus_open: bool = false,
         Cluster "cluster-bus-open" Kind::YesNo, AtStart;
+    /// `strict`: what the bus refuses, puts right and holds to a bound is counted in the audit log. `hardened`: each is told there by
+    /// itself as well, within a budget; a node that spends it in two windows in a row is strict again. Clients and other nodes see no
+    /// difference.
+    cluster_bus_mode: ContractMode = ContractMode::Strict,
+        Cluster "cluster-bus-mode" Kind::OneOf(ContractMode::WORDS), Anytime;
     /// Address under which others reach this node; empty lets them find out.
     cluster_announce_ip: Host = Host::UNKNOWN,
         Cluster "cluster-announce-ip" Kind::Text, Anytime;

@@ -14,8 +14,8 @@ use crate::tool::{address, manage};
 const NODE_TIMEOUT_MS: u64 = 2000;
 
 rows! { "cluster.command_router_contract_violation":
-    FR_P2C_007_STRICT_E001_beside => every_subcommand_answers_as_redis_beside_it;
-    FR_P2C_007_STRICT_E001_off => without_a_cluster_every_subcommand_says_so;
+    FR_P2C_007_STRICT_E001_beside + FR_P2C_007_HARDENED_E001_beside => every_subcommand_answers_as_redis_beside_it;
+    FR_P2C_007_STRICT_E001_off + FR_P2C_007_HARDENED_E001_off => without_a_cluster_every_subcommand_says_so;
     FR_P2C_007_STRICT_E001_replicas => redis_cli_is_told_that_there_are_no_replicas;
 }
 

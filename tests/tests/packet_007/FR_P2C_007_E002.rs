@@ -5,7 +5,7 @@ use crate::pair::sessions_answer_alike;
 use crate::rows;
 
 rows! { "cluster.crossslot_detection_violation":
-    FR_P2C_007_STRICT_E002_slots => keys_of_one_slot_and_of_several;
+    FR_P2C_007_STRICT_E002_slots + FR_P2C_007_HARDENED_E002_slots => keys_of_one_slot_and_of_several;
 }
 
 fn keys_of_one_slot_and_of_several(bed: &mut Bed) {

@@ -13,7 +13,7 @@ use crate::tool::{Follower, address, contents, fill, made_by_tool, manage, manag
 const MOVED: &str = "400";
 
 rows! { "cluster.slot_owner_query_violation":
-    FR_P2C_007_STRICT_E003_moving => a_slot_on_its_way_is_served_as_by_redis;
+    FR_P2C_007_STRICT_E003_moving + FR_P2C_007_HARDENED_E003_moving => a_slot_on_its_way_is_served_as_by_redis;
     FR_P2C_007_STRICT_E003_reshape => redis_cli_makes_and_reshapes_a_cluster;
     FR_P2C_007_STRICT_E003_mixed => keys_of_every_type_go_both_ways_beside_redis;
 }

@@ -12,9 +12,9 @@ use crate::rows;
 use crate::stock_clients::follow_a_reshard_there_and_back;
 
 rows! { "cluster.redirect_reply_contract_violation":
-    FR_P2C_007_STRICT_E004_words => redirects_read_as_those_of_redis;
-    FR_P2C_007_STRICT_E004_endpoints => nodes_are_called_as_they_want_to_be;
-    FR_P2C_007_STRICT_E004_followed => redis_cli_follows;
+    FR_P2C_007_STRICT_E004_words + FR_P2C_007_HARDENED_E004_words => redirects_read_as_those_of_redis;
+    FR_P2C_007_STRICT_E004_endpoints + FR_P2C_007_HARDENED_E004_endpoints => nodes_are_called_as_they_want_to_be;
+    FR_P2C_007_STRICT_E004_followed + FR_P2C_007_HARDENED_E004_followed => redis_cli_follows;
     FR_P2C_007_STRICT_E004_stock_clients => follow_a_reshard_there_and_back;
 }
 

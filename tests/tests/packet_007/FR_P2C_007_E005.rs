@@ -11,8 +11,8 @@ use crate::rows;
 const NODE_TIMEOUT_MS: u64 = 1_000;
 
 rows! { "cluster.blocked_client_redirect_violation":
-    FR_P2C_007_STRICT_E005_moved => who_waits_hears_of_a_lost_slot;
-    FR_P2C_007_STRICT_E005_quorum => who_waits_hears_of_a_lost_majority;
+    FR_P2C_007_STRICT_E005_moved + FR_P2C_007_HARDENED_E005_moved => who_waits_hears_of_a_lost_slot;
+    FR_P2C_007_STRICT_E005_quorum + FR_P2C_007_HARDENED_E005_quorum => who_waits_hears_of_a_lost_majority;
 }
 
 /// Commands that wait, for a key that is not there.

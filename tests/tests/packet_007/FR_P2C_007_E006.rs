@@ -10,7 +10,7 @@ use crate::rows;
 use crate::six::{self, KEYS};
 
 rows! { "cluster.slots_reply_shape_violation":
-    FR_P2C_007_STRICT_E006_bootstrap => a_client_finds_all_from_one_node;
+    FR_P2C_007_STRICT_E006_bootstrap + FR_P2C_007_HARDENED_E006_bootstrap => a_client_finds_all_from_one_node;
 }
 
 /// Keys that are asked for, beside those of each master.

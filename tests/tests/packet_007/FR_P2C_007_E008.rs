@@ -11,11 +11,11 @@ use crate::pair::Pair;
 use crate::rows;
 
 rows! { "cluster.verify_config_with_data_violation":
-    FR_P2C_007_STRICT_E008_same => a_node_is_the_same_after_kill_9;
-    FR_P2C_007_STRICT_E008_cut => a_cut_file_is_refused_and_stays;
+    FR_P2C_007_STRICT_E008_same + FR_P2C_007_HARDENED_E008_same => a_node_is_the_same_after_kill_9;
+    FR_P2C_007_STRICT_E008_cut + FR_P2C_007_HARDENED_E008_cut => a_cut_file_is_refused_and_stays;
     FR_P2C_007_STRICT_E008_taken => a_file_is_one_process_s;
     FR_P2C_007_STRICT_E008_unwritten => a_file_that_cannot_be_written_ends_the_process;
-    FR_P2C_007_STRICT_E008_edited => an_edited_file_is_taken_as_by_redis;
+    FR_P2C_007_STRICT_E008_edited + FR_P2C_007_HARDENED_E008_edited => an_edited_file_is_taken_as_by_redis;
     FR_P2C_007_STRICT_E008_lost => a_node_that_lost_its_file_takes_nothing_from_the_others;
 }
 
@@ -82,9 +82,11 @@ fn a_file_that_cannot_be_written_ends_the_process(bed: &mut Bed) {
     assert!(node.server().log_holds("Can't write nodes.conf"), "{}", folder.display());
 }
 
-/// What of the file of a node that owns slots 0 to 8191 with epoch 1 becomes what, and how many slots the node knows then; none if it does
-/// not start.
-const EDITS: [(&[(&str, &str)], Option<&str>); 7] = [
+/// What becomes what in a file.
+type Changes = &'static [(&'static str, &'static str)];
+
+/// Changes of the file of a node that owns slots 0 to 8191 with epoch 1, and how many slots the node knows then; none if it does not start.
+const EDITS: [(Changes, Option<&str>); 7] = [
     // A slot of the other node, whose epoch is greater.
     (&[("0-8191", "0-8191 9000"), ("8192-16383", "8192-8999 9001-16383")], Some("16384")),
     // Slots that it does not want any more; the other goes on to send clients here.

@@ -12,7 +12,7 @@ use crate::rows;
 const NODE_TIMEOUT_MS: u64 = 2_000;
 
 rows! { "cluster.config_epoch_collision_resolution_violation":
-    FR_P2C_007_STRICT_E009_equal => both_kinds_settle_equal_epochs_and_moved_slots;
+    FR_P2C_007_STRICT_E009_equal + FR_P2C_007_HARDENED_E009_equal => both_kinds_settle_equal_epochs_and_moved_slots;
     FR_P2C_007_STRICT_E009_apart => epochs_taken_apart_stay_apart;
 }
 

@@ -1,19 +1,20 @@
 //! E010, C10: whoever reaches the bus changes nothing with what is no frame, and the bus is where it may be.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use tests::cluster::{Node, join};
 use tests::server::{Kind, free_port};
 
 use crate::bed::{Bed, LIMIT, OURS, refused};
+use crate::frames::{COUNT, EPOCHS, EXTENSIONS, HEADER, KIND, LENGTH, MARKS, NAME, SENDER, VERSION, frame, put, send};
 use crate::rows;
 use crate::six::timeless;
 
 rows! { "cluster.packet_parse_failclosed_violation":
     FR_P2C_007_STRICT_E010_where => where_the_bus_may_be;
     FR_P2C_007_STRICT_E010_strangers => strangers_change_nothing;
-    FR_P2C_007_STRICT_E010_lies => frames_that_lie_change_nothing;
+    FR_P2C_007_STRICT_E010_lies + FR_P2C_007_HARDENED_E010_lies => frames_that_lie_change_nothing;
 }
 
 fn where_the_bus_may_be(bed: &mut Bed) {
@@ -51,38 +52,6 @@ fn strangers_change_nothing(bed: &mut Bed) {
     nameless.set_read_timeout(Some(LIMIT)).expect("a time can be set");
     assert!(matches!(nameless.read(&mut [0; 16]), Ok(0)));
     assert_eq!(node.text("CLUSTER NODES"), before);
-}
-
-/// Bytes of a header, and of a name in it.
-const HEADER: usize = 2_256;
-const NAME: usize = 40;
-/// Where fields of the header are.
-const LENGTH: usize = 4;
-const VERSION: usize = 8;
-const KIND: usize = 12;
-const COUNT: usize = 14;
-const EPOCHS: usize = 16;
-const SENDER: usize = 40;
-const EXTENSIONS: usize = 2_214;
-const FLAGS: usize = 2_250;
-const MARKS: usize = 2_253;
-
-/// A frame of a master without slots that says no more than it has to.
-fn frame(kind: u16, sender: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut frame = vec![0; HEADER];
-    frame[..4].copy_from_slice(b"RCmb");
-    put(&mut frame, VERSION, &1_u16.to_be_bytes());
-    put(&mut frame, KIND, &kind.to_be_bytes());
-    put(&mut frame, SENDER, sender);
-    put(&mut frame, FLAGS, &1_u16.to_be_bytes());
-    frame.extend_from_slice(body);
-    let length = u32::try_from(frame.len()).expect("it is short").to_be_bytes();
-    put(&mut frame, LENGTH, &length);
-    frame
-}
-
-fn put(frame: &mut [u8], at: usize, field: &[u8]) {
-    frame[at..at + field.len()].copy_from_slice(field);
 }
 
 /// What a frame of each kind has behind its header: about a node that nobody knows. Both publish less than they announce.
@@ -128,18 +97,6 @@ fn extend(frame: &mut Vec<u8>, length: u32) {
     frame.extend_from_slice(&[0; 12]);
     let whole = u32::try_from(frame.len()).expect("it is short").to_be_bytes();
     put(frame, LENGTH, &whole);
-}
-
-/// Sends a frame over a connection of its own, which is over when it returns: the frame was looked at.
-fn send(bus: u16, frame: &[u8]) {
-    let mut peer = TcpStream::connect(("127.0.0.1", bus)).expect("the bus listens");
-    // It may have been sent away before.
-    let _ = peer.write_all(frame).and_then(|()| peer.shutdown(Shutdown::Write));
-    peer.set_read_timeout(Some(LIMIT)).expect("a time can be set");
-    match peer.read_to_end(&mut Vec::new()) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("the connection is not closed"),
-        _ => {}
-    }
 }
 
 fn frames_that_lie_change_nothing(bed: &mut Bed) {

@@ -22,7 +22,7 @@ const FIRST_NODES_KEY: &str = "hello";
 
 rows! { "cluster.cron_liveness_policy_violation":
     FR_P2C_007_STRICT_E013_killed => both_kinds_agree_and_find_each_other_failing_and_back;
-    FR_P2C_007_STRICT_E013_still => who_stood_still_is_taken_back;
+    FR_P2C_007_STRICT_E013_still + FR_P2C_007_HARDENED_E013_still => who_stood_still_is_taken_back;
     FR_P2C_007_STRICT_E013_slow => a_slow_network_and_short_pauses_are_no_failures;
     FR_P2C_007_STRICT_E013_busy => busy_cores_look_alive;
     FR_P2C_007_STRICT_E013_unread => a_node_that_does_not_read_costs_no_more_than_the_limit;

@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(100);
 const LOOKING: Duration = Duration::from_millis(400);
 
 rows! { "cluster.state_transition_contract_violation":
-    FR_P2C_007_STRICT_E014_coverage => what_nobody_has_ends_service_if_it_is_to;
+    FR_P2C_007_STRICT_E014_coverage + FR_P2C_007_HARDENED_E014_coverage => what_nobody_has_ends_service_if_it_is_to;
     FR_P2C_007_STRICT_E014_minority => a_minority_refuses_and_one_owner_is_left;
     FR_P2C_007_STRICT_E014_unheard => who_is_not_heard_refuses;
 }

@@ -77,27 +77,32 @@ macro_rules! rows {
 
 impl Bed {
     /// What tells a server of ours the mode.
-    fn in_mode(&self) -> &'static [&'static str] {
-        &[]
+    fn in_mode(&self) -> [&'static str; 2] {
+        ["--cluster-bus-mode", self.mode]
+    }
+
+    /// The mode.
+    pub(crate) fn mode(&self) -> &'static str {
+        self.mode
     }
 
     /// A node on free ports that knows nobody; one of ours is in the bed's mode.
     #[track_caller]
     pub(crate) fn node(&self, kind: Kind, node_timeout_ms: u64) -> Node {
-        let more = if kind == Kind::Redis { &[] } else { self.in_mode() };
-        Node::start_with(kind, node_timeout_ms, more)
+        let mode = self.in_mode();
+        Node::start_with(kind, node_timeout_ms, if kind == Kind::Redis { &[] } else { &mode })
     }
 
     /// A node of ours on a host of a network.
     #[track_caller]
     pub(crate) fn node_on(&self, host: Host, cores: usize, node_timeout_ms: u64) -> Node {
-        Node::on(host, cores, node_timeout_ms, self.in_mode())
+        Node::on(host, cores, node_timeout_ms, &self.in_mode())
     }
 
     /// A node of ours with exactly these arguments beside the mode.
     #[track_caller]
     pub(crate) fn node_with(&self, kind: Kind, (port, bus): (u16, u16), arguments: &[&str]) -> Node {
-        Node::with(kind, port, bus, &[arguments, self.in_mode()].concat())
+        Node::with(kind, port, bus, &[arguments, &self.in_mode()].concat())
     }
 
     /// Takes what was sent and what came back into the sums: for what is the same in every run.

@@ -8,6 +8,7 @@
 
 mod bed;
 mod delay;
+mod frames;
 mod hosts;
 mod pair;
 mod six;
@@ -25,5 +26,6 @@ mod FR_P2C_007_E008;
 mod FR_P2C_007_E009;
 mod FR_P2C_007_E010;
 mod FR_P2C_007_E011;
+mod FR_P2C_007_E012;
 mod FR_P2C_007_E013;
 mod FR_P2C_007_E014;

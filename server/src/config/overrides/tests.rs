@@ -167,7 +167,7 @@ fn a_change_taken_back_is_not_written() {
 fn flags_are_not_written_but_changes_over_them_are() {
     let scene = Scene::new("");
     fs::write(scene.overrides(), "[cores]\nhz = 20\n").expect("what the test wrote is right");
-    let (settings, origin) = scene.start(&["--port", "7000", "--timeout", "3", "--hz", "30"]);
+    let (settings, origin) = scene.start(&["--tcp-keepalive", "100", "--timeout", "3", "--hz", "30"]);
     rewrite(&origin, &set(&settings, "timeout", b"4"), &nobody()).expect("what the test wrote is right");
     assert_eq!(scene.lines(), ["[network]", "timeout = 4", "[cores]", "hz = 20"]);
 }

@@ -1,10 +1,12 @@
-//! The audit log: what cores have to say of the packet FR-P2C-008, as lines of the log with the packet's fields (`spec/packets.md`).
+//! The audit log: what threads have to say of the packets, as lines of the log with the packets' fields (`spec/packets.md`). Of FR-P2C-008
+//! cores speak, of FR-P2C-007 the bus thread.
 //!
 //! In the JSON format each field is a field of the line. What was detected or rejected is a warning, the rest a notice.
 
+use audit::auditor::Event;
 use audit::record::{AuditRecord, Verdict, utc};
-use evict::topics::Event;
-use shard::mesh::mailbox::Address;
+use audit::topic::AuditTopic;
+use shard::mesh::CoreId;
 
 macro_rules! line {
     ($level:ident, $core:expr, $event:expr, $record:expr) => {
@@ -26,13 +28,14 @@ macro_rules! line {
     };
 }
 
-/// Logs what a core said.
-pub(super) fn log(core: Address, events: &[Event]) {
+/// Logs what was said; by which core, if it was one.
+pub(crate) fn log<T: AuditTopic>(core: Option<CoreId>, events: &[Event<T>]) {
+    let core = core.map(|core| core.0);
     for event in events {
         let record: AuditRecord = event.record();
         match record.verdict {
-            Verdict::Pass => line!(info, core.0, event, record),
-            Verdict::Fail | Verdict::Skip => line!(warn, core.0, event, record),
+            Verdict::Pass => line!(info, core, event, record),
+            Verdict::Fail | Verdict::Skip => line!(warn, core, event, record),
         }
     }
 }
