@@ -8,7 +8,7 @@ use crate::effect::Alarm;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::snapshot::{Owner, SnapshotVersion};
-use crate::wire::Health;
+use crate::wire::{Health, Kind};
 
 fn slot(number: u16) -> Slot {
     Slot::new(number).expect("in range")
@@ -247,6 +247,21 @@ pub(crate) fn FR_P2C_007_U013_who_moves_is_found_again() {
     world.run_until(8_000, "it is back", World::all_ok);
     assert!(world.agreed());
     assert!((0..4).all(|at| (0..4).all(|of| !world.flags(at, of).has_any(NodeFlags::PFAIL.and(NodeFlags::FAIL)))));
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_U013_masters_are_asked_in_every_tick_for_a_while_as_long_as_nobody_agrees() {
+    let mut world = World::formed(4, 4, 1_000, 14);
+    let pings = |world: &World| world.member(0).counts().sent[usize::from(Kind::Ping.number())];
+    world.partition(&[0], &[3]);
+    world.run_until(3_000, "it suspects", |world| world.flags(0, 3).has(NodeFlags::PFAIL));
+    let [soon, later] = [1_000, 1_000].map(|time| {
+        let before = pings(&world);
+        world.run(time);
+        pings(&world) - before
+    });
+    assert!(world.flags(0, 3).has(NodeFlags::PFAIL), "nobody agrees");
+    assert!(soon >= 18 && later <= 10, "{soon}, then {later}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Cluster {
         true
     }
 
-    /// Asks all masters at once, so that reports meet within a round trip of the first suspicion.
+    /// Asks all masters at once, so that reports meet within a round trip of the last suspicion that a majority needs.
     pub(super) fn ask_masters(&mut self, now: UnixMillis) {
         let masters = self.nodes.iter().filter(|(index, node)| node.is_master() && *index != self.me);
         let links: Vec<_> = masters.filter_map(|(_, node)| node.outbound).collect();

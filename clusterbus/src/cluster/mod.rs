@@ -40,9 +40,9 @@ pub(crate) mod manual_tests;
 #[cfg(test)]
 pub(crate) mod migration_tests;
 #[cfg(test)]
-pub(crate) mod notes_tests;
-#[cfg(test)]
 pub(crate) mod moved_tests;
+#[cfg(test)]
+pub(crate) mod notes_tests;
 #[cfg(test)]
 pub(crate) mod restart_tests;
 #[cfg(test)]
@@ -130,6 +130,8 @@ pub struct Cluster {
     /// What there is to say of the contract; no decision reads it.
     auditor: Auditor,
     ticks: u64,
+    /// Until this tick masters are asked in every one, while a node is suspected and nothing is agreed.
+    ask_until_tick: u64,
     last_tick: Option<UnixMillis>,
     /// What the clock showed when it was last read.
     clock: UnixMillis,
@@ -245,6 +247,7 @@ impl Cluster {
             counts: FrameCounts::default(),
             auditor: Auditor::new(observed::first_mode()),
             ticks: 0,
+            ask_until_tick: 0,
             last_tick: None,
             clock: UnixMillis::NEVER,
             stalled: UnixMillis::NEVER,

@@ -6,6 +6,7 @@
 use super::Cluster;
 use super::failure::Majority;
 use crate::flags::NodeFlags;
+use crate::nodes::Node;
 use crate::slot_table::NodeIndex;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::{Health, PulseKind};
@@ -16,6 +17,9 @@ pub const TICK: Millis = Millis(100);
 const HANDSHAKE_TIMEOUT_MIN: Millis = Millis(1_000);
 /// Of how many nodes, drawn at random, the one that was silent longest is asked out of turn.
 const EXTRA_PING_DRAWS: usize = 5;
+/// For how many ticks after a suspicion masters are asked again while nothing is agreed: nodes of Redis suspect up to so much later than
+/// ours, and would tell in answer to their next regular ping only.
+const ASK_TICKS: u64 = 10;
 
 /// Something that time asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +128,10 @@ impl Cluster {
             }
         }
         if suspected {
+            self.ask_until_tick = self.ticks + ASK_TICKS;
+        }
+        let waits = |(_, node): (_, &Node)| node.flags.has(NodeFlags::PFAIL);
+        if suspected || (self.ticks < self.ask_until_tick && self.nodes.iter().any(waits)) {
             self.ask_masters(now);
         }
     }

@@ -1,4 +1,4 @@
-//! E004, C04: where a client is sent, and in which words; and redis-cli goes there.
+//! E004, C04: where a client is sent, and in which words; and redis-cli, redis-rs and redis-py go there.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,13 +8,14 @@ use tests::cluster::until;
 
 use crate::bed::{Bed, LIMIT};
 use crate::pair::{Pair, sessions_answer_alike};
-use crate::{rows, stock_clients};
+use crate::rows;
+use crate::stock_clients::follow_a_reshard_there_and_back;
 
 rows! { "cluster.redirect_reply_contract_violation":
     FR_P2C_007_STRICT_E004_words + FR_P2C_007_HARDENED_E004_words => redirects_read_as_those_of_redis;
     FR_P2C_007_STRICT_E004_endpoints + FR_P2C_007_HARDENED_E004_endpoints => nodes_are_called_as_they_want_to_be;
     FR_P2C_007_STRICT_E004_followed + FR_P2C_007_HARDENED_E004_followed => redis_cli_follows;
-    FR_P2C_007_STRICT_E004_stock_clients => stock_clients_follow_a_reshard;
+    FR_P2C_007_STRICT_E004_stock_clients => follow_a_reshard_there_and_back;
 }
 
 /// Has the first node send keys of bar's slot to the second.
@@ -78,8 +79,4 @@ fn redis_cli_follows(bed: &mut Bed) {
     let values: Vec<&str> = ours.lines().filter(|line| !line.contains("Redirected")).collect();
     assert_eq!(values, ["OK", "OK", "2", "OK", "1", "3"]);
     bed.saw("redis-cli -c", ours);
-}
-
-fn stock_clients_follow_a_reshard(bed: &mut Bed) {
-    stock_clients::follow_a_reshard_there_and_back(bed);
 }
