@@ -101,6 +101,26 @@ audit::faults! {
     ToldBeforeCores,
     /// T05: keys of lost slots go while a core still writes there.
     DroppedBeforeCores,
+    /// T08: a file is taken for the last one.
+    OldFileTrusted,
+    /// T05: a slot is let go of because it is empty, while a core still writes there.
+    ServedWhileAsked,
+    /// T05: a slot is given away with its keys.
+    GivenWithKeys,
+    /// T08: an election that failed is not tried again.
+    ElectionOnce,
+    /// T09: a replica stays with a master that has lost its last slot.
+    StaysBehind,
+    /// T08: a replica that changes masters has no data.
+    DataForgotten,
+    /// T05: a replica is in another shard than its master.
+    ShardsApart,
+    /// T02: a shard with a failed member has no slots.
+    FailedShardHidden,
+    /// T05: a replica takes slots that are being moved from a file.
+    MarksOfReplicaRead,
+    /// T06: a node that came back as a replica stays a master to others.
+    DenialIgnored,
     /// T11: a defence of hardened mode is seen by others.
     DefenceIsSeen,
 }

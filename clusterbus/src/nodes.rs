@@ -56,6 +56,8 @@ pub struct Node {
     pub orphaned: UnixMillis,
     /// When we last voted for a replica of it.
     pub voted: UnixMillis,
+    /// Since when it says that it is a replica, though it was elected with a later epoch than the one of its master.
+    pub denies: UnixMillis,
     /// Its replication offset.
     pub offset: u64,
     /// The link on which we ask it.
@@ -85,6 +87,7 @@ impl Node {
             fail_time: UnixMillis::NEVER,
             orphaned: UnixMillis::NEVER,
             voted: UnixMillis::NEVER,
+            denies: UnixMillis::NEVER,
             offset: 0,
             outbound: None,
             inbound: None,

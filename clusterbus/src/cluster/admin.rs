@@ -14,6 +14,7 @@ use crate::flags::NodeFlags;
 use crate::forgotten::FORGET_TTL;
 use crate::id::NodeId;
 use crate::slot_set::SlotSet;
+use crate::slot_table::NodeIndex;
 use crate::snapshot::Permission;
 use crate::time::UnixMillis;
 
@@ -162,8 +163,18 @@ impl Cluster {
         Ok(())
     }
 
+    /// Whether REPLICATE of this node makes a replica of a master, if nothing is stored.
+    pub(crate) fn may_replicate(&self, id: NodeId) -> bool {
+        self.nodes[self.me].is_master() && self.replicable(id, Stored::Nothing).is_ok()
+    }
+
     /// CLUSTER REPLICATE.
     pub fn replicate(&mut self, id: NodeId, stored: Stored) -> Result<(), AdminError> {
+        self.replicable(id, stored).map(|index| self.follow(index))
+    }
+
+    /// The node with this name, if this one may follow it.
+    fn replicable(&self, id: NodeId, stored: Stored) -> Result<NodeIndex, AdminError> {
         let index = self.nodes.find(&id).ok_or(AdminError::UnknownNode(id))?;
         if index == self.me {
             return Err(AdminError::ReplicateMyself);
@@ -178,8 +189,7 @@ impl Cluster {
         if self.settings.replication == Permission::Refused {
             return Err(AdminError::CannotReplicate);
         }
-        self.follow(index);
-        Ok(())
+        Ok(index)
     }
 
     /// CLUSTER SET-CONFIG-EPOCH.

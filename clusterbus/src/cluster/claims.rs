@@ -65,7 +65,7 @@ impl Cluster {
     ) {
         let all_lost = moved_from_mine > 0 && self.slots.count_of(mine) == 0;
         let wanted = self.settings.replica_migration == Permission::Allowed || claimed.len() == moved_from_mine;
-        let allowed = wanted && self.settings.replication == Permission::Allowed;
+        let allowed = wanted && self.settings.replication == Permission::Allowed && !planted(Fault::StaysBehind);
         if all_lost && allowed {
             self.follow(claimer);
         } else if !moved_from_us.is_empty() {

@@ -52,6 +52,7 @@ impl Cluster {
                 &mut node.data_received,
                 &mut node.fail_time,
                 &mut node.voted,
+                &mut node.denies,
                 &mut node.orphaned,
             ];
             stamps.into_iter().for_each(|stamp| *stamp = stamp.set_back(by));

@@ -84,6 +84,13 @@ pub enum VoteRefusal {
     TooSoon,
     /// It claims a slot that has an owner with a later epoch.
     StaleSlots,
+    /// This node started a short time ago, and may have given a vote that it does not know of.
+    Doubtful,
+}
+
+/// How long an election lasts at most.
+pub(super) fn auth_timeout(node_timeout: Millis) -> Millis {
+    (node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN)
 }
 
 impl Cluster {
@@ -114,6 +121,9 @@ impl Cluster {
         if claimed.any(|slot| self.slots.owner(slot).is_some_and(later)) {
             return Err(VoteRefusal::StaleSlots);
         }
+        if let Some(refusal) = self.doubts().filter(|_| !planted(Fault::OldFileTrusted)) {
+            return Err(refusal);
+        }
         Ok(master)
     }
 
@@ -121,6 +131,7 @@ impl Cluster {
     pub(super) fn hear_vote_request(&mut self, sender: NodeIndex, header: &Header, now: UnixMillis) {
         let master = match self.may_vote(sender, header, now) {
             Ok(master) => master,
+            Err(VoteRefusal::Doubtful) => return self.keep_request(sender, header),
             // All nodes are asked, and most have no vote.
             Err(VoteRefusal::NoVoter) => return,
             Err(_) => return self.note(Topic::VoteRefused, header.sender.bytes()),
@@ -159,9 +170,10 @@ impl Cluster {
     /// Goes on with our own election, or begins one (§12.1, §12.2).
     pub(super) fn run_election(&mut self, now: UnixMillis) {
         let Some(master) = self.master_to_replace(now) else { return };
-        let timeout = (self.settings.node_timeout * AUTH_TIMEOUTS).max(AUTH_TIMEOUT_MIN);
+        let timeout = auth_timeout(self.settings.node_timeout);
         let age = now.since(self.election.starts);
-        if self.election.starts == UnixMillis::NEVER || age > timeout * RETRY_TIMEOUTS {
+        let again = age > timeout * RETRY_TIMEOUTS && !planted(Fault::ElectionOnce);
+        if self.election.starts == UnixMillis::NEVER || again {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
             let rank = if self.manual.can_start { 0 } else { self.rank(master) };

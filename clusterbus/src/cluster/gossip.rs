@@ -153,6 +153,7 @@ impl Cluster {
         }
         self.election.forget(index);
         self.forget_manual(index);
+        self.forget_heard(index);
         self.nodes.remove(index);
         self.changed(Durability::Written);
     }

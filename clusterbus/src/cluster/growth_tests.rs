@@ -147,6 +147,8 @@ fn FR_P2C_007_U013_nodes_are_asked_again_when_the_settings_say_so() {
     for (interval, after, asked) in [(0, 7_000, false), (0, 7_600, true), (100, 90, false), (100, 110, true)] {
         let mut cluster = member_of(4);
         cluster.configure(ClusterSettings { ping_interval: Millis(interval), ..cluster.settings().clone() });
+        // They have answered: only who owes no answer is asked.
+        cluster.nodes.indices().into_iter().for_each(|node| cluster.nodes[node].ping_sent = UnixMillis::NEVER);
         let now = UnixMillis(NOW.0 + after);
         cluster.last_tick = Some(now);
         let sent = |cluster: &Cluster| cluster.counts().sent.iter().sum::<u64>();

@@ -7,6 +7,7 @@
 mod admin;
 mod claims;
 mod clock;
+mod doubt;
 mod election;
 mod failure;
 mod gossip;
@@ -24,9 +25,12 @@ mod roles;
 mod send;
 mod state;
 mod tick;
+mod withheld;
 
 #[cfg(test)]
 pub(crate) mod cluster_tests;
+#[cfg(test)]
+pub(crate) mod doubt_tests;
 #[cfg(test)]
 mod growth_tests;
 #[cfg(test)]
@@ -36,7 +40,11 @@ pub(crate) mod manual_tests;
 #[cfg(test)]
 pub(crate) mod migration_tests;
 #[cfg(test)]
+pub(crate) mod moved_tests;
+#[cfg(test)]
 pub(crate) mod notes_tests;
+#[cfg(test)]
+pub(crate) mod restart_tests;
 #[cfg(test)]
 pub(crate) mod rights_tests;
 #[cfg(test)]
@@ -59,6 +67,7 @@ pub use open_slots::SlotChange;
 pub use receive::FrameCounts;
 pub use reconcile::Reconciled;
 pub use tick::TICK;
+pub use withheld::Withheld;
 
 use keyspace::slot::Slot;
 
@@ -94,6 +103,8 @@ pub struct Cluster {
     judgement: Judgement,
     forgotten: Forgotten,
     election: Election,
+    /// What the file that this node started from may lack. None once that is out of the question.
+    doubt: Option<doubt::Doubt>,
     manual: manual::Manual,
     replication: ReplicationFacts,
     links: BTreeMap<LinkId, Link>,
@@ -111,6 +122,8 @@ pub struct Cluster {
     granted: SlotSet,
     /// Of our slots that cores may not serve yet, those that are taken over by hand, and from whom: until then it is as before.
     taken_from: BTreeMap<Slot, NodeId>,
+    /// Slots that cores do not serve while they are asked what is stored there.
+    withheld: withheld::Withholding,
     /// The snapshot that gave cores their latest right.
     granted_by: SnapshotVersion,
     counts: FrameCounts,
@@ -179,7 +192,12 @@ impl Cluster {
         for record in &conf.nodes {
             let Some(node) = cluster.nodes.find(&record.id) else { continue };
             let master = record.master.and_then(|master| cluster.nodes.find(&master));
-            cluster.attach(node, master.filter(|master| *master != node && !cluster.nodes[node].is_master()));
+            let master = master.filter(|master| *master != node && !cluster.nodes[node].is_master());
+            cluster.attach(node, master);
+            if let Some(master) = master.filter(|_| !planted(Fault::ShardsApart)) {
+                // Files of other versions have replicas in shards of their own.
+                cluster.nodes[node].shard = cluster.nodes[master].shard;
+            }
             for slot in record.slots.iter() {
                 cluster.slots.add(node, slot).expect("the file was checked: a slot has one owner");
             }
@@ -190,6 +208,7 @@ impl Cluster {
         cluster.stalled = now + Millis(1);
         cluster.current_epoch = conf.current_epoch;
         cluster.last_vote_epoch = conf.last_vote_epoch;
+        cluster.doubt = Some(doubt::Doubt::new(cluster.settings.node_timeout));
         cluster.announce();
         if let Some(master) = cluster.nodes[me].master {
             cluster.tell_replication(Some(master));
@@ -208,6 +227,7 @@ impl Cluster {
             judgement: Judgement::START,
             forgotten: Forgotten::default(),
             election: Election::default(),
+            doubt: None,
             manual: manual::Manual::default(),
             replication: ReplicationFacts::default(),
             links: BTreeMap::new(),
@@ -220,6 +240,7 @@ impl Cluster {
             judged_by: SnapshotVersion::default(),
             granted: SlotSet::EMPTY,
             taken_from: BTreeMap::new(),
+            withheld: withheld::Withholding::default(),
             granted_by: SnapshotVersion::default(),
             counts: FrameCounts::default(),
             auditor: Auditor::new(observed::first_mode()),

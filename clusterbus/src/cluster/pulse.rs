@@ -198,6 +198,11 @@ impl Cluster {
         let after = (hostname, nodename, shard.unwrap_or(node.shard));
         if before != after {
             (node.hostname, node.nodename, node.shard) = after;
+            let shard = node.shard;
+            if self.nodes[self.me].master == Some(sender) && !planted(Fault::ShardsApart) {
+                // We followed it before it said which shard is its own.
+                self.nodes[self.me].shard = shard;
+            }
             self.due.save(Durability::Written);
             self.due.routes = true;
         }

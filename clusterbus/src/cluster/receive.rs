@@ -132,6 +132,7 @@ impl Cluster {
         let raised = header.master.is_none() && node.config_epoch.raise(header.config_epoch);
         // No config epoch is later than the clock that it was taken from.
         self.current_epoch.raise(header.current_epoch.max(header.config_epoch));
+        self.hear_first(sender, header.current_epoch);
         if raised {
             self.changed(Durability::Synced);
         }

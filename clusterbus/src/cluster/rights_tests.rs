@@ -3,12 +3,13 @@
 
 use keyspace::slot::Slot;
 
-use super::Cluster;
 use super::world::World;
+use super::{Cluster, Stored};
+use crate::command::{ClusterCommand, CommandFacts, NamedNode, NamedSlot, ResetKind, SlotAction};
 use crate::effect::{Effect, SaveSeq};
 use crate::slot_set::SlotSet;
 use crate::slot_table::NodeIndex;
-use crate::snapshot::SnapshotVersion;
+use crate::snapshot::{Owner, Snapshot, SnapshotVersion};
 use crate::time::UnixMillis;
 use crate::wire::{Frame, Health};
 
@@ -189,4 +190,90 @@ pub(crate) fn FR_P2C_007_U001_who_asked_hears_when_disk_and_cores_know() {
     assert!(!alone.cluster.is_done(until), "the disk knows it is ours; cores do not serve it yet");
     alone.cores_know();
     assert!(alone.cluster.is_done(until));
+}
+
+/// A core: what it routes by, and in which slots it has keys. It writes to every slot that it serves, whenever it can.
+struct Core {
+    routes: Snapshot,
+    stored: SlotSet,
+}
+
+impl Core {
+    fn write(&mut self) {
+        let served = Slot::all().filter(|slot| self.routes.owner(*slot) == Owner::Me);
+        served.for_each(|slot| {
+            self.stored.insert(slot);
+        });
+    }
+
+    fn facts(&self) -> CommandFacts {
+        CommandFacts { stored: self.stored.clone(), ..CommandFacts::quiet() }
+    }
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_U014_what_is_let_go_of_is_empty() {
+    let other = NamedNode::Id(World::id(1));
+    let commands = [
+        ClusterCommand::FlushSlots,
+        ClusterCommand::Reset(ResetKind::Soft),
+        ClusterCommand::SetSlot(NamedSlot::Slot(Slot::FIRST), SlotAction::Node(other)),
+    ];
+    for command in commands {
+        // A client writes before, or between what cores say and the decision.
+        for early in [true, false] {
+            let mut alone = Alone::new();
+            let routes = alone.cluster.snapshot(alone.cluster.decided().routes);
+            let mut core = Core { routes, stored: SlotSet::EMPTY };
+            let withheld = alone.cluster.withhold_for(&command, &core.facts()).expect("it is empty");
+            alone.round();
+            assert!(!alone.cluster.is_done(alone.cluster.decided()), "the core serves as before");
+            if early {
+                core.write();
+            }
+            core.routes = alone.cluster.snapshot(alone.cluster.decided().routes);
+            alone.cores_know();
+            assert!(alone.cluster.is_done(alone.cluster.decided()));
+            let facts = core.facts();
+            core.write();
+            let done = alone.cluster.command(command.clone(), &facts, alone.now);
+            alone.cluster.give_back(withheld);
+            alone.round();
+            assert_eq!(done.is_ok(), !early, "{command:?}: {done:?}");
+            let mine = alone.cluster.slots().slots_of(alone.cluster.me()).clone();
+            assert!(
+                core.stored.iter().all(|slot| mine.contains(slot)),
+                "{command:?}: keys in slots that were let go of"
+            );
+            // What is still ours is served again.
+            let after = alone.cluster.snapshot(alone.cluster.decided().routes);
+            assert!(mine.iter().all(|slot| after.owner(slot) == Owner::Me), "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn FR_P2C_007_U014_nothing_is_withheld_without_need() {
+    let mut alone = Alone::new();
+    let full = CommandFacts { stored: alone.some(), ..CommandFacts::quiet() };
+    let first = alone.some().iter().next().expect("it has some");
+    let give = |to: usize| {
+        let to = NamedNode::Id(World::id(to));
+        ClusterCommand::SetSlot(NamedSlot::Slot(first), SlotAction::Node(to))
+    };
+    let reset = ClusterCommand::Reset(ResetKind::Hard);
+    let mut needless = |command: &ClusterCommand, facts: &CommandFacts| {
+        assert_eq!(alone.cluster.withhold_for(command, facts), None, "{command:?}");
+    };
+    for command in [ClusterCommand::FlushSlots, reset, give(1)] {
+        needless(&command, &full);
+    }
+    let stable = ClusterCommand::SetSlot(NamedSlot::Slot(first), SlotAction::Stable);
+    for command in [ClusterCommand::Slots, stable, give(0), give(7)] {
+        needless(&command, &CommandFacts::quiet());
+    }
+    // What is being moved away takes nothing new anyway.
+    let migrating = super::SlotChange::Migrating(World::id(1));
+    alone.cluster.set_slot(first, migrating, Stored::Keys).expect("it is ours");
+    assert_eq!(alone.cluster.withhold_for(&give(1), &CommandFacts::quiet()), None);
 }

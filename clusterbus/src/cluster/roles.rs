@@ -7,12 +7,14 @@ use crate::effect::{Durability, Effect};
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::slot_table::NodeIndex;
+use crate::time::UnixMillis;
 use crate::wire::Header;
 
 impl Cluster {
     /// Takes over what a known node says that it is.
     pub(super) fn hear_role(&mut self, sender: NodeIndex, header: &Header) {
         let Some(master) = header.master else {
+            self.nodes[sender].denies = UnixMillis::NEVER;
             if !self.nodes[sender].is_master() {
                 self.become_recorded_master(sender);
             }
@@ -34,7 +36,7 @@ impl Cluster {
         let same_shard = |master: &NodeIndex| self.nodes[*master].shard == self.nodes[sender].shard;
         let slots = self.slots.slots_of(sender).clone();
         match master.filter(|master| *master != self.me && same_shard(master)) {
-            Some(_) if self.nodes[sender].config_epoch > header.config_epoch => return false,
+            Some(_) if self.nodes[sender].config_epoch > header.config_epoch && !self.insists(sender) => return false,
             Some(successor) => {
                 for slot in slots.iter() {
                     self.slots.assign(successor, slot);
@@ -53,6 +55,17 @@ impl Cluster {
         node.flags.set(NodeFlags::REPLICA);
         self.changed(Durability::Written);
         true
+    }
+
+    /// Whether a node that was elected says for so long that it is a replica of whom it replaced that these are no old frames: it came
+    /// back with a file of before, and does not serve.
+    fn insists(&mut self, sender: NodeIndex) -> bool {
+        let (now, timeout) = (self.clock, self.settings.node_timeout);
+        let since = &mut self.nodes[sender].denies;
+        if *since == UnixMillis::NEVER {
+            *since = now;
+        }
+        now.since(*since) > timeout && !planted(Fault::DenialIgnored)
     }
 
     /// Notes that a node is a master.
@@ -81,6 +94,9 @@ impl Cluster {
         me.flags.set(NodeFlags::REPLICA);
         me.shard = shard;
         self.attach(self.me, Some(master));
+        if planted(Fault::DataForgotten) {
+            self.replication = super::ReplicationFacts::default();
+        }
         self.election.reset();
         self.end_manual();
         self.claims_changed();

@@ -1,7 +1,8 @@
 //! Scenarios that broke clusters in production, by the numbers of the project's list, as far as no data is needed.
 //!
 //! `adversarial_tests.rs` plays each again with its guard off. More of them stand beside what they are about: S01, S02, S21, S22, S29 and
-//! S38 in `cluster_tests.rs`, S19 in `vote_tests.rs`, S20 in `manual_tests.rs`.
+//! S38 in `cluster_tests.rs`, S08, S09, S31 and S35 in `moved_tests.rs`, S26, S27, S32 and S39 in `restart_tests.rs`, S19 in `vote_tests.rs`,
+//! S20 in `manual_tests.rs`. S04, S05, S06, S13, S33, S34, S36 and S37 are about data: of moves that are one step, of replication, of logs.
 #![allow(non_snake_case)]
 
 use keyspace::slot::Slot;
@@ -169,6 +170,7 @@ pub(crate) fn FR_P2C_007_S15_many_masters_at_once_are_replaced() {
         world.weather = Weather { late: 300, late_millis: 300, ..Weather::FAIR };
         world.run(2_000);
         (0..7).for_each(|at| world.crash(at));
+        world.run_until(5_000, "they are missed", |world| world.running().all(|(_, one)| one.health() == Health::Fail));
         let took = world.run_until(40_000, "replicas took over", |world| world.all_ok() && world.agreed());
         assert!(took < 25_000, "seed {seed}: {took} ms");
     }
@@ -181,6 +183,29 @@ pub(crate) fn FR_P2C_007_S16_suspects_of_a_large_cluster_fail() {
     let failed = |world: &World| (0..60).filter(|at| *at != 7).all(|at| world.flags(at, 7).has(NodeFlags::FAIL));
     let took = world.run_until(10_000, "FAIL everywhere", failed);
     assert!(took <= 2_000 + 1_000 + 500, "{took} ms");
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S17_a_replica_that_followed_for_a_moment_is_elected() {
+    for seed in 0..4 {
+        let mut world = World::formed(9, 3, 1_000, seed);
+        world.run(1_000);
+        world.crash(0);
+        world
+            .run_until(15_000, "one of its replicas takes over", |world| [3, 6].iter().any(|at| is_master(world, *at)));
+        let (first, second) = if is_master(&world, 3) { (3, 6) } else { (6, 3) };
+        // The other follows it, and never gets as far as to hear anything of its data.
+        world.starved.insert(second);
+        let follows = |world: &World| {
+            let cluster = world.member(second);
+            cluster.nodes()[cluster.me()].master.map(|master| cluster.nodes()[master].id) == Some(World::id(first))
+        };
+        world.run_until(5_000, "the other follows it", follows);
+        world.crash(first);
+        let has = |world: &World| world.owner(1, slot(0)) == Some(World::id(second)) && world.all_ok();
+        let took = world.run_until(30_000, "the other takes over", has);
+        assert!(took < 15_000, "seed {seed}: {took} ms");
+    }
 }
 
 #[test]

@@ -115,7 +115,11 @@ impl Cluster {
         open
     }
 
+    /// Takes marks of slots from a file. A replica moves none, whatever a file of another version says.
     pub(super) fn restore_marks(&mut self, conf: &NodesConf) {
+        if !self.nodes[self.me].is_master() && !planted(Fault::MarksOfReplicaRead) {
+            return;
+        }
         for open in &conf.open {
             match open {
                 OpenSlot::Migrating(slot, id) => self.slots.set_migrating(*slot, self.nodes.find(id)),
@@ -140,13 +144,15 @@ impl Cluster {
             places[index.index()] = Some(place);
         }
         let place = |index: NodeIndex| places.get(index.index()).copied().flatten();
+        let withheld = self.withheld.all();
         for slot in keyspace::slot::Slot::all() {
             let owner = self.slots.owner(slot);
             let other = owner.and_then(place).map_or(Owner::Nobody, Owner::Other);
-            let served = self.granted.contains(slot) || planted(Fault::RightsGrowFirst);
+            let granted = self.granted.contains(slot) || planted(Fault::RightsGrowFirst);
+            let served = granted && !withheld.contains(slot);
             snapshot.set_owner(slot, if owner == Some(self.me) && served { Owner::Me } else { other });
         }
-        for (slot, source) in &self.taken_from {
+        for (slot, source) in self.taken_from.iter().filter(|(slot, _)| !withheld.contains(**slot)) {
             let source = self.nodes.find(source).and_then(place);
             let waits = self.slots.owner(*slot) == Some(self.me) && !self.granted.contains(*slot);
             if let Some(source) = source.filter(|_| waits) {
@@ -157,7 +163,7 @@ impl Cluster {
         for (slot, target) in self.slots.all_migrating() {
             place(target).into_iter().for_each(|target| snapshot.set_migrating(slot, target));
         }
-        for (slot, source) in self.slots.all_importing() {
+        for (slot, source) in self.slots.all_importing().filter(|(slot, _)| !withheld.contains(*slot)) {
             place(source).into_iter().for_each(|source| snapshot.set_importing(slot, source));
         }
         let me = &self.nodes[self.me];

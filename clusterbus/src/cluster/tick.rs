@@ -30,6 +30,8 @@ enum Timer {
     Nodes,
     /// A failover by request goes on, or is called off.
     ManualFailover,
+    /// A node that started from a file may vote again.
+    Doubt,
     /// This replica's election begins, goes on or is lost.
     Election,
     /// This replica moves to a master that needs it more.
@@ -39,12 +41,13 @@ enum Timer {
 }
 
 /// All timers in their order in a tick (§14.1), with the number of ticks from one time to the next.
-const TIMERS: [(Timer, u64); 8] = [
+const TIMERS: [(Timer, u64); 9] = [
     (Timer::Forgotten, 1),
     (Timer::Links, 1),
     (Timer::ExtraPing, 10),
     (Timer::Nodes, 1),
     (Timer::ManualFailover, 1),
+    (Timer::Doubt, 1),
     (Timer::Election, 1),
     (Timer::Migration, 1),
     (Timer::Health, 1),
@@ -69,6 +72,7 @@ impl Cluster {
             Timer::ExtraPing => self.ask_the_most_silent(now),
             Timer::Nodes => self.watch_nodes(now),
             Timer::ManualFailover => self.tend_manual(now),
+            Timer::Doubt => self.tend_doubt(now),
             Timer::Election => self.run_election(now),
             Timer::Migration => self.run_migration(now),
             Timer::Health => self.due.judge |= self.health() == Health::Fail,

@@ -11,13 +11,13 @@ use crate::time::{Millis, UnixMillis};
 use crate::wire::{Body, Frame, Header, Marks};
 
 /// Master 1 of a cluster in which master 0 has failed; 3 is a replica of 0, and so is 6.
-struct Poll {
-    voter: Cluster,
-    now: UnixMillis,
+pub(super) struct Poll {
+    pub(super) voter: Cluster,
+    pub(super) now: UnixMillis,
 }
 
 impl Poll {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = World::formed(9, 3, 2_000, 19);
         world.crash(0);
         world.run_until(10_000, "FAIL", |world| world.flags(1, 0).has(crate::flags::NodeFlags::FAIL));
@@ -25,12 +25,12 @@ impl Poll {
         Self { voter, now: UnixMillis(world.now) }
     }
 
-    fn node(&self, member: usize) -> NodeIndex {
+    pub(super) fn node(&self, member: usize) -> NodeIndex {
         self.voter.nodes().find(&World::id(member)).expect("known")
     }
 
     /// What a replica sends that asks for votes, one epoch after the voter's.
-    fn request(&self, replica: usize, ahead: u64) -> Header {
+    pub(super) fn request(&self, replica: usize, ahead: u64) -> Header {
         let index = self.node(replica);
         let master = self.voter.nodes()[index].master.expect("a replica");
         Header {
@@ -44,7 +44,7 @@ impl Poll {
     }
 
     /// Asks for a vote, as a frame on a new link. Returns whether the voter keeps a vote for it.
-    fn ask(&mut self, header: Header) -> bool {
+    pub(super) fn ask(&mut self, header: Header) -> bool {
         let host = World::address(3).host;
         let link = self.voter.accepted(host, host, self.now);
         let before = self.voter.last_vote_epoch();

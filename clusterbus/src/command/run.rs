@@ -4,7 +4,7 @@ use super::parse::INVALID_SLOT;
 use super::{
     ClusterCommand, ClusterReply, CommandFacts, LinksToKill, NamedNode, NamedSlot, SlotAction, SlotList, SlotRange,
 };
-use crate::cluster::{AdminError, Cluster, SlotChange};
+use crate::cluster::{AdminError, Cluster, SlotChange, Stored, Withheld};
 use crate::id::NodeId;
 use crate::observed;
 use crate::slot_set::span;
@@ -13,6 +13,29 @@ use crate::time::UnixMillis;
 use keyspace::slot::Slot;
 
 impl Cluster {
+    /// Withholds the slots that a command would let go of because nothing is stored there, as far as `facts` know. None if it lets go of
+    /// nothing for that reason. Whoever gets something waits until all cores know, asks them again, has the command carried out, and
+    /// gives it back.
+    pub fn withhold_for(&mut self, command: &ClusterCommand, facts: &CommandFacts) -> Option<Withheld> {
+        let me = &self.nodes()[self.me()];
+        let empty = facts.keys() == Stored::Nothing;
+        let slots = match command {
+            ClusterCommand::FlushSlots if empty => Slot::all().collect(),
+            ClusterCommand::Reset(_) if empty && me.is_master() => Slot::all().collect(),
+            ClusterCommand::Replicate(NamedNode::Id(id)) if empty && self.may_replicate(*id) => Slot::all().collect(),
+            ClusterCommand::SetSlot(NamedSlot::Slot(slot), SlotAction::Node(NamedNode::Id(id))) => {
+                let mine = self.slots().owner(*slot) == Some(self.me());
+                let other = self.nodes().find(id).filter(|to| *to != self.me() && self.nodes()[*to].is_master());
+                let empty = facts.keys_in(*slot) == Stored::Nothing;
+                // What is absent from a slot that is being moved away is asked for elsewhere, so nothing new is stored there.
+                let leaves = self.slots().migrating(*slot).is_some();
+                (mine && other.is_some() && empty && !leaves).then(|| [*slot].into_iter().collect())?
+            }
+            _ => return None,
+        };
+        Some(self.withhold_slots(slots))
+    }
+
     /// Carries a command out. An error is the text for the client, without the `-` before it; then nothing was changed.
     pub fn command(
         &mut self,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{ClusterReply, CommandFacts};
 use crate::cluster::Cluster;
 use crate::conf::PrimaryPort;
+use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
 use crate::id::ShardId;
 use crate::nodes::Node;
@@ -33,6 +34,7 @@ impl Cluster {
 
     /// The slots of the master of the first node that has not failed.
     fn slots_of_shard(&self, members: &[NodeIndex]) -> SlotSet {
+        let members = if planted(Fault::FailedShardHidden) { &members[..1] } else { members };
         let alive = members.iter().find(|index| !self.nodes()[**index].flags.has(NodeFlags::FAIL));
         let master = alive.and_then(|index| match self.nodes()[*index].is_master() {
             true => Some(*index),

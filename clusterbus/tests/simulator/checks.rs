@@ -53,8 +53,6 @@ pub(crate) struct Checks {
     next: u64,
     /// For how long after a newer claim an older one may be served: until whoever is cut off stops by itself.
     pub(crate) overlap_max: u64,
-    /// Nodes that came back with an old file: what they promised before is not known to them.
-    pub(crate) amnesiacs: Vec<bool>,
     /// Whose administrator told them to take their master's place without asking anybody.
     pub(crate) takeovers: BTreeSet<usize>,
     /// The longest that an older claim was served.
@@ -74,7 +72,6 @@ impl Checks {
             stale: vec![None; count],
             next: world.now,
             overlap_max: world.node_timeout * 3 / 2 + 2 * TICK,
-            amnesiacs: vec![false; count],
             takeovers: BTreeSet::new(),
             overlap: 0,
             elections: 0,
@@ -124,7 +121,7 @@ impl Checks {
                 assert!(current <= durable, "{of} tells of its vote in {current}, and its file has {durable}");
                 let (voter, candidate) = (world.id_of(of), world.id_of(to));
                 let before = *self.votes.entry((voter, current)).or_insert(candidate);
-                assert!(before == candidate || self.amnesiacs[of], "{of} votes twice in {current}");
+                assert!(before == candidate, "{of} votes twice in {current}: for {before} and {candidate}");
             }
             Some(Kind::AuthRequest) => {
                 let durable = conf.current_epoch.number();

@@ -119,6 +119,12 @@ impl Disk {
         old.is_some()
     }
 
+    /// Somebody puts another file there, of a node that does not run.
+    pub(crate) fn put(&mut self, conf: NodesConf) {
+        let conf = Arc::new(conf);
+        (self.visible, self.durable) = (Some(Arc::clone(&conf)), Some(conf));
+    }
+
     /// Somebody deletes the file.
     pub(crate) fn wipe(&mut self) {
         *self = Disk { begun: self.begun, ..Disk::default() };

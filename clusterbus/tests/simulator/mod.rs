@@ -8,6 +8,7 @@ pub(crate) mod checks;
 pub(crate) mod disk;
 pub(crate) mod hail;
 pub(crate) mod story;
+mod versions;
 pub(crate) mod weather;
 mod world;
 

@@ -155,11 +155,7 @@ fn happen(world: &mut World, trouble: Trouble, one: usize, rng: &mut Rng) {
         }
         Trouble::OldFile => {
             world.crash_as(one, Crash::Power);
-            if world.disks[one].put_back(rng)
-                && let Some(checks) = world.checks.as_mut()
-            {
-                checks.amnesiacs[one] = true;
-            }
+            world.disks[one].put_back(rng);
             world.start(one);
         }
         // Rarely: a node without a file is another node, and its old name is gone for good.

@@ -21,6 +21,7 @@ use keyspace::slot::Slot;
 
 use super::checks::Checks;
 use super::disk::{Crash, Disk, Step};
+use super::versions::without_extensions;
 use super::weather::Weather;
 
 /// Milliseconds of a tick.
@@ -70,6 +71,10 @@ pub(crate) struct World {
     by_id: BTreeMap<NodeId, usize>,
     /// The number of the address at which each lives.
     homes: Vec<usize>,
+    /// Nodes whose disks are full: they cannot save, and end.
+    pub(crate) full: BTreeSet<usize>,
+    /// Nodes of a version that knows no extensions.
+    pub(crate) old: BTreeSet<usize>,
     /// Replicas that get nothing of their master's data.
     pub(crate) starved: BTreeSet<usize>,
     /// What their clocks are ahead of the world's, in milliseconds.
@@ -105,6 +110,8 @@ impl World {
             by_id: ids.iter().copied().zip(0..).collect(),
             ids,
             homes: (0..count).collect(),
+            full: BTreeSet::new(),
+            old: BTreeSet::new(),
             starved: BTreeSet::new(),
             ahead: vec![0; count],
             cut: BTreeSet::new(),
@@ -337,6 +344,9 @@ impl World {
     /// The disk takes its next step; the node may crash in front of it.
     fn step_disk(&mut self, of: usize) {
         let step = self.disks[of].step();
+        if self.full.contains(&of) {
+            return self.crash_as(of, Crash::Kill);
+        }
         if let Some(point) = self.crash_point.filter(|point| point.member == of)
             && self.disks[of].begun == point.save
             && step == Some(point.step)
@@ -442,6 +452,7 @@ impl World {
     }
 
     fn carry(&mut self, of: usize, link: LinkId, frame: &Arc<[u8]>) {
+        let frame = &if self.old.contains(&of) { without_extensions(frame) } else { Arc::clone(frame) };
         let member = self.members[of].as_mut().expect("it has effects");
         let Some((peer, id)) = member.links.get(&link).copied() else { return };
         let kind = Kind::of_number(u16::from_be_bytes([frame[12], frame[13]]));

@@ -1,7 +1,5 @@
 //! CLUSTER commands of this node's clients.
 
-use std::time::Duration;
-
 use clusterbus::command::{ClusterCommand, ClusterReply, CommandFacts, LinkFacts};
 use clusterbus::slot_set::SlotSet;
 use clusterbus::topics::Topic;
@@ -11,14 +9,6 @@ use shard::mesh::mailbox::Address;
 
 use super::driver::Bus;
 use super::held::Asker;
-use super::questions::ask_cores;
-use super::tasks;
-
-/// How long cores may take to say in which slots they have keys.
-const KEYS_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// What a client reads whose command needs to know about keys, while a core does not answer.
-const BUSY: &str = "TRYAGAIN a core is busy; nothing was changed";
 
 /// Most arguments of a command, and most bytes of each, that the audit tells it apart by.
 const ARGS_MAX: usize = 8;
@@ -47,21 +37,8 @@ impl Bus {
         }
     }
 
-    /// Asks the cores for what the command needs to know first.
-    fn run_with_keys(&mut self, asker: Asker, command: ClusterCommand) {
-        let (bus, post) = (self.shared(), self.post.clone());
-        tasks::spawn(async move {
-            let answers = ask_cores(&post, Ask::SlotKeys, KEYS_TIME_MAX).await;
-            let mut bus = bus.borrow_mut();
-            match answers.and_then(stored) {
-                Some((slots, _)) => bus.run(asker, command, slots),
-                None => bus.reply(asker, Err(BUSY.into())),
-            }
-            bus.end_soon();
-        });
-    }
-
-    fn run(&mut self, asker: Asker, command: ClusterCommand, stored: SlotSet) {
+    /// Carries a command out, with what is stored.
+    pub(super) fn run(&mut self, asker: Asker, command: ClusterCommand, stored: SlotSet) {
         let facts = self.facts(stored);
         let reply = self.cluster.command(command, &facts, self.clock.now());
         match reply {
@@ -73,11 +50,13 @@ impl Bus {
         }
     }
 
-    fn reply(&mut self, asker: Asker, reply: Result<ClusterReply, String>) {
+    /// Answers at once.
+    pub(super) fn reply(&mut self, asker: Asker, reply: Result<ClusterReply, String>) {
         self.post.borrow_mut().answer(asker.core, asker.id, Answer::Cluster(reply));
     }
 
-    fn facts(&self, stored: SlotSet) -> CommandFacts {
+    /// What a command may need to know.
+    pub(super) fn facts(&self, stored: SlotSet) -> CommandFacts {
         let waiting = |outgoing: &super::outgoing::Outgoing| LinkFacts {
             allocated: outgoing.allocated() as u64,
             used: outgoing.bytes() as u64,

@@ -22,6 +22,7 @@ use shard::settings::Settings;
 
 use super::alarms;
 use super::announce::cluster_settings;
+use super::asking::Asking;
 use super::clock::Clock;
 use super::connect::{self, Hosts, Manner};
 use super::forming::Forming;
@@ -63,6 +64,8 @@ pub(super) struct Bus {
     pub(super) links: BTreeMap<LinkId, Rc<RefCell<Outgoing>>>,
     /// Answers that wait for the disk and the cores.
     pub(super) held: Held,
+    /// Commands that wait for what cores know.
+    pub(super) asking: Vec<Asking>,
     /// Messages for this node's clients.
     pub(super) publications: Publications,
     /// The cluster that the configuration describes, if it does.
@@ -128,6 +131,7 @@ impl Bus {
                 links: BTreeMap::new(),
                 routes: Routes::new(cores),
                 held: Held::default(),
+                asking: Vec::new(),
                 publications: Publications::new(cores),
                 forming: parts.forming,
                 links_over_limit: 0,
@@ -361,6 +365,7 @@ impl Bus {
         if stalled {
             self.routes.heed();
         }
+        self.ask_what_is_due();
         let mut post = self.post.borrow_mut();
         self.routes.mail(&mut post);
         self.publications.mail(&mut post);

@@ -9,13 +9,14 @@
 //! - [`driver`], [`tasks`]: rounds, and what is done of what the machine says.
 //! - [`connect`], [`link`], [`outgoing`]: connections, and what goes over them.
 //! - [`routes`], [`losses`]: what cores are told, and what they drop.
-//! - [`commands`], [`held`], [`questions`]: CLUSTER commands.
+//! - [`commands`], [`asking`], [`held`], [`questions`]: CLUSTER commands.
 //! - [`publications`]: messages of clients.
 //! - [`forming`]: a cluster that a file describes.
 //! - [`alarms`]: what a human should hear of.
 
 mod alarms;
 mod announce;
+mod asking;
 mod clock;
 mod commands;
 mod connect;
