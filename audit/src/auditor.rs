@@ -4,8 +4,9 @@
 //! defence, of which a window has few. The thread's timer takes what is there and hands it to whoever writes. A topic is told at once the
 //! first time and then at most once per window, with how often it was noted since. So a million refusals a second make one record.
 //!
-//! What is a sign of probable harm on a critical row ends hardening at once. A defence of hardened mode is evidence and nothing else: a record of its own for each, within the budget. What is refused stays
-//! refused, and what is clamped is clamped, in both modes, so nobody outside can tell the modes apart.
+//! A defence of hardened mode is evidence and nothing else: a record of its own for each, within the budget. What is refused stays
+//! refused, and what is clamped is clamped, in both modes, so nobody outside can tell the modes apart. A sign of probable harm on a
+//! critical row ends hardening at once.
 
 use crate::contract::Contract;
 use crate::digest::Digest;

@@ -129,6 +129,9 @@ fn played(observed: &Observed) -> State {
     if observed.outputs > 0 { State::Recoverable } else { State::Preserved }
 }
 
+/// Guards whose checks take long: with the guard on they play by themselves.
+const PLAYED_APART: [Fault; 3] = [Fault::SuspectsNotTold, Fault::ElectionOnce, Fault::DefenceIsSeen];
+
 #[test]
 fn FR_P2C_007_ADVERSARIAL_every_guard_is_missed() {
     let mut calibration = Calibration::default();
@@ -142,8 +145,7 @@ fn FR_P2C_007_ADVERSARIAL_every_guard_is_missed() {
         assert!(noticed, "{threat} {fault:?}: nobody notices that the guard is off");
         let (sign, truth) = left_by(threat);
         add(&observed, &[sign], truth);
-        // The checks of these two take long: they run by themselves.
-        if !matches!(fault, Fault::SuspectsNotTold | Fault::DefenceIsSeen) {
+        if !PLAYED_APART.contains(fault) {
             let (observed, fails) = observe(Mode::Strict, || notices(*check, None));
             assert!(!fails, "{threat} {fault:?}: the check fails with the guard on");
             add(&observed, &[], played(&observed));
@@ -161,5 +163,16 @@ fn every_guard_has_a_row_and_every_threat_a_guard() {
     for number in 1..=11 {
         let threat = format!("T{number:02}");
         assert!(ROWS.iter().any(|(of, ..)| *of == threat), "{threat}");
+    }
+}
+
+/// Scenarios that are about data are played where there is some: moves that are one step, replication, logs.
+const OF_DATA: [usize; 8] = [4, 5, 6, 13, 33, 34, 36, 37];
+
+#[test]
+fn every_scenario_without_data_has_a_row() {
+    let rows = include_str!("adversarial_tests.rs");
+    for number in (1..=40).filter(|number| !OF_DATA.contains(number)) {
+        assert!(rows.contains(&format!("::FR_P2C_007_S{number:02}_")), "S{number:02}");
     }
 }
