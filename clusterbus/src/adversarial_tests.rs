@@ -113,17 +113,6 @@ fn left_by(threat: &str) -> (Sign, State) {
     }
 }
 
-/// Scenarios that are about data are played where there is some: moves that are one step, replication, logs.
-const OF_DATA: [usize; 8] = [4, 5, 6, 13, 33, 34, 36, 37];
-
-#[test]
-fn every_scenario_without_data_has_a_row() {
-    let rows = include_str!("adversarial_tests.rs");
-    for number in (1..=40).filter(|number| !OF_DATA.contains(number)) {
-        assert!(rows.contains(&format!("::FR_P2C_007_S{number:02}_")), "S{number:02}");
-    }
-}
-
 /// The state in which a check plays with all guards on: where nodes meet, they collide, fail or are lied to, and get over it.
 fn played(observed: &Observed) -> State {
     if observed.outputs > 0 { State::Recoverable } else { State::Preserved }
