@@ -100,8 +100,6 @@ impl Cluster {
         self.election.reset();
         self.end_manual();
         self.claims_changed();
-        // Gossip keeps the others from asking for long: they are told, as since Redis 8.4 (§6.12).
-        self.due.pong_all = true;
         self.tell_replication(Some(master));
     }
 

@@ -61,7 +61,7 @@ fn deadlines_are_set_told_and_removed() {
         ("object encoding k", "$8 listpack"),
         ("hexpire k 10 fields 2 a x", "*2 :1 :-2"),
         ("hpexpire k 1500 FIELDS 1 b", "*1 :1"),
-        ("object encoding k", "$9 hashtable"),
+        ("object encoding k", "$10 listpackex"),
         ("httl k fields 3 a b c", "*3 :10 :2 :-1"),
         ("hpttl k fields 3 a b c", "*3 :10000 :1500 :-1"),
         ("hexpiretime k fields 2 a b", "*2 :1700000010 :1700000002"),
