@@ -252,6 +252,8 @@ pub fn decide_waiting(snapshot: &Snapshot, slot: Slot, modes: ClientModes, acces
     match snapshot.owner(slot) {
         Owner::Me => None,
         _ if snapshot.mark(slot) == Mark::Importing => None,
+        // Whose the slot is they hear when that is decided.
+        _ if snapshot.is_withheld(slot) => None,
         Owner::Nobody => Some(Decision::Unassigned),
         Owner::Other(owner) => {
             let reads_here = modes.readonly && access == Access::Read && snapshot.role == Role::Replica(Some(owner));

@@ -419,3 +419,19 @@ pub(crate) fn FR_P2C_007_U003_the_memo_answers_as_the_plain_gate() {
     }
     assert!(counts.iter().all(|count| *count > 1_000), "{counts:?}");
 }
+
+#[test]
+fn FR_P2C_007_U005_who_waits_goes_on_until_it_is_decided_whose_the_slot_is() {
+    let mut snapshot = Snapshot::new(SnapshotVersion(1), RoutingRules::DEFAULT);
+    snapshot.health = Health::Ok;
+    let decided = |snapshot: &Snapshot| decide_waiting(snapshot, slot(), ClientModes::default(), Access::Write);
+    assert_eq!(decided(&snapshot), Some(Decision::Unassigned));
+    snapshot.set_withheld(slot());
+    assert_eq!(decided(&snapshot), None);
+    let other = snapshot.add_endpoint(endpoint(1));
+    let mut moved = Snapshot::new(SnapshotVersion(2), RoutingRules::DEFAULT);
+    moved.health = Health::Ok;
+    moved.add_endpoint(endpoint(1));
+    moved.set_owner(slot(), Owner::Other(other));
+    assert_eq!(decided(&moved), Some(Decision::Moved(slot(), other)));
+}

@@ -132,6 +132,8 @@ pub struct Snapshot {
     marked: SlotSet,
     /// Slots of ours without a mark.
     settled: SlotSet,
+    /// Slots that are nobody's for a moment, until it is decided what becomes of them.
+    withheld: SlotSet,
     migrating: BTreeMap<Slot, EndpointIndex>,
     importing: BTreeMap<Slot, EndpointIndex>,
     endpoints: Vec<Endpoint>,
@@ -148,6 +150,7 @@ impl Snapshot {
             owners: vec![NOBODY; SLOTS].into(),
             marked: SlotSet::EMPTY,
             settled: SlotSet::EMPTY,
+            withheld: SlotSet::EMPTY,
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
             endpoints: Vec::new(),
@@ -169,6 +172,16 @@ impl Snapshot {
             Owner::Other(EndpointIndex(index)) => index,
         };
         self.settle(slot);
+    }
+
+    /// Says of a slot that is nobody's that this is for a moment.
+    pub fn set_withheld(&mut self, slot: Slot) {
+        self.withheld.insert(slot);
+    }
+
+    /// Whether it is about to be decided whose a slot is.
+    pub fn is_withheld(&self, slot: Slot) -> bool {
+        self.withheld.contains(slot)
     }
 
     /// Says that a slot of ours is being moved to a node.

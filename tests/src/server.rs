@@ -9,9 +9,11 @@ use crate::network::Host;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -268,8 +270,16 @@ fn forward(pipe: impl Read + Send + 'static, lines: Sender<String>) {
     });
 }
 
-/// A port that nobody listened on a moment ago.
+/// Ports that no outgoing connection gets by itself, on Linux as it comes: between being found free and being listened on, one is nobody's.
+const PORTS: Range<u16> = 10_240..32_000;
+
+/// A port that nobody listened on a moment ago, and that this process was not given before.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port can be bound");
-    listener.local_addr().expect("a bound socket has an address").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(PORTS.end - PORTS.start);
+    let mut tries = (0..count).map(|_| {
+        let number = std::process::id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        PORTS.start + (number % count) as u16
+    });
+    tries.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a loopback port can be bound")
 }

@@ -151,6 +151,9 @@ impl Cluster {
             let granted = self.granted.contains(slot) || planted(Fault::RightsGrowFirst);
             let served = granted && !withheld.contains(slot);
             snapshot.set_owner(slot, if owner == Some(self.me) && served { Owner::Me } else { other });
+            if owner == Some(self.me) && withheld.contains(slot) {
+                snapshot.set_withheld(slot);
+            }
         }
         for (slot, source) in self.taken_from.iter().filter(|(slot, _)| !withheld.contains(**slot)) {
             let source = self.nodes.find(source).and_then(place);
