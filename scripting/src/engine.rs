@@ -357,6 +357,9 @@ impl Engine {
             }
         };
         self.machine = machine;
+        if matches!(self.course, Course::Lua) || matches!(step, Step::Done(_)) {
+            self.machine.forget_answers();
+        }
         step
     }
 

@@ -77,7 +77,6 @@ impl Machine {
         self.registers.resize(program.registers as usize, Value::Nil);
         (self.at, self.top, self.awaited) = (0, 0, None);
         self.answers.clear();
-        self.answers.shrink_to(ANSWER_BYTES_MAX);
         self.ends.clear();
         self.made.clear();
         self.lists.clear();
@@ -93,6 +92,11 @@ impl Machine {
     pub(crate) fn answer(&mut self, reply: &[u8]) {
         self.answers.extend_from_slice(reply);
         self.ends.push(self.answers.len());
+    }
+
+    /// Frees the answers of a run that Lua took over: a large one is why.
+    pub(crate) fn forget_answers(&mut self) {
+        self.answers = Vec::new();
     }
 
     /// The answer to the call number `index` of the run, from 0.
