@@ -103,8 +103,6 @@ pub struct Shard {
     pub usage: Option<Box<SlotUsage>>,
     /// What is lent to multi-core units, and what waits for it.
     pub loans: Loans<Work>,
-    /// Somebody wants to hear when what was dropped is free: the owner has to turn once what is lent is back.
-    pub awaits_freeing: bool,
     /// Keys that are on their way to another server, and what waits for that.
     pub holds: Holds<Work>,
     /// Who wants to hear of changes of keys.
@@ -190,7 +188,6 @@ impl Shard {
             routes: None,
             usage: None,
             loans: Loans::new(),
-            awaits_freeing: false,
             holds: Holds::default(),
             listeners: Listeners::default(),
             ready: Ready::default(),

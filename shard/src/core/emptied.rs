@@ -70,7 +70,7 @@ impl<R: Ring> Inner<R> {
     /// Notes who wants to hear when what was dropped so far is free.
     pub(super) fn note_listening(&mut self, from: Address, id: u64) {
         self.listening.push(Listening { from, id, by: None });
-        self.owner.shard().awaits_freeing = true;
+        self.owner.shard().loans.owner_waits = true;
     }
 
     /// Tells those for whom enough is free. At the end of a turn.
@@ -85,7 +85,7 @@ impl<R: Ring> Inner<R> {
             keyspace.has_freed(by)
         };
         let done: Vec<Listening> = self.listening.extract_if(.., is_done).collect();
-        self.owner.shard().awaits_freeing = !self.listening.is_empty();
+        self.owner.shard().loans.owner_waits = !self.listening.is_empty();
         for Listening { from, id, .. } in done {
             self.answer_later(mesh, from, Reply { id, answer: Answer::Done });
         }

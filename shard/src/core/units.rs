@@ -225,7 +225,7 @@ impl<R: Ring> Inner<R> {
             // What waited for the slots, and what was dropped, is the owner's to see to.
             let owed = visit.loans.depth() > 0
                 || visit.keyspace.dropped() > 0
-                || visit.awaits_freeing
+                || visit.loans.owner_waits
                 || visit.is_short()
                 || visit.routes.as_ref().is_some_and(Routes::is_owed);
             let errand = if owed { Errand::ForOwner } else { Errand::None };

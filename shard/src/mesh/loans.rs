@@ -131,6 +131,8 @@ pub struct Loans<W> {
     ready: BTreeSet<Arrival>,
     /// Empty, or first the wall, then all that arrived after it.
     behind: VecDeque<Behind<W>>,
+    /// The owner has something to do once what is lent is back, though nothing is parked for it.
+    pub owner_waits: bool,
 }
 
 impl<W> Default for Loans<W> {
@@ -151,6 +153,7 @@ impl<W> Loans<W> {
             parked: BTreeMap::new(),
             ready: BTreeSet::new(),
             behind: VecDeque::new(),
+            owner_waits: false,
         }
     }
 
