@@ -101,22 +101,7 @@ pub(crate) fn FR_P2C_007_HARDENED_U012_defences_change_nothing_that_comes_out() 
     assert!(listed.into_iter().chain([Deviation::Other]).all(|deviation| wanted.contains(&deviation)), "{wanted:?}");
 }
 
-/// A test in each mode for a row, with its checks.
-macro_rules! rows {
-    ($($strict:ident $hardened:ident $id:literal $error:ident [$($check:path),+ $(,)?])+) => {$(
-        #[test]
-        fn $strict() {
-            row($id, Error::$error, Mode::Strict, &[$((stringify!($check), $check as fn())),+]);
-        }
-
-        #[test]
-        fn $hardened() {
-            row($id, Error::$error, Mode::Hardened, &[$((stringify!($check), $check as fn())),+]);
-        }
-    )+};
-}
-
-rows! {
+audit::rows! {
     FR_P2C_007_STRICT_U001 FR_P2C_007_HARDENED_U001 "U001" CommandRouterContractViolation [
         command_tests::FR_P2C_007_U001_every_subcommand_with_every_number_of_arguments,
         command_tests::FR_P2C_007_U001_what_is_refused_changes_nothing,

@@ -10,8 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use audit::contract::Contract;
 use audit::digest::Digest;
 use audit::evidence::{Evidence, Shown};
-use audit::loss::{Beliefs, Calibration, Sign};
-use audit::mode::{Category, Deviation, Hardening, Mode};
+use audit::mode::Mode;
 use audit::record::Verdict;
 
 use crate::evictions::Outcome;
@@ -52,7 +51,7 @@ fn row(id: &str, error: Error, mode: Mode, checks: Checks) {
         time: UnixMillis(now as i64),
         millis: begun.elapsed().as_millis() as u64,
         checks: &checks,
-        output: decisions(mode),
+        output: decisions(),
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/evidence").join(Error::PACKET);
     std::fs::create_dir_all(&folder).expect("the build's folder can be written");
@@ -62,18 +61,12 @@ fn row(id: &str, error: Error, mode: Mode, checks: Checks) {
 
 const SEED: u64 = 8;
 
-/// A sum over many decisions at random questions, taken while the mode's defences are asked for as fast as they can be.
-fn decisions(mode: Mode) -> Digest {
+/// A sum over many decisions at random questions. No decision of this crate is told the mode.
+fn decisions() -> Digest {
     let mut rng = fastrand::Rng::with_seed(SEED);
-    let mut hardening = Hardening::new(mode, [100; 3]);
     let policies: Vec<Policy> = Policy::all().collect();
     let mut sum = Digest::default();
-    for question in 0..5_000 {
-        let category = Category::ALL[question % 3];
-        hardening.act(&Beliefs::after(&[Sign::Parser]), Deviation::Listed(category));
-        if question % 1_000 == 0 {
-            hardening.end_window(&Calibration::default());
-        }
+    for _ in 0..5_000 {
         let (now, when) = (UnixMillis(rng.i64(0..100)), rng.bool().then(|| UnixMillis(rng.i64(0..100))));
         let context = GateContext {
             now,
@@ -101,26 +94,7 @@ fn decisions(mode: Mode) -> Digest {
     sum
 }
 
-fn strict_and_hardened_decide_alike() {
-    assert_eq!(decisions(Mode::Strict), decisions(Mode::Hardened));
-}
-
-/// A test in each mode for a row, with its checks.
-macro_rules! rows {
-    ($($strict:ident $hardened:ident $id:literal $error:ident [$($check:path),+ $(,)?])+) => {$(
-        #[test]
-        fn $strict() {
-            row($id, Error::$error, Mode::Strict, &[$((stringify!($check), $check as fn())),+]);
-        }
-
-        #[test]
-        fn $hardened() {
-            row($id, Error::$error, Mode::Hardened, &[$((stringify!($check), $check as fn())),+]);
-        }
-    )+};
-}
-
-rows! {
+audit::rows! {
     FR_P2C_008_STRICT_U001 FR_P2C_008_HARDENED_U001 "U001" ActiveCycleContractViolation [
         cycle::tests::FR_P2C_008_U001_fields_and_keys_that_expire_together_go_once,
         cycle::tests::FR_P2C_008_U002_a_million_keys_of_one_millisecond,
@@ -184,7 +158,6 @@ rows! {
     FR_P2C_008_STRICT_U013 FR_P2C_008_HARDENED_U013 "U013" EvictionSafetyGateViolation [
         safety::tests::FR_P2C_008_U013_each_circumstance_alone_and_together,
         cycle::tests::FR_P2C_008_U013_a_pause_between_slices_ends_the_call,
-        strict_and_hardened_decide_alike,
     ]
     FR_P2C_008_STRICT_U014 FR_P2C_008_HARDENED_U014 "U014" RuntimeHookOrderViolation [
         hooks::tests::FR_P2C_008_U014_lists_are_orders,
