@@ -106,6 +106,17 @@ impl<'a> Stage<'a> {
         });
     }
 
+    /// Likewise a command of a client, which counts for its slot while somebody wants to know; otherwise for the price of one test.
+    pub fn execute_counted(&mut self, command: &Command, context: &Context, args: Args, out: &mut Vec<u8>) {
+        if self.shard.usage.is_none() {
+            return self.execute(command, context, args, out);
+        }
+        let (before, started) = (out.len(), ticks());
+        self.execute(command, context, args, out);
+        let ns = ticks_to_ns(ticks().wrapping_sub(started));
+        self.shard.note_use(command, args, ns, out.len() - before);
+    }
+
     /// True if the keyspaces of other cores are at hand.
     fn has_other_keyspaces(&self) -> bool {
         self.grants.iter().any(|grant| matches!(grant.loan, Loan::Whole(_)))

@@ -222,13 +222,11 @@ fn has_changed(stage: &mut Stage, watching: &Watching) -> bool {
 
 /// Carries out a queued command on data.
 fn run_queued(stage: &mut Stage, command: &Command, args: Args, conn: &mut Conn) {
-    let (before, started) = (conn.out.len(), ticks());
+    let before = conn.out.len();
     let muted = conn.session.begin(command.id);
     let mut context = conn.session.context(false);
     context.caller.impatient = true;
-    stage.execute(command, &context, args, &mut conn.out);
-    let ns = ticks_to_ns(ticks().wrapping_sub(started));
-    stage.shard().note_use(command, args, ns, conn.out.len() - before);
+    stage.execute_counted(command, &context, args, &mut conn.out);
     if muted {
         conn.out.truncate(before);
     }

@@ -13,7 +13,6 @@ use crate::hop::Context;
 use crate::listeners::Was;
 use crate::mesh::Mesh;
 use crate::ring::Ring;
-use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::shard::Shard;
 use crate::stage::Stage;
 use crate::transaction::{WatchedKey, Watching};
@@ -73,10 +72,7 @@ impl<R: Ring> Inner<R> {
             let keys = command.spec.keys_of(args.args());
             shard.keyspace.signals.promised = shard.listeners.promised(context.caller.db, keys);
         }
-        let (started, before) = (ticks(), conn.out.len());
-        stage.execute(command, context, args.args(), &mut conn.out);
-        let ns = ticks_to_ns(ticks().wrapping_sub(started));
-        stage.shard().note_use(command, args.args(), ns, conn.out.len() - before);
+        stage.execute_counted(command, context, args.args(), &mut conn.out);
         let promised = std::mem::take(&mut stage.shard().keyspace.signals.promised);
         let wait = stage.shard().keyspace.signals.wait.take();
         if wait.is_some() {
