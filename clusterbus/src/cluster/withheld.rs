@@ -1,7 +1,8 @@
 //! Slots that no core serves for a moment, so that what is found out about their keys is true until it is decided on.
 //!
 //! §18.3: rights shrink first. What lets go of slots because nothing is stored in them would otherwise be decided by facts that a core
-//! changes while others are still asked. To clients these slots are nobody's until the decision. Others hear nothing of it.
+//! changes while others are still asked. To clients these slots are nobody's until the decision; who waits on a key
+//! of theirs goes on waiting for it. Other nodes hear nothing of it.
 
 use std::collections::BTreeMap;
 
