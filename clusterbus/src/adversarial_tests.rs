@@ -92,7 +92,8 @@ const ROWS: &[Row] = &[
     ("T06", Fault::DenialIgnored, restart::FR_P2C_007_U009_who_was_elected_and_forgot_it_is_believed),
     ("T07", Fault::NamesUnchecked, restart::FR_P2C_007_S32_no_garbage_among_320_names),
     ("T08", Fault::OldFileTrusted, doubt::FR_P2C_007_U011_an_old_file_gives_no_second_vote),
-    ("T08", Fault::ElectionOnce, scenario::FR_P2C_007_S15_many_masters_at_once_are_replaced),
+    ("T08", Fault::ElectionOnce, scenario::FR_P2C_007_S15_an_election_without_majority_comes_again),
+    ("T08", Fault::TurnsIgnored, scenario::FR_P2C_007_S15_many_masters_at_once_are_replaced),
     ("T08", Fault::VoteNotDurable, restart::FR_P2C_007_S27_a_full_disk_ends_its_nodes_before_they_tell),
     ("T08", Fault::DataForgotten, scenario::FR_P2C_007_S17_a_replica_that_followed_for_a_moment_is_elected),
     ("T09", Fault::StaysBehind, moved::FR_P2C_007_S08_replicas_of_an_emptied_master_go_along),
@@ -119,7 +120,7 @@ fn played(observed: &Observed) -> State {
 }
 
 /// Guards whose checks take long: with the guard on they play by themselves.
-const PLAYED_APART: [Fault; 3] = [Fault::SuspectsNotTold, Fault::ElectionOnce, Fault::DefenceIsSeen];
+const PLAYED_APART: [Fault; 3] = [Fault::SuspectsNotTold, Fault::TurnsIgnored, Fault::DefenceIsSeen];
 
 #[test]
 fn FR_P2C_007_ADVERSARIAL_every_guard_is_missed() {

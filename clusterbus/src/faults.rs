@@ -109,6 +109,8 @@ audit::faults! {
     GivenWithKeys,
     /// T08: an election that failed is not tried again.
     ElectionOnce,
+    /// T08: replicas of several failed masters ask for votes all at once.
+    TurnsIgnored,
     /// T09: a replica stays with a master that has lost its last slot.
     StaysBehind,
     /// T08: a replica that changes masters has no data.

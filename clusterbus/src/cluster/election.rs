@@ -8,6 +8,7 @@ use crate::effect::{Durability, LinkId, SaveSeq};
 use crate::epoch::Epoch;
 use crate::faults::{Fault, planted};
 use crate::flags::NodeFlags;
+use crate::nodes::Node;
 use crate::quorum::quorum;
 use crate::slot_table::NodeIndex;
 use crate::snapshot::Permission;
@@ -19,6 +20,8 @@ use crate::wire::{Body, Header, Marks, PulseKind};
 const BASE_DELAY: Millis = Millis(500);
 const RANDOM_DELAY_MILLIS: u64 = 500;
 const RANK_DELAY: Millis = Millis(1_000);
+/// How it waits for that of another failed master, whose turn comes first: one is over by then as a rule.
+const TURN_DELAY: Millis = Millis(500);
 /// An election is over after so many node timeouts, at least so long; and tried again after twice that.
 const AUTH_TIMEOUTS: u64 = 2;
 const AUTH_TIMEOUT_MIN: Millis = Millis(2_000);
@@ -42,6 +45,8 @@ pub struct Election {
     starts: UnixMillis,
     /// How many replicas had newer data when that was set.
     rank: u64,
+    /// How many failed masters had their turn before ours.
+    turn: u64,
     /// The epoch, once votes were asked for.
     epoch: Option<Epoch>,
     /// The size of the electorate at that time.
@@ -176,10 +181,8 @@ impl Cluster {
         if self.election.starts == UnixMillis::NEVER || again {
             self.schedule_election(master, now);
         } else if self.election.epoch.is_none() {
-            let rank = if self.manual.can_start { 0 } else { self.rank(master) };
-            if let Some(more) = rank.checked_sub(self.election.rank).filter(|more| *more > 0) {
-                self.election.starts = self.election.starts + RANK_DELAY * more;
-                self.election.rank = rank;
+            if !self.manual.can_start {
+                self.wait_longer(master, now);
             }
             if now >= self.election.starts && age <= timeout {
                 self.ask_for_votes();
@@ -200,10 +203,16 @@ impl Cluster {
     }
 
     fn data_too_old(&self, now: UnixMillis) -> bool {
-        let (timeout, factor) = (self.settings.node_timeout, self.settings.validity_factor);
+        let timeout = self.settings.node_timeout;
         let age = now.since(self.replication.heard);
         let age = if age > timeout { Millis(age.0 - timeout.0) } else { age };
-        factor > 0 && !planted(Fault::OldDataElected) && age > self.settings.replication_ping_period + timeout * factor
+        self.validity().is_some_and(|validity| age > validity) && !planted(Fault::OldDataElected)
+    }
+
+    /// How long a replica's data is good enough for an election, if there is an end to that.
+    fn validity(&self) -> Option<Millis> {
+        let (timeout, factor) = (self.settings.node_timeout, self.settings.validity_factor);
+        (factor > 0).then(|| self.settings.replication_ping_period + timeout * factor)
     }
 
     /// Replicas of this master that have more of its data than we.
@@ -215,15 +224,50 @@ impl Cluster {
         self.nodes.replicas_of(master).filter(ahead).count() as u64
     }
 
+    /// How many failed masters are to be replaced before this one. Where several are at once, each of their replicas takes an epoch of
+    /// its own and votes are given once in an epoch: were they not in turn, none would have a majority when nearly half have failed.
+    /// More than fit between two elections of one replica begin again at the front.
+    pub(super) fn turn(&self, master: NodeIndex, now: UnixMillis) -> u64 {
+        if planted(Fault::TurnsIgnored) {
+            return 0;
+        }
+        let order = |node: &Node| (node.config_epoch, node.id);
+        let mine = order(&self.nodes[master]);
+        let electable =
+            |node: &Node| !node.is_master() && !node.flags.has_any(NodeFlags::FAIL.and(NodeFlags::NOFAILOVER));
+        let replicas = self.nodes.iter().filter(|(_, node)| electable(node));
+        let mut masters: Vec<NodeIndex> = replicas.filter_map(|(_, replica)| replica.master).collect();
+        masters.sort_unstable();
+        masters.dedup();
+        let first = |index: &NodeIndex| {
+            let node = &self.nodes[*index];
+            let waits = node.flags.has(NodeFlags::FAIL) && self.slots.count_of(*index) > 0;
+            let too_late = self.validity().is_some_and(|validity| now.since(node.fail_time) > validity);
+            waits && !too_late && order(node) < mine
+        };
+        let turns = auth_timeout(self.settings.node_timeout).0 * RETRY_TIMEOUTS / TURN_DELAY.0;
+        masters.iter().filter(|index| first(index)).count() as u64 % turns
+    }
+
+    /// More replicas have newer data, or more masters have failed, than when the beginning was set.
+    fn wait_longer(&mut self, master: NodeIndex, now: UnixMillis) {
+        let (rank, turn) = (self.rank(master), self.turn(master, now));
+        let election = &mut self.election;
+        let delay = RANK_DELAY * rank.saturating_sub(election.rank) + TURN_DELAY * turn.saturating_sub(election.turn);
+        election.starts = election.starts + delay;
+        (election.rank, election.turn) = (election.rank.max(rank), election.turn.max(turn));
+    }
+
     fn schedule_election(&mut self, master: NodeIndex, now: UnixMillis) {
         if self.manual.can_start {
             self.election = Election { starts: now, ..Election::default() };
             self.due.failover = true;
             return;
         }
-        let rank = self.rank(master);
-        let delay = BASE_DELAY + Millis(self.dice.below(RANDOM_DELAY_MILLIS)) + RANK_DELAY * rank;
-        self.election = Election { starts: now + delay, rank, ..Election::default() };
+        let (rank, turn) = (self.rank(master), self.turn(master, now));
+        let random = Millis(self.dice.below(RANDOM_DELAY_MILLIS));
+        let delay = BASE_DELAY + random + RANK_DELAY * rank + TURN_DELAY * turn;
+        self.election = Election { starts: now + delay, rank, turn, ..Election::default() };
         // Siblings learn how much of the data we have.
         let siblings = self.nodes.replicas_of(master).filter(|index| *index != self.me);
         let links: Vec<LinkId> = siblings.filter_map(|index| self.nodes[index].outbound).collect();

@@ -100,6 +100,8 @@ impl Cluster {
         self.election.reset();
         self.end_manual();
         self.claims_changed();
+        // Gossip keeps the others from asking for long: they are told, as since Redis 8.4 (§6.13).
+        self.due.pong_all = true;
         self.tell_replication(Some(master));
     }
 

@@ -166,14 +166,29 @@ pub(crate) fn FR_P2C_007_S14_no_replica_follows_a_replica() {
 pub(crate) fn FR_P2C_007_S15_many_masters_at_once_are_replaced() {
     for seed in 0..6 {
         let mut world = World::formed(30, 15, 1_000, seed);
-        // The votes of several elections are under way at the same time, so some of these have no majority and come again.
+        // All who live have to vote for each, and the votes of several elections may be under way at the same time.
         world.weather = Weather { late: 300, late_millis: 300, ..Weather::FAIR };
         world.run(2_000);
         (0..7).for_each(|at| world.crash(at));
         world.run_until(5_000, "they are missed", |world| world.running().all(|(_, one)| one.health() == Health::Fail));
         let took = world.run_until(40_000, "replicas took over", |world| world.all_ok() && world.agreed());
-        assert!(took < 25_000, "seed {seed}: {took} ms");
+        // One after the other. All at once it takes 11 s on average, and in one of fifty cases their data is too old before they agree.
+        assert!(took < 9_000, "seed {seed}: {took} ms");
     }
+}
+
+#[test]
+pub(crate) fn FR_P2C_007_S15_an_election_without_majority_comes_again() {
+    let mut world = World::formed(6, 3, 1_000, 15);
+    world.run(1_000);
+    world.crash(0);
+    world.run_until(10_000, "FAIL", |world| (1..6).all(|at| world.flags(at, 0).has(NodeFlags::FAIL)));
+    // Of two who would have to vote, one stands still until the first election is over.
+    world.freeze(1, 4_000);
+    world.run(4_000);
+    assert!(!is_master(&world, 3), "one vote of three");
+    world.run_until(15_000, "it is elected", |world| is_master(world, 3));
+    all_agree(&mut world, 10_000);
 }
 
 #[test]

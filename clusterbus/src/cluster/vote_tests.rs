@@ -107,3 +107,37 @@ pub(crate) fn FR_P2C_007_S19_no_second_vote_in_an_epoch_or_about_a_master() {
     let again = Cluster::restore(poll.voter.settings.clone(), &conf, 1, poll.now);
     assert_eq!(again.last_vote_epoch(), voted);
 }
+
+#[test]
+fn FR_P2C_007_U011_failed_masters_are_replaced_in_turn() {
+    let mut world = World::formed(10, 5, 2_000, 20);
+    let now = UnixMillis(world.now);
+    let mut replica = world.members[9].take().expect("it runs").cluster;
+    let node = |member: usize| replica.nodes().find(&World::id(member)).expect("known");
+    // Master 4 is to be replaced, and the others have smaller epochs.
+    let masters: Vec<NodeIndex> = (0..5).map(node).collect();
+    let (mine, replicas): (NodeIndex, Vec<NodeIndex>) = (masters[4], (5..10).map(node).collect());
+    for (master, epoch) in masters.iter().zip([1, 2, 3, 4, 5]) {
+        replica.nodes[*master].config_epoch = Epoch::taken(epoch).expect("in range");
+    }
+    assert_eq!(replica.turn(mine, now), 0, "nobody else failed");
+    for (master, turn) in masters.iter().zip(1..=4) {
+        replica.nodes[*master].flags.set(crate::flags::NodeFlags::FAIL);
+        replica.nodes[*master].fail_time = now;
+        assert_eq!(replica.turn(mine, now), turn);
+    }
+    masters.iter().zip(0..).for_each(|(master, turn)| assert_eq!(replica.turn(*master, now), turn));
+    // Whoever will not be replaced is not waited for: nobody may, nobody can, there is nothing to take over, and it is too late.
+    replica.nodes[replicas[0]].flags.set(crate::flags::NodeFlags::NOFAILOVER);
+    assert_eq!(replica.turn(mine, now), 3);
+    replica.nodes[replicas[1]].flags.set(crate::flags::NodeFlags::FAIL);
+    assert_eq!(replica.turn(mine, now), 2);
+    replica.slots.forget(masters[2]);
+    assert_eq!(replica.turn(mine, now), 1);
+    replica.nodes[masters[3]].fail_time = UnixMillis(now.0 - 31_000);
+    assert_eq!(replica.turn(mine, now), 0);
+    // By name where epochs are equal.
+    replica.nodes[replicas[0]].flags.clear(crate::flags::NodeFlags::NOFAILOVER);
+    replica.nodes[masters[0]].config_epoch = replica.nodes[mine].config_epoch;
+    assert_eq!(replica.turn(mine, now), 1);
+}
