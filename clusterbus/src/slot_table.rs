@@ -5,6 +5,7 @@
 //! whose owner no longer claims them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use keyspace::slot::{SLOTS, Slot};
 
@@ -36,7 +37,8 @@ pub enum SlotError {
 /// What a node has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Share {
-    slots: SlotSet,
+    /// Shared with records of the node until it changes: files are written often, and slots change seldom.
+    slots: Arc<SlotSet>,
     count: u16,
 }
 
@@ -46,6 +48,8 @@ pub struct SlotTable {
     owners: Vec<Option<NodeIndex>>,
     /// By node; nodes that never had a slot may be missing at the end.
     shares: Vec<Option<Box<Share>>>,
+    /// The set of nodes that have none.
+    nothing: Arc<SlotSet>,
     assigned: u16,
     /// Slots that their owner, when it was last heard, did not claim. They are still routed to it (§10.1).
     not_claimed: SlotSet,
@@ -62,6 +66,7 @@ impl SlotTable {
         Self {
             owners: vec![None; SLOTS],
             shares: Vec::new(),
+            nothing: Arc::default(),
             assigned: 0,
             not_claimed: SlotSet::EMPTY,
             migrating: BTreeMap::new(),
@@ -77,6 +82,11 @@ impl SlotTable {
     /// The slots of a node.
     pub fn slots_of(&self, node: NodeIndex) -> &SlotSet {
         self.share(node).map_or(&NOTHING, |share| &share.slots)
+    }
+
+    /// The slots of a node, to be kept.
+    pub fn shared_slots_of(&self, node: NodeIndex) -> Arc<SlotSet> {
+        self.share(node).map_or_else(|| Arc::clone(&self.nothing), |share| Arc::clone(&share.slots))
     }
 
     /// How many slots a node has.
@@ -99,7 +109,7 @@ impl SlotTable {
             self.shares.resize(node.index() + 1, None);
         }
         let share = self.shares[node.index()].get_or_insert_default();
-        let absent = share.slots.insert(slot);
+        let absent = Arc::make_mut(&mut share.slots).insert(slot);
         assert!(absent, "a slot without owner is in no node's set (C14)");
         share.count += 1;
         self.assigned += 1;
@@ -111,7 +121,7 @@ impl SlotTable {
     pub fn remove(&mut self, slot: Slot) -> Result<NodeIndex, SlotError> {
         let node = self.owners[slot.index()].take().ok_or(SlotError::Unassigned)?;
         let share = self.shares[node.index()].as_mut().expect("an owner has a share (C14)");
-        let present = share.slots.remove(slot);
+        let present = Arc::make_mut(&mut share.slots).remove(slot);
         assert!(present, "a slot is in its owner's set (C14)");
         share.count -= u16::from(!planted(Fault::CountNotKept));
         self.assigned -= 1;

@@ -33,7 +33,7 @@ fn member_of(count: usize) -> Cluster {
         pong_received: NOW,
         config_epoch: Epoch::taken(at as u64 + 1).expect("in range"),
         link: LinkState::Connected,
-        slots: share(at),
+        slots: share(at).into(),
     };
     let conf = NodesConf {
         myself: World::id(0),
@@ -140,6 +140,21 @@ fn FR_P2C_007_U013_the_work_of_a_tick_grows_as_the_cluster() {
     for (small, large) in small.into_iter().zip(large) {
         assert!(large <= small.max(1) * 11, "steps per tick and frame: {small} with 100 nodes, {large} with 1,000");
     }
+}
+
+#[test]
+fn FR_P2C_007_U013_a_hundred_nodes_are_formed_at_once() {
+    // Gossip keeps nodes from asking each other for long, so who follows a master has to say so.
+    let mut world = World::new(100, 15_000, 1);
+    for member in 0..100 {
+        // As `redis-cli --cluster create` does: equal epochs take long to part.
+        let epoch = Epoch::taken(member as u64 + 1).expect("in range");
+        world.at_node(member, |cluster, _| cluster.set_config_epoch(epoch)).expect("it knows nobody");
+    }
+    let begun = world.now;
+    world.form(50);
+    let took = world.now - begun;
+    assert!(took < 10_000, "{took} ms");
 }
 
 #[test]

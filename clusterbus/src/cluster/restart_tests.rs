@@ -7,11 +7,9 @@ use super::Cluster;
 use super::world::World;
 use super::world::checks::Checks;
 use super::{FailoverKind, SlotChange, Stored};
-use crate::conf::{LinkState, NodeRecord, NodesConf, OpenSlot};
-use crate::epoch::Epoch;
+use crate::conf::OpenSlot;
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
-use crate::slot_set::SlotSet;
 use crate::time::UnixMillis;
 use crate::wire::{Body, Frame, Header, Marks, Pulse, PulseKind};
 
@@ -161,43 +159,12 @@ pub(crate) fn FR_P2C_007_U009_who_was_elected_and_forgot_it_is_believed() {
     assert_eq!(cluster.slots().owner(slot(0)), Some(zero));
 }
 
-/// The file of one of `count` nodes, half of them masters, that all know each other.
-fn file_of(count: usize, myself: usize) -> NodesConf {
-    let masters = count / 2;
-    let record = |at: usize| NodeRecord {
-        id: World::id(at),
-        address: World::address(at),
-        hostname: None,
-        nodename: None,
-        shard: Some(ShardId::from_entropy([u8::try_from(at % masters).expect("few"); 20])),
-        flags: if at < masters { NodeFlags::MASTER } else { NodeFlags::REPLICA }.and(if at == myself {
-            NodeFlags::MYSELF
-        } else {
-            NodeFlags::NONE
-        }),
-        master: (at >= masters).then(|| World::id(at % masters)),
-        ping_sent: UnixMillis::NEVER,
-        pong_received: UnixMillis(1),
-        config_epoch: if at < masters { Epoch::taken(at as u64 + 1).expect("in range") } else { Epoch::ZERO },
-        link: LinkState::Connected,
-        slots: if at < masters { Slot::all().skip(at).step_by(masters).collect() } else { SlotSet::EMPTY },
-    };
-    let current_epoch = Epoch::taken(masters as u64).expect("in range");
-    let nodes = (0..count).map(record).collect();
-    NodesConf { myself: World::id(myself), nodes, open: Vec::new(), current_epoch, last_vote_epoch: Epoch::ZERO }
-}
-
 #[test]
 pub(crate) fn FR_P2C_007_S32_no_garbage_among_320_names() {
     const COUNT: usize = 320;
     /// Where the first name of gossip is.
     const GOSSIP: usize = 2_256;
-    let mut world = World::new(COUNT, 10_000, 32);
-    for at in 0..COUNT {
-        world.crash(at);
-        world.disks[at].put(file_of(COUNT, at));
-    }
-    (0..COUNT).for_each(|at| world.start(at));
+    let mut world = World::of_files(COUNT, 10_000, 32);
     world.record = Some(Vec::new());
     world.run_until(8_000, "all serve", World::all_ok);
     // Frames of members arrive with damaged names in them, at all kinds of nodes.

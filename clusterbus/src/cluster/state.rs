@@ -91,7 +91,7 @@ impl Cluster {
             pong_received: node.pong_received,
             config_epoch: self.shown_epoch(index),
             link: if linked { LinkState::Connected } else { LinkState::Disconnected },
-            slots: self.slots.slots_of(index).clone(),
+            slots: self.slots.shared_slots_of(index),
         }
     }
 

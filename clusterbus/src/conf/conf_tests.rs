@@ -1,6 +1,8 @@
 //! Files of Redis, files of ours, and files that somebody damaged.
 #![allow(non_snake_case)]
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 use keyspace::slot::Slot;
 
@@ -10,7 +12,6 @@ use crate::address::Label;
 use crate::epoch::Epoch;
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
-use crate::slot_set::SlotSet;
 use crate::time::UnixMillis;
 use crate::wire::generated::address;
 
@@ -171,7 +172,7 @@ fn conf(rng: &mut Rng) -> NodesConf {
     for slot in Slot::all().skip(rng.usize(..16_384)).take(rng.usize(..3_000)) {
         let owner = &mut nodes[rng.usize(..count)];
         if owner.flags.has(NodeFlags::MASTER) {
-            owner.slots.insert(slot);
+            Arc::make_mut(&mut owner.slots).insert(slot);
         }
     }
     let mut open = Vec::new();
@@ -200,7 +201,7 @@ fn node(rng: &mut Rng, id: NodeId, names: &[NodeId]) -> NodeRecord {
         pong_received: UnixMillis(rng.u64(..)),
         config_epoch: if master { Epoch::stored(rng.u64(..10_000)).expect("in range") } else { Epoch::ZERO },
         link: [LinkState::Connected, LinkState::Disconnected][rng.usize(..2)],
-        slots: SlotSet::EMPTY,
+        slots: Arc::default(),
     }
 }
 

@@ -3,6 +3,8 @@
 //! §13.2. The file may be damaged or edited, and what it says decides who writes where. So nothing is guessed: what does not parse
 //! is a fault with its line. Redis 7.0's form (no host name, no names of shards) and older ones (no bus port) are read as well.
 
+use std::sync::Arc;
+
 use super::line::{OpenSlot, SlotWord};
 use super::record::{LinkState, NodeRecord, NodesConf, PrimaryPort};
 use crate::address::{Address, Host, Label, Ports};
@@ -144,7 +146,7 @@ impl Reading {
                     if !self.taken.insert(slot) {
                         return Err(Fault::SlotTwice);
                     }
-                    node.slots.insert(slot);
+                    Arc::make_mut(&mut node.slots).insert(slot);
                 }
             }
             SlotWord::Open(open) => {
@@ -198,7 +200,7 @@ fn parse_fields(fields: &[&str; 8], primary: PrimaryPort) -> Result<NodeRecord, 
         // What stands there is the master's, which has a line of its own.
         config_epoch: if flags.has(NodeFlags::REPLICA) { Epoch::ZERO } else { config_epoch },
         link,
-        slots: SlotSet::EMPTY,
+        slots: Arc::default(),
     };
     parse_address(address, primary, node)
 }

@@ -1,5 +1,7 @@
 //! What `nodes.conf` holds.
 
+use std::sync::Arc;
+
 use super::line::OpenSlot;
 use crate::address::{Address, Label};
 use crate::epoch::Epoch;
@@ -43,7 +45,7 @@ pub struct NodeRecord {
     /// Whether there was a link to it.
     pub link: LinkState,
     /// Its slots.
-    pub slots: SlotSet,
+    pub slots: Arc<SlotSet>,
 }
 
 /// Whether there is a link to a node.

@@ -4,6 +4,7 @@
 //! tables and who serves what, every now and then at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use clusterbus::cluster::Cluster;
 use clusterbus::epoch::Epoch;
@@ -25,7 +26,7 @@ const PERIOD: u64 = 50;
 struct Claim {
     id: Option<NodeId>,
     epoch: Epoch,
-    slots: SlotSet,
+    slots: Arc<SlotSet>,
     /// Whether masters voted for it. What an administrator takes without asking, others may not hear of while they cannot be reached.
     elected: bool,
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod disk;
+mod files;
 pub(crate) mod hail;
 pub(crate) mod story;
 mod versions;

@@ -95,8 +95,9 @@ pub(crate) struct World {
     pub(crate) frames: u64,
     pub(crate) dials: u64,
     pub(crate) crash_point: Option<CrashPoint>,
-    /// What arrives, and where, if it is wanted.
+    /// What arrives, and where, if it is wanted: everywhere, or at one node.
     pub(crate) record: Option<Vec<(usize, Arc<[u8]>)>>,
+    pub(crate) record_at: Option<usize>,
     /// What has to hold, if it is looked at.
     pub(crate) checks: Option<Checks>,
 }
@@ -128,6 +129,7 @@ impl World {
             dials: 0,
             crash_point: None,
             record: None,
+            record_at: None,
             checks: None,
         };
         world.members.resize_with(count, || None);
@@ -315,7 +317,8 @@ impl World {
             }
             Event::Arrive(link, bytes) => {
                 self.frames += 1;
-                self.record.iter_mut().for_each(|record| record.push((of, Arc::clone(&bytes))));
+                let wanted = self.record_at.is_none_or(|at| at == of);
+                self.record.iter_mut().filter(|_| wanted).for_each(|record| record.push((of, Arc::clone(&bytes))));
                 let frame = Frame::decode(&bytes).expect("our own frames are well-formed");
                 if member.links.contains_key(&link) {
                     member.cluster.handle_frame(link, &frame, now);
