@@ -18,7 +18,7 @@ audit::topics! {
     FrameRefused "frame_refused" PacketParseFailClosedViolation Parser DIAGNOSE;
     /// A link was closed: what arrives there is not of the bus.
     StreamRefused "stream_refused" PacketParseFailClosedViolation Parser DIAGNOSE;
-    /// A link was closed: it announced a frame that is longer than any may be.
+    /// A frame was dropped as it came: it is longer than any that says something.
     FrameTooLong "frame_too_long" PacketParseFailClosedViolation Parser CLAMP;
     /// A gossip section was not read: one of its entries names no node or no address.
     GossipRefused "gossip_refused" PacketParseFailClosedViolation Metadata SANITISE;

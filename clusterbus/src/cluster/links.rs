@@ -83,6 +83,14 @@ impl Cluster {
         self.links.get(&id)
     }
 
+    /// Whether a link is one of a node that we know.
+    pub fn is_of_member(&self, id: LinkId) -> bool {
+        match self.links.get(&id).map(|link| link.side) {
+            Some(LinkSide::Outbound(node) | LinkSide::Inbound(Some(node))) => !self.nodes[node].in_handshake(),
+            Some(LinkSide::Inbound(None)) | None => false,
+        }
+    }
+
     /// Opens a link to a node that has none.
     pub(super) fn dial(&mut self, node: NodeIndex, now: UnixMillis) {
         let address = self.nodes[node].address;

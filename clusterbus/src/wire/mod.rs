@@ -16,7 +16,7 @@ pub use frame::{Body, Claim, Frame, FrameError, ModuleId, Publication, Pulse};
 pub use gossip::{GossipEntry, Seconds};
 pub use header::{HEADER_BYTES, Header, Health, Marks};
 pub use kind::{Kind, PulseKind};
-pub use stream::{FrameLimits, FrameStream, StreamError};
+pub use stream::{Arrived, FRAME_BYTES_MAX, FrameLimits, FrameStream, StreamError};
 
 #[cfg(test)]
 pub(crate) mod captured_tests;

@@ -1,7 +1,8 @@
 //! From received bytes to frames: what a link keeps of what it has not read.
 //!
 //! §7.7. A length that a peer announces reserves nothing: the buffer grows with what arrived, by doubling up to a mebibyte and by
-//! mebibytes above, and goes back to its first size after a large frame.
+//! mebibytes above, and goes back to its first size after a large frame. A frame may be as long as the protocol can say, in both modes, as
+//! it may with Redis; but what is too long to say anything is not kept: it is dropped as it comes, and the next frame is read.
 
 use super::header::{HEADER_BYTES, SIGNATURE};
 use super::kind::Kind;
@@ -15,22 +16,26 @@ const STEP_BYTES: usize = 1024 * 1024;
 const LENGTH_BYTES: usize = 8;
 const KIND_BYTES: usize = 14;
 
-/// How long frames may be.
+/// How long a frame can be.
+pub const FRAME_BYTES_MAX: usize = u32::MAX as usize;
+/// The longest frame that is kept though it has no message of clients: gossip about 20,000 nodes. No kind but gossip comes near it, nor do
+/// strangers have more to say.
+const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Up to which length a frame is kept until it is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameLimits {
     /// With messages of clients, in bytes.
-    pub publication_bytes: usize,
+    publication_bytes: usize,
     /// Others.
-    pub other_bytes: usize,
+    other_bytes: usize,
 }
 
 impl FrameLimits {
-    /// What the protocol can say.
-    pub const PROTOCOL: FrameLimits =
-        FrameLimits { publication_bytes: u32::MAX as usize, other_bytes: u32::MAX as usize };
-    /// What a node has a use for: a message of 64 MiB, and gossip about 20,000 nodes.
-    pub const CLAMPED: FrameLimits =
-        FrameLimits { publication_bytes: HEADER_BYTES + 64 * 1024 * 1024, other_bytes: 2 * 1024 * 1024 };
+    /// On a link of a member. Its messages may be of any length: what is kept on all links together has a bound of its own.
+    pub const MEMBER: FrameLimits = FrameLimits { publication_bytes: FRAME_BYTES_MAX, other_bytes: KEPT_BYTES_MAX };
+    /// On a link of somebody else, whose messages count for nothing.
+    pub const STRANGER: FrameLimits = FrameLimits { publication_bytes: KEPT_BYTES_MAX, other_bytes: KEPT_BYTES_MAX };
 
     /// The limit of a type. An unknown one is an other.
     fn of(&self, kind: u16) -> usize {
@@ -50,29 +55,34 @@ pub enum StreamError {
     /// It is shorter than a header.
     #[error("a frame shorter than its header")]
     Short,
-    /// It is longer than what is allowed.
-    #[error("a frame longer than allowed")]
-    Long,
+}
+
+/// What has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrived<'a> {
+    /// The bytes of a frame, all of them.
+    Frame(&'a [u8]),
+    /// The beginning of a frame that is too long to be kept. None of it will be seen.
+    TooLong,
 }
 
 /// What arrived on a link and is not read yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct FrameStream {
-    limits: FrameLimits,
     buffer: Vec<u8>,
     /// Bytes at the front that were given out as a frame.
     read: usize,
+    /// Bytes that are to come of a frame that is not kept.
+    dropped: usize,
 }
 
 impl FrameStream {
-    /// A link on which nothing arrived.
-    pub const fn new(limits: FrameLimits) -> Self {
-        Self { limits, buffer: Vec::new(), read: 0 }
-    }
-
     /// Takes what arrived.
     pub fn push(&mut self, bytes: &[u8]) {
         self.forget_read();
+        let dropped = self.dropped.min(bytes.len());
+        self.dropped -= dropped;
+        let bytes = &bytes[dropped..];
         let needed = self.buffer.len() + bytes.len();
         if needed > self.buffer.capacity() {
             let stepped = if needed <= STEP_BYTES {
@@ -85,8 +95,8 @@ impl FrameStream {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The bytes of the next frame; none if it is not all there. After an error the stream has nothing more to say.
-    pub fn next_frame(&mut self) -> Result<Option<&[u8]>, StreamError> {
+    /// The next frame; none if it is not all there. After an error the stream has nothing more to say.
+    pub fn next_frame(&mut self, limits: FrameLimits) -> Result<Option<Arrived<'_>>, StreamError> {
         let unread = &self.buffer[self.read..];
         let Some((head, _)) = unread.split_at_checked(LENGTH_BYTES) else {
             return Ok(None);
@@ -102,8 +112,11 @@ impl FrameStream {
         let Some(&[high, low]) = unread.get(KIND_BYTES - 2..KIND_BYTES) else {
             return Ok(None);
         };
-        if length > self.limits.of(u16::from_be_bytes([high, low])) {
-            return Err(StreamError::Long);
+        if length > limits.of(u16::from_be_bytes([high, low])) {
+            let arrived = unread.len().min(length);
+            self.read += arrived;
+            self.dropped = length - arrived;
+            return Ok(Some(Arrived::TooLong));
         }
         if planted(Fault::LengthReserved) {
             self.buffer.reserve(length.min(STEP_BYTES * 16));
@@ -114,7 +127,7 @@ impl FrameStream {
         }
         let begin = self.read;
         self.read += length;
-        Ok(Some(&self.buffer[begin..begin + length]))
+        Ok(Some(Arrived::Frame(&self.buffer[begin..begin + length])))
     }
 
     /// Bytes that the buffer takes.
@@ -149,39 +162,69 @@ pub(crate) mod tests {
     #[test]
     pub(crate) fn FR_P2C_007_U010_frames_come_out_however_they_arrive() {
         let mut rng = fastrand::Rng::with_seed(10);
+        let limits = FrameLimits { publication_bytes: 9_000, other_bytes: 5_000 };
         for _ in 0..200 {
-            let lengths: Vec<usize> = (0..rng.usize(1..6)).map(|_| rng.usize(HEADER_BYTES..12_000)).collect();
-            let frames: Vec<Vec<u8>> = lengths.iter().map(|&length| frame(Kind::Publish, length)).collect();
-            let all = frames.concat();
-            let (mut stream, mut at, mut got) = (FrameStream::new(FrameLimits::CLAMPED), 0, Vec::new());
+            let any = |_| (if rng.bool() { Kind::Publish } else { Kind::Ping }, rng.usize(HEADER_BYTES..12_000));
+            let frames: Vec<(Kind, usize)> = (0..6).map(any).collect();
+            let all: Vec<u8> = frames.iter().flat_map(|(kind, length)| frame(*kind, *length)).collect();
+            let kept = |(kind, length): &(Kind, usize)| (*length <= limits.of(kind.number())).then_some(*length);
+            let expected: Vec<Option<usize>> = frames.iter().map(kept).collect();
+            let (mut stream, mut at, mut got) = (FrameStream::default(), 0, Vec::new());
             while at < all.len() {
                 let piece = rng.usize(1..=4352).min(all.len() - at);
                 stream.push(&all[at..at + piece]);
                 at += piece;
-                while let Some(frame) = stream.next_frame().expect("well-formed") {
-                    got.push(frame.to_vec());
+                while let Some(arrived) = stream.next_frame(limits).expect("well-formed") {
+                    got.push(match arrived {
+                        Arrived::Frame(frame) => Some(frame.len()),
+                        Arrived::TooLong => None,
+                    });
                 }
             }
-            assert_eq!(got, frames);
+            assert_eq!(got, expected);
         }
     }
 
     #[test]
     pub(crate) fn FR_P2C_007_U010_what_closes_a_link() {
-        let limits = FrameLimits { publication_bytes: 9_000, other_bytes: 5_000 };
         let verdict = |bytes: &[u8]| {
-            let mut stream = FrameStream::new(limits);
+            let mut stream = FrameStream::default();
             stream.push(bytes);
-            stream.next_frame().map(|frame| frame.map(<[u8]>::len))
+            stream.next_frame(FrameLimits::STRANGER).map(|arrived| arrived.is_some())
         };
-        assert_eq!(verdict(b"RCmb\xff\xff"), Ok(None));
+        assert_eq!(verdict(b"RCmb\xff\xff"), Ok(false));
         assert_eq!(verdict(b"GET / HTTP"), Err(StreamError::Signature));
         assert_eq!(verdict(b"RCmb\0\0\x08\xcf"), Err(StreamError::Short), "2255 bytes");
-        assert_eq!(verdict(&frame(Kind::Ping, HEADER_BYTES)), Ok(Some(HEADER_BYTES)));
-        for (kind, limit) in [(Kind::Publish, 9_000), (Kind::PublishShard, 9_000), (Kind::Ping, 5_000)] {
-            assert_eq!(verdict(&frame(kind, limit)), Ok(Some(limit)));
-            // Said to be too long: it is not waited for.
-            assert_eq!(verdict(&frame(kind, limit + 1)[..KIND_BYTES]), Err(StreamError::Long));
+        assert_eq!(verdict(&frame(Kind::Ping, HEADER_BYTES)), Ok(true));
+    }
+
+    #[test]
+    pub(crate) fn FR_P2C_007_U010_what_is_too_long_is_dropped_as_it_comes() {
+        let kinds = [(Kind::Ping, false), (Kind::Module, false), (Kind::Publish, true), (Kind::PublishShard, true)];
+        for (limits, member) in [(FrameLimits::MEMBER, true), (FrameLimits::STRANGER, false)] {
+            for (kind, message) in kinds {
+                let mut stream = FrameStream::default();
+                let mut huge = frame(kind, HEADER_BYTES);
+                huge[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
+                stream.push(&huge[..KIND_BYTES]);
+                if member && message {
+                    assert_eq!(stream.next_frame(limits), Ok(None), "it is waited for");
+                    continue;
+                }
+                assert_eq!(stream.next_frame(limits), Ok(Some(Arrived::TooLong)));
+                let mut left = FRAME_BYTES_MAX - KIND_BYTES;
+                let piece = vec![0; 64 * STEP_BYTES];
+                while left > 0 {
+                    let length = left.min(piece.len());
+                    stream.push(&piece[..length]);
+                    left -= length;
+                    assert_eq!(stream.next_frame(limits), Ok(None));
+                    assert!(stream.memory_bytes() <= BUFFER_BYTES);
+                }
+                let next = frame(Kind::Ping, HEADER_BYTES);
+                stream.push(&next);
+                assert_eq!(stream.next_frame(limits), Ok(Some(Arrived::Frame(&next))));
+            }
         }
     }
 
@@ -189,17 +232,17 @@ pub(crate) mod tests {
     pub(crate) fn FR_P2C_007_U010_announced_lengths_reserve_nothing() {
         let mut huge = frame(Kind::Publish, HEADER_BYTES);
         huge[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
-        let mut stream = FrameStream::new(FrameLimits::PROTOCOL);
+        let mut stream = FrameStream::default();
         stream.push(&huge);
-        assert_eq!(stream.next_frame(), Ok(None));
+        assert_eq!(stream.next_frame(FrameLimits::MEMBER), Ok(None));
         assert!(stream.memory_bytes() <= 4 * BUFFER_BYTES);
         let large = frame(Kind::Publish, 3 * STEP_BYTES + 5);
-        let mut stream = FrameStream::new(FrameLimits::CLAMPED);
+        let mut stream = FrameStream::default();
         for (piece, arrived) in large.chunks(4352).zip((4352..).step_by(4352)) {
             stream.push(piece);
             assert!(stream.memory_bytes() < (2 * arrived).max(BUFFER_BYTES).min(arrived + STEP_BYTES) + 1, "{arrived}");
         }
-        assert_eq!(stream.next_frame().map(|frame| frame.map(<[u8]>::len)), Ok(Some(large.len())));
+        assert_eq!(stream.next_frame(FrameLimits::MEMBER), Ok(Some(Arrived::Frame(&large))));
         stream.push(b"R");
         assert_eq!(stream.memory_bytes(), BUFFER_BYTES);
     }

@@ -186,10 +186,10 @@ fn hear(cluster: &mut Cluster, link: LinkId, bytes: &[u8], now: UnixMillis, fall
 
 /// The reader of a link takes it in pieces, and holds no more than came.
 fn read_in_pieces(bytes: &[u8], rng: &mut Rng) {
-    let mut stream = FrameStream::new(FrameLimits::PROTOCOL);
+    let mut stream = FrameStream::default();
     for piece in bytes.chunks(rng.usize(1..=bytes.len().max(1))) {
         stream.push(piece);
-        while let Ok(Some(_)) = stream.next_frame() {}
+        while let Ok(Some(_)) = stream.next_frame(FrameLimits::MEMBER) {}
         assert!(stream.memory_bytes() <= 1 << 16, "{} bytes for {}", stream.memory_bytes(), bytes.len());
     }
 }

@@ -27,7 +27,7 @@ use super::clock::Clock;
 use super::connect::{self, Hosts, Manner};
 use super::forming::Forming;
 use super::held::Held;
-use super::link::End;
+use super::link::{End, Kept, Whose};
 use super::outgoing::{Opened, Outgoing};
 use super::publications::Publications;
 use super::routes::Routes;
@@ -40,8 +40,11 @@ use crate::post::{Arrival, Post};
 /// Most links that others opened: two for each node that the table has room for.
 const INBOUND_LINKS_MAX: usize = 2 * clusterbus::nodes::NODES_MAX;
 
-/// Most bytes that have arrived on all links together and are not read yet.
+/// Most bytes that have arrived on all links of members together and are not read yet.
 const ARRIVED_BYTES_MAX: usize = 256 << 20;
+
+/// And on those of strangers, apart from them: however many there are, they end no member's link.
+const STRANGERS_BYTES_MAX: usize = 64 << 20;
 
 /// Ticks between looks at what is rarely to be done.
 const SWEEP_TICKS: u64 = 10;
@@ -83,8 +86,10 @@ pub(super) struct Bus {
     beat_is_due: bool,
     /// Links that others opened.
     inbound: usize,
-    /// Bytes that have arrived on all links and are not read yet.
+    /// Bytes that have arrived on all links of members and are not read yet.
     arrived_bytes: usize,
+    /// On those of strangers.
+    strangers_bytes: usize,
     /// What arrived and was no frame.
     nonsense: u64,
     ticks: u64,
@@ -142,6 +147,7 @@ impl Bus {
                 beat_is_due: false,
                 inbound: 0,
                 arrived_bytes: 0,
+                strangers_bytes: 0,
                 nonsense: 0,
                 ticks: 0,
             })
@@ -193,24 +199,51 @@ impl Bus {
         tracing::debug!("a frame on link {} of the cluster bus is dropped ({} so far): {error}", link.0, self.nonsense);
     }
 
-    /// What arrives on a link is not of the bus, or too long: its task closes it.
+    /// A frame that arrives is longer than any that says something: it is dropped, and the link stays.
+    pub(super) fn heard_too_much(&mut self, link: LinkId) {
+        self.nonsense += 1;
+        self.cluster.note(Topic::FrameTooLong, &[]);
+        tracing::debug!(
+            "a frame on link {} of the cluster bus is too long and dropped ({} so far)",
+            link.0,
+            self.nonsense
+        );
+    }
+
+    /// What arrives on a link is not of the bus: its task closes it.
     pub(super) fn heard_noise(&mut self, error: StreamError) {
-        let topic = if error == StreamError::Long { Topic::FrameTooLong } else { Topic::StreamRefused };
-        self.cluster.note(topic, error.to_string().as_bytes());
+        self.cluster.note(Topic::StreamRefused, error.to_string().as_bytes());
     }
 
-    /// Notes that a link keeps `now` bytes of what arrived, where it kept `before`.
-    pub(super) fn account(&mut self, before: usize, now: usize) {
-        self.arrived_bytes = self.arrived_bytes + now - before;
+    /// Whose link this is.
+    pub(super) fn whose(&self, link: LinkId) -> Whose {
+        if self.cluster.is_of_member(link) { Whose::Member } else { Whose::Stranger }
     }
 
-    /// Whether all links together keep more than there is room for: then the link that brought it has to go.
-    pub(super) fn is_overfull(&mut self) -> bool {
-        let overfull = self.arrived_bytes > ARRIVED_BYTES_MAX;
+    /// Notes what a link keeps of what arrived, where it kept `before`.
+    pub(super) fn account(&mut self, before: Kept, now: Kept) {
+        *self.kept_by(before.whose) -= before.bytes;
+        *self.kept_by(now.whose) += now.bytes;
+    }
+
+    /// Whether all links of members, or of strangers, keep more than there is room for: then the link that brought it has to go.
+    pub(super) fn is_overfull(&mut self, whose: Whose) -> bool {
+        let room = match whose {
+            Whose::Member => ARRIVED_BYTES_MAX,
+            Whose::Stranger => STRANGERS_BYTES_MAX,
+        };
+        let overfull = *self.kept_by(whose) > room;
         if overfull {
             self.cluster.note(Topic::ArrivalsFull, &[]);
         }
         overfull
+    }
+
+    fn kept_by(&mut self, whose: Whose) -> &mut usize {
+        match whose {
+            Whose::Member => &mut self.arrived_bytes,
+            Whose::Stranger => &mut self.strangers_bytes,
+        }
     }
 
     /// Somebody connected. `None` if there are too many links.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use clusterbus::effect::LinkId;
-use clusterbus::wire::{Frame, FrameLimits, FrameStream};
+use clusterbus::wire::{Arrived, Frame, FrameLimits, FrameStream};
 use futures_lite::{AsyncRead, AsyncWrite};
 use glommio::net::TcpStream;
 
@@ -31,6 +31,34 @@ pub(super) enum End {
     Broken,
 }
 
+/// Whose a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A node's that we know.
+    Member,
+    /// Of somebody who has not made himself known.
+    Stranger,
+}
+
+impl Whose {
+    /// How long frames may be that are kept.
+    fn limits(self) -> FrameLimits {
+        match self {
+            Whose::Member => FrameLimits::MEMBER,
+            Whose::Stranger => FrameLimits::STRANGER,
+        }
+    }
+}
+
+/// What a link keeps of what arrived, and on whose account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// On whose.
+    pub(super) whose: Whose,
+    /// So many bytes.
+    pub(super) bytes: usize,
+}
+
 /// A link that is open.
 pub(super) struct Link {
     bus: Rc<RefCell<Bus>>,
@@ -38,19 +66,21 @@ pub(super) struct Link {
     outgoing: Rc<RefCell<Outgoing>>,
     stream: TcpStream,
     arrived: FrameStream,
+    kept: Kept,
 }
 
 impl Link {
     /// The link over this connection.
     pub(super) fn new(bus: Rc<RefCell<Bus>>, id: LinkId, outgoing: Rc<RefCell<Outgoing>>, stream: TcpStream) -> Link {
-        Link { bus, id, outgoing, stream, arrived: FrameStream::new(FrameLimits::CLAMPED) }
+        let kept = Kept { whose: Whose::Stranger, bytes: 0 };
+        Link { bus, id, outgoing, stream, arrived: FrameStream::default(), kept }
     }
 
     /// Serves the link until it is over.
     pub(super) async fn serve(mut self) {
         let end = std::future::poll_fn(|context| self.poll(context)).await;
         let mut bus = self.bus.borrow_mut();
-        bus.account(self.arrived.memory_bytes(), 0);
+        bus.account(self.kept, Kept { bytes: 0, ..self.kept });
         bus.link_ended(self.id, end);
     }
 
@@ -102,19 +132,16 @@ impl Link {
 
     /// Hands the frames that are whole with these bytes to the bus.
     fn take(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let before = self.arrived.memory_bytes();
         self.arrived.push(bytes);
-        let now = self.arrived.memory_bytes();
-        self.bus.borrow_mut().account(before, now);
-        if now > before && self.bus.borrow_mut().is_overfull() {
-            tracing::warn!(
-                "A link of the cluster bus is closed: all links together have too much that is not read yet."
-            );
-            return Err(End::Broken);
-        }
+        self.keep()?;
         loop {
-            let frame = match self.arrived.next_frame() {
-                Ok(Some(frame)) => frame,
+            let limits = self.bus.borrow().whose(self.id).limits();
+            let frame = match self.arrived.next_frame(limits) {
+                Ok(Some(Arrived::Frame(frame))) => frame,
+                Ok(Some(Arrived::TooLong)) => {
+                    self.bus.borrow_mut().heard_too_much(self.id);
+                    continue;
+                }
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     tracing::debug!("a link of the cluster bus is closed: {error}");
@@ -131,5 +158,17 @@ impl Link {
                 return Err(End::Dropped);
             }
         }
+    }
+    /// Accounts for what is kept now. An error if there is no room for it.
+    fn keep(&mut self) -> Result<(), End> {
+        let mut bus = self.bus.borrow_mut();
+        let before =
+            std::mem::replace(&mut self.kept, Kept { whose: bus.whose(self.id), bytes: self.arrived.memory_bytes() });
+        bus.account(before, self.kept);
+        if self.kept.bytes > before.bytes && bus.is_overfull(self.kept.whose) {
+            tracing::warn!("A link of the cluster bus is closed: too much has arrived that is not read yet.");
+            return Err(End::Broken);
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use clusterbus::wire::{FrameLimits, HEADER_BYTES, Kind as FrameKind, Publication as Said};
+use clusterbus::wire::{FRAME_BYTES_MAX, HEADER_BYTES, Kind as FrameKind, Publication as Said};
 use shard::mail::Mail;
 use shard::mesh::mailbox::Address;
 use shard::pubsub::{Kind, Publication};
@@ -76,7 +76,7 @@ impl Bus {
     /// Tells other nodes a message of a client of ours.
     pub(super) fn publish(&mut self, publication: &Publication) {
         let said = Said { channel: &publication.channel, message: &publication.message };
-        if HEADER_BYTES + publication.bytes() + MESSAGE_BYTES > FrameLimits::CLAMPED.publication_bytes {
+        if HEADER_BYTES + publication.bytes() + MESSAGE_BYTES > FRAME_BYTES_MAX {
             tracing::warn!("A message of {} bytes is too long for other nodes.", publication.bytes());
             return;
         }

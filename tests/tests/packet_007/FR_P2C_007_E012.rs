@@ -27,17 +27,17 @@ const SPENT: &str = "cluster.hardened_budget_exhausted_failclosed";
 /// More refused frames than the budget of a window has defences.
 const BEYOND: usize = 100;
 
-/// A node whose log is JSON.
-fn telling(bed: &Bed) -> Node {
+/// A node whose log is JSON, with more arguments.
+pub(crate) fn telling(bed: &Bed, more: &[&str]) -> Node {
     let (port, bus) = (free_port(), free_port());
     let [port_text, bus_text] = [port, bus].map(|port| port.to_string());
     let arguments =
         ["--port", &port_text, "--cluster-port", &bus_text, "--cluster-enabled", "yes", "--log-format", "json"];
-    bed.node_with(OURS, (port, bus), &arguments)
+    bed.node_with(OURS, (port, bus), &[&arguments[..], more].concat())
 }
 
 /// The next line of the audit log about this topic with this text in it.
-fn line(node: &mut Node, topic: &str, holds: &str) -> String {
+pub(crate) fn line(node: &mut Node, topic: &str, holds: &str) -> String {
     let topic = format!("\"test_or_scenario_id\":\"{topic}\"");
     loop {
         let line = node.server().wait_line(&topic).expect("the audit log says it");
@@ -55,7 +55,7 @@ fn of_another_version() -> Vec<u8> {
 }
 
 fn what_the_audit_log_says(bed: &mut Bed) {
-    let mut node = telling(bed);
+    let mut node = telling(bed, &[]);
     let (mut client, secret) = (node.client(), "payload-of-a-client");
     let mut endless = frame(0, &[b'5'; NAME], &[]);
     put(&mut endless, LENGTH, &u32::MAX.to_be_bytes());
@@ -92,7 +92,7 @@ fn what_the_audit_log_says(bed: &mut Bed) {
 
 /// More refusals than a budget holds: evidence ends, refusals do not; in the second window in a row the mode does.
 fn spent_budgets(bed: &mut Bed) {
-    let mut node = telling(bed);
+    let mut node = telling(bed, &[]);
     let bus = node.bus;
     let exhaust = || (0..BEYOND).for_each(|_| send(bus, &of_another_version()));
     exhaust();

@@ -7,6 +7,7 @@
 #![allow(non_snake_case)]
 
 mod bed;
+mod bounds;
 mod delay;
 mod frames;
 mod hosts;
