@@ -119,11 +119,12 @@ fn write_pairs(mut client: Client, pairs: u32, stop: &AtomicBool) {
     let mut round = 0;
     while !stop.load(Ordering::Relaxed) {
         let pair = round * 7_919 % pairs;
-        let commands = format!("MULTI|INCR one:{pair}|INCR other:{pair}|RPUSH list:{pair} {round}|EXEC|SET new:{round} x|DEL new:{}", round / 2);
-        let commands: Vec<Vec<Vec<u8>>> = commands
-            .split('|')
-            .map(|line| line.split(' ').map(|word| word.as_bytes().to_vec()).collect())
-            .collect();
+        let commands = format!(
+            "MULTI|INCR one:{pair}|INCR other:{pair}|RPUSH list:{pair} {round}|EXEC|SET new:{round} x|DEL new:{}",
+            round / 2
+        );
+        let commands: Vec<Vec<Vec<u8>>> =
+            commands.split('|').map(|line| line.split(' ').map(|word| word.as_bytes().to_vec()).collect()).collect();
         let replies = client.pipeline(&commands);
         assert_eq!(replies.len(), commands.len());
         round += 1;

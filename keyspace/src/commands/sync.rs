@@ -14,7 +14,11 @@ pub static ROWS: &[WholeRow] = &[WholeRow {
     spec: CommandSpec {
         name: SYNC,
         arity: 1,
-        flags: Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI).and(Flags::ALL_SLOTS),
+        flags: Flags::ADMIN
+            .and(Flags::NOSCRIPT)
+            .and(Flags::NO_ASYNC_LOADING)
+            .and(Flags::NO_MULTI)
+            .and(Flags::ALL_SLOTS),
         group: "server",
         summary: "Sends a snapshot of all data, as the file that Redis keeps of it.",
         complexity: "O(1) per core; the snapshot is written in O(N) for N keys while others are served.",

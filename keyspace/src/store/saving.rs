@@ -128,7 +128,8 @@ impl Saving {
             }
             let db = Db(self.at.place);
             let room = limit - self.out.len();
-            let left = keyspace.scan(db, slot, self.at.from, room, &mut |_, entry| self.visit(db, slot, entry, keyspace));
+            let left =
+                keyspace.scan(db, slot, self.at.from, room, &mut |_, entry| self.visit(db, slot, entry, keyspace));
             self.at = match left {
                 Some(from) => At { from, ..self.at },
                 None => At { place: self.at.place + 1, from: 0, ..self.at },

@@ -65,7 +65,12 @@ fn read(parts: &[Vec<u8>], keyspace: &Keyspace) -> Data {
 }
 
 /// A step of what happens: a number for what, and two for details.
-fn act(desk: &mut Desk, (what, one, other): (u8, u8, u8), parts: &mut Vec<Vec<u8>>, end: &mut Option<Result<(), Unsaved>>) {
+fn act(
+    desk: &mut Desk,
+    (what, one, other): (u8, u8, u8),
+    parts: &mut Vec<Vec<u8>>,
+    end: &mut Option<Result<(), Unsaved>>,
+) {
     let key = |number: u8| format!("{{{}}}{}", number % 5, number / 5 % 12);
     let (key, second) = (key(one), key(other));
     match what % 18 {
