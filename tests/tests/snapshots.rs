@@ -147,7 +147,7 @@ fn a_snapshot_is_of_one_moment() {
                 let client = server.client();
                 scope.spawn(|| write_pairs(client, PAIRS, &stop));
             }
-            let changed = |client: &mut Client| text(client.ask("GET one:0")) > "1".to_owned();
+            let changed = |client: &mut Client| text(client.ask("GET one:0")).as_str() > "1";
             until("clients write", LIMIT, || changed(&mut client));
             let snapshots = [(); 3].map(|()| synced(&server));
             stop.store(true, Ordering::Relaxed);

@@ -20,6 +20,9 @@ use crate::table::{Place, ScanPosition, position_of};
 use super::loans::SlotSet;
 use super::{Db, Keyspace};
 
+/// What it costs to look at an entry, in bytes that are written in that time.
+const VISIT_WORK: usize = 32;
+
 /// Bytes that wait to be taken, beyond which the snapshot is given up: whoever takes them is too slow for the changes.
 const WAITING_BYTES_MAX: usize = 256 << 20;
 
@@ -63,6 +66,8 @@ pub(super) struct Saving {
     at: At,
     /// Keys that the walk leaves out, by slot and database.
     early: HashMap<(Slot, Db), HashSet<Box<[u8]>>>,
+    /// Work that the step under way has left.
+    left: usize,
     out: Vec<u8>,
     /// The number of the database that was named last in `out`.
     named: Option<u16>,
@@ -108,29 +113,29 @@ impl Saving {
         self.out = Vec::new();
     }
 
-    /// Goes on with the walk until this many bytes are written.
-    fn walk(&mut self, keyspace: &Keyspace, limit: usize) {
-        while self.out.len() < limit && self.failed.is_none() {
+    /// Goes on with the walk for so much work.
+    fn walk(&mut self, keyspace: &Keyspace, work: usize) {
+        self.left = work;
+        while self.left > 0 && self.failed.is_none() {
             let next = (self.at.slot..SLOTS).find(|number| self.pending.has(slot_at(*number)));
             let Some(number) = next else { return };
             if number > self.at.slot {
                 self.at = At { slot: number, place: 0, from: 0 };
             }
-            self.walk_slot(keyspace, slot_at(number), limit);
+            self.walk_slot(keyspace, slot_at(number));
         }
     }
 
-    /// Writes what is left of the slot at which the walk is, until this many bytes are written.
-    fn walk_slot(&mut self, keyspace: &Keyspace, slot: Slot, limit: usize) {
+    /// Writes what is left of the slot at which the walk is, as far as the work that is left goes.
+    fn walk_slot(&mut self, keyspace: &Keyspace, slot: Slot) {
         while (self.at.place as usize) < self.numbers.len() {
-            if self.out.len() >= limit || self.failed.is_some() {
+            if self.left == 0 || self.failed.is_some() {
                 return;
             }
-            let db = Db(self.at.place);
-            let room = limit - self.out.len();
-            let left =
-                keyspace.scan(db, slot, self.at.from, room, &mut |_, entry| self.visit(db, slot, entry, keyspace));
-            self.at = match left {
+            let (db, left) = (Db(self.at.place), self.left);
+            let next =
+                keyspace.scan(db, slot, self.at.from, left, &mut |_, entry| self.visit(db, slot, entry, keyspace));
+            self.at = match next {
                 Some(from) => At { from, ..self.at },
                 None => At { place: self.at.place + 1, from: 0, ..self.at },
             };
@@ -138,14 +143,16 @@ impl Saving {
         self.finish(slot);
     }
 
-    /// Writes an entry, unless it is left out. Returns how many bytes that took, or 1.
+    /// Writes an entry, unless it is left out. Returns what work that was.
     fn visit(&mut self, db: Db, slot: Slot, entry: &Entry, keyspace: &Keyspace) -> usize {
-        if self.early.get(&(slot, db)).is_some_and(|keys| keys.contains(entry.key())) || self.failed.is_some() {
-            return 1;
+        let is_early = self.early.get(&(slot, db)).is_some_and(|keys| keys.contains(entry.key()));
+        let mut work = VISIT_WORK;
+        if !is_early && self.failed.is_none() {
+            self.write(db, entry, &keyspace.limits);
+            work += entry.heap_bytes();
         }
-        let before = self.out.len();
-        self.write(db, entry, &keyspace.limits);
-        self.out.len().saturating_sub(before).max(1)
+        self.left = self.left.saturating_sub(work);
+        work
     }
 
     /// Nothing of a slot is pending any more.
@@ -174,6 +181,7 @@ impl Keyspace {
             pending,
             at: At { slot: 0, place: 0, from: 0 },
             early: HashMap::new(),
+            left: 0,
             out: Vec::new(),
             named: None,
             failed: None,
@@ -191,11 +199,11 @@ impl Keyspace {
         self.saves
     }
 
-    /// Writes so many bytes more of the snapshot that is under way, and no more than one entry above that.
+    /// Goes on with the snapshot that is under way, for so many bytes of entries, and no more than one entry above that. An entry of which
+    /// nothing is written counts as well.
     pub fn save_some(&mut self, bytes: usize) {
         let Some(mut saving) = self.saving.take() else { return };
-        let limit = saving.out.len() + bytes;
-        saving.walk(self, limit);
+        saving.walk(self, bytes);
         self.saving = Some(saving);
     }
 
@@ -254,7 +262,8 @@ impl Keyspace {
             let at = At { slot: slot.index(), place: 0, from: 0 };
             let resume = std::mem::replace(&mut saving.at, at);
             saving.at = if resume.slot == slot.index() { resume } else { at };
-            saving.walk_slot(self, slot, usize::MAX);
+            saving.left = usize::MAX;
+            saving.walk_slot(self, slot);
             if resume.slot != slot.index() {
                 saving.at = resume;
             }

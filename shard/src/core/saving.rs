@@ -47,6 +47,7 @@ pub(super) struct Syncing {
 impl<R: Ring> Inner<R> {
     /// Has a client given the snapshot that it has just begun: first, what the file has beside entries.
     pub(super) fn begin_sync(&mut self, conn: &mut Conn) {
+        self.cron.traffic.syncs += 1;
         let number = self.owner.shard().keyspace.saves();
         self.next_gathering += 1;
         let id = self.next_gathering;
