@@ -30,6 +30,12 @@ pub type ScanPosition = u64;
 /// Bits of the hash that a scan position leaves out. Values that agree in all others are returned together.
 pub(crate) const SCAN_SHIFT: u32 = 16;
 
+/// Where what has this hash stands in the order of scans: those before a position that a scan returned were visited, the others not.
+#[inline]
+pub(crate) fn position_of(hash: u64) -> ScanPosition {
+    hash >> SCAN_SHIFT
+}
+
 /// Where a value stands; valid until its table changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -64,7 +70,7 @@ pub(crate) fn scan<'a, V: Default + 'a, const N: usize, const W: usize>(
         table.iter().for_each(|value| hashes.prefetch(value));
         let mut found: Vec<(ScanPosition, &V)> = table
             .iter()
-            .map(|value| (hashes.hash_of(value) >> SCAN_SHIFT, value))
+            .map(|value| (position_of(hashes.hash_of(value)), value))
             .filter(|(position, _)| *position >= from)
             .collect();
         found.sort_unstable_by_key(|(position, _)| *position);

@@ -353,7 +353,11 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
     pub(crate) fn next_due(&mut self, now: UnixMillis, hashes: &impl Hashes<V>) -> Search<Place> {
         let Some(at) = self.due.first(now) else { return Search::Nothing };
         let line = &self.lines[at];
-        line.used().for_each(|slot| hashes.prefetch(&line.values[slot]));
+        // Where much is due, the next line is due next: what it holds had better be there by then.
+        let ahead = self.lines.get(at + 1).into_iter();
+        for line in [line].into_iter().chain(ahead) {
+            line.used().for_each(|slot| hashes.prefetch(&line.values[slot]));
+        }
         let mut earliest = NEVER;
         for slot in line.used() {
             let deadline = hashes.deadline_of(&line.values[slot]).unwrap_or(NEVER);

@@ -24,6 +24,7 @@ mod figures;
 mod freeing;
 mod loans;
 mod queues;
+mod saving;
 mod tables;
 mod victims;
 mod walk;
@@ -33,12 +34,14 @@ pub use expiry::Expiry;
 use figures::Figures;
 use freeing::Freeing;
 use loans::Strays;
+use saving::Saving;
+pub use saving::{Saved, Unsaved};
 pub use tables::SlotTables;
 pub use victims::Victim;
 use victims::Victims;
 
 /// A database, by the place of its tables. `Keyspace::db` maps the number that clients select to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Db(pub(crate) u16);
 
 impl Db {
@@ -124,6 +127,10 @@ pub struct Keyspace {
     retired: Vec<S3Fifo<Victim>>,
     /// Which slots are on loan, and which are borrowed.
     strays: Strays,
+    /// A snapshot that is being written.
+    saving: Option<Box<Saving>>,
+    /// Snapshots that have begun.
+    saves: u64,
     /// Counters.
     pub stats: DataStats,
     /// Limits in force.
@@ -151,6 +158,8 @@ impl Keyspace {
             freeing: Freeing::default(),
             retired: Vec::new(),
             strays: Strays::default(),
+            saving: None,
+            saves: 0,
             stats: DataStats::default(),
             limits,
             random,
@@ -175,6 +184,8 @@ impl Keyspace {
             freeing: self.freeing.stand_in(),
             retired: Vec::new(),
             strays: Strays::default(),
+            saving: None,
+            saves: self.saves,
             stats: std::mem::take(&mut self.stats),
             limits: self.limits,
             random: self.random.clone(),
@@ -315,6 +326,9 @@ impl Keyspace {
         place: Place,
         change: impl FnOnce(&mut Entry, &KeyHasher) -> R,
     ) -> R {
+        if self.saving.is_some() {
+            self.save_first(db, slot, place);
+        }
         let databases = self.databases.len();
         let tables = &mut self.slots[slot.index()];
         let table = tables.table_mut(db, databases);
@@ -345,6 +359,9 @@ impl Keyspace {
 
     /// Adds an entry whose key is not there.
     pub fn insert(&mut self, db: Db, slot: Slot, hash: u64, entry: Entry) {
+        if self.saving.is_some() {
+            self.save_without(db, slot, hash, entry.key());
+        }
         let databases = self.databases.len();
         let totals = &mut self.totals[db.0 as usize];
         totals.keys += 1;
@@ -374,6 +391,9 @@ impl Keyspace {
 
     /// Takes the entry of a key out: to put it somewhere else.
     pub fn remove(&mut self, db: Db, slot: Slot, hash: u64, place: Place) -> Entry {
+        if self.saving.is_some() {
+            self.save_first(db, slot, place);
+        }
         let databases = self.databases.len();
         let table = self.slots[slot.index()].table_mut(db, databases);
         let before = table.heap_bytes();

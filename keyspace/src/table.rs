@@ -22,6 +22,7 @@ use crate::entry::Entry;
 use crate::hash::{KeyHasher, Random};
 use crate::lines::{Hashes, PointerLines};
 
+pub(crate) use crate::directory::position_of;
 pub use crate::directory::{Place, SEGMENT_VALUES_MAX as SEGMENT_ENTRIES_MAX, ScanPosition};
 
 /// What an entry takes in its table: its share of a line, at the highest load. A table that has just grown has a third less of it in use.

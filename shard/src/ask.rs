@@ -27,6 +27,7 @@ use crate::mesh::CoreId;
 use crate::migration::{HoldAsk, HoldEnd, Transfer, Transferred};
 use crate::pubsub::{Kind, Publication, Topic};
 use crate::report::CoreReport;
+use crate::saving::{SaveAnswer, SaveAsk};
 use crate::settings::Settings;
 use crate::slowlog::Slow;
 use crate::tracking::Tracker;
@@ -109,6 +110,8 @@ pub enum Ask {
     EndHold(Arc<HoldEnd>),
     /// Sends keys to another server; the service thread: `Answer::Transferred`.
     Transfer(Arc<Transfer>),
+    /// A step of a snapshot; the service thread: `Answer::Save`.
+    Save(Box<SaveAsk>),
     /// Who listens: `Answer::Names` or `Answer::Counts`.
     Pubsub(Arc<PubsubQuery>),
     /// Takes that decision on, if it is newer, and says when no write of its clients is under way: `Answer::Done`.
@@ -141,6 +144,8 @@ pub enum Answer {
     Copies(Vec<(u32, KeyCopy)>),
     /// What became of keys that were to be sent.
     Transferred(Transferred),
+    /// What became of a step of a snapshot.
+    Save(SaveAnswer),
     /// What was decided about the libraries, or the text of the refusal.
     Functions(Result<FunctionSet, String>),
     /// Libraries by name.

@@ -39,6 +39,8 @@ pub enum Waiting {
     Pause,
     /// An element: it is blocked.
     Blocked,
+    /// A snapshot, or the next piece of one.
+    Snapshot(u64),
 }
 
 /// What a blocked client's home core knows of its waiting.
@@ -198,7 +200,7 @@ impl Conn {
     /// True while a reply is under way that a push may not overtake (`cores.md` §5.3).
     pub fn awaits_reply(&self) -> bool {
         match self.waiting {
-            Waiting::Hops | Waiting::Unit(_) | Waiting::Answers(_) => true,
+            Waiting::Hops | Waiting::Unit(_) | Waiting::Answers(_) | Waiting::Snapshot(_) => true,
             Waiting::No | Waiting::Pause | Waiting::Blocked => false,
         }
     }
@@ -221,7 +223,7 @@ impl Conn {
     /// Pieces of work that are under way for it: each comes back, whether it is still there or not.
     pub fn under_way(&self) -> usize {
         match self.waiting {
-            Waiting::No | Waiting::Pause | Waiting::Blocked => 0,
+            Waiting::No | Waiting::Pause | Waiting::Blocked | Waiting::Snapshot(_) => 0,
             Waiting::Hops => self.flight.as_ref().map_or(0, |flight| flight.outstanding()),
             Waiting::Unit(_) | Waiting::Answers(_) => 1,
         }

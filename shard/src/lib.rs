@@ -39,6 +39,7 @@ pub mod migration;
 pub mod monitor;
 pub mod pubsub;
 pub mod route;
+pub mod saving;
 pub mod tracking;
 pub mod transaction;
 pub mod unit;

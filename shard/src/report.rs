@@ -18,6 +18,8 @@ pub struct Traffic {
     pub accepted: u64,
     /// Connections refused because of `maxclients`.
     pub rejected: u64,
+    /// Snapshots that clients of this core began.
+    pub syncs: u64,
     /// Connections ended.
     pub closed: u64,
     /// Bytes received.
@@ -321,6 +323,8 @@ pub struct CoreReport {
     pub loans: u64,
     /// Entries of the slow log of this core's clients.
     pub slowlog_entries: u64,
+    /// Whether it writes its part of a snapshot.
+    pub saves: bool,
     /// The process; from core 0.
     pub process: Option<ProcessReport>,
 }
@@ -363,6 +367,7 @@ impl CoreReport {
         self.lazyfree_pending += other.lazyfree_pending;
         self.loans += other.loans;
         self.slowlog_entries += other.slowlog_entries;
+        self.saves |= other.saves;
         if self.process.is_none() {
             self.process.clone_from(&other.process);
         }
@@ -385,6 +390,7 @@ impl Traffic {
     fn add(&mut self, other: &Traffic) {
         self.accepted += other.accepted;
         self.rejected += other.rejected;
+        self.syncs += other.syncs;
         self.closed += other.closed;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;

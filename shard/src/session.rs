@@ -92,7 +92,7 @@ pub struct Session {
     pub replies_by_push: bool,
     /// What it said of itself to a cluster's node: ASKING, READONLY.
     pub modes: ClientModes,
-    /// A CLUSTER REPLICATE of it was refused, as all are without data replication: see CLUSTER MEET.
+    /// It wanted to be a replica, or to make one, which is refused without data replication: see CLUSTER MEET and SYNC.
     pub was_refused_replica: bool,
 }
 

@@ -29,6 +29,7 @@ mod stretch;
 pub mod strings;
 pub mod strings_many;
 mod strings_options;
+pub mod sync;
 mod waiting;
 pub mod whole;
 
@@ -53,7 +54,7 @@ pub fn rows() -> impl Iterator<Item = &'static DataRow> {
 
 /// The rows of the commands that need every slot of every core.
 pub fn whole_rows() -> impl Iterator<Item = &'static WholeRow> {
-    [whole::ROWS, flush::ROWS, populate::ROWS, digests::WHOLE_ROWS].into_iter().flatten()
+    [whole::ROWS, flush::ROWS, populate::ROWS, digests::WHOLE_ROWS, sync::ROWS].into_iter().flatten()
 }
 
 /// What those of the data commands do that need every slot of every core with some arguments.

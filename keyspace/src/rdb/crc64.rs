@@ -7,7 +7,12 @@ const POLYNOMIAL: u64 = 0xad93_d235_94c9_35a9_u64.reverse_bits();
 
 /// The checksum of `bytes`. Cost: about 1 ns per byte.
 pub(crate) fn crc64(bytes: &[u8]) -> u64 {
-    let mut crc = 0u64;
+    crc64_on(0, bytes)
+}
+
+/// The checksum of what has the checksum `crc`, followed by `bytes`.
+pub(crate) fn crc64_on(crc: u64, bytes: &[u8]) -> u64 {
+    let mut crc = crc;
     let mut chunks = bytes.chunks_exact(8);
     for chunk in &mut chunks {
         let word = crc ^ u64::from_le_bytes(chunk.try_into().expect("a chunk has eight bytes"));

@@ -15,11 +15,16 @@ const VERSION: u16 = 10;
 pub fn dump<'a>(libraries: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut payload = Vec::new();
     for code in libraries {
-        payload.push(LIBRARY);
-        writer::push_string(&mut payload, code);
+        push_library(&mut payload, code);
     }
     seal(&mut payload, VERSION);
     payload
+}
+
+/// Appends a library, by its code.
+pub fn push_library(out: &mut Vec<u8>, code: &[u8]) {
+    out.push(LIBRARY);
+    writer::push_string(out, code);
 }
 
 /// The code of the libraries of a payload.

@@ -8,7 +8,8 @@
 //! The formats: the file format's description at rdb.fnordig.de, `listpack.md` by S. Sanfilippo, LZF by M. Lehmann; details were
 //! confirmed with payloads of redis-server.
 
-// The frame of a payload and what stands in it.
+// The frame of a payload or a file, and what stands in it.
+pub mod file;
 pub mod functions;
 pub mod object_type;
 pub mod payload;

@@ -15,7 +15,7 @@ use crate::slot::SLOTS;
 use crate::table::{SEGMENT_ENTRIES_MAX, Table};
 use crate::types::Object;
 
-use super::{Db, Due, Keyspace};
+use super::{Db, Due, Keyspace, Unsaved};
 
 /// Pieces and tables that one call of `free_dropped` looks at: small tables are many.
 const FREED_STEPS_MAX: usize = 128;
@@ -178,6 +178,7 @@ impl Keyspace {
         if keys == 0 {
             return;
         }
+        self.stop_saving(Unsaved::Flushed);
         if pace == Pace::Lazy {
             self.freeing.keys += keys;
         }

@@ -52,6 +52,9 @@ pub(super) struct Strays {
 impl Keyspace {
     /// Takes a slot's tables out: the lender's and the borrower's half of a loan. O(databases).
     pub fn take_slot(&mut self, slot: Slot) -> SlotTables {
+        if self.is_saving() {
+            self.save_slot(slot);
+        }
         let mut tables = std::mem::take(&mut self.slots[slot.index()]);
         self.bytes -= tables.heap_bytes();
         for (db, table) in tables.tables() {

@@ -17,6 +17,7 @@ use shard::mesh::mailbox::Address;
 use shard::migration::Transfer;
 use shard::settings::Settings;
 
+use super::saves::Saves;
 use super::transfers::Transfers;
 use crate::alarm::Alarm;
 use crate::audit;
@@ -36,6 +37,7 @@ pub(super) struct Duties {
     pub(super) server: Arc<ServerInfo>,
     settings: RefCell<Arc<Settings>>,
     transfers: Rc<Transfers>,
+    saves: Rc<Saves>,
 }
 
 /// Why cores did not answer.
@@ -60,7 +62,7 @@ impl Duties {
         let Running { service, server, settings } = running;
         let post = Rc::new(RefCell::new(Post::new(service)));
         let transfers = Rc::new(Transfers::new());
-        Duties { post, alarm, log, origin, server, settings: RefCell::new(settings), transfers }
+        Duties { post, alarm, log, origin, server, settings: RefCell::new(settings), transfers, saves: Rc::default() }
     }
 
     /// The settings in force.
@@ -129,6 +131,7 @@ impl Duties {
                         self.post.borrow_mut().answer(from, question.id, answer);
                     }
                     Ask::Transfer(transfer) => self.transfer(from, question.id, transfer),
+                    Ask::Save(ask) => self.saves.take(from, question.id, *ask, &self.post),
                     Ask::Shutdown(flags) => match refusal(flags) {
                         // The client gets no reply: its connection ends with the process.
                         None => return self.stop(),

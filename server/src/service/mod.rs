@@ -6,6 +6,7 @@
 //!
 //! - [`duties`]: what it does about mail.
 //! - [`transfers`]: keys on their way to another server.
+//! - [`saves`]: snapshots on their way to clients.
 //! - [`http`]: requests and responses of the endpoint, as bytes.
 //! - [`endpoint`]: the endpoint's connections.
 //! - [`metrics`]: what `/metrics` says.
@@ -16,6 +17,7 @@ mod duties;
 mod endpoint;
 mod http;
 mod metrics;
+mod saves;
 mod transfers;
 
 use std::io;

@@ -23,7 +23,7 @@ pub(super) fn persistence(view: &View<'_>, out: &mut Lines) {
     out.put("current_fork_perc", "0.00");
     out.zeros(&["current_save_keys_processed", "current_save_keys_total"]);
     out.put("rdb_changes_since_last_save", view.sum.data.changes);
-    out.put("rdb_bgsave_in_progress", 0);
+    out.put("rdb_bgsave_in_progress", u8::from(view.sum.saves));
     // As in redis-server before its first save.
     out.put("rdb_last_save_time", view.facts.server.started_us / 1_000_000);
     out.put("rdb_last_bgsave_status", "ok");
@@ -55,7 +55,8 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
     out.put("instantaneous_input_repl_kbps", "0.00");
     out.put("instantaneous_output_repl_kbps", "0.00");
     out.put("rejected_connections", traffic.rejected);
-    out.zeros(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    out.put("sync_full", traffic.syncs);
+    out.zeros(&["sync_partial_ok", "sync_partial_err"]);
     out.put("expired_keys", data.expired_keys);
     out.put("expired_subkeys", data.expired_fields);
     out.put("expired_stale_perc", format!("{:.2}", sum.expiry.stale_percent()));

@@ -38,6 +38,7 @@ pub mod monitor;
 pub(crate) mod pubsub;
 mod pubsub_query;
 pub mod pubsub_rows;
+pub(crate) mod replconf;
 pub mod reset;
 pub mod scan;
 pub mod scripts;
@@ -91,7 +92,7 @@ pub fn rows() -> impl Iterator<Item = &'static SessionRow> {
     let data = [containers::ROWS, scan::ROWS, memory::ROWS, debug::ROWS, migrate::ROWS];
     let server = [acl::ROWS, command::ROWS, config::ROWS, info::ROWS, latency::ROWS, slowlog::ROWS];
     let more = [scripts::ROWS, functions::ROWS, server::ROWS, cluster_rows::ROWS, server_lolwut::ROWS];
-    let all = [tracking_rows::ROWS, monitor::ROWS];
+    let all = [tracking_rows::ROWS, monitor::ROWS, replconf::ROWS];
     connection.into_iter().chain(data).chain(server).chain(more).chain(all).flatten()
 }
 

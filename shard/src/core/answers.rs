@@ -128,7 +128,7 @@ impl<R: Ring> Inner<R> {
             }
             Ask::DropSlots(_) | Ask::Hold(_) | Ask::EndHold(_) | Ask::Freed => unreachable!("these wait, too"),
             Ask::ConfigRewrite(_) | Ask::Shutdown(_) | Ask::AclSave(_) | Ask::AclLoad => unreachable!("{NO_CORE}"),
-            Ask::Transfer(_) | Ask::Cluster(_) | Ask::ClusterConfigured => unreachable!("{NO_CORE}"),
+            Ask::Transfer(_) | Ask::Save(_) | Ask::Cluster(_) | Ask::ClusterConfigured => unreachable!("{NO_CORE}"),
         }
     }
 

@@ -207,6 +207,9 @@ impl<R: Ring> Inner<R> {
         if self.emptyings.contains_key(&reply.id) {
             return self.has_freed(mesh, reply.id);
         }
+        if self.syncs.contains_key(&reply.id) || matches!(reply.answer, Answer::Save(_)) {
+            return self.save_answered(reply);
+        }
         let gathering = self.gatherings.get_mut(&reply.id).expect("an answer belongs to a question");
         let place = (from.0 - gathering.first.0) as usize;
         gathering.answers[place] = Some(reply.answer);

@@ -2,12 +2,14 @@
 
 use clusterbus::gate::Decision;
 use keyspace::args::{Args, OwnedArgs};
+use keyspace::commands::sync::SYNC;
 use keyspace::refusal::Refusal;
 use keyspace::reply::Reply;
 use keyspace::spec::Flags;
 
 use crate::cluster::request::Foreseen;
 use crate::command::{Command, CommandId, Run};
+use crate::commands::replconf::NO_REPLICAS;
 use crate::commands::{Facts, SessionExec, Then};
 use crate::conn::{Closing, Conn, Waiting};
 use crate::mesh::Mesh;
@@ -133,6 +135,9 @@ impl<R: Ring> Inner<R> {
 
     /// Goes on with a command that this node serves, as far as that is known.
     pub(super) fn go_on_alone(&mut self, mesh: &Mesh<Shard>, conn: &mut Conn, command: &'static Command, args: Args) {
+        if command.spec.name == SYNC && conn.session.was_refused_replica {
+            return self.reject(conn, Some(command.id), &NO_REPLICAS);
+        }
         if let Some(refusal) = self.refused_for_memory(conn, command) {
             return self.reject(conn, Some(command.id), &refusal);
         }

@@ -50,7 +50,7 @@ impl<R: Ring> Inner<R> {
                 migration.or_else(|| self.gatherings.get(&id).map(|gathering| gathering.args()))
             }
             Waiting::Blocked => conn.blocked.as_ref().map(|blocked| blocked.args.args()),
-            Waiting::No | Waiting::Hops => None,
+            Waiting::No | Waiting::Hops | Waiting::Snapshot(_) => None,
         }
     }
 
@@ -63,7 +63,12 @@ impl<R: Ring> Inner<R> {
                 let migration = self.migrations.get(&id).map_or(0, |migration| migration.heap_bytes());
                 migration + self.gatherings.get(&id).map_or(0, |gathering| gathering.heap_bytes())
             }
-            Waiting::Unit(_) | Waiting::No | Waiting::Hops | Waiting::Pause | Waiting::Blocked => 0,
+            Waiting::Unit(_)
+            | Waiting::No
+            | Waiting::Hops
+            | Waiting::Pause
+            | Waiting::Blocked
+            | Waiting::Snapshot(_) => 0,
         };
         waits_for + conn.executing.map_or(0, of_unit)
     }

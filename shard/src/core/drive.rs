@@ -104,8 +104,8 @@ impl<R: Ring> Inner<R> {
             self.spare(input);
         }
         let answered = conn.waiting == Waiting::No && !conn.ready && conn.deferred.is_none();
-        if conn.ended && conn.waiting == Waiting::Blocked {
-            // It sends no more, and nothing is to be taken for it.
+        if conn.ended && matches!(conn.waiting, Waiting::Blocked | Waiting::Snapshot(_)) {
+            // It sends no more, and nothing is to be taken or kept for it.
             conn.closing = Closing::Now;
         }
         if conn.ended && answered && conn.closing == Closing::No {
@@ -151,6 +151,7 @@ impl<R: Ring> Inner<R> {
         self.ring.close(conn.id);
         self.abandoned += conn.under_way();
         self.blocked_gone(&mut conn);
+        self.sync_gone(&conn);
         self.conns.gone(&mut conn);
         self.forget_subscriptions(&mut conn);
         self.stop_monitoring(&mut conn);
@@ -176,7 +177,7 @@ impl<R: Ring> Inner<R> {
                 (conn.sending, conn.sending_room) = (out.len(), out.capacity());
                 // Nothing waits for the end of an ordinary send: it need not end the core's wait.
                 match conn.closing {
-                    Closing::No => self.ring.send_quiet(id, out),
+                    Closing::No if !matches!(conn.waiting, Waiting::Snapshot(_)) => self.ring.send_quiet(id, out),
                     _ => self.ring.send(id, out),
                 }
             }

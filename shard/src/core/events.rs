@@ -75,6 +75,7 @@ impl<R: Ring> Inner<R> {
         if result.is_err() {
             conn.closing = Closing::Now;
         }
+        self.continue_sync(&mut conn);
         self.settle_sent(conn);
     }
 

@@ -3,6 +3,7 @@
 use evict::gate::expired_on_access;
 use keyspace::args::{Args, OwnedArgs};
 use keyspace::commands::flush;
+use keyspace::commands::sync::SYNC;
 use keyspace::reply::Reply;
 use keyspace::signals::Changed;
 use keyspace::spec::Flags;
@@ -19,6 +20,11 @@ use crate::transaction::{WatchedKey, Watching};
 use crate::unit::{Job, Turn, Unit, plan_for_keys};
 
 use super::Inner;
+
+/// Whether a unit begins a snapshot for its client, if it is not refused.
+fn is_sync(job: &Job) -> bool {
+    matches!(job, Job::Command { command, .. } if command.spec.name == SYNC)
+}
 
 impl<R: Ring> Inner<R> {
     /// Runs a unit that has everything, and gives everything back. Only transactions and scripts may have to wait in the middle.
@@ -45,6 +51,7 @@ impl<R: Ring> Inner<R> {
             Job::Script(_) => return self.run_script(mesh, unit, Some(conn)),
             Job::Look(..) => unreachable!("it was carried out above"),
         }
+        let begins_sync = is_sync(&unit.job) && conn.out.len() == before;
         if unit.muted {
             conn.out.truncate(before);
         }
@@ -53,6 +60,9 @@ impl<R: Ring> Inner<R> {
         self.give_back(mesh, unit.id, unit.grants);
         if waits {
             self.reply_when_free(conn, before);
+        }
+        if begins_sync {
+            self.begin_sync(conn);
         }
     }
 

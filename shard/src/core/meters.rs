@@ -225,6 +225,7 @@ impl<R: Ring> Inner<R> {
             lazyfree_pending: keyspace.dropped_keys(),
             loans: shard.loans.depth() as u64,
             slowlog_entries,
+            saves: keyspace.is_saving(),
             process,
         }
     }

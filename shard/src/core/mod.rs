@@ -41,6 +41,7 @@ mod pause;
 mod post;
 mod pubsub;
 mod routing;
+mod saving;
 mod script_replies;
 mod script_routing;
 mod scripts;
@@ -95,6 +96,7 @@ use expiry::ActiveExpiry;
 use migrate::Migration;
 use outbox::Outboxes;
 use pause::PauseState;
+use saving::{Saving, Syncing};
 use spares::Spares;
 
 /// How long a core may wait in its next enter.
@@ -227,6 +229,10 @@ struct Inner<R: Ring> {
     migrations: BTreeMap<u64, Migration>,
     /// Replies of our own clients that wait until memory is free, likewise.
     emptyings: BTreeMap<u64, Emptying>,
+    /// Snapshots of this core that are being written.
+    saving: Saving,
+    /// Clients of ours that wait for a snapshot, by numbers of the same series.
+    syncs: BTreeMap<u64, Syncing>,
     /// Who wants to hear when what was dropped here is free.
     listening: Vec<Listening>,
     /// Bytes of the copies of keys that MIGRATEs have sent.
@@ -306,6 +312,8 @@ impl<R: Ring> Core<R> {
             gatherings: BTreeMap::new(),
             migrations: BTreeMap::new(),
             emptyings: BTreeMap::new(),
+            saving: Saving::default(),
+            syncs: BTreeMap::new(),
             listening: Vec::new(),
             copying_bytes: 0,
             next_gathering: 0,
@@ -387,9 +395,9 @@ impl<R: Ring> Core<R> {
 
     /// Units, transactions of clients that are gone, questions, scripts and blocked clients of the core: for a simulation to look at.
     pub fn under_way(&self) -> usize {
-        let Inner { units, ghosts, gatherings, migrations, emptyings, scripts, blocked_clients, again, .. } =
+        let Inner { units, ghosts, gatherings, migrations, emptyings, syncs, scripts, blocked_clients, again, .. } =
             &self.inner;
-        let questions = gatherings.len() + migrations.len() + emptyings.len();
+        let questions = gatherings.len() + migrations.len() + emptyings.len() + syncs.len();
         let scripts = usize::from(scripts.running().is_some()) + scripts.waiting.len();
         let blocked = blocked_clients.count() + blocked_clients.timed();
         units.len() + ghosts.len() + questions + scripts + blocked + again.len()
@@ -470,6 +478,7 @@ impl<R: Ring> Inner<R> {
         keyspace.free_dropped();
         self.adopting = keyspace.adopt_some();
         self.tell_freed(mesh);
+        self.save_some();
         self.evict_clients(mesh);
     }
 
@@ -495,6 +504,7 @@ impl<R: Ring> Inner<R> {
             || self.adopting
             || !self.own_refusals.is_empty()
             || self.drops_next()
+            || self.saves_next()
             || self.owner.shard().keyspace.dropped() > 0;
         match owes {
             true => Park::Busy,

@@ -227,6 +227,7 @@ impl<R: Ring> Inner<R> {
                 || visit.keyspace.dropped() > 0
                 || visit.loans.owner_waits
                 || visit.is_short()
+                || visit.keyspace.is_saving()
                 || visit.routes.as_ref().is_some_and(Routes::is_owed);
             let errand = if owed { Errand::ForOwner } else { Errand::None };
             leave(&mut self.ring, visit, core, errand);

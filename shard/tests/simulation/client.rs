@@ -74,6 +74,11 @@ impl Client {
         Ok(count)
     }
 
+    /// Bytes that have come and are no whole reply.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
     /// Whether the connection broke or was closed.
     pub(crate) fn is_ended(&self) -> bool {
         self.end.is_ended()

@@ -29,6 +29,7 @@ const LEFT_OUT: &[&str] = &[
     "client|unpause",
     "client|tracking",
     "monitor",
+    "sync",
     "subscribe",
     "unsubscribe",
     "psubscribe",
@@ -163,7 +164,16 @@ fn any(random: &mut fastrand::Rng, names: &[(Vec<&str>, i16)]) -> Command {
     while made.len() < count {
         made.push(argument(random));
     }
+    draw_few(&mut made);
     made
+}
+
+/// Who asks for more draws than a reply has room for is disconnected.
+fn draw_few(command: &mut Command) {
+    let draws = [b"srandmember".as_slice(), b"hrandfield", b"zrandmember"].contains(&&command[0][..]);
+    if let Some(count) = command.get_mut(2).filter(|count| draws && count.len() > 4 && count.starts_with(b"-")) {
+        count.truncate(4);
+    }
 }
 
 fn run(seed: u64) -> Result<(), String> {

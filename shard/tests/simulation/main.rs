@@ -39,6 +39,7 @@ mod scripts;
 mod seeds;
 mod serial;
 mod service;
+mod snapshots;
 mod splits;
 mod stalls;
 mod storm;

@@ -1,4 +1,7 @@
-//! The service thread of a simulated world, as far as MIGRATE asks it: it takes its time, and a random part of what is to be sent arrives.
+//! The service thread of a simulated world, as far as MIGRATE and SYNC ask it: it takes its time, a random part of what is to be sent arrives,
+//! and now and then a snapshot cannot be kept.
+
+use std::collections::BTreeMap;
 
 use keyspace::args::OwnedArgs;
 use shard::ask::{Answer, Ask};
@@ -9,6 +12,7 @@ use shard::mesh::mailbox::{Address, Ends, Received};
 use shard::migration::Transferred;
 use shard::ring::Wake as _;
 use shard::ring::sim::{SimNet, SimSocket};
+use shard::saving::{SaveAnswer, SaveAsk, SaveStep};
 use shard::shard::Shard;
 
 /// Messages taken from one core at a time.
@@ -17,12 +21,32 @@ const MESSAGES_MAX: usize = 64;
 /// The longest time that a transfer takes, in microseconds: far above what a command does.
 const TRANSFER_US_MAX: u64 = 3_000;
 
-/// A transfer that is under way.
+/// Bytes of a snapshot's file that a client is given at a time.
+const PIECE_BYTES: usize = 5_000;
+
+/// An answer that is under way.
 struct Pending {
     due_us: u64,
     from: Address,
     question: u64,
-    answer: Transferred,
+    answer: Answer,
+}
+
+/// A snapshot.
+#[derive(Default)]
+struct Save {
+    file: Vec<u8>,
+    ended: usize,
+    failed: Option<String>,
+    /// Who wants to hear of its end.
+    waiting: Option<(Address, u64)>,
+}
+
+impl Save {
+    /// What is said of a step after which it is as it is.
+    fn said(&self, otherwise: SaveAnswer) -> SaveAnswer {
+        self.failed.clone().map_or(otherwise, SaveAnswer::Failed)
+    }
 }
 
 /// The service thread.
@@ -31,13 +55,19 @@ pub(crate) struct Service {
     ends: Ends<Mail<SimSocket>>,
     random: fastrand::Rng,
     pending: Vec<Pending>,
+    /// Snapshots that are not forgotten, by number.
+    saves: BTreeMap<u64, Save>,
+    /// The files of those that became whole.
+    pub(crate) files: Vec<Vec<u8>>,
+    /// Snapshots that are to fail.
+    pub(crate) fails_saves: bool,
     /// What has arrived at the other server: RESTORE's arguments.
     pub(crate) arrived: Vec<OwnedArgs>,
 }
 
 impl Service {
     pub(crate) fn new(owner: Owner<()>, ends: Ends<Mail<SimSocket>>, seed: u64) -> Service {
-        Service { owner, ends, random: fastrand::Rng::with_seed(seed), pending: Vec::new(), arrived: Vec::new() }
+        Service { owner, ends, random: fastrand::Rng::with_seed(seed), pending: Vec::new(), saves: BTreeMap::new(), files: Vec::new(), fails_saves: false, arrived: Vec::new() }
     }
 
     /// Whether it runs now, among cores that have something to do.
@@ -67,7 +97,14 @@ impl Service {
         }
         let mut did = !questions.is_empty();
         for (from, Question { id, ask }) in questions {
-            let Ask::Transfer(transfer) = ask else { panic!("the simulated service thread only sends keys") };
+            let transfer = match ask {
+                Ask::Transfer(transfer) => transfer,
+                Ask::Save(ask) => {
+                    self.save(from, id, *ask, now_us, mesh.cores());
+                    continue;
+                }
+                _ => panic!("the simulated service thread only sends keys and keeps snapshots"),
+            };
             let fails = self.random.u8(..) < 40;
             let taken: Vec<bool> = transfer.keys.iter().map(|_| !fails && self.random.u8(..) < 200).collect();
             for (sent, _) in transfer.keys.iter().zip(&taken).filter(|(_, taken)| **taken) {
@@ -75,12 +112,11 @@ impl Service {
                     .push([&sent.key[..], sent.copy.ttl.to_string().as_bytes(), &sent.copy.payload].iter().collect());
             }
             let error = taken.contains(&false).then(|| b"ERR it was not taken".to_vec());
-            let due_us = now_us + self.random.u64(1..TRANSFER_US_MAX);
-            self.pending.push(Pending { due_us, from, question: id, answer: Transferred { taken, error } });
+            self.answer(now_us, from, id, Answer::Transferred(Transferred { taken, error }));
         }
         for Pending { from, question, answer, .. } in self.pending.extract_if(.., |pending| pending.due_us <= now_us) {
             did = true;
-            let reply = Reply { id: question, answer: Answer::Transferred(answer) };
+            let reply = Reply { id: question, answer };
             self.ends.send(from, Mail::Answer(Box::new(reply))).ok().expect("credits keep room in every lane");
         }
         self.ends.flush(|to| {
@@ -91,5 +127,61 @@ impl Service {
         // Mail that comes now is looked at in the next step.
         let _ = self.owner.park();
         did
+    }
+
+    /// Snapshots that are not forgotten.
+    pub(crate) fn saves(&self) -> usize {
+        self.saves.len()
+    }
+
+    fn answer(&mut self, now_us: u64, from: Address, question: u64, answer: Answer) {
+        let due_us = now_us + self.random.u64(1..TRANSFER_US_MAX);
+        self.pending.push(Pending { due_us, from, question, answer });
+    }
+
+    /// A step of a snapshot.
+    fn save(&mut self, from: Address, question: u64, ask: SaveAsk, now_us: u64, cores: usize) {
+        let SaveAsk { number, what } = ask;
+        let fails = self.fails_saves && self.random.u8(..) < 40;
+        let save = self.saves.entry(number).or_default();
+        if fails {
+            save.failed = Some("the disk is full".into());
+        }
+        let mut answer = Some(save.said(SaveAnswer::Kept));
+        let is_last = matches!(what, SaveStep::Forget);
+        match what {
+            SaveStep::Keep(bytes) => save.file.extend(bytes),
+            SaveStep::End(outcome) => {
+                save.ended += 1;
+                match outcome {
+                    Ok(bytes) => save.file.extend(bytes),
+                    Err(why) => save.failed = Some(why),
+                }
+                if save.ended == cores && save.failed.is_none() {
+                    self.files.push(save.file.clone());
+                }
+            }
+            SaveStep::Await => {
+                save.waiting = Some((from, question));
+                answer = None;
+            }
+            SaveStep::Read(at) => {
+                let piece = save.file[at as usize..].iter().copied().take(PIECE_BYTES).collect();
+                answer = Some(save.said(SaveAnswer::Piece(piece)));
+            }
+            SaveStep::Forget => {}
+        }
+        let end = save.waiting.take_if(|_| save.ended == cores);
+        let end = end.map(|(from, question)| (from, question, save.said(SaveAnswer::Whole(save.file.len() as u64))));
+        if is_last {
+            assert_eq!(save.ended, cores, "a snapshot is forgotten once all have come to their end");
+            self.saves.remove(&number);
+        }
+        if let Some((from, question, answer)) = end {
+            self.answer(now_us, from, question, Answer::Save(answer));
+        }
+        if let Some(answer) = answer {
+            self.answer(now_us, from, question, Answer::Save(answer));
+        }
     }
 }

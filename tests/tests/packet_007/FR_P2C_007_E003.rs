@@ -1,8 +1,11 @@
 //! E003, C03: slots move between nodes of ours and of Redis while clients write: who serves a key is never in doubt, and nothing is lost.
 
+use std::fs;
+
+use tests::client::Client;
 use tests::cluster::{Node, until, until_whole};
 use tests::frame::Frame;
-use tests::server::{Kind, Server};
+use tests::server::{Kind, Server, free_port, start_in};
 
 use crate::bed::{Bed, LIMIT, OURS};
 use crate::pair::sessions_answer_alike;
@@ -28,14 +31,14 @@ fn reshape(bed: &mut Bed, nodes: &[Node]) {
     let (from, to, at) = (first.id(), last.id(), address(first));
     let mut follower = Follower::new(nodes);
     fill(&mut follower);
-    let before = contents(&mut follower);
+    let before = contents(|words| follower.ask(words));
     before.iter().for_each(|value| bed.saw("", value));
     while_counting(nodes, &|| {
         let words = ["reshard", &at, "--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", MOVED];
         managed(&[&words[..], &["--cluster-yes"]].concat());
     });
     until_whole(nodes);
-    assert_eq!(contents(&mut follower), before);
+    assert_eq!(contents(|words| follower.ask(words)), before);
     let said = managed(&["check", &at]);
     assert!(said.contains("All nodes agree about slots configuration") && said.contains("All 16384 slots covered"));
     // A slot that somebody left open.
@@ -50,7 +53,7 @@ fn reshape(bed: &mut Bed, nodes: &[Node]) {
     });
     until_whole(nodes);
     assert!(last.nodes()[&to].slots.is_empty(), "it has given all away");
-    assert_eq!(contents(&mut follower), before);
+    assert_eq!(contents(|words| follower.ask(words)), before);
 }
 
 fn redis_cli_makes_and_reshapes_a_cluster(bed: &mut Bed) {
@@ -67,9 +70,36 @@ fn redis_cli_makes_and_reshapes_a_cluster(bed: &mut Bed) {
     old.client().ok("SET import:1 value");
     managed(&["import", &at, "--cluster-from", &format!("127.0.0.1:{}", old.port), "--cluster-copy"]);
     assert_eq!(Follower::new(&nodes).ask(&["GET", "import:1"]), Frame::Bulk(b"value".to_vec()));
+    back_up(&nodes);
     managed(&["del-node", &at, &last.id()]);
     until("it is alone", LIMIT, || last.nodes().len() == 1);
     until("the others forget it", LIMIT, || nodes[..3].iter().all(|node| node.nodes().len() == 3));
+}
+
+/// A backup is a file for each node, which holds the node's keys, and a description of the cluster.
+fn back_up(nodes: &[Node]) {
+    let folder = tempfile::tempdir().expect("a scratch folder can be made");
+    managed(&["backup", &address(&nodes[0]), folder.path().to_str().expect("a path of letters")]);
+    let described = fs::read_to_string(folder.path().join("nodes.json")).expect("there is a description");
+    let read = |node: &Node| {
+        assert!(described.contains(&node.id()));
+        let file = format!("redis-node-127.0.0.1-{}-{}.rdb", node.port, node.id());
+        let port = free_port();
+        let arguments = ["--port", &port.to_string(), "--save", "", "--dbfilename", &file];
+        let mut copy = start_in(Kind::Redis, port, folder.path(), &arguments);
+        copy.wait_ready().expect("redis-server reads it");
+        assert_eq!(copy.client().ask("DBSIZE"), node.client().ask("DBSIZE"), "{file}");
+        copy
+    };
+    let copies: Vec<Server> = nodes.iter().map(read).collect();
+    let mut clients: Vec<Client> = copies.iter().map(Server::client).collect();
+    let ask = |words: &[&str]| {
+        let has = |client: &mut Client| client.call(&["EXISTS", words[1]]).expect("a reply").frame == Frame::Int(1);
+        let place = clients.iter_mut().position(has).expect("a file has the key");
+        clients[place].call(words).expect("a reply").frame
+    };
+    let mut follower = Follower::new(nodes);
+    assert_eq!(contents(ask), contents(|words| follower.ask(words)));
 }
 
 fn keys_of_every_type_go_both_ways_beside_redis(bed: &mut Bed) {

@@ -89,18 +89,18 @@ pub(crate) fn fill(follower: &mut Follower) {
     }
 }
 
-/// What [`fill`] made, as it is now. DUMP of the two kinds of nodes differs in its version.
-pub(crate) fn contents(follower: &mut Follower) -> Vec<Frame> {
+/// What [`fill`] made, as it is now for who asks so. DUMP of the two kinds of nodes differs in its version.
+pub(crate) fn contents(mut ask: impl FnMut(&[&str]) -> Frame) -> Vec<Frame> {
     let mut all = Vec::new();
     for number in 0..OF_EACH {
-        all.push(follower.ask(&["GET", &format!("string:{number}")]));
-        all.push(follower.ask(&["LRANGE", &format!("list:{number}"), "0", "-1"]));
-        all.push(follower.ask(&["SORT", &format!("set:{number}"), "ALPHA"]));
-        all.push(follower.ask(&["ZRANGE", &format!("zset:{number}"), "0", "-1", "WITHSCORES"]));
-        all.push(follower.ask(&["HGET", &format!("hash:{number}"), "number"]));
-        all.push(follower.ask(&["XRANGE", &format!("stream:{number}"), "-", "+"]));
+        all.push(ask(&["GET", &format!("string:{number}")]));
+        all.push(ask(&["LRANGE", &format!("list:{number}"), "0", "-1"]));
+        all.push(ask(&["SORT", &format!("set:{number}"), "ALPHA"]));
+        all.push(ask(&["ZRANGE", &format!("zset:{number}"), "0", "-1", "WITHSCORES"]));
+        all.push(ask(&["HGET", &format!("hash:{number}"), "number"]));
+        all.push(ask(&["XRANGE", &format!("stream:{number}"), "-", "+"]));
         for kind in ["string", "list", "set", "zset", "hash", "stream"] {
-            all.push(follower.ask(&["EXPIRETIME", &format!("{kind}:{number}")]));
+            all.push(ask(&["EXPIRETIME", &format!("{kind}:{number}")]));
         }
     }
     all

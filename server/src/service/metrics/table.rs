@@ -66,7 +66,7 @@ pub(super) static SERVER: &[Metric<View>] = metrics! {
 
     Gauge "redis_loading_dump_file", "Whether a snapshot is being loaded.", |_| 0.0;
     Gauge "redis_rdb_changes_since_last_save", "Changes of keys since the last snapshot.", |v| v.sum.data.changes as f64;
-    Gauge "redis_rdb_bgsave_in_progress", "Whether a snapshot is being saved.", |_| 0.0;
+    Gauge "redis_rdb_bgsave_in_progress", "Whether a snapshot is being written.", |v| f64::from(u8::from(v.sum.saves));
     Gauge "redis_aof_enabled", "Whether writes are logged to a file.", |v| f64::from(u8::from(v.settings.appendonly));
     Gauge "redis_aof_rewrite_in_progress", "Whether that file is being rewritten.", |_| 0.0;
     Gauge "redis_connected_slaves", "Connected replicas.", |_| 0.0;
