@@ -37,7 +37,14 @@ fn write(random: &mut fastrand::Rng, number: u64) -> Vec<Command> {
     match random.u8(..8) {
         0 => vec![command(["DEL", &one, &other])],
         1 => vec![command(["EVAL", script, "2", &one, &other, &value])],
-        2 => vec![command(["EVAL", &script.replace("KEYS", "ARGV").replace("ARGV[1])", "ARGV[3])"), "0", &one, &other, &value])],
+        2 => vec![command([
+            "EVAL",
+            &script.replace("KEYS", "ARGV").replace("ARGV[1])", "ARGV[3])"),
+            "0",
+            &one,
+            &other,
+            &value,
+        ])],
         3..5 => vec![
             command(["MULTI"]),
             command(["SET", &one, &value]),
@@ -80,7 +87,9 @@ fn is_of_one_moment(file: &[u8]) -> Result<(), String> {
     for (key, value) in &strings {
         let twin = if let Some(pair) = key.strip_suffix('a') { format!("{pair}b") } else { key.replace('b', "a") };
         if strings.get(&twin) != Some(value) {
-            let shown = |value: Option<&Vec<u8>>| value.map(|value| String::from_utf8_lossy(&value[value.len() - 9..]).into_owned());
+            let shown = |value: Option<&Vec<u8>>| {
+                value.map(|value| String::from_utf8_lossy(&value[value.len() - 9..]).into_owned())
+            };
             return Err(format!("{key} is {:?} and {twin} {:?}", shown(Some(value)), shown(strings.get(&twin))));
         }
     }
