@@ -67,7 +67,16 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(owner: Owner<()>, ends: Ends<Mail<SimSocket>>, seed: u64) -> Service {
-        Service { owner, ends, random: fastrand::Rng::with_seed(seed), pending: Vec::new(), saves: BTreeMap::new(), files: Vec::new(), fails_saves: false, arrived: Vec::new() }
+        Service {
+            owner,
+            ends,
+            random: fastrand::Rng::with_seed(seed),
+            pending: Vec::new(),
+            saves: BTreeMap::new(),
+            files: Vec::new(),
+            fails_saves: false,
+            arrived: Vec::new(),
+        }
     }
 
     /// Whether it runs now, among cores that have something to do.

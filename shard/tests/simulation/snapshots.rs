@@ -37,7 +37,14 @@ fn write(random: &mut fastrand::Rng, number: u64) -> Vec<Command> {
     match random.u8(..8) {
         0 => vec![command(["DEL", &one, &other])],
         1 => vec![command(["EVAL", script, "2", &one, &other, &value])],
-        2 => vec![command(["EVAL", &script.replace("KEYS", "ARGV").replace("ARGV[1])", "ARGV[3])"), "0", &one, &other, &value])],
+        2 => vec![command([
+            "EVAL",
+            &script.replace("KEYS", "ARGV").replace("ARGV[1])", "ARGV[3])"),
+            "0",
+            &one,
+            &other,
+            &value,
+        ])],
         3..5 => vec![
             command(["MULTI"]),
             command(["SET", &one, &value]),
@@ -80,19 +87,22 @@ fn is_of_one_moment(file: &[u8]) -> Result<(), String> {
     for (key, value) in &strings {
         let twin = if let Some(pair) = key.strip_suffix('a') { format!("{pair}b") } else { key.replace('b', "a") };
         if strings.get(&twin) != Some(value) {
-            let shown = |value: Option<&Vec<u8>>| value.map(|value| String::from_utf8_lossy(&value[value.len() - 9..]).into_owned());
+            let shown = |value: Option<&Vec<u8>>| {
+                value.map(|value| String::from_utf8_lossy(&value[value.len() - 9..]).into_owned())
+            };
             return Err(format!("{key} is {:?} and {twin} {:?}", shown(Some(value)), shown(strings.get(&twin))));
         }
     }
     Ok(())
 }
 
-/// Clients write, and the last one is given a snapshot, or breaks off.
-fn play(world: &mut World, clients: &mut [Client], number: &mut u64) -> Result<(), String> {
+/// Clients write, and the last one is given a snapshot, or breaks off. Returns whether it breaks off.
+fn play(world: &mut World, clients: &mut [Client], number: &mut u64) -> Result<bool, String> {
     let mut left = [ROUNDS; CLIENTS];
     let (reader, writers) = clients.split_last_mut().expect("there are some");
     reader.send(&[command(["SYNC"])]);
-    if world.random.u8(..) < 30 {
+    let breaks_off = world.random.u8(..) < 30;
+    if breaks_off {
         reader.reset();
     }
     writers.iter_mut().for_each(|client| client.send(&write(&mut world.random, *number)));
@@ -106,7 +116,8 @@ fn play(world: &mut World, clients: &mut [Client], number: &mut u64) -> Result<(
             *number += 1;
             client.send(&write(&mut world.random, *number));
         }
-    })
+    })?;
+    Ok(breaks_off)
 }
 
 /// Returns how many snapshots became whole.
@@ -118,14 +129,15 @@ fn run(seed: u64) -> Result<usize, String> {
     let mut clients: Vec<Client> = (0..=CLIENTS).map(|_| Client::connect(&mut world)).collect();
     let (mut number, mut readers) = (0, Vec::new());
     for _ in 0..SNAPSHOTS {
-        play(&mut world, &mut clients, &mut number)?;
+        let breaks_off = play(&mut world, &mut clients, &mut number)?;
         rest(&mut world, &mut clients)?;
         let next = Client::connect(&mut world);
-        readers.push(std::mem::replace(&mut clients[CLIENTS], next));
+        let reader = std::mem::replace(&mut clients[CLIENTS], next);
+        readers.extend((!breaks_off).then_some(reader));
     }
     let files = &world.service.files;
     files.iter().try_for_each(|file| is_of_one_moment(file))?;
-    for reader in readers.iter().filter(|reader| reader.unread().starts_with(b"$")) {
+    for reader in readers {
         let is_file = |file: &Vec<u8>| reader.unread() == [format!("${}\r\n", file.len()).as_bytes(), file].concat();
         if !files.iter().any(is_file) && !world.service.fails_saves {
             return Err(format!("a client was given {} bytes that are no file", reader.unread().len()));
