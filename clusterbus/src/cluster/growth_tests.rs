@@ -41,6 +41,7 @@ fn member_of(count: usize) -> Cluster {
         open: Vec::new(),
         current_epoch: Epoch::taken(count as u64).expect("in range"),
         last_vote_epoch: Epoch::ZERO,
+        disputed: Vec::new(),
     };
     let settings = ClusterSettings { node_timeout: Millis(15_000), ..ClusterSettings::new(World::address(0).ports) };
     let mut cluster = Cluster::restore(settings, &conf, 1, NOW);

@@ -70,6 +70,7 @@ impl Cluster {
             open: self.open_slots(),
             current_epoch: self.current_epoch,
             last_vote_epoch: self.last_vote_epoch,
+            disputed: Vec::new(),
         }
     }
 

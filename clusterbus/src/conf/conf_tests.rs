@@ -100,7 +100,7 @@ pub(crate) fn FR_P2C_007_U008_the_current_epoch_is_no_less_than_any_other() {
 /// One edit of the file of 7.2, and what it makes of it.
 fn edits() -> Vec<(&'static str, String, ConfError)> {
     let me = "7fba4d43e3f81ef2203d6db5ba99ad8bc8b00389 ";
-    let rows: [(&str, &str, usize, Fault); 32] = [
+    let rows: [(&str, &str, usize, Fault); 31] = [
         ("vars currentEpoch 9 lastVoteEpoch 8\n", "", 3, Fault::Cut),
         ("vars currentEpoch 9", "vars currentEpoch", 4, Fault::Fields),
         ("currentEpoch 9", "currentEpoch nine", 4, Fault::Number),
@@ -130,18 +130,49 @@ fn edits() -> Vec<(&'static str, String, ConfError)> {
         (" 3 connected", " 3 linked", 2, Fault::Link),
         ("0-5460", "0-16384", 1, Fault::Slot),
         ("0-5460", "5460-0", 1, Fault::Slot),
-        ("0-5460 5462", "0-5460 5460", 1, Fault::SlotTwice),
-        ("[7-<-", "[9-<-", 3, Fault::SlotTwice),
+        ("[7-<-", "[9-<-", 4, Fault::MarkedTwice),
         ("[7-<-", "[7-=-", 2, Fault::Slot),
     ];
     rows.into_iter()
         .map(|(from, to, line, fault)| {
             assert!(REDIS_7_2.contains(from), "{from}");
-            // Where the fault shows at the end only, the last line is blamed.
-            let line = if (fault, line) == (Fault::SlotTwice, 3) { 4 } else { line };
             (from, REDIS_7_2.replacen(from, to, 1), ConfError { line, fault })
         })
         .collect()
+}
+
+/// First and last of each.
+type Runs = Vec<(u16, u16)>;
+
+#[test]
+fn FR_P2C_007_U008_a_slot_of_two_nodes_is_the_later_epoch_s() {
+    let id = |number: usize| NodeId::from_entropy([number as u8; 20]);
+    let file = |lines: [(&str, u64, &str); 3]| {
+        let line = |(at, (flags, epoch, slots)): (usize, (&str, u64, &str))| {
+            format!("{} 10.0.0.{at}:1@2, {flags} - 0 0 {epoch} connected {slots}\n", id(at))
+        };
+        let nodes: String = lines.into_iter().enumerate().map(line).collect();
+        parse(&(nodes + "vars currentEpoch 9 lastVoteEpoch 0\n")).expect("it is taken")
+    };
+    let slots =
+        |conf: &NodesConf, at: usize| conf.nodes[at].slots.runs().map(|(a, b)| (a.number(), b.number())).collect();
+    let cases: [([u64; 3], [Runs; 3]); 4] = [
+        ([1, 2, 3], [vec![(0, 3)], vec![(4, 5)], vec![(6, 9)]]),
+        ([3, 2, 1], [vec![(0, 7)], vec![], vec![(8, 9)]]),
+        ([2, 2, 2], [vec![(0, 7)], vec![], vec![(8, 9)]]),
+        ([1, 3, 2], [vec![(0, 3)], vec![(4, 7)], vec![(8, 9)]]),
+    ];
+    for (epochs, owned) in cases {
+        // A node that names a slot twice has it once.
+        let named =
+            [("myself,master", epochs[0], "0-7 2"), ("master", epochs[1], "4-7 4-5"), ("master", epochs[2], "6-9")];
+        let conf = file(named);
+        let found: [Runs; 3] = [0, 1, 2].map(|at| slots(&conf, at));
+        assert_eq!(found, owned, "{epochs:?}");
+        assert_eq!(conf.disputed.iter().map(|slot| slot.number()).collect::<Vec<_>>(), [4, 5, 6, 7]);
+    }
+    let endless = format!("{} 10.0.0.1:1@2 myself,master - 0 0 1 connected{}\n", id(1), " 0-16383".repeat(65));
+    assert_eq!(parse(&endless).map_err(|error| error.fault), Err(Fault::TooManySlots));
 }
 
 #[test]
@@ -182,7 +213,7 @@ fn conf(rng: &mut Rng) -> NodesConf {
     }
     let epoch = |rng: &mut Rng, from| Epoch::stored(rng.u64(from..10_000)).expect("in range");
     let (last_vote_epoch, current_epoch) = (epoch(rng, 0), epoch(rng, 9_999));
-    NodesConf { myself: names[myself], nodes, open, current_epoch, last_vote_epoch }
+    NodesConf { myself: names[myself], nodes, open, current_epoch, last_vote_epoch, disputed: Vec::new() }
 }
 
 fn node(rng: &mut Rng, id: NodeId, names: &[NodeId]) -> NodeRecord {
@@ -236,6 +267,7 @@ pub(crate) fn FR_P2C_007_U008_damage_is_refused_or_harmless() {
             Err(_) => refused += 1,
             Ok(conf) => {
                 let again = conf.print(PrimaryPort::Tcp);
+                let conf = NodesConf { disputed: Vec::new(), ..conf };
                 assert_eq!(NodesConf::parse(again.as_bytes(), PrimaryPort::Tcp), Ok(conf), "seed {seed}");
             }
         }

@@ -2,8 +2,13 @@
 //!
 //! §13.2. The file may be damaged or edited, and what it says decides who writes where. So nothing is guessed: what does not parse
 //! is a fault with its line. Redis 7.0's form (no host name, no names of shards) and older ones (no bus port) are read as well.
+//!
+//! An edited file may give a slot to two nodes. Redis starts with that, and the first line has it until the nodes have heard each other;
+//! here who would have it then has it at once, the one with the greater config epoch (§10.5): nobody serves what is not his (C08).
 
 use std::sync::Arc;
+
+use keyspace::slot::{SLOTS, Slot};
 
 use super::line::{OpenSlot, SlotWord};
 use super::record::{LinkState, NodeRecord, NodesConf, PrimaryPort};
@@ -12,7 +17,7 @@ use crate::epoch::Epoch;
 use crate::faults::{Fault as Guard, planted};
 use crate::flags::NodeFlags;
 use crate::id::{NodeId, ShardId};
-use crate::slot_set::{SlotSet, span};
+use crate::slot_set::span;
 use crate::time::UnixMillis;
 
 /// A file that cannot be used.
@@ -67,9 +72,12 @@ pub enum Fault {
     /// Not slots.
     #[error("not slots")]
     Slot,
-    /// A slot that another node has, or that is marked twice.
-    #[error("a slot of two nodes")]
-    SlotTwice,
+    /// A slot that is marked twice.
+    #[error("a slot that is being moved twice")]
+    MarkedTwice,
+    /// Far more slots than there are.
+    #[error("slots named too often")]
+    TooManySlots,
     /// Slots of a node that is no master, or marks at another node than this one.
     #[error("slots of a node that cannot have them")]
     SlotsOfOther,
@@ -95,6 +103,9 @@ impl NodesConf {
     }
 }
 
+/// The most slots that the lines of a file may name together: reading it takes bounded work.
+const NAMED_MAX: usize = 64 * SLOTS;
+
 /// What was read so far.
 #[derive(Default)]
 struct Reading {
@@ -102,7 +113,8 @@ struct Reading {
     names: std::collections::HashSet<NodeId>,
     myself: Option<NodeId>,
     open: Vec<OpenSlot>,
-    taken: SlotSet,
+    /// Slots that were named.
+    named: usize,
     epochs: Option<(Epoch, Epoch)>,
 }
 
@@ -142,11 +154,13 @@ impl Reading {
                 if !node.flags.has(NodeFlags::MASTER) {
                     return Err(Fault::SlotsOfOther);
                 }
+                let slots = Arc::make_mut(&mut node.slots);
                 for slot in span(first, last) {
-                    if !self.taken.insert(slot) {
-                        return Err(Fault::SlotTwice);
-                    }
-                    Arc::make_mut(&mut node.slots).insert(slot);
+                    slots.insert(slot);
+                    self.named += 1;
+                }
+                if self.named > NAMED_MAX {
+                    return Err(Fault::TooManySlots);
                 }
             }
             SlotWord::Open(open) => {
@@ -165,12 +179,39 @@ impl Reading {
         let myself = self.myself.ok_or(Fault::Myself)?;
         self.open.sort_by_key(OpenSlot::slot);
         if self.open.windows(2).any(|pair| pair[0].slot() == pair[1].slot()) {
-            return Err(Fault::SlotTwice);
+            return Err(Fault::MarkedTwice);
         }
+        let disputed = settle(&mut self.nodes);
         let greatest = self.nodes.iter().map(|node| node.config_epoch).max().unwrap_or(Epoch::ZERO);
         let current_epoch = current.max(greatest).max(last_vote_epoch);
-        Ok(NodesConf { myself, nodes: self.nodes, open: self.open, current_epoch, last_vote_epoch })
+        Ok(NodesConf { myself, nodes: self.nodes, open: self.open, current_epoch, last_vote_epoch, disputed })
     }
+}
+
+/// Gives each slot that several nodes have to the one with the greatest config epoch, the first of them if these are equal. Returns those
+/// slots.
+fn settle(nodes: &mut [NodeRecord]) -> Vec<Slot> {
+    let mut owners: Vec<Option<usize>> = vec![None; SLOTS];
+    let mut lost: Vec<(usize, Slot)> = Vec::new();
+    for (at, node) in nodes.iter().enumerate() {
+        for slot in node.slots.iter() {
+            let owner = &mut owners[slot.index()];
+            match *owner {
+                Some(before) if nodes[before].config_epoch >= node.config_epoch => lost.push((at, slot)),
+                before => {
+                    lost.extend(before.map(|before| (before, slot)));
+                    *owner = Some(at);
+                }
+            }
+        }
+    }
+    for (at, slot) in &lost {
+        Arc::make_mut(&mut nodes[*at].slots).remove(*slot);
+    }
+    let mut disputed: Vec<Slot> = lost.into_iter().map(|(_, slot)| slot).collect();
+    disputed.sort_unstable();
+    disputed.dedup();
+    disputed
 }
 
 fn parse_fields(fields: &[&str; 8], primary: PrimaryPort) -> Result<NodeRecord, Fault> {

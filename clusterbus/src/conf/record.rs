@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use keyspace::slot::Slot;
+
 use super::line::OpenSlot;
 use crate::address::{Address, Label};
 use crate::epoch::Epoch;
@@ -70,4 +72,6 @@ pub struct NodesConf {
     pub current_epoch: Epoch,
     /// The epoch in which this node voted last.
     pub last_vote_epoch: Epoch,
+    /// Slots that a file gave to several nodes, ascending; one of these has each. None in what this node knows.
+    pub disputed: Vec<Slot>,
 }

@@ -58,5 +58,6 @@ fn file_of(nodes: &[NodeRecord], myself: usize) -> NodesConf {
     let mut nodes = nodes.to_vec();
     nodes[myself].flags.set(NodeFlags::MYSELF);
     let current_epoch = Epoch::taken(nodes.len() as u64 / 2).expect("in range");
-    NodesConf { myself: World::id(myself), nodes, open: Vec::new(), current_epoch, last_vote_epoch: Epoch::ZERO }
+    let (open, disputed, last_vote_epoch) = Default::default();
+    NodesConf { myself: World::id(myself), nodes, open, current_epoch, last_vote_epoch, disputed }
 }

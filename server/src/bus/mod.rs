@@ -45,6 +45,7 @@ use clusterbus::cluster::Cluster;
 use clusterbus::conf::{NodesConf, PrimaryPort};
 use clusterbus::flags::NodeFlags;
 use clusterbus::id::{ID_BYTES, NodeId, ShardId};
+use clusterbus::slot_set::SlotSet;
 use clusterbus::time::Millis;
 use glommio::net::TcpListener;
 use glommio::timer::sleep;
@@ -125,6 +126,13 @@ pub(crate) fn prepare(settings: &Settings, described: Option<Described>) -> Resu
     let place = Place::find(settings)?;
     let file = NodesFile::lock(&settings.cluster_config_file)?;
     let conf = file.load()?;
+    if let Some(disputed) = conf.as_ref().map(|conf| &conf.disputed).filter(|disputed| !disputed.is_empty()) {
+        let slots: SlotSet = disputed.iter().copied().collect();
+        tracing::warn!(
+            "{} gives these slots to more than one node; who has the greatest config epoch has them: {slots:?}",
+            settings.cluster_config_file
+        );
+    }
     let forming = described.map(|described| Forming::new(described, conf.as_ref()));
     let (clock, entropy) = (Clock::start(), entropy().map_err(BusError::Entropy)?);
     let cluster_settings = announce::cluster_settings(settings, place.port, forming.as_ref());

@@ -90,7 +90,7 @@ fn a_file_that_cannot_be_written_ends_the_process(bed: &mut Bed) {
 type Changes = &'static [(&'static str, &'static str)];
 
 /// Changes of the file of a node that owns slots 0 to 8191 with epoch 1, and how many slots the node knows then; none if it does not start.
-const EDITS: [(Changes, Option<&str>); 7] = [
+const EDITS: [(Changes, Option<&str>); 8] = [
     // A slot of the other node, whose epoch is greater.
     (&[("0-8191", "0-8191 9000"), ("8192-16383", "8192-8999 9001-16383")], Some("16384")),
     // Slots that it does not want any more; the other goes on to send clients here.
@@ -98,6 +98,8 @@ const EDITS: [(Changes, Option<&str>); 7] = [
     (&[("0-8000", "0-8191")], Some("16384")),
     // A past without epochs.
     (&[("vars currentEpoch 2", "vars currentEpoch 0")], Some("16384")),
+    // Slots of two nodes: who has the later epoch has them in the end.
+    (&[("0-8191", "0-9000")], Some("16384")),
     (&[("master", "noble")], None),
     (&[("0-8191", "0-16384")], None),
     (&[("myself,", "")], None),
