@@ -98,11 +98,11 @@ const EDITS: [(Changes, Option<&str>); 8] = [
     (&[("0-8000", "0-8191")], Some("16384")),
     // A past without epochs.
     (&[("vars currentEpoch 2", "vars currentEpoch 0")], Some("16384")),
-    // Slots of two nodes: who has the later epoch has them in the end.
-    (&[("0-8191", "0-9000")], Some("16384")),
     (&[("master", "noble")], None),
     (&[("0-8191", "0-16384")], None),
     (&[("myself,", "")], None),
+    // Slots of two nodes: who has the later epoch has them in the end.
+    (&[("0-8191", "0-9000")], Some("16384")),
 ];
 
 fn an_edited_file_is_taken_as_by_redis(bed: &mut Bed) {
