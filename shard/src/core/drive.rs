@@ -189,7 +189,8 @@ impl<R: Ring> Inner<R> {
 /// True if a client has left more unread than its class may, at this time of the monotonic clock.
 pub(super) fn is_over_limit(conn: &mut Conn, limits: &OutputLimits, now_us: u64) -> bool {
     let bytes = conn.output_bytes();
-    if bytes == 0 {
+    // A snapshot is given in pieces that are as long as they are: how much that may be is not the settings' to say.
+    if bytes == 0 || matches!(conn.waiting, Waiting::Snapshot(_)) {
         conn.soft_since_us = None;
         return false;
     }

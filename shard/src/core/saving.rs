@@ -173,7 +173,6 @@ impl<R: Ring> Inner<R> {
         if sync.failed.is_some() || sync.length == Some(sync.given) {
             // What changes from now on would follow for a replica. There are none.
             self.forget_save(sync.number);
-            conn.waiting = Waiting::No;
             conn.closing = Closing::AfterReplies;
         } else {
             let Waiting::Snapshot(id) = conn.waiting else { unreachable!("it waits for its snapshot") };
