@@ -159,6 +159,7 @@ impl Link {
             }
         }
     }
+
     /// Accounts for what is kept now. An error if there is no room for it.
     fn keep(&mut self) -> Result<(), End> {
         let mut bus = self.bus.borrow_mut();
