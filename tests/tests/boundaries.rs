@@ -17,7 +17,7 @@ use tests::server::{Kind, Server};
 /// Values of each argument in each round, unless all are played.
 const CHOSEN: usize = 3;
 
-/// Commands that store and read no data: whole commands with their subcommands, or single subcommands.
+/// Commands that store and read no data, or read all of it at once: whole commands with their subcommands, or single subcommands.
 const NO_DATA: &[&str] = &[
     "acl",
     "asking",
@@ -55,6 +55,7 @@ const NO_DATA: &[&str] = &[
     "quit",
     "readonly",
     "readwrite",
+    "replconf",
     "reset",
     "role",
     "script",
@@ -64,6 +65,7 @@ const NO_DATA: &[&str] = &[
     "ssubscribe",
     "subscribe",
     "sunsubscribe",
+    "sync",
     "time",
     "unsubscribe",
     "unwatch",
