@@ -214,11 +214,6 @@ impl Keyspace {
         }
     }
 
-    /// Bytes that the snapshot has written and nobody has taken.
-    pub fn saved_bytes(&self) -> usize {
-        self.saving.as_ref().map_or(0, |saving| saving.out.len())
-    }
-
     /// Takes what the snapshot has written. `None` if none is under way; with its end it is none any more.
     pub fn take_saved(&mut self) -> Option<Saved> {
         let saving = self.saving.as_mut()?;
