@@ -51,6 +51,8 @@ pub struct TurnTotals {
     pub ns: u64,
     /// The longest, in nanoseconds. Whoever had the core's CPU meanwhile is in it.
     pub longest_ns: u64,
+    /// The longest in processor time, with the entry of the ring before it, in nanoseconds; overstated by a span (`core/turns.rs`).
+    pub longest_cpu_ns: u64,
 }
 
 impl TurnTotals {
@@ -61,10 +63,16 @@ impl TurnTotals {
         self.longest_ns = self.longest_ns.max(ns);
     }
 
+    /// Counts the processor time of a turn.
+    pub fn note_cpu(&mut self, ns: u64) {
+        self.longest_cpu_ns = self.longest_cpu_ns.max(ns);
+    }
+
     fn add(&mut self, other: &TurnTotals) {
         self.count += other.count;
         self.ns += other.ns;
         self.longest_ns = self.longest_ns.max(other.longest_ns);
+        self.note_cpu(other.longest_cpu_ns);
     }
 }
 

@@ -180,3 +180,24 @@ fn connected_clients_follows_connections() {
         settle(1);
     }
 }
+
+#[test]
+fn the_longest_turn_is_told_in_processor_time() {
+    if ashlar_is_redis() {
+        return;
+    }
+    let server = Server::start(Kind::Ashlar { cores: 1 }, &[]);
+    let mut client = server.client();
+    // Counting these bits takes milliseconds, in one turn.
+    client.ask("SETRANGE bits 268435455 x");
+    client.ok("CONFIG RESETSTAT");
+    let begun = Instant::now();
+    client.ask("BITCOUNT bits");
+    let info = info(&mut client);
+    let [cpu, turn] = ["eventloop_cpu_max", "eventloop_duration_max"].map(|field| number(&info, field));
+    let elapsed = begun.elapsed().as_micros() as i64;
+    assert!(cpu >= 1_000, "{cpu} µs for 256 MiB");
+    assert!(turn >= 1_000 && turn <= elapsed, "{turn} µs of {elapsed}");
+    // It may hold a span of the turns before.
+    assert!(cpu <= elapsed + 1_000, "{cpu} µs of {elapsed}");
+}

@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use super::pipe::{Pipe, Reply, broken};
 use crate::error::BenchError;
 use crate::procfs;
-use crate::resp_client::info_number;
+use crate::resp_client::{Client, info_number};
 use crate::workload::CONNECTIONS;
 
 /// The hidden subcommand that runs [`serve`].
@@ -26,6 +26,8 @@ pub(super) const VALUE_BYTES: u64 = 10 << 10;
 const DIGITS: usize = 12;
 /// Time between two looks at the server's memory.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Longest silence of a full server that is asked to set its counters to zero.
+const RESET_WITHIN: Duration = Duration::from_secs(10);
 /// Longest latency that is told from longer ones, in nanoseconds.
 const LONGEST_NS: u64 = 60_000_000_000;
 /// A turn must not be longer.
@@ -115,6 +117,8 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
     let (batches, all) = (fill.div_ceil(BATCH), (fill + burst).div_ceil(BATCH));
     writers.run_until(batches, None)?;
     writers.forget();
+    // What its turns took so far is not the burst's.
+    Client::connect(port, RESET_WITHIN)?.ask(&["CONFIG", "RESETSTAT"])?;
     let (begun, cpu, waited) = (Instant::now(), procfs::cpu_ns(pid)?, procfs::waited_ns(pid)?);
     watch.begun(begun);
     writers.run_until(all, Some(&mut watch))?;

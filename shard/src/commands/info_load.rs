@@ -103,6 +103,7 @@ pub(super) fn stats(view: &View<'_>, out: &mut Lines) {
 /// `# Debug`
 pub(super) fn debug(view: &View<'_>, out: &mut Lines) {
     out.put("eventloop_duration_max", view.sum.turns.longest_ns / 1_000);
+    out.put("eventloop_cpu_max", view.sum.turns.longest_cpu_ns / 1_000);
 }
 
 /// `# Replication`

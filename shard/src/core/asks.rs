@@ -14,7 +14,7 @@ use crate::mail::{Mail, Question, Reply};
 use crate::mesh::Mesh;
 use crate::mesh::loans::Need;
 use crate::mesh::mailbox::Address;
-use crate::report::{Traffic, TurnTotals};
+use crate::report::Traffic;
 use crate::ring::clock::{ticks, ticks_to_ns};
 use crate::ring::{ConnId, Ring};
 use crate::session::Session;
@@ -328,7 +328,7 @@ impl<R: Ring> Inner<R> {
         let shard = self.owner.shard();
         shard.reset_stats();
         self.cron.traffic = Traffic::default();
-        self.cron.turns = TurnTotals::default();
+        self.cron.turns.reset();
         self.expiry.reset_stats();
         self.guard.book.borrow_mut().counters = AccessCounters::default();
         self.cron.meters.reset_rates(self.now.monotonic_us);

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::conn::{Closing, Waiting};
 use crate::mesh::Mesh;
-use crate::report::{Traffic, TurnTotals};
+use crate::report::Traffic;
 use crate::ring::{Now, Ring};
 use crate::shard::Shard;
 
 use super::Inner;
 use super::meters::Meters;
+use super::turns::Turns;
 
 /// How often all connections are looked at for time-outs, in microseconds.
 const CLIENTS_CRON_US: u64 = 1_000_000;
@@ -22,7 +23,7 @@ pub(super) struct Cron {
     /// Counters of connections and traffic.
     pub traffic: Traffic,
     /// Its turns.
-    pub turns: TurnTotals,
+    pub turns: Turns,
     /// What is measured from time to time.
     pub meters: Meters,
 }

@@ -117,7 +117,7 @@ impl<R: Ring> Inner<R> {
         published.keys.set(keys);
         published.used_bytes.set(used);
         published.commands.set(calls);
-        let (traffic, turns, meters) = (&self.cron.traffic, &self.cron.turns, &mut self.cron.meters);
+        let (traffic, turns, meters) = (&self.cron.traffic, &self.cron.turns.totals, &mut self.cron.meters);
         published.visits.set(traffic.visits);
         published.hops.set(traffic.hops);
         if now_us >= meters.sample_next_us {
@@ -185,7 +185,7 @@ impl<R: Ring> Inner<R> {
             machine_bytes: process::machine().memory_bytes,
             os: process::machine().os.clone(),
         });
-        let (rates, traffic, turns) = (meters.rates(), self.cron.traffic, self.cron.turns);
+        let (rates, traffic, turns) = (meters.rates(), self.cron.traffic, self.cron.turns.totals);
         let tracking_clients = self.conns.iter().filter(|conn| conn.session.tracking.is_some()).count() as u64;
         let listened = |kind| self.directory.len(kind) as u64;
         let pubsub = PubsubTotals {

@@ -47,6 +47,7 @@ mod script_routing;
 mod scripts;
 mod spares;
 mod tracking;
+mod turns;
 mod units;
 mod visits;
 
@@ -75,7 +76,7 @@ use crate::monitor::Monitors;
 use crate::pubsub::audience::Audience;
 use crate::pubsub::directory::Directory;
 use crate::pubsub::notice::Notice;
-use crate::ring::clock::{ticks, ticks_to_ns};
+use crate::ring::clock::ticks;
 use crate::ring::{ConnId, Event, ListenerId, Now, Ring, Wait};
 use crate::route::SlotMap;
 use crate::session::Session;
@@ -372,7 +373,7 @@ impl<R: Ring> Core<R> {
         inner.expire();
         inner.loose_ends(mesh);
         inner.before_sleep(mesh);
-        inner.cron.turns.note(ticks_to_ns(ticks().wrapping_sub(begun)));
+        inner.cron.turns.end(begun);
         Ok(inner.park())
     }
 
