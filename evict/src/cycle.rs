@@ -5,7 +5,8 @@
 //! the stale share is a count, not an estimate. Cadence, limits, order of databases and counters are the contract's.
 //!
 //! A call runs in slices, so that no turn is longer by more than [`SLICE_MICROS`]: `begin_slow` or `begin_fast` opens it, `slice`
-//! works on it until the slice is over, and its place is kept between slices. Within a database, fields and keys take turns
+//! works on it until the slice is over, and its place is kept between slices. The more a core has to do beside it, the longer it is
+//! between slices and the longer are these, so that the call is spread over its period. Within a database, fields and keys take turns
 //! (§16.8): neither can use up what the other needs. A slow call that is still under way when the next is due ends as one that
 //! ran out of time, so that the cycle's share of the core stays what the effort allows. Fast calls come out of the same share (§16.1):
 //! they may take what the slow call of the period has left.
@@ -21,6 +22,12 @@ use crate::ttl::{Live, MeanTtl};
 
 /// Longest slice of a call. One check period of work may come on top, which leaves it below half a millisecond.
 pub const SLICE_MICROS: u64 = 400;
+
+/// Shortest slice, in microseconds: a turn of an idle core costs some 3.
+pub const SLICE_MICROS_MIN: u64 = 25;
+
+/// The part of its period over which a slow call is spread, in percent: over more of it, fewer requests wait long and more wait at all.
+const SPREAD_PERCENT: u32 = 50;
 
 /// Loops after which the clock is read at the latest.
 pub const CHECK_LOOPS: u32 = 16;
@@ -92,6 +99,12 @@ impl Standing {
             && (self.expiry == Expiry::Running || planted(Fault::CycleIgnoresPause))
             && self.switch == Switch::On
     }
+}
+
+/// How long a slice of a call with this effort may be after so long without one, in microseconds.
+fn slice_micros(effort: Effort, since: u64) -> u64 {
+    let share = u64::from(effort.slow_percent() * 100 / SPREAD_PERCENT);
+    (since.saturating_mul(share) / (100 - share)).clamp(SLICE_MICROS_MIN, SLICE_MICROS)
 }
 
 /// What a slice left behind.
@@ -231,12 +244,14 @@ impl Cycle {
         self.call.is_some()
     }
 
-    /// Works on the call under way for a slice. `now` is the wall clock at its start; `clock` is read at each check.
+    /// Works on the call under way for a slice. `now` is the wall clock at its start; `since` is how long ago the slice before it ended
+    /// or the call was opened, in microseconds; `clock` is read at each check.
     pub fn slice(
         &mut self,
         standing: &Standing,
         data: &mut impl Deadlines,
         now: UnixMillis,
+        since: u64,
         mut clock: impl FnMut() -> Monotonic,
     ) -> Progress {
         let Some(mut call) = self.call.take() else {
@@ -246,7 +261,7 @@ impl Cycle {
             return Progress::Ended(self.close(call, End::Suspended, data, now));
         }
         let start = clock();
-        let before = call.spent;
+        let (before, longest) = (call.spent, slice_micros(call.effort, since));
         loop {
             let complete = !self.step(&mut call, data, now);
             let check = call.loops.is_multiple_of(CHECK_LOOPS) || call.unchecked >= CHECK_KEYS;
@@ -262,7 +277,7 @@ impl Cycle {
             if call.spent >= call.limit {
                 return Progress::Ended(self.close(call, End::TimedOut, data, now));
             }
-            if slice >= SLICE_MICROS {
+            if slice >= longest {
                 self.call = Some(call);
                 return Progress::Paused;
             }

@@ -104,6 +104,9 @@ impl Deadlines for Data {
 
 const NOW: UnixMillis = UnixMillis(1_000);
 
+/// So long since the slice before that the next may be as long as any.
+const LONG_SINCE: u64 = SLICE_MICROS * 4;
+
 /// One slow call from beginning to end: its report and the length of its longest slice.
 fn slow_call(cycle: &mut Cycle, data: &mut Data, effort: Effort, now: UnixMillis) -> (Report, u64) {
     cycle.begin_slow(&MASTER, effort, 10, data, now);
@@ -115,7 +118,7 @@ fn finish(cycle: &mut Cycle, data: &mut Data, now: UnixMillis) -> (Report, u64) 
     loop {
         let clock = data.clock();
         let before = data.clock.get();
-        let progress = cycle.slice(&MASTER, data, now, clock);
+        let progress = cycle.slice(&MASTER, data, now, LONG_SINCE, clock);
         longest = longest.max(data.clock.get() - before);
         match progress {
             Progress::Ended(report) => return (report, longest),
@@ -152,7 +155,7 @@ pub(crate) fn FR_P2C_008_U002_golden_trace_of_one_call() {
     assert_eq!(data.trace, golden);
     assert_eq!(report, Report { kind: Kind::Slow, end: End::Complete, micros: 85, keys: 55, fields: 30 });
     assert_eq!(cycle.mean_ttl(3), 1);
-    assert_eq!(cycle.slice(&MASTER, &mut data, NOW, || Monotonic(0)), Progress::Idle);
+    assert_eq!(cycle.slice(&MASTER, &mut data, NOW, 0, || Monotonic(0)), Progress::Idle);
 }
 
 #[test]
@@ -268,14 +271,47 @@ pub(crate) fn FR_P2C_008_U002_clock_jumps() {
     cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let mut readings = (0..u64::MAX).rev();
     let clock = || Monotonic(readings.next().expect("there are enough"));
-    assert!(matches!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Ended(Report { keys: 100_000, .. })));
+    assert!(matches!(
+        cycle.slice(&MASTER, &mut data, NOW, LONG_SINCE, clock),
+        Progress::Ended(Report { keys: 100_000, .. })
+    ));
     // It leaps: the slice and the call are over.
     let mut data = data.with_keys(0, 1_000, 100_000);
     cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let mut readings = [0, u64::MAX].into_iter();
     let clock = || Monotonic(readings.next().expect("it ends at the second reading"));
-    let progress = cycle.slice(&MASTER, &mut data, NOW, clock);
+    let progress = cycle.slice(&MASTER, &mut data, NOW, LONG_SINCE, clock);
     assert!(matches!(progress, Progress::Ended(Report { end: End::TimedOut, .. })), "{progress:?}");
+}
+
+#[test]
+fn FR_P2C_008_U002_a_call_of_a_busy_core_is_spread_over_its_period() {
+    const PERIOD: u64 = 100_000;
+    for (effort, work) in efforts().flat_map(|effort| [0, 30, 100, 200, 400].map(|work| (effort, work))) {
+        let mut data = Data::new(1).with_keys(0, 1, 1_000_000);
+        let mut cycle = Cycle::default();
+        cycle.begin_slow(&MASTER, effort, 10, &mut data, NOW);
+        let (mut spent, mut turns) = (0, 0);
+        while cycle.under_way() {
+            data.clock.set(data.clock.get() + work);
+            let begun = data.clock.get();
+            let clock = data.clock();
+            cycle.slice(&MASTER, &mut data, NOW, work, clock);
+            let slice = data.clock.get() - begun;
+            let period = u64::from(CHECK_KEYS + effort.keys_per_loop());
+            assert!(
+                slice <= slice_micros(effort, work) + period,
+                "{effort:?}: {slice} µs after {work} µs of other work"
+            );
+            (spent, turns) = (spent + slice, turns + 1);
+        }
+        let took = data.clock.get();
+        assert!(spent >= effort.slow_micros(10), "{effort:?}: it has its share, {spent} µs");
+        assert!(took <= PERIOD * 85 / 100, "{effort:?}, {work} µs: {turns} turns, {took} µs");
+        let [least, most] = [0, u64::MAX].map(|since| slice_micros(effort, since));
+        assert_eq!([least, most], [SLICE_MICROS_MIN, SLICE_MICROS]);
+        assert!((40..SLICE_MICROS).contains(&slice_micros(effort, 40)), "{effort:?}: as long as the rest, or longer");
+    }
 }
 
 #[test]
@@ -289,7 +325,7 @@ fn FR_P2C_008_U002_loops_that_find_little_are_checked_too() {
     let mut cycle = Cycle { hit_limit: true, ..Cycle::default() };
     cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let clock = data.clock();
-    assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);
+    assert_eq!(cycle.slice(&MASTER, &mut data, NOW, LONG_SINCE, clock), Progress::Paused);
     assert_eq!(data.trace.len(), 16);
     let (report, _) = finish(&mut cycle, &mut data, NOW);
     assert_eq!((report.end, data.trace.len()), (End::TimedOut, 96));
@@ -376,9 +412,9 @@ pub(crate) fn FR_P2C_008_U013_a_pause_between_slices_ends_the_call() {
         let mut cycle = Cycle::default();
         cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
         let clock = data.clock();
-        assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);
+        assert_eq!(cycle.slice(&MASTER, &mut data, NOW, LONG_SINCE, clock), Progress::Paused);
         let (left, clock) = (data.left(), data.clock());
-        let progress = cycle.slice(&standing, &mut data, NOW, clock);
+        let progress = cycle.slice(&standing, &mut data, NOW, LONG_SINCE, clock);
         assert!(matches!(progress, Progress::Ended(Report { end: End::Suspended, .. })), "{progress:?}");
         assert_eq!(data.left(), left, "nothing went after the pause: {standing:?}");
         cycle.begin_slow(&standing, Effort::LEAST, 10, &mut data, NOW);
@@ -393,7 +429,7 @@ fn FR_P2C_008_U002_a_call_that_is_late_makes_room_for_the_next() {
     let mut cycle = Cycle::default();
     cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     let clock = data.clock();
-    assert_eq!(cycle.slice(&MASTER, &mut data, NOW, clock), Progress::Paused);
+    assert_eq!(cycle.slice(&MASTER, &mut data, NOW, LONG_SINCE, clock), Progress::Paused);
     cycle.begin_slow(&MASTER, Effort::LEAST, 10, &mut data, NOW);
     assert_eq!((cycle.stats().time_cap_reached, cycle.stats().calls), (1, 2));
     let (report, _) = finish(&mut cycle, &mut data, NOW);

@@ -342,7 +342,7 @@ impl Machine {
         if !cycle.under_way() {
             cycle.begin_slow(&standing, Effort::LEAST, 10, data, now);
         }
-        let progress = cycle.slice(&standing, data, now, || read(&self.micros));
+        let progress = cycle.slice(&standing, data, now, 50, || read(&self.micros));
         assert!(cycle.under_way() == (progress == Progress::Paused));
     }
 }

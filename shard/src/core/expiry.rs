@@ -37,11 +37,13 @@ pub(super) struct ActiveExpiry {
     /// By place of the database, the slot that is looked at next.
     cursors: Vec<Slot>,
     switch: Switch,
+    /// The tick at which the last slice ended, or the call under way was opened.
+    rested: u64,
 }
 
 impl Default for ActiveExpiry {
     fn default() -> Self {
-        ActiveExpiry { cycle: Cycle::default(), cursors: Vec::new(), switch: Switch::On }
+        ActiveExpiry { cycle: Cycle::default(), cursors: Vec::new(), switch: Switch::On, rested: 0 }
     }
 }
 
@@ -197,6 +199,7 @@ impl<R: Ring> Inner<R> {
         let shard = owner.shard();
         let now = shard.now;
         cycle.begin_slow(&standing, effort, hz, &mut Data { shard, cursors }, now);
+        self.expiry.rested = ticks();
     }
 
     /// Opens a fast call if one is needed: before sleep.
@@ -204,7 +207,11 @@ impl<R: Ring> Inner<R> {
         let (standing, effort, hz) = (self.standing(), self.effort(), self.hz());
         let now = Monotonic(self.now.monotonic_us);
         let Inner { owner, expiry: ActiveExpiry { cycle, cursors, .. }, .. } = self;
+        let under_way = cycle.under_way();
         cycle.begin_fast(&standing, effort, hz, &Data { shard: owner.shard(), cursors }, now);
+        if cycle.under_way() && !under_way {
+            self.expiry.rested = ticks();
+        }
     }
 
     /// Works on the call under way for a slice, and tells who wants to hear of it.
@@ -213,11 +220,12 @@ impl<R: Ring> Inner<R> {
             return;
         }
         let (standing, started) = (self.standing(), ticks());
+        let since = ticks_to_ns(started.wrapping_sub(self.expiry.rested)) / 1000;
         let clock = || Monotonic(ticks_to_ns(ticks().wrapping_sub(started)) / 1000);
         let Inner { owner, expiry: ActiveExpiry { cycle, cursors, .. }, .. } = self;
         let shard = owner.shard();
         let now = shard.now;
-        let progress = cycle.slice(&standing, &mut Data { shard: &mut *shard, cursors }, now, clock);
+        let progress = cycle.slice(&standing, &mut Data { shard: &mut *shard, cursors }, now, since, clock);
         shard.acting = 0;
         shard.seal_removed();
         shard.hear();
@@ -225,6 +233,7 @@ impl<R: Ring> Inner<R> {
         if let Progress::Ended(Report { micros, .. }) = progress {
             shard.took(EventKind::ExpireCycle, micros);
         }
+        self.expiry.rested = ticks();
     }
 
     /// What INFO tells of it.
