@@ -6,6 +6,7 @@ mod cost;
 mod memory;
 pub(crate) mod pace;
 mod rush;
+mod stills;
 
 use crate::args::Options;
 use crate::binaries;

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hdrhistogram::Histogram;
 
 use super::connection::{Connection, Expected};
+use super::stills::{Stills, Watch};
 use crate::error::BenchError;
 use crate::resp_client::push_command;
+use crate::rig::Cpus;
 use crate::workload::CONNECTIONS;
 
 /// The hidden subcommand that runs [`serve`].
@@ -30,11 +32,13 @@ pub(crate) const SETTLE: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Time after the first deadline after which a run ends with whatever is left.
 pub(crate) const GONE_WITHIN: Duration = Duration::from_secs(180);
+/// Numbers that tell a [`Latency`].
+const LATENCY_FIGURES: usize = 5;
 /// Longest latency that is told from longer ones, in nanoseconds: longer than any run.
 const LONGEST_NS: u64 = 600_000_000_000;
 
-/// Latencies of a part of a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Latencies of a part of a run. Without requests all are 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Latency {
     /// Requests.
     pub(crate) count: u64,
@@ -49,6 +53,10 @@ pub(crate) struct Outcome {
     pub(crate) before: Latency,
     /// Requests that were due while keys expired.
     pub(crate) during: Latency,
+    /// Of both, those that no standstill of the machine held up; none if nobody could watch it.
+    pub(crate) undisturbed: [Latency; 2],
+    /// Standstills.
+    pub(crate) stills: u64,
     /// When all keys were gone, in Unix milliseconds, and how many were left then: 0 but if the run gave up.
     pub(crate) gone_at: u64,
     /// See [`Outcome::gone_at`].
@@ -61,9 +69,11 @@ pub(crate) fn peak_arguments(port: u16) -> Vec<String> {
 }
 
 /// Arguments of our own program that make `rate` requests per second until no keys but the load's are left, the first of the others
-/// having its deadline at `first` in Unix milliseconds.
-pub(crate) fn paced_arguments(port: u16, rate: u64, first: u64) -> Vec<String> {
-    vec![SUBCOMMAND.to_owned(), port.to_string(), rate.to_string(), first.to_string()]
+/// having its deadline at `first` in Unix milliseconds; and that watch whether `cpus` stand still.
+pub(crate) fn paced_arguments(port: u16, rate: u64, first: u64, cpus: Option<Cpus>) -> Vec<String> {
+    let mut arguments = vec![SUBCOMMAND.to_owned(), port.to_string(), rate.to_string(), first.to_string()];
+    arguments.extend(cpus.iter().flat_map(|cpus| [cpus.server, cpus.client]).map(|cpu| cpu.to_string()));
+    arguments
 }
 
 /// Reads what a run of [`peak_arguments`] printed: requests per second.
@@ -74,15 +84,21 @@ pub(crate) fn read_peak(output: &str) -> Result<u64, BenchError> {
 /// Reads what a run of [`paced_arguments`] printed.
 pub(crate) fn read_outcome(output: &str) -> Result<Outcome, BenchError> {
     let numbers: Option<Vec<f64>> = output.split_whitespace().map(|word| word.parse().ok()).collect();
-    match numbers.as_deref() {
-        Some(&[count, p50, p99, p999, max, count2, p50_2, p99_2, p999_2, max2, gone_at, left]) => Ok(Outcome {
-            before: Latency { count: count as u64, micros: [p50, p99, p999, max] },
-            during: Latency { count: count2 as u64, micros: [p50_2, p99_2, p999_2, max2] },
-            gone_at: gone_at as u64,
-            left: left as u64,
-        }),
-        _ => Err(BenchError::parse("figures of a paced load", output)),
-    }
+    let numbers = numbers.filter(|numbers| numbers.len() == 4 * LATENCY_FIGURES + 3);
+    let numbers = numbers.ok_or_else(|| BenchError::parse("figures of a paced load", output))?;
+    let (latencies, rest) = numbers.split_at(4 * LATENCY_FIGURES);
+    let latency = |index: usize| {
+        let figures = &latencies[index * LATENCY_FIGURES..][..LATENCY_FIGURES];
+        Latency { count: figures[0] as u64, micros: [figures[1], figures[2], figures[3], figures[4]] }
+    };
+    Ok(Outcome {
+        before: latency(0),
+        during: latency(1),
+        undisturbed: [latency(2), latency(3)],
+        stills: rest[0] as u64,
+        gone_at: rest[1] as u64,
+        left: rest[2] as u64,
+    })
 }
 
 /// Runs the load that the arguments after the subcommand name, and prints what it found.
@@ -94,14 +110,18 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
     let mut load = Load::open(port)?;
     match *rest {
         [] => println!("{}", load.peak()?),
-        [rate, first] if rate > 0 => {
-            let outcome = load.paced(rate, first, Connection::open(port)?)?;
+        [rate, first, ref cpus @ ..] if rate > 0 => {
+            let cpus: Vec<usize> = cpus.iter().map(|&cpu| cpu as usize).collect();
+            let outcome = load.paced(rate, first, &cpus, Connection::open(port)?)?;
             let figures = |latency: Latency| {
                 let [p50, p99, p999, max] = latency.micros;
                 format!("{} {p50} {p99} {p999} {max}", latency.count)
             };
-            let (before, during) = (figures(outcome.before), figures(outcome.during));
-            println!("{before}\n{during}\n{} {}", outcome.gone_at, outcome.left);
+            let [before, during] = outcome.undisturbed;
+            for latency in [outcome.before, outcome.during, before, during] {
+                println!("{}", figures(latency));
+            }
+            println!("{} {} {}", outcome.stills, outcome.gone_at, outcome.left);
         }
         _ => return Err(wrong()),
     }
@@ -162,12 +182,13 @@ impl Load {
     }
 
     /// See [`paced_arguments`].
-    fn paced(&mut self, rate: u64, first: u64, mut watch: Connection) -> Result<Outcome, BenchError> {
+    fn paced(&mut self, rate: u64, first: u64, cpus: &[usize], mut watch: Connection) -> Result<Outcome, BenchError> {
         let begun = Instant::now();
         // The first deadline, and the end whatever happens, on the clock that the load goes by.
         let deadline = begun + Duration::from_millis(first.saturating_sub(unix_millis()));
         let settled = begun + SETTLE;
-        let (mut before, mut during) = (histogram(), histogram());
+        let watched = Watch::start(cpus);
+        let (mut before, mut during) = (Vec::new(), Vec::new());
         let (mut sent, mut next_look) = (0, deadline);
         let mut left = u64::MAX;
         while left > 0 && begun < deadline {
@@ -175,7 +196,8 @@ impl Load {
             if now > deadline + GONE_WITHIN {
                 break;
             }
-            let due_by_now = (now.duration_since(begun).as_nanos() * u128::from(rate) / 1_000_000_000) as u64;
+            // The first is due at once.
+            let due_by_now = (now.duration_since(begun).as_nanos() * u128::from(rate) / 1_000_000_000) as u64 + 1;
             while sent < due_by_now {
                 let due = begun + Duration::from_nanos((u128::from(sent) * 1_000_000_000 / u128::from(rate)) as u64);
                 self.send((sent % u64::from(CONNECTIONS)) as usize, due)?;
@@ -183,11 +205,11 @@ impl Load {
             }
             for connection in &mut self.connections {
                 connection.receive(|due, _| {
-                    let waited = due.elapsed().as_nanos() as u64;
+                    let request = (due, due.elapsed());
                     if due >= deadline {
-                        during.saturating_record(waited);
+                        during.push(request);
                     } else if due >= settled {
-                        before.saturating_record(waited);
+                        before.push(request);
                     }
                 })?;
             }
@@ -199,16 +221,34 @@ impl Load {
             watch.receive(|_, size| left = size.saturating_sub(KEYS))?;
         }
         let gone_at = unix_millis();
-        Ok(Outcome { before: latency(&before), during: latency(&during), gone_at, left })
+        let stills = watched.end();
+        let parts = [before, during].map(|requests| {
+            let undisturbed = |stills: &Stills| latency(&requests, |due, answered| !stills.held_up(due, answered));
+            (latency(&requests, |_, _| true), stills.as_ref().map(undisturbed).unwrap_or_default())
+        });
+        let [(before, before_undisturbed), (during, during_undisturbed)] = parts;
+        Ok(Outcome {
+            before,
+            during,
+            undisturbed: [before_undisturbed, during_undisturbed],
+            stills: stills.map_or(0, |stills| stills.len() as u64),
+            gone_at,
+            left,
+        })
     }
 }
 
-/// Three digits of nanoseconds.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are in order and the digits few")
-}
+/// When a request was due, and how long it took. Kept until it is known when the machine stood still.
+type Request = (Instant, Duration);
 
-fn latency(histogram: &Histogram<u64>) -> Latency {
+/// What those of the requests come to that count, by when they were due and answered.
+fn latency(requests: &[Request], counts: impl Fn(Instant, Instant) -> bool) -> Latency {
+    // Three digits of nanoseconds.
+    let mut histogram: Histogram<u64> =
+        Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are in order and the digits few");
+    for (_, took) in requests.iter().filter(|(due, took)| counts(*due, *due + *took)) {
+        histogram.saturating_record(took.as_nanos() as u64);
+    }
     let micros = |ns: u64| ns as f64 / 1000.0;
     let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|quantile| micros(histogram.value_at_quantile(quantile)));
     Latency { count: histogram.len(), micros: [p50, p99, p999, micros(histogram.max())] }
@@ -226,18 +266,21 @@ mod tests {
 
     #[test]
     fn outcomes_are_read() {
-        let outcome = read_outcome("10 1 2 3 4.5\n20 5 6 7 8\n1700000000000 0\n").expect("twelve figures");
+        let output = "10 1 2 3 4.5\n20 5 6 7 8\n9 1 1 2 3\n19 5 5 6 7\n3 1700000000000 0\n";
+        let outcome = read_outcome(output).expect("as many figures as are printed");
         assert_eq!(outcome.before, Latency { count: 10, micros: [1.0, 2.0, 3.0, 4.5] });
         assert_eq!(outcome.during, Latency { count: 20, micros: [5.0, 6.0, 7.0, 8.0] });
+        assert_eq!(outcome.undisturbed[1], Latency { count: 19, micros: [5.0, 5.0, 6.0, 7.0] });
+        assert_eq!(outcome.stills, 3);
         assert_eq!((outcome.gone_at, outcome.left), (1_700_000_000_000, 0));
         assert!(read_outcome("10 1 2 3").is_err());
     }
 
     #[test]
     fn percentiles_are_in_microseconds() {
-        let mut some = histogram();
-        (1..=1000_u64).for_each(|micros| some.saturating_record(micros * 1000));
-        let Latency { count, micros: [p50, p99, p999, max] } = latency(&some);
+        let begun = Instant::now();
+        let some: Vec<Request> = (1..=1000).map(|micros| (begun, Duration::from_micros(micros))).collect();
+        let Latency { count, micros: [p50, p99, p999, max] } = latency(&some, |_, _| true);
         assert_eq!(count, 1000);
         for (got, expected) in [(p50, 500.0), (p99, 990.0), (p999, 999.0), (max, 1000.0)] {
             assert!((got / expected - 1.0_f64).abs() < 0.002, "{got} {expected}");

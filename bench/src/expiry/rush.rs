@@ -81,7 +81,7 @@ fn one_server(contender: &Contender, keys: u64, rig: &Rig) -> Result<(), BenchEr
         return Err(BenchError::Server { server: contender.name.to_owned(), why });
     }
     sleep_until(first - BEFORE_MS);
-    let mut load = start(pace::paced_arguments(port, (peak / 2).max(1), first), rig)?;
+    let mut load = start(pace::paced_arguments(port, (peak / 2).max(1), first, rig.cpus), rig)?;
     sleep_until(unix_millis() + pace::SETTLE.as_millis() as u64);
     let settled = Spent::now(&server)?;
     sleep_until(first);
@@ -97,6 +97,7 @@ fn one_server(contender: &Contender, keys: u64, rig: &Rig) -> Result<(), BenchEr
     println!("  {:<12} peak {peak} requests per second at {busy:.0} % of a processor", contender.name);
     print_latency("load alone", outcome.before, begun.shares_since(&settled));
     print_latency("while keys expire", outcome.during, ended.shares_since(&begun));
+    print_undisturbed(&outcome);
     print_end(contender, &outcome, first + SPREAD_MS);
     Ok(())
 }
@@ -110,6 +111,25 @@ fn print_latency(when: &str, latency: Latency, [server, cycle]: [f64; 2]) {
     );
 }
 
+/// The requests that the machine did not hold up.
+fn print_undisturbed(outcome: &Outcome) {
+    if outcome.undisturbed[1].count == 0 {
+        println!(
+            "    nobody could watch whether the machine stood still: chrt needs the right to a real-time priority"
+        );
+        return;
+    }
+    let parts = [("load alone", outcome.before), ("while keys expire", outcome.during)];
+    for ((when, all), Latency { count, micros: [p50, p99, p999, max] }) in parts.into_iter().zip(outcome.undisturbed) {
+        let left_out = 100.0 * (all.count - count) as f64 / all.count.max(1) as f64;
+        println!(
+            "    {when:<18} p50 {p50:>7.0}  p99 {p99:>7.0}  p99.9 {p999:>7.0}  longest {max:>8.0} us without the {left_out:.2} % of them \
+             that standstills of the machine held up ({} in all)",
+            outcome.stills
+        );
+    }
+}
+
 fn print_end(contender: &Contender, outcome: &Outcome, last: u64) {
     let seconds = outcome.gone_at.saturating_sub(last) as f64 / 1000.0;
     if outcome.left > 0 {
@@ -118,7 +138,11 @@ fn print_end(contender: &Contender, outcome: &Outcome, last: u64) {
         println!("    all gone {seconds:.2} s after the last deadline");
     }
     if contender.name == ASHLAR {
-        print_at_most("p99.9 while keys expire, ms", outcome.during.micros[2] / 1000.0, P999_MS_AT_MOST);
+        let [all, undisturbed] = [outcome.during, outcome.undisturbed[1]].map(|latency| latency.micros[2] / 1000.0);
+        print_at_most("p99.9 while keys expire, ms", all, P999_MS_AT_MOST);
+        if outcome.undisturbed[1].count > 0 {
+            print_at_most("the same where the machine did not stand still", undisturbed, P999_MS_AT_MOST);
+        }
         print_at_most("seconds until all are gone", seconds, GONE_SECONDS_AT_MOST);
     }
 }
