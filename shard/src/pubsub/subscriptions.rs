@@ -55,6 +55,8 @@ pub struct Subscriptions {
     channels: Names,
     patterns: Names,
     shard_channels: Names,
+    /// Bytes of all three, which every message asks for.
+    names_bytes: usize,
     /// Replies of the command under way, given once every core concerned knows of the change.
     pub replies: Vec<u8>,
 }
@@ -78,12 +80,20 @@ impl Subscriptions {
 
     /// Adds a subscription; false if it was there.
     pub fn add(&mut self, topic: &Topic) -> bool {
-        self.names_mut(topic.kind).add(&topic.name)
+        let is_new = self.names_mut(topic.kind).add(&topic.name);
+        self.measure();
+        is_new
     }
 
     /// Takes a subscription away; false if it was not there.
     pub fn remove(&mut self, kind: Kind, name: &[u8]) -> bool {
-        self.names_mut(kind).remove(name)
+        let was_there = self.names_mut(kind).remove(name);
+        self.measure();
+        was_there
+    }
+
+    fn measure(&mut self) {
+        self.names_bytes = self.channels.heap_bytes() + self.patterns.heap_bytes() + self.shard_channels.heap_bytes();
     }
 
     /// Subscriptions of one kind.
@@ -93,9 +103,9 @@ impl Subscriptions {
 
     /// Bytes that they hold on the heap. The names are counted here alone, though the cores of the channels hold them too: who
     /// subscribes pays for them.
+    #[inline]
     pub fn heap_bytes(&self) -> usize {
-        let names = self.channels.heap_bytes() + self.patterns.heap_bytes() + self.shard_channels.heap_bytes();
-        size_of::<Subscriptions>() + names + self.replies.capacity()
+        size_of::<Subscriptions>() + self.names_bytes + self.replies.capacity()
     }
 
     /// True without any subscription.
