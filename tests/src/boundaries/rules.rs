@@ -58,7 +58,7 @@ pub const RULES: &[Rule] = &[
         reason: "a time to live of 1 passes before the questions are asked, or does not",
     },
     Rule {
-        commands: &["SETEX", "PSETEX", "EXPIRE", "PEXPIRE", "RESTORE"],
+        commands: &["SETEX", "PSETEX", "EXPIRE", "PEXPIRE", "RESTORE", "RESTORE-ASKING"],
         holds: |words| words.get(2).is_some_and(|time| time == b"1"),
         treatment: Treatment::OfTheMoment,
         reason: "a time to live of 1 passes before the questions are asked, or does not",
@@ -127,8 +127,15 @@ mod tests {
         }
         assert_eq!(treatment("SCAN 0 COUNT 5"), None);
         assert_eq!(treatment("HSCAN h 1"), Some(Treatment::Through(Normaliser::Type)));
-        let of_the_moment =
-            ["EXPIRE t 1", "PSETEX t 1 v", "RESTORE x 1 p", "SET t v NX PX 1", "GETEX t EX 1", "SET t v EXAT 1"];
+        let of_the_moment = [
+            "EXPIRE t 1",
+            "PSETEX t 1 v",
+            "RESTORE x 1 p",
+            "RESTORE-ASKING x 1 p",
+            "SET t v NX PX 1",
+            "GETEX t EX 1",
+            "SET t v EXAT 1",
+        ];
         for line in of_the_moment {
             assert_eq!(treatment(line), Some(Treatment::OfTheMoment), "{line}");
         }

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::Duration;
 
 use tests::client::{Client, Outcome};
-use tests::cluster::{Node, join};
+use tests::cluster::{Node, join, until};
 use tests::server::Kind;
 
 use crate::bed::{Bed, OURS};
 
 const NODE_TIMEOUT_MS: u64 = 5_000;
+const BLOCKED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Two nodes.
 pub(crate) struct Pair {
@@ -37,23 +39,34 @@ impl Pair {
     }
 
     /// The replies of a session, made equal. A line is a command of the first connection, or of another one that is named before `>`:
-    /// `peer` is one to the second node. Behind `~>` a command is sent and nothing read; `name<` reads a reply. `ID0` and `ID1` are the
-    /// nodes, `~` in a word is a space and `\n` a line end.
+    /// `peer` is one to the second node. Behind `~>` a command is sent and nothing read, behind `*>` likewise, but
+    /// the session goes on once it blocks; `name<` reads a reply. `ID0` and `ID1` are the nodes, `~` in a word is a space and `\n` a line end.
     fn play(&self, session: &str) -> Vec<String> {
         let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
         let mut replies = Vec::new();
         for line in session.lines() {
-            let (name, words, reads, sends) = step(line);
+            let Step { name, words, reads, blocks } = step(line);
             let client = clients.entry(name).or_insert_with(|| self.nodes[usize::from(name == "peer")].client());
-            if sends {
+            if !words.is_empty() {
                 let words: Vec<String> = words.split_ascii_whitespace().map(|word| self.word(word)).collect();
+                let blocked = blocks.then(|| self.blocked());
                 client.send(&words).expect("the connection stands");
+                if let Some(before) = blocked {
+                    until(line, BLOCKED_WITHIN, || self.blocked() > before);
+                }
             }
             if reads {
                 replies.push(format!("{line}: {}", self.reply(client.read())));
             }
         }
         replies
+    }
+
+    /// Clients of the first node that wait on keys.
+    fn blocked(&self) -> u64 {
+        let text = self.nodes[0].text("INFO clients");
+        let number = text.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
+        number.and_then(|number| number.trim().parse().ok()).expect("INFO tells how many clients wait")
     }
 
     fn word(&self, word: &str) -> String {
@@ -73,17 +86,27 @@ impl Pair {
     }
 }
 
-/// The connection, the command, whether a reply is read, and whether something is sent.
-fn step(line: &str) -> (&str, &str, bool, bool) {
+/// A line of a session.
+struct Step<'a> {
+    /// The connection.
+    name: &'a str,
+    /// The command; empty if none is sent.
+    words: &'a str,
+    /// A reply is read.
+    reads: bool,
+    /// The command blocks.
+    blocks: bool,
+}
+
+fn step(line: &str) -> Step<'_> {
     if let Some(name) = line.strip_suffix('<') {
-        return (name, "", true, false);
+        return Step { name, words: "", reads: true, blocks: false };
     }
-    match line.split_once("> ") {
-        Some((name, words)) => match name.strip_suffix('~') {
-            Some(name) => (name, words, false, true),
-            None => (name, words, true, true),
-        },
-        None => ("", line, true, true),
+    let (name, words) = line.split_once("> ").unwrap_or(("", line));
+    match (name.strip_suffix('~'), name.strip_suffix('*')) {
+        (Some(name), _) => Step { name, words, reads: false, blocks: false },
+        (_, Some(name)) => Step { name, words, reads: false, blocks: true },
+        _ => Step { name, words, reads: true, blocks: false },
     }
 }
 
