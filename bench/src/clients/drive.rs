@@ -168,8 +168,8 @@ fn msets(owners: Owners) -> impl FnMut(u64, &mut Vec<u8>) -> usize {
 }
 
 /// One message at a time to all subscribers, each of whom has read it before the next is sent. They read once a server has sent to all of
-/// them, which its answer to a PING shows, and in no order of its own: whoever reads while it sends costs it a third more, and a server
-/// that sends to the first of them last would be spared that.
+/// them, which its answer to a PING shows, and in no order of its own: otherwise it depends on the order in which a server sends how many
+/// of them read beside it, and that was seen to take a third of its time.
 fn publish(port: u16, messages: u64) -> Result<(), BenchError> {
     const CHANNEL: &str = "channel";
     const TEXT: &str = "a message of thirty-two letters.";
