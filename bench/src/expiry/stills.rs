@@ -92,7 +92,7 @@ fn watch(cpu: usize, stop: &AtomicBool) -> Option<Vec<Still>> {
     let mut stills = Vec::new();
     let mut from = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        // The sleep is the measurement.
+        // The sleep is what is measured, by how late it ends: nobody waits for anything by it.
         thread::sleep(TICK);
         let to = Instant::now();
         if to - from > TICK + LATE {
