@@ -207,6 +207,13 @@ impl Node {
         text.lines().map(known).collect()
     }
 
+    /// Whether it has a link to every node that it knows: it may know one for a tick before it opens the link, and publishes nothing to
+    /// it until then.
+    #[track_caller]
+    pub fn is_linked(&self) -> bool {
+        self.text("CLUSTER NODES").lines().all(|line| line.split(' ').nth(7) == Some("connected"))
+    }
+
     /// Has it meet another.
     pub fn meet(&self, other: &Node) {
         self.client().ok(&format!("CLUSTER MEET {} {} {}", other.address(), other.port, other.bus));
@@ -269,11 +276,11 @@ pub fn join(nodes: &[Node]) {
     until_whole(nodes);
 }
 
-/// Waits until all agree about everything and serve.
+/// Waits until all agree about everything, hear each other and serve.
 #[track_caller]
 pub fn until_whole(nodes: &[Node]) {
     let all: Vec<&Node> = nodes.iter().collect();
-    until("all agree and serve", JOIN_WAIT, || agreed(&all) && all.iter().all(|node| node.is_ok()));
+    until("all agree and serve", JOIN_WAIT, || agreed(&all) && all.iter().all(|node| node.is_linked() && node.is_ok()));
 }
 
 /// What nodes agree on: their names, epochs and slots.
