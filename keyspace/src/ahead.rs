@@ -4,6 +4,7 @@
 //! collection then the line and the element. Each stage is done for a window of look-ups before the next one begins, so that
 //! what it asks for is there, or on its way, when the next stage reads it.
 
+use evict::time::UnixMillis;
 use smallvec::SmallVec;
 
 use crate::entry::Entry;
@@ -54,6 +55,16 @@ impl Keyspace {
             }
             window.iter().for_each(|(object, hash)| object.prefetch_line(*hash));
             window.iter().for_each(|(object, hash)| object.prefetch_element(*hash));
+        }
+    }
+
+    /// Fetches what looking for due keys in a slot will read, in [`LOOKS_AHEAD`] steps with some other work between them: each reads what the
+    /// one before it fetched.
+    pub fn prefetch_due(&self, db: Db, slot: Slot, now: UnixMillis, step: usize) {
+        let Some(table) = self.table(db, slot) else { return };
+        match step.checked_sub(1) {
+            None => prefetch(table),
+            Some(step) => table.prefetch_due(now, step, self.hasher()),
         }
     }
 

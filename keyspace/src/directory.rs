@@ -318,6 +318,13 @@ impl<V: Default, const N: usize, const W: usize> Directory<V, N, W> {
         }
     }
 
+    /// Fetches what `next_due` will read in the segment that is due first: see `Lines::prefetch_due`.
+    pub(crate) fn prefetch_due(&self, now: UnixMillis, step: usize, hashes: &impl Hashes<V>) {
+        if let Some(segment) = self.due.first(now) {
+            self.segments[segment as u32].table.prefetch_due(now, step, hashes);
+        }
+    }
+
     /// Adds a value to a segment that may be full. Returns the segment.
     fn insert_growing(&mut self, hash: u64, value: V, hashes: &impl Hashes<V>) -> u32 {
         let mut id = self.segment_of(hash).1;

@@ -10,6 +10,8 @@
 
 use evict::time::UnixMillis;
 
+use crate::prefetch::prefetch;
+
 /// The bound of a group in which nothing has a deadline; a deadline at this time never comes.
 pub(crate) const NEVER: UnixMillis = UnixMillis(i64::MAX);
 
@@ -109,6 +111,22 @@ impl Due {
             node += usize::from(self.nodes[node] > now);
         }
         Some(node - groups)
+    }
+
+    /// Fetches what `first` reads of three levels of the tree, below as many times three that it can read already; and says whether it
+    /// reads more below these.
+    #[inline]
+    pub(crate) fn prefetch(&self, now: UnixMillis, times: usize) -> bool {
+        let (groups, mut node) = (self.groups(), 1);
+        for _ in 0..3 * times {
+            if node >= groups {
+                return false;
+            }
+            node *= 2;
+            node += usize::from(self.nodes[node] > now.0);
+        }
+        [2 * node, 4 * node, 8 * node].iter().filter_map(|&below| self.nodes.get(below)).for_each(|below| prefetch(below));
+        true
     }
 
     /// The first group from `from` on whose bound has come, or else of those before it. The number of groups is a power of two, so that

@@ -430,6 +430,7 @@ impl Entry {
     #[inline]
     pub fn prefetch(&self) {
         prefetch(self.0.as_ptr());
+        prefetch(self.0.as_ptr().wrapping_add(40));
     }
 
     /// Changes an inline payload's length. The caller overwrites the payload next: what grew is not initialised.

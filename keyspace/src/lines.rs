@@ -23,6 +23,9 @@ const HIGH_BITS: u64 = BYTES << 7;
 /// A count of values that went past a line stays here once it has got here, as nobody knows how many there are.
 const PASSED_MAX: u8 = u8::MAX;
 
+/// Steps of `prefetch_due`: three for the bounds of the lines, of which there are fewer than 512; then the lines and their values.
+pub(crate) const LOOKS_AHEAD: usize = 5;
+
 /// Bits of a place that number the value in its line.
 const SLOT_BITS: u32 = 4;
 
@@ -353,11 +356,7 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
     pub(crate) fn next_due(&mut self, now: UnixMillis, hashes: &impl Hashes<V>) -> Search<Place> {
         let Some(at) = self.due.first(now) else { return Search::Nothing };
         let line = &self.lines[at];
-        // Where much is due, the next line is due next: what it holds had better be there by then.
-        let ahead = self.lines.get(at + 1).into_iter();
-        for line in [line].into_iter().chain(ahead) {
-            line.used().for_each(|slot| hashes.prefetch(&line.values[slot]));
-        }
+        self.prefetch_values(at, hashes);
         let mut earliest = NEVER;
         for slot in line.used() {
             let deadline = hashes.deadline_of(&line.values[slot]).unwrap_or(NEVER);
@@ -368,6 +367,32 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
         }
         self.due.set(at, self.lines.len(), earliest);
         Search::Raised
+    }
+
+    /// Fetches the values of some lines from one on, and the lines behind them: where much is due, these are due next.
+    #[inline]
+    fn prefetch_values(&self, from: usize, hashes: &impl Hashes<V>) {
+        let ahead = self.lines.get(from..).unwrap_or_default();
+        ahead.iter().skip(2).take(2).for_each(|line| prefetch(line));
+        for line in ahead.iter().take(2) {
+            line.used().for_each(|slot| hashes.prefetch(&line.values[slot]));
+        }
+    }
+
+    /// Fetches what `next_due` will read, in [`LOOKS_AHEAD`] steps, each of which reads what the one before it fetched.
+    pub(crate) fn prefetch_due(&self, now: UnixMillis, step: usize, hashes: &impl Hashes<V>) {
+        const LINES: usize = LOOKS_AHEAD - 2;
+        match step {
+            0..LINES => drop(self.due.prefetch(now, step)),
+            _ => {
+                let Some(at) = self.due.first(now) else { return };
+                if step == LINES {
+                    self.lines[at..].iter().take(4).for_each(|line| prefetch(line));
+                } else {
+                    self.prefetch_values(at, hashes);
+                }
+            }
+        }
     }
 
     /// The lines in which something may have a deadline, in order.

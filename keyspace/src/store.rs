@@ -30,7 +30,7 @@ mod victims;
 mod walk;
 
 use access::{DEFAULT_CHOICE, Marks};
-pub use expiry::Expiry;
+pub use expiry::Expired;
 use figures::Figures;
 use freeing::Freeing;
 use loans::Strays;

@@ -252,6 +252,14 @@ impl Table {
         }
     }
 
+    /// Fetches what `next_due` will read, in steps, each of which reads what the one before it fetched.
+    pub(crate) fn prefetch_due(&self, now: UnixMillis, step: usize, hasher: &KeyHasher) {
+        match &self.root {
+            Root::One(table) => table.prefetch_due(now, step, hasher),
+            Root::Many(directory) => directory.prefetch_due(now, step, hasher),
+        }
+    }
+
     /// Takes out the entry at a place.
     pub(crate) fn remove(&mut self, hash: u64, place: Place, hasher: &KeyHasher) -> Entry {
         let entry = match &mut self.root {

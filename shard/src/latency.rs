@@ -61,6 +61,12 @@ impl Timing {
     /// What times steps.
     pub const ON: Timing = Timing { is_on: true, longest: None, total: None };
 
+    /// Whether it times steps.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// Does a step.
     #[inline]
     pub fn time<T>(&mut self, step: impl FnOnce() -> T) -> T {

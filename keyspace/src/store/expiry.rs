@@ -20,17 +20,27 @@ use crate::types::Object;
 use super::{Db, Key, Keyspace};
 
 /// What looking for something whose deadline has come led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// A key was removed.
-    Removed,
-    /// So many fields of a hash were, and the hash if it had no others.
-    Fields(u32),
-    /// Deadlines that had come were changed or are gone.
-    NotYet,
-    /// Nothing in the slot is due.
-    NothingDue,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Keys that were removed.
+    pub keys: u32,
+    /// Fields of hashes that were; a hash went with its last.
+    pub fields: u32,
+    /// Looks at deadlines that had come and were changed or are gone. One costs about as much as a removal.
+    pub in_vain: u32,
+    /// Nothing else in the slot is due.
+    pub is_all: bool,
 }
+
+impl Expired {
+    /// Removals and looks in vain.
+    pub fn looks(&self) -> u32 {
+        self.keys + self.fields + self.in_vain
+    }
+}
+
+/// Entries that are freed together.
+const TOGETHER: usize = 16;
 
 impl Keyspace {
     /// The first slot from `from` on, or else of those before it, in which something of a database may be due.
@@ -39,29 +49,41 @@ impl Keyspace {
         Some(Slot::new(slot as u16).expect("groups are slots"))
     }
 
-    /// Looks in a slot for something of a database whose deadline has come, and removes it: a key, or up to `fields_max` fields of a
-    /// hash, at least one. Reads the entries of one line of its table, and of as many lines of the hash's.
-    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, fields_max: u32) -> Expiry {
-        let databases = self.databases.len();
-        let table = self.slots[slot.index()].table_mut(db, databases);
-        let found = table.next_due(now, &self.hasher);
-        if let Search::Found(place) = found {
-            let entry = table.at(place);
-            let is_due = entry.deadline().is_some_and(|at| at <= now);
-            let bytes: SmallVec<[u8; 64]> = entry.key().into();
-            let key = Key { slot, hash: self.hasher.hash(&bytes), bytes: &bytes };
-            if is_due {
-                self.expire(db, &key, place);
-                return Expiry::Removed;
+    /// Looks in a slot for what of a database has a deadline that has come, and removes it: keys, until they and looks in vain are
+    /// `keys_max`, or up to `fields_max` fields of one hash; of either at least one. Entries are freed when all are removed: what the
+    /// allocator reads for one then arrives while it reads for the next.
+    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, keys_max: u32, fields_max: u32) -> Expired {
+        let mut expired = Expired::default();
+        let mut removed: SmallVec<[Entry; TOGETHER]> = SmallVec::new();
+        loop {
+            let databases = self.databases.len();
+            let table = self.slots[slot.index()].table_mut(db, databases);
+            match table.next_due(now, &self.hasher) {
+                Search::Found(place) => {
+                    let entry = table.at(place);
+                    let hash = self.hasher.hash(entry.key());
+                    if entry.deadline().is_some_and(|at| at <= now) {
+                        removed.push(self.take_expired(db, slot, hash, place));
+                        expired.keys += 1;
+                    } else {
+                        expired.fields = self.expire_fields(db, slot, hash, place, now, fields_max.max(1));
+                        expired.in_vain += u32::from(expired.fields == 0);
+                    }
+                }
+                Search::Raised | Search::Nothing => {
+                    let earliest = table.earliest();
+                    self.due[db.0 as usize].set(slot.index(), SLOTS, earliest);
+                    expired.is_all = earliest > now;
+                    if expired.is_all {
+                        return expired;
+                    }
+                    expired.in_vain += 1;
+                }
             }
-            return match self.expire_fields(db, &key, place, now, fields_max.max(1)) {
-                0 => Expiry::NotYet,
-                removed => Expiry::Fields(removed),
-            };
+            if expired.looks() >= keys_max || expired.fields > 0 {
+                return expired;
+            }
         }
-        let earliest = table.earliest();
-        self.due[db.0 as usize].set(slot.index(), SLOTS, earliest);
-        if earliest > now { Expiry::NothingDue } else { Expiry::NotYet }
     }
 
     /// The deadline of a key drawn in a random slot with deadlines: what the keys with deadlines are like on average, as long as slots have about
@@ -81,16 +103,28 @@ impl Keyspace {
     /// Deletes the entry of a key because its deadline has passed.
     #[cold]
     pub fn expire(&mut self, db: Db, key: &Key, place: Place) {
-        self.discard(db, key.slot, key.hash, place, Removal::Expiry);
+        self.take_expired(db, key.slot, key.hash, place);
+    }
+
+    /// `expire`, but for freeing the entry.
+    fn take_expired(&mut self, db: Db, slot: Slot, hash: u64, place: Place) -> Entry {
+        let mut entry = self.remove(db, slot, hash, place);
+        if let Some(object) = entry.take_object() {
+            self.drop_later(object, Removal::Expiry);
+        }
+        let key = Key { slot, hash, bytes: entry.key() };
         self.stats.expired_keys += 1;
-        self.log_gone(Cause::Expired, db, key);
-        self.modified(db, key);
-        self.notify(db, EventClasses::EXPIRED, "expired", key);
+        self.log_gone(Cause::Expired, db, &key);
+        self.modified(db, &key);
+        self.notify(db, EventClasses::EXPIRED, "expired", &key);
+        entry
     }
 
     /// Deletes up to `max` fields of the hash at a place because their deadlines have come, and the hash with its last field. Says how
     /// many. One event tells of all of them.
-    fn expire_fields(&mut self, db: Db, key: &Key, place: Place, now: UnixMillis, max: u32) -> u32 {
+    fn expire_fields(&mut self, db: Db, slot: Slot, hash: u64, place: Place, now: UnixMillis, max: u32) -> u32 {
+        let bytes: SmallVec<[u8; 64]> = self.slots[slot.index()].table_mut(db, self.databases.len()).at(place).key().into();
+        let key = &Key { slot, hash, bytes: &bytes };
         let mut parts = self.signals.log.is_on().then(|| OwnedArgs::from_iter([key.bytes]));
         let remove = |entry: &mut Entry, hasher: &KeyHasher| match entry.object_mut() {
             Some(Object::Hash(fields)) => {

@@ -14,7 +14,7 @@ use evict::gate::{DataSet, Expiry as Pause, Role};
 use evict::time::{Monotonic, UnixMillis};
 use evict::ttl::Live;
 use keyspace::slot::Slot;
-use keyspace::store::{Db, Expiry};
+use keyspace::store::{Db, Expired};
 
 use crate::latency::EventKind;
 use crate::mesh::loans::Need;
@@ -27,6 +27,9 @@ use super::Inner;
 
 /// Due slots that units have and that one step passes over in search of another.
 const BARRED_MAX: usize = 16;
+
+/// What is removed before the next step is made ahead.
+const AT_ONCE: u32 = 3;
 
 /// Keys that are drawn to tell how many are due.
 const DRAWS: u64 = 16;
@@ -97,27 +100,24 @@ impl Data<'_> {
         let Some(slot) = self.next_slot(place, now) else { return taken };
         self.cursors[db as usize] = slot.next();
         taken.left = Left::More;
-        // What finds nothing due counts as well: it costs about the same.
+        let ahead = self.next_slot(place, now);
         let mut looks = 0;
-        while looks < max {
-            looks += match self.shard.expire_in(place, slot, now, max - looks) {
-                Expiry::Removed => {
-                    taken.removed += 1;
-                    1
+        for step in 0.. {
+            if let Some(ahead) = ahead {
+                self.shard.keyspace.prefetch_due(place, ahead, now, step);
+            }
+            let expired = self.shard.expire_in(place, slot, now, AT_ONCE.min(max - looks), max - looks);
+            taken.removed += expired.keys + expired.fields;
+            looks += expired.looks();
+            if expired.is_all {
+                // Once per slot: where much is due, a draw for every few keys would cost as much as these.
+                if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
+                    taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
                 }
-                Expiry::Fields(fields) => {
-                    taken.removed += fields;
-                    fields
-                }
-                Expiry::NotYet => 1,
-                Expiry::NothingDue => {
-                    // Once per slot: where much is due, a draw for every few keys would cost as much as these.
-                    if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
-                        taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
-                    }
-                    break;
-                }
-            };
+            }
+            if expired.is_all || looks >= max {
+                break;
+            }
         }
         taken
     }
@@ -160,14 +160,16 @@ impl Deadlines for Data<'_> {
 }
 
 impl Shard {
-    /// Removes something of a slot that is due: a latency event if that is a key, and took long.
-    pub(crate) fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, max: u32) -> Expiry {
+    /// Removes some of what is due in a slot. One key at most if somebody wants to know how long a key takes: that is a latency event if
+    /// it takes long.
+    pub(crate) fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, keys_max: u32, fields_max: u32) -> Expired {
         let mut timing = self.timing();
-        let expiry = timing.time(|| self.keyspace.expire_in(db, slot, now, max));
-        if let (Expiry::Removed, Some(micros)) = (expiry, timing.total) {
+        let keys_max = if timing.is_on() { 1 } else { keys_max };
+        let expired = timing.time(|| self.keyspace.expire_in(db, slot, now, keys_max, fields_max));
+        if let (1, Some(micros)) = (expired.keys, timing.total) {
             self.took(EventKind::ExpireDel, micros);
         }
-        expiry
+        expired
     }
 }
 
