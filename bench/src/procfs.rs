@@ -30,6 +30,21 @@ fn schedstat(pid: u32, field: usize) -> Result<u64, BenchError> {
     Ok(sum)
 }
 
+/// The thread of `pid` that has had the most CPU time, and what all others have had together, in nanoseconds.
+pub(crate) fn busiest_thread(pid: u32) -> Result<(u32, u64), BenchError> {
+    let mut threads = Vec::new();
+    for task in tasks(pid)? {
+        let name = task.file_name().and_then(|name| name.to_str()?.parse().ok());
+        // A thread may end between the listing and the read.
+        if let (Some(thread), Ok(text)) = (name, fs::read_to_string(task.join("schedstat"))) {
+            threads.push((parse_schedstat(&text, 0)?, thread));
+        }
+    }
+    let all: u64 = threads.iter().map(|(ns, _)| ns).sum();
+    let busiest = threads.into_iter().max().map(|(ns, thread)| (thread, all - ns));
+    busiest.ok_or_else(|| BenchError::parse("a thread", &format!("/proc/{pid}/task")))
+}
+
 /// Resident bytes of `pid`.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64, BenchError> {
     parse_kib(&read(&format!("/proc/{pid}/status"))?, "VmRSS:")
@@ -159,6 +174,7 @@ mod tests {
     fn our_own_process_is_readable() {
         let pid = std::process::id();
         assert!(cpu_ns(pid).expect("this process has figures") > 0);
+        assert!(busiest_thread(pid).is_ok());
         assert!(resident_bytes(pid).expect("this process has figures") > 100 * 1024);
         assert!(dump(pid).contains("stat: "));
         assert!(!allowed_cpus().expect("the sample is well formed").is_empty());

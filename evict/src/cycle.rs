@@ -26,8 +26,9 @@ pub const SLICE_MICROS: u64 = 400;
 /// Shortest slice, in microseconds: a turn of an idle core costs some 3.
 pub const SLICE_MICROS_MIN: u64 = 25;
 
-/// The part of its period over which a slow call is spread, in percent: over more of it, fewer requests wait long and more wait at all.
-const SPREAD_PERCENT: u32 = 50;
+/// The part of its period over which a slow call is spread, in percent. Over less of it more requests wait long, as a core at half of its
+/// peak needs more than half of its time for them; over all of it some of the call would be left when the next is due.
+const SPREAD_PERCENT: u32 = 90;
 
 /// Loops after which the clock is read at the latest.
 pub const CHECK_LOOPS: u32 = 16;

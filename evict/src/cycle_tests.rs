@@ -307,10 +307,10 @@ fn FR_P2C_008_U002_a_call_of_a_busy_core_is_spread_over_its_period() {
         }
         let took = data.clock.get();
         assert!(spent >= effort.slow_micros(10), "{effort:?}: it has its share, {spent} µs");
-        assert!(took <= PERIOD * 85 / 100, "{effort:?}, {work} µs: {turns} turns, {took} µs");
+        assert!(took <= PERIOD * 95 / 100, "{effort:?}, {work} µs: {turns} turns, {took} µs");
+        assert!(work < 200 || took >= PERIOD * 60 / 100, "{effort:?}, {work} µs: in {took} µs it is not spread");
         let [least, most] = [0, u64::MAX].map(|since| slice_micros(effort, since));
         assert_eq!([least, most], [SLICE_MICROS_MIN, SLICE_MICROS]);
-        assert!((40..SLICE_MICROS).contains(&slice_micros(effort, 40)), "{effort:?}: as long as the rest, or longer");
     }
 }
 

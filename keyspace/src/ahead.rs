@@ -8,6 +8,7 @@ use evict::time::UnixMillis;
 use smallvec::SmallVec;
 
 use crate::entry::Entry;
+use crate::lines::STEPS_AHEAD;
 use crate::prefetch::prefetch;
 use crate::slot::Slot;
 use crate::store::{Db, Keyspace};
@@ -16,6 +17,9 @@ use crate::store::{Db, Keyspace};
 const WINDOW: usize = 32;
 
 impl Keyspace {
+    /// Steps of `prefetch_due`: the slot's table, and what that takes.
+    pub const STEPS_AHEAD: usize = 1 + STEPS_AHEAD;
+
     /// Fetches what the look-up of keys will touch, given their slots and hashes.
     pub fn prefetch(&self, db: Db, keys: impl Iterator<Item = (Slot, u64)>) {
         let mut last = None;
@@ -58,8 +62,8 @@ impl Keyspace {
         }
     }
 
-    /// Fetches what looking for due keys in a slot will read, in [`LOOKS_AHEAD`] steps with some other work between them: each reads what the
-    /// one before it fetched.
+    /// Fetches what `expire_in` will read first in a slot, in [`Keyspace::STEPS_AHEAD`] steps with some other work between them: each reads what the one
+    /// before it fetched. A later step does nothing.
     pub fn prefetch_due(&self, db: Db, slot: Slot, now: UnixMillis, step: usize) {
         let Some(table) = self.table(db, slot) else { return };
         match step.checked_sub(1) {

@@ -113,20 +113,19 @@ impl Due {
         Some(node - groups)
     }
 
-    /// Fetches what `first` reads of three levels of the tree, below as many times three that it can read already; and says whether it
-    /// reads more below these.
+    /// Fetches what `first` reads of three levels of the tree, below `times` three levels that are there already. Three levels below a node
+    /// are three cache lines at most, as its children's children stand side by side.
     #[inline]
-    pub(crate) fn prefetch(&self, now: UnixMillis, times: usize) -> bool {
+    pub(crate) fn prefetch(&self, now: UnixMillis, times: usize) {
         let (groups, mut node) = (self.groups(), 1);
         for _ in 0..3 * times {
             if node >= groups {
-                return false;
+                return;
             }
             node *= 2;
             node += usize::from(self.nodes[node] > now.0);
         }
         [2 * node, 4 * node, 8 * node].iter().filter_map(|&below| self.nodes.get(below)).for_each(|below| prefetch(below));
-        true
     }
 
     /// The first group from `from` on whose bound has come, or else of those before it. The number of groups is a power of two, so that

@@ -11,8 +11,12 @@
 use evict::time::UnixMillis;
 
 use crate::directory::SEGMENT_VALUES_MAX;
-use crate::due::{Due, NEVER, Search};
+use crate::due::Due;
 use crate::prefetch::prefetch;
+
+mod deadlines;
+
+pub(crate) use deadlines::STEPS_AHEAD;
 
 /// The lines of pointers to entries: seven in a line.
 pub(crate) type PointerLines<V> = Lines<V, 7, 1>;
@@ -22,9 +26,6 @@ const HIGH_BITS: u64 = BYTES << 7;
 
 /// A count of values that went past a line stays here once it has got here, as nobody knows how many there are.
 const PASSED_MAX: u8 = u8::MAX;
-
-/// Steps of `prefetch_due`: three for the bounds of the lines, of which there are fewer than 512; then the lines and their values.
-pub(crate) const LOOKS_AHEAD: usize = 5;
 
 /// Bits of a place that number the value in its line.
 const SLOT_BITS: u32 = 4;
@@ -338,84 +339,6 @@ impl<V: Default, const N: usize, const W: usize> Lines<V, N, W> {
             rebuilt.place(hashes.hash_of(&value), value, hashes);
         }
         *self = rebuilt;
-    }
-
-    /// Nothing here is due earlier.
-    #[inline]
-    pub(crate) fn earliest(&self) -> UnixMillis {
-        self.due.earliest()
-    }
-
-    /// The value at a place got this deadline.
-    #[inline]
-    pub(crate) fn set_deadline(&mut self, place: Place, deadline: UnixMillis) {
-        self.due.lower((place >> SLOT_BITS) as usize, self.lines.len(), deadline);
-    }
-
-    /// Looks for a value that is due. Reads the values of one line.
-    pub(crate) fn next_due(&mut self, now: UnixMillis, hashes: &impl Hashes<V>) -> Search<Place> {
-        let Some(at) = self.due.first(now) else { return Search::Nothing };
-        let line = &self.lines[at];
-        self.prefetch_values(at, hashes);
-        let mut earliest = NEVER;
-        for slot in line.used() {
-            let deadline = hashes.deadline_of(&line.values[slot]).unwrap_or(NEVER);
-            if deadline <= now && deadline != NEVER {
-                return Search::Found((at as u32) << SLOT_BITS | slot as u32);
-            }
-            earliest = earliest.min(deadline);
-        }
-        self.due.set(at, self.lines.len(), earliest);
-        Search::Raised
-    }
-
-    /// Fetches the values of some lines from one on, and the lines behind them: where much is due, these are due next.
-    #[inline]
-    fn prefetch_values(&self, from: usize, hashes: &impl Hashes<V>) {
-        let ahead = self.lines.get(from..).unwrap_or_default();
-        ahead.iter().skip(2).take(2).for_each(|line| prefetch(line));
-        for line in ahead.iter().take(2) {
-            line.used().for_each(|slot| hashes.prefetch(&line.values[slot]));
-        }
-    }
-
-    /// Fetches what `next_due` will read, in [`LOOKS_AHEAD`] steps, each of which reads what the one before it fetched.
-    pub(crate) fn prefetch_due(&self, now: UnixMillis, step: usize, hashes: &impl Hashes<V>) {
-        const LINES: usize = LOOKS_AHEAD - 2;
-        match step {
-            0..LINES => drop(self.due.prefetch(now, step)),
-            _ => {
-                let Some(at) = self.due.first(now) else { return };
-                if step == LINES {
-                    self.lines[at..].iter().take(4).for_each(|line| prefetch(line));
-                } else {
-                    self.prefetch_values(at, hashes);
-                }
-            }
-        }
-    }
-
-    /// The lines in which something may have a deadline, in order.
-    pub(crate) fn timed(&self) -> impl Iterator<Item = u32> {
-        self.due.bounded().map(|line| line as u32)
-    }
-
-    /// Whether something in the line of this number may have a deadline. There may be no such line.
-    #[inline]
-    pub(crate) fn is_timed(&self, line: usize) -> bool {
-        self.due.of(line) != NEVER
-    }
-
-    /// The places of a line's values.
-    pub(crate) fn places(&self, line: u32) -> impl Iterator<Item = Place> {
-        (0..N).filter_map(move |slot| self.draw(line as usize * N + slot))
-    }
-
-    /// Sets the bound of a line to what its values say.
-    pub(crate) fn correct(&mut self, line: u32, hashes: &impl Hashes<V>) {
-        let at = &self.lines[line as usize];
-        let earliest = at.used().filter_map(|slot| hashes.deadline_of(&at.values[slot])).min();
-        self.due.set(line as usize, self.lines.len(), earliest.unwrap_or(NEVER));
     }
 
     /// All values, in no order.

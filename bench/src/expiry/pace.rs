@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hdrhistogram::Histogram;
 
 use super::connection::{Connection, Expected};
-use super::stills::{Stills, Watch};
+use super::stills::{Stills, Watch, Watched};
 use crate::error::BenchError;
 use crate::resp_client::push_command;
 use crate::rig::Cpus;
@@ -53,9 +53,9 @@ pub(crate) struct Outcome {
     pub(crate) before: Latency,
     /// Requests that were due while keys expired.
     pub(crate) during: Latency,
-    /// Of both, those that no standstill of the machine held up; none if nobody could watch it.
+    /// Of both, those that the machine did not hold up; none if nobody could watch it.
     pub(crate) undisturbed: [Latency; 2],
-    /// Standstills.
+    /// How often it held something up.
     pub(crate) stills: u64,
     /// When all keys were gone, in Unix milliseconds, and how many were left then: 0 but if the run gave up.
     pub(crate) gone_at: u64,
@@ -69,10 +69,13 @@ pub(crate) fn peak_arguments(port: u16) -> Vec<String> {
 }
 
 /// Arguments of our own program that make `rate` requests per second until no keys but the load's are left, the first of the others
-/// having its deadline at `first` in Unix milliseconds; and that watch whether `cpus` stand still.
-pub(crate) fn paced_arguments(port: u16, rate: u64, first: u64, cpus: Option<Cpus>) -> Vec<String> {
+/// having its deadline at `first` in Unix milliseconds; and that watch whether the machine holds up the server's thread `thread` of
+/// `pid`, or the load, on `cpus`.
+pub(crate) fn paced_arguments(port: u16, rate: u64, first: u64, cpus: Option<Cpus>, server: (u32, u32)) -> Vec<String> {
+    let (pid, thread) = server;
     let mut arguments = vec![SUBCOMMAND.to_owned(), port.to_string(), rate.to_string(), first.to_string()];
-    arguments.extend(cpus.iter().flat_map(|cpus| [cpus.server, cpus.client]).map(|cpu| cpu.to_string()));
+    let watched = cpus.map(|cpus| [cpus.server, cpus.client, pid as usize, thread as usize]);
+    arguments.extend(watched.iter().flatten().map(usize::to_string));
     arguments
 }
 
@@ -110,9 +113,12 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
     let mut load = Load::open(port)?;
     match *rest {
         [] => println!("{}", load.peak()?),
-        [rate, first, ref cpus @ ..] if rate > 0 => {
-            let cpus: Vec<usize> = cpus.iter().map(|&cpu| cpu as usize).collect();
-            let outcome = load.paced(rate, first, &cpus, Connection::open(port)?)?;
+        [rate, first, ref rest @ ..] if rate > 0 => {
+            let watched = match *rest {
+                [server, client, pid, thread] => watched(server as usize, client as usize, pid, thread),
+                _ => Vec::new(),
+            };
+            let outcome = load.paced(rate, first, watched, Connection::open(port)?)?;
             let figures = |latency: Latency| {
                 let [p50, p99, p999, max] = latency.micros;
                 format!("{} {p50} {p99} {p999} {max}", latency.count)
@@ -126,6 +132,15 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), BenchError> {
         _ => return Err(wrong()),
     }
     Ok(())
+}
+
+/// The server's thread on its CPU, and ours, which is the first of this process.
+fn watched(server: usize, client: usize, pid: u64, thread: u64) -> Vec<Watched> {
+    let ours = std::process::id();
+    vec![
+        Watched { cpu: server, thread: format!("/proc/{pid}/task/{thread}").into() },
+        Watched { cpu: client, thread: format!("/proc/{ours}/task/{ours}").into() },
+    ]
 }
 
 /// Now, in milliseconds since 1970.
@@ -182,12 +197,12 @@ impl Load {
     }
 
     /// See [`paced_arguments`].
-    fn paced(&mut self, rate: u64, first: u64, cpus: &[usize], mut watch: Connection) -> Result<Outcome, BenchError> {
+    fn paced(&mut self, rate: u64, first: u64, watched: Vec<Watched>, mut watch: Connection) -> Result<Outcome, BenchError> {
         let begun = Instant::now();
         // The first deadline, and the end whatever happens, on the clock that the load goes by.
         let deadline = begun + Duration::from_millis(first.saturating_sub(unix_millis()));
         let settled = begun + SETTLE;
-        let watched = Watch::start(cpus);
+        let watched = Watch::start(watched);
         let (mut before, mut during) = (Vec::new(), Vec::new());
         let (mut sent, mut next_look) = (0, deadline);
         let mut left = u64::MAX;
@@ -238,7 +253,7 @@ impl Load {
     }
 }
 
-/// When a request was due, and how long it took. Kept until it is known when the machine stood still.
+/// When a request was due, and how long it took. Kept until it is known when the machine held it up.
 type Request = (Instant, Duration);
 
 /// What those of the requests come to that count, by when they were due and answered.

@@ -81,7 +81,9 @@ fn one_server(contender: &Contender, keys: u64, rig: &Rig) -> Result<(), BenchEr
         return Err(BenchError::Server { server: contender.name.to_owned(), why });
     }
     sleep_until(first - BEFORE_MS);
-    let mut load = start(pace::paced_arguments(port, (peak / 2).max(1), first, rig.cpus), rig)?;
+    let (worker, _) = procfs::busiest_thread(server.pid())?;
+    let paced = pace::paced_arguments(port, (peak / 2).max(1), first, rig.cpus, (server.pid(), worker));
+    let mut load = start(paced, rig)?;
     sleep_until(unix_millis() + pace::SETTLE.as_millis() as u64);
     let settled = Spent::now(&server)?;
     sleep_until(first);
@@ -97,7 +99,8 @@ fn one_server(contender: &Contender, keys: u64, rig: &Rig) -> Result<(), BenchEr
     println!("  {:<12} peak {peak} requests per second at {busy:.0} % of a processor", contender.name);
     print_latency("load alone", outcome.before, begun.shares_since(&settled));
     print_latency("while keys expire", outcome.during, ended.shares_since(&begun));
-    print_undisturbed(&outcome);
+    let (_, others_ns) = procfs::busiest_thread(server.pid())?;
+    print_undisturbed(&outcome, others_ns);
     print_end(contender, &outcome, first + SPREAD_MS);
     Ok(())
 }
@@ -111,12 +114,11 @@ fn print_latency(when: &str, latency: Latency, [server, cycle]: [f64; 2]) {
     );
 }
 
-/// The requests that the machine did not hold up.
-fn print_undisturbed(outcome: &Outcome) {
+/// The requests that the machine did not hold up. Threads of the server that take its own CPU would count as the machine: they had
+/// `others_ns` of it altogether.
+fn print_undisturbed(outcome: &Outcome, others_ns: u64) {
     if outcome.undisturbed[1].count == 0 {
-        println!(
-            "    nobody could watch whether the machine stood still: chrt needs the right to a real-time priority"
-        );
+        println!("    nobody could watch what holds them up: chrt needs the right to a real-time priority");
         return;
     }
     let parts = [("load alone", outcome.before), ("while keys expire", outcome.during)];
@@ -124,10 +126,14 @@ fn print_undisturbed(outcome: &Outcome) {
         let left_out = 100.0 * (all.count - count) as f64 / all.count.max(1) as f64;
         println!(
             "    {when:<18} p50 {p50:>7.0}  p99 {p99:>7.0}  p99.9 {p999:>7.0}  longest {max:>8.0} us without the {left_out:.2} % of them \
-             that standstills of the machine held up ({} in all)",
-            outcome.stills
+             that the machine held up",
         );
     }
+    println!(
+        "    it stood still, or had something else to do, {} times; threads of the server that do not serve had {} ms",
+        outcome.stills,
+        others_ns / 1_000_000
+    );
 }
 
 fn print_end(contender: &Contender, outcome: &Outcome, last: u64) {
@@ -141,7 +147,7 @@ fn print_end(contender: &Contender, outcome: &Outcome, last: u64) {
         let [all, undisturbed] = [outcome.during, outcome.undisturbed[1]].map(|latency| latency.micros[2] / 1000.0);
         print_at_most("p99.9 while keys expire, ms", all, P999_MS_AT_MOST);
         if outcome.undisturbed[1].count > 0 {
-            print_at_most("the same where the machine did not stand still", undisturbed, P999_MS_AT_MOST);
+            print_at_most("the same where the machine held nothing up", undisturbed, P999_MS_AT_MOST);
         }
         print_at_most("seconds until all are gone", seconds, GONE_SECONDS_AT_MOST);
     }

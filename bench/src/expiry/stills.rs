@@ -1,10 +1,14 @@
-//! When the machine stood still: a virtual machine does now and then, and then requests wait whatever the server does.
+//! When the machine held up the server or the load: a virtual machine stands still now and then, and others want its CPUs; then requests
+//! wait whatever the server does.
 //!
 //! A thread on each CPU sleeps for [`TICK`] with a real-time priority, over and over. No process keeps it from waking up, but for a system
 //! call in a kernel that does not preempt itself; the memory calls of `ashlar` while keys expire take 0.05 ms at most (`strace -T`), well
-//! below [`LATE`]. Where the thread wakes up late, its CPU was not there. Threads of the kernel that take the CPU are not seen.
+//! below [`LATE`]. Where the thread wakes up late, its CPU was not there. And whenever it wakes up it asks the kernel how long the thread that
+//! works on its CPU, the server's or the load's, was ready to run and could not, as another had the CPU: a thread of the kernel, mostly.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +19,10 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_micros(250);
 /// Later than this is late.
 const LATE: Duration = Duration::from_micros(250);
+/// Longer than this between two looks is long for a thread to wait. The watch itself takes the CPU for some 0.01 ms.
+const WAITED: Duration = Duration::from_micros(100);
+/// Enough for a line of `schedstat`.
+const LINE_BYTES: usize = 128;
 /// The priority of its class; any will do.
 const PRIORITY: &str = "50";
 /// After so many times its own length, what a standstill held up is made up for: a server that takes half of what it can, and works on
@@ -23,7 +31,14 @@ const AFTERWARDS: u32 = 3;
 /// Standstills before an answer among which the one that held it up is looked for.
 const LOOK_BACK: usize = 8;
 
-/// A time in which a CPU stood still.
+/// What is watched: a CPU, and the thread that works on it, by its folder in `/proc`.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) cpu: usize,
+    pub(super) thread: PathBuf,
+}
+
+/// A time in which a CPU stood still, or another had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Still {
     /// The last moment at which it is known to have run.
@@ -58,14 +73,14 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch these CPUs.
-    pub(super) fn start(cpus: &[usize]) -> Watch {
+    /// Begins to watch these CPUs and threads.
+    pub(super) fn start(watched: Vec<Watched>) -> Watch {
         let stop = Arc::new(AtomicBool::new(false));
-        let begin = |&cpu: &usize| {
+        let begin = |watched| {
             let stop = stop.clone();
-            thread::spawn(move || watch(cpu, &stop))
+            thread::spawn(move || watch(&watched, &stop))
         };
-        Watch { threads: cpus.iter().map(begin).collect(), stop }
+        Watch { threads: watched.into_iter().map(begin).collect(), stop }
     }
 
     /// Ends it. `None` if there was nothing to watch, or no right to a real-time priority.
@@ -80,7 +95,7 @@ impl Watch {
 }
 
 /// Watches a CPU until it is to stop.
-fn watch(cpu: usize, stop: &AtomicBool) -> Option<Vec<Still>> {
+fn watch(Watched { cpu, thread }: &Watched, stop: &AtomicBool) -> Option<Vec<Still>> {
     let path = fs::read_link("/proc/thread-self").ok()?;
     let set = |program: &str, options: &[&str]| {
         let mut command = Command::new(program);
@@ -89,18 +104,29 @@ fn watch(cpu: usize, stop: &AtomicBool) -> Option<Vec<Still>> {
     };
     set("taskset", &["--cpu-list", "--pid", &cpu.to_string()])?;
     set("chrt", &["--fifo", "--pid", PRIORITY])?;
+    let schedstat = File::open(thread.join("schedstat")).ok()?;
     let mut stills = Vec::new();
-    let mut from = Instant::now();
+    let (mut from, mut waited_before) = (Instant::now(), waited(&schedstat)?);
     while !stop.load(Ordering::Relaxed) {
         // The sleep is what is measured, by how late it ends: nobody waits for anything by it.
         thread::sleep(TICK);
-        let to = Instant::now();
-        if to - from > TICK + LATE {
-            stills.push(Still { from, to });
+        let (to, waited_now) = (Instant::now(), waited(&schedstat)?);
+        let waited = waited_now.saturating_sub(waited_before);
+        if to - from > TICK + LATE || waited > WAITED {
+            // The kernel counts a wait when it is over: it may have begun before the last look.
+            stills.push(Still { from: from.min(to - waited), to });
         }
-        from = to;
+        (from, waited_before) = (to, waited_now);
     }
     Some(stills)
+}
+
+/// How long a thread was ready to run and had no CPU, since it began: the second figure of its `schedstat`.
+fn waited(schedstat: &File) -> Option<Duration> {
+    let mut line = [0; LINE_BYTES];
+    let read = schedstat.read_at(&mut line, 0).ok()?;
+    let text = std::str::from_utf8(&line[..read]).ok()?;
+    text.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
 
 #[cfg(test)]

@@ -47,7 +47,9 @@ fn expire_all(keyspace: &mut Keyspace, now: i64) -> usize {
     let db = keyspace.db(0).expect("there are two");
     let (mut steps, mut from) = (1, Slot::of(b"any"));
     while let Some(slot) = keyspace.due_slot(db, from, UnixMillis(now)) {
-        keyspace.expire_in(db, slot, UnixMillis(now), 3);
+        let ahead = keyspace.due_slot(db, slot.next(), UnixMillis(now)).unwrap_or(slot);
+        (0..2 * Keyspace::STEPS_AHEAD).for_each(|step| keyspace.prefetch_due(db, ahead, UnixMillis(now), step));
+        keyspace.expire_in(db, slot, UnixMillis(now), 3, 3);
         (steps, from) = (steps + 1, slot);
     }
     steps

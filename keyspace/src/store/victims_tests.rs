@@ -149,7 +149,7 @@ fn take(keyspace: &mut Keyspace, other: &mut Keyspace, step: Step, number: u16, 
         }
         Step::Expire => {
             if let Some(slot) = keyspace.due_slot(db, Slot::FIRST, NOW) {
-                keyspace.expire_in(db, slot, NOW, 1);
+                keyspace.expire_in(db, slot, NOW, 1, 1);
             }
         }
         Step::Flush => keyspace.flush(db, Pace::Lazy),

@@ -14,7 +14,7 @@ use evict::gate::{DataSet, Expiry as Pause, Role};
 use evict::time::{Monotonic, UnixMillis};
 use evict::ttl::Live;
 use keyspace::slot::Slot;
-use keyspace::store::{Db, Expired};
+use keyspace::store::{Db, Expired, Keyspace};
 
 use crate::latency::EventKind;
 use crate::mesh::loans::Need;
@@ -28,8 +28,9 @@ use super::Inner;
 /// Due slots that units have and that one step passes over in search of another.
 const BARRED_MAX: usize = 16;
 
-/// What is removed before the next step is made ahead.
+/// Keys of a slot that are removed before the next step is made ahead, into the slot that comes next.
 const AT_ONCE: u32 = 3;
+const _: () = assert!(AT_ONCE as usize * Keyspace::STEPS_AHEAD <= Effort::LEAST.keys_per_loop() as usize);
 
 /// Keys that are drawn to tell how many are due.
 const DRAWS: u64 = 16;
@@ -103,9 +104,10 @@ impl Data<'_> {
         let ahead = self.next_slot(place, now);
         let mut looks = 0;
         for step in 0.. {
-            if let Some(ahead) = ahead {
-                self.shard.keyspace.prefetch_due(place, ahead, now, step);
+            if looks >= max {
+                break;
             }
+            ahead.into_iter().for_each(|ahead| self.shard.keyspace.prefetch_due(place, ahead, now, step));
             let expired = self.shard.expire_in(place, slot, now, AT_ONCE.min(max - looks), max - looks);
             taken.removed += expired.keys + expired.fields;
             looks += expired.looks();
@@ -114,8 +116,6 @@ impl Data<'_> {
                 if let Some(at) = self.shard.keyspace.sample_deadline(place).filter(|at| *at > now) {
                     taken.live = Live { keys: 1, ttl_millis: at.0.saturating_sub(now.0) as u64 };
                 }
-            }
-            if expired.is_all || looks >= max {
                 break;
             }
         }

@@ -4,7 +4,6 @@ use evict::policy::Policy;
 use keyspace::args::OwnedArgs;
 use keyspace::hash::{KeyHasher, Random};
 use keyspace::limits::DataLimits;
-use keyspace::store::Expiry;
 
 use super::*;
 use crate::command::table;
@@ -104,8 +103,8 @@ fn the_removal_of_an_expired_key_is_a_latency_event_if_somebody_wants_to_know() 
         (shard.event_ns, shard.long_ns) = (event_ns, u64::MAX);
         run(&mut shard, &hasher, "SET k v PXAT 1000");
         let db = shard.keyspace.db(0).expect("there is a first database");
-        let expired = [1, 1].map(|max| shard.expire_in(db, Slot::of(b"k"), UnixMillis(2000), max));
-        assert_eq!(expired, [Expiry::Removed, Expiry::NothingDue]);
+        let expired = shard.expire_in(db, Slot::of(b"k"), UnixMillis(2000), 4, 4);
+        assert_eq!((expired.keys, expired.looks()), (1, 1));
         assert_eq!(events(&shard), expected);
     }
 }
