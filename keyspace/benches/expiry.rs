@@ -30,7 +30,8 @@ fn main() {
     for number in 0..KEYS {
         let name = format!("due:{number:012}");
         let key = keyspace.key(name.as_bytes());
-        let entry = Entry::new(key.bytes, b"value", Some(NOW.saturating_add(number % SPREAD_MS)), AccessBits::default());
+        let entry =
+            Entry::new(key.bytes, b"value", Some(NOW.saturating_add(number % SPREAD_MS)), AccessBits::default());
         keyspace.insert(db, key.slot, key.hash, entry);
     }
     let (now, begun) = (NOW.saturating_add(SPREAD_MS), Instant::now());

@@ -2,7 +2,8 @@
 //!
 //! A look-up follows pointers, and each may miss the cache: the slot's table, the line of the table, the entry; in a large
 //! collection then the line and the element. Each stage is done for a window of look-ups before the next one begins, so that
-//! what it asks for is there, or on its way, when the next stage reads it.
+//! what it asks for is there, or on its way, when the next stage reads it. The active-expire cycle has no window: its stages come
+//! one by one between the keys of the slot before.
 
 use evict::time::UnixMillis;
 use smallvec::SmallVec;
@@ -62,8 +63,8 @@ impl Keyspace {
         }
     }
 
-    /// Fetches what `expire_in` will read first in a slot, in [`Keyspace::STEPS_AHEAD`] steps with some other work between them: each reads what the one
-    /// before it fetched. A later step does nothing.
+    /// Fetches what `expire_in` will read first in a slot, in [`Keyspace::STEPS_AHEAD`] steps with some other work between them: each reads
+    /// what the one before it fetched. A later step does nothing.
     pub fn prefetch_due(&self, db: Db, slot: Slot, now: UnixMillis, step: usize) {
         let Some(table) = self.table(db, slot) else { return };
         match step.checked_sub(1) {

@@ -125,7 +125,10 @@ impl Due {
             node *= 2;
             node += usize::from(self.nodes[node] > now.0);
         }
-        [2 * node, 4 * node, 8 * node].iter().filter_map(|&below| self.nodes.get(below)).for_each(|below| prefetch(below));
+        [2 * node, 4 * node, 8 * node]
+            .iter()
+            .filter_map(|&below| self.nodes.get(below))
+            .for_each(|below| prefetch(below));
     }
 
     /// The first group from `from` on whose bound has come, or else of those before it. The number of groups is a power of two, so that

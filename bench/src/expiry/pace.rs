@@ -197,7 +197,13 @@ impl Load {
     }
 
     /// See [`paced_arguments`].
-    fn paced(&mut self, rate: u64, first: u64, watched: Vec<Watched>, mut watch: Connection) -> Result<Outcome, BenchError> {
+    fn paced(
+        &mut self,
+        rate: u64,
+        first: u64,
+        watched: Vec<Watched>,
+        mut watch: Connection,
+    ) -> Result<Outcome, BenchError> {
         let begun = Instant::now();
         // The first deadline, and the end whatever happens, on the clock that the load goes by.
         let deadline = begun + Duration::from_millis(first.saturating_sub(unix_millis()));

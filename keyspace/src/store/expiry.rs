@@ -49,10 +49,10 @@ impl Keyspace {
         Some(Slot::new(slot as u16).expect("groups are slots"))
     }
 
-    /// Looks in a slot for what of a database has a deadline that has come, and removes it: keys, until they and looks in vain are
-    /// `keys_max`, or up to `fields_max` fields of one hash; of either at least one. Entries are freed when all are removed: what the
-    /// allocator reads for one then arrives while it reads for the next.
-    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, keys_max: u32, fields_max: u32) -> Expired {
+    /// Looks in a slot for what of a database has a deadline that has come, and removes it: keys, until there were `keys_max` looks, or
+    /// fields of one hash, with which there are up to `looks_max`; at least one of either. Entries are freed when all are removed: what
+    /// the allocator reads for one then arrives while it reads for the next.
+    pub fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, keys_max: u32, looks_max: u32) -> Expired {
         let mut expired = Expired::default();
         let mut removed: SmallVec<[Entry; TOGETHER]> = SmallVec::new();
         loop {
@@ -66,7 +66,10 @@ impl Keyspace {
                         removed.push(self.take_expired(db, slot, hash, place));
                         expired.keys += 1;
                     } else {
-                        expired.fields = self.expire_fields(db, slot, hash, place, now, fields_max.max(1));
+                        let bytes: SmallVec<[u8; 64]> = entry.key().into();
+                        let key = Key { slot, hash, bytes: &bytes };
+                        let fields_max = looks_max.saturating_sub(expired.looks()).max(1);
+                        expired.fields = self.expire_fields(db, &key, place, now, fields_max);
                         expired.in_vain += u32::from(expired.fields == 0);
                     }
                 }
@@ -122,9 +125,7 @@ impl Keyspace {
 
     /// Deletes up to `max` fields of the hash at a place because their deadlines have come, and the hash with its last field. Says how
     /// many. One event tells of all of them.
-    fn expire_fields(&mut self, db: Db, slot: Slot, hash: u64, place: Place, now: UnixMillis, max: u32) -> u32 {
-        let bytes: SmallVec<[u8; 64]> = self.slots[slot.index()].table_mut(db, self.databases.len()).at(place).key().into();
-        let key = &Key { slot, hash, bytes: &bytes };
+    fn expire_fields(&mut self, db: Db, key: &Key, place: Place, now: UnixMillis, max: u32) -> u32 {
         let mut parts = self.signals.log.is_on().then(|| OwnedArgs::from_iter([key.bytes]));
         let remove = |entry: &mut Entry, hasher: &KeyHasher| match entry.object_mut() {
             Some(Object::Hash(fields)) => {

@@ -162,10 +162,10 @@ impl Deadlines for Data<'_> {
 impl Shard {
     /// Removes some of what is due in a slot. One key at most if somebody wants to know how long a key takes: that is a latency event if
     /// it takes long.
-    pub(crate) fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, keys_max: u32, fields_max: u32) -> Expired {
+    pub(crate) fn expire_in(&mut self, db: Db, slot: Slot, now: UnixMillis, keys_max: u32, looks_max: u32) -> Expired {
         let mut timing = self.timing();
         let keys_max = if timing.is_on() { 1 } else { keys_max };
-        let expired = timing.time(|| self.keyspace.expire_in(db, slot, now, keys_max, fields_max));
+        let expired = timing.time(|| self.keyspace.expire_in(db, slot, now, keys_max, looks_max));
         if let (1, Some(micros)) = (expired.keys, timing.total) {
             self.took(EventKind::ExpireDel, micros);
         }
