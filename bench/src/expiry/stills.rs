@@ -154,4 +154,13 @@ mod tests {
         }
         assert!(!Stills::default().held_up(at(0), at(1_000)));
     }
+
+    #[test]
+    fn how_long_a_thread_waited_is_read() {
+        let schedstat = File::open("/proc/thread-self/schedstat").expect("this thread has figures");
+        let before = waited(&schedstat).expect("they have a second one");
+        thread::yield_now();
+        assert!(waited(&schedstat) >= Some(before));
+        assert_eq!(waited(&File::open("/dev/null").expect("it is there")), None);
+    }
 }
