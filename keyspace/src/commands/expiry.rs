@@ -210,3 +210,7 @@ fn tell(exec: &mut Exec, args: Args, reply: &mut Reply, form: impl Fn(UnixMillis
 #[cfg(test)]
 #[path = "expiry_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "expiry_carried_tests.rs"]
+mod carried_tests;
