@@ -38,7 +38,7 @@ impl Model {
 
     /// Carries out a step here and says what command does it there.
     fn step(&mut self, what: u8, db: usize, key: usize, to: usize, time: i64) -> String {
-        let (name, other, later) = (KEYS[key], KEYS[to], Some(self.now + time));
+        let (name, later) = (KEYS[key], Some(self.now + time));
         let held = self.keys[db][key];
         match what {
             0 => {
@@ -77,6 +77,15 @@ impl Model {
                 }
                 format!("lpop {name}")
             }
+            _ => self.move_or_time(what, db, key, to, time),
+        }
+    }
+
+    /// The steps that leave values as they are.
+    fn move_or_time(&mut self, what: u8, db: usize, key: usize, to: usize, time: i64) -> String {
+        let (name, other, later) = (KEYS[key], KEYS[to], Some(self.now + time));
+        let held = self.keys[db][key];
+        match what {
             7 => {
                 self.keys[db][key] = held.map(|(value, _)| (value, later));
                 format!("pexpire {name} {time}")

@@ -43,8 +43,9 @@ fn a_million_keys_of_one_millisecond(bed: &mut Bed) {
     until("they are gone", || keys(&mut client, 0) == (0, 0));
     let (took, worked) = (begun.elapsed().as_millis() as u64, cycle_ms(&mut client));
     assert_eq!(count(&mut client, "stats", "expired_keys"), MANY as u64, "each of them once");
-    // By contract 25 % of each core at this effort; other processes may hold a slice up, which its clock counts.
-    let share = took * bed.cores() as u64 * 43 / 100 + 100;
+    // By contract 25 % of each core at this effort; other processes may hold a slice up, which its clock counts: where loops are more than
+    // CPUs, for as long as another runs. Without a limit it would be all of the time.
+    let share = took * bed.cores() as u64 * 70 / 100 + 100;
     assert!(worked <= share, "the cycle worked {worked} ms of {took}");
     assert!(count(&mut client, "stats", "expired_time_cap_reached_count") > 0, "it ran into its limit");
 }
