@@ -1,13 +1,14 @@
 //! The internal log: what cores record of what they change.
 //!
 //! `reader` takes the logs of a world and puts them together, `replica` carries them out on empty data and compares. The tests: `rows` (what
-//! is recorded of which command, by example), `differential` (the same as redis-server appends to its file), `random` (commands
-//! of all families, replayed), `crowd` (clients at once on several cores, replayed).
+//! is recorded of which command, by example), `packet_rows` (rows of the packet that leave a line of evidence), `differential` (the same as
+//! redis-server appends to its file), `random` (commands of all families, replayed), `crowd` (clients at once on several cores, replayed).
 
 #![allow(non_snake_case)]
 
 mod crowd;
 mod differential;
+mod packet_rows;
 mod random;
 mod reader;
 mod replica;

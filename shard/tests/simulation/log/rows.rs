@@ -1,4 +1,4 @@
-//! What is recorded of what, row by row of the packet: U001, U003, U005, U007, U012, U014.
+//! What is recorded of what, row by row of the packet: U001, U003, U005, U012, U014. `packet_rows` has U007 and U008.
 
 use evict::policy::Policy;
 use evict::record::{Cause, Form, Kind, Place};
@@ -11,12 +11,12 @@ use super::super::resp::Value;
 use super::reader::{Reader, Record};
 use super::{Desk, show};
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings { enable_debug_command: DebugAccess::Yes, ..Settings::default() }
 }
 
 /// A world in which only look-ups remove what is expired.
-fn still(cores: u16, settings: Settings) -> Desk {
+pub(super) fn still(cores: u16, settings: Settings) -> Desk {
     let mut desk = Desk::new(0, cores, settings);
     run(&mut desk, "DEBUG SET-ACTIVE-EXPIRE 0");
     desk
@@ -182,25 +182,6 @@ fn FR_P2C_008_U005_past_deadlines_in_transactions_and_scripts() {
         );
         desk.check().expect("the log gives the same data");
     }
-}
-
-#[test]
-fn FR_P2C_008_U007_persist_is_recorded_only_if_it_did_something() {
-    let mut desk = still(1, settings());
-    check(
-        &mut desk,
-        &[
-            ("PERSIST k", ""),
-            ("SET k v", "0> SET k v"),
-            ("PERSIST k", ""),
-            ("PEXPIRE k 10", "0> PEXPIREAT k @10"),
-            ("persist k", "0> persist k"),
-            ("PEXPIRE k 10", "0> PEXPIREAT k @10"),
-            ("@later 11", ""),
-            ("PERSIST k", "0> DEL k"),
-            ("PERSIST k", ""),
-        ],
-    );
 }
 
 #[test]
