@@ -2,6 +2,7 @@
 //! what commands over both cores cost, and what they do to others.
 
 pub(crate) mod drive;
+pub(crate) mod sends;
 pub(crate) mod slots;
 
 use crate::args::Options;
@@ -95,11 +96,19 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     println!("server CPU per request, ns ({CONNECTIONS} connections, P=1, medians of {rounds} rounds)");
     for row in ROWS.iter().filter(|row| wanted(row.name)) {
         let requests = options.requests.unwrap_or(row.requests);
-        let [reference, subject] = alternate(rounds, |index| {
-            let contender = [&redis, &ashlar][index];
-            Ok(cpu_of(row.source, contender, 1, requests, &rig)? / row.units as f64)
-        })?;
-        print_row(row.name, (REDIS, reference), (ASHLAR, subject), row.at_most);
+        let cpu = |contender| Ok(cpu_of(row.source, contender, 1, requests, &rig)? / row.units as f64);
+        if row.source == Source::Drive(Drive::Publish) {
+            let [reference, subject, sends] = alternate(rounds, |index| match index {
+                0 => cpu(&redis),
+                1 => cpu(&ashlar),
+                _ => sends::cpu_per_send(requests, &rig),
+            })?;
+            print_row(row.name, (REDIS, reference), (ASHLAR, subject), row.at_most);
+            print_least("the same sends, nothing else", sends, reference);
+        } else {
+            let [reference, subject] = alternate(rounds, |index| cpu([&redis, &ashlar][index]))?;
+            print_row(row.name, (REDIS, reference), (ASHLAR, subject), row.at_most);
+        }
     }
     if wanted(MSET) {
         let requests = options.requests.unwrap_or(MSET_REQUESTS);
@@ -124,14 +133,15 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// Medians of two things measured in turn, each first in every other round.
-fn alternate(
+/// Medians of things measured in turn, in the other order in every other round.
+fn alternate<const N: usize>(
     rounds: u64,
     mut measure: impl FnMut(usize) -> Result<f64, BenchError>,
-) -> Result<[Option<f64>; 2], BenchError> {
-    let mut samples = [Vec::new(), Vec::new()];
+) -> Result<[Option<f64>; N], BenchError> {
+    let mut samples = [const { Vec::new() }; N];
     for round in 0..rounds {
-        for index in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+        for place in 0..N {
+            let index = if round % 2 == 0 { place } else { N - 1 - place };
             samples[index].push(measure(index)?);
         }
     }
@@ -194,14 +204,29 @@ fn p99_beside(drive: Drive, contender: &Contender, requests: u64, rig: &Rig) -> 
 
 fn print_row(name: &str, reference: (&str, Option<f64>), subject: (&str, Option<f64>), at_most: f64) {
     let verdict = Verdict { what: name.to_owned(), measured: ratio(subject.1, reference.1), at_most };
-    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.0}"));
-    let measured = verdict.measured.map_or("-".to_owned(), |measured| format!("{measured:.2}"));
+    let measured = show(verdict.measured, 2);
     println!(
         "  {name:<32} {} {:>7}  {} {:>7}  {measured:>5} <= {at_most:.2}  {}",
         reference.0,
-        figure(reference.1),
+        show(reference.1, 0),
         subject.0,
-        figure(subject.1),
+        show(subject.1, 0),
         verdict.word()
     );
+}
+
+/// What no server of its kind can do without, beside the reference.
+fn print_least(name: &str, least: Option<f64>, reference: Option<f64>) {
+    println!(
+        "  {name:<32} {:<12} {:>7}  {:<6} {:>7}  {:>5}",
+        "",
+        "",
+        "",
+        show(least, 0),
+        show(ratio(least, reference), 2)
+    );
+}
+
+fn show(value: Option<f64>, decimals: usize) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"))
 }

@@ -48,9 +48,10 @@ use error::BenchError;
 /// Runs a load by its arguments.
 type Serve = fn(&[String]) -> Result<(), BenchError>;
 
-/// The hidden subcommands that make loads in processes of their own.
-const LOADS: [(&str, Serve); 4] = [
+/// The hidden subcommands that are processes of their own: loads, and what loads are put to.
+const LOADS: [(&str, Serve); 5] = [
     (clients::drive::SUBCOMMAND, clients::drive::serve),
+    (clients::sends::SUBCOMMAND, clients::sends::serve),
     (expiry::pace::SUBCOMMAND, expiry::pace::serve),
     (eviction::aside::SUBCOMMAND, eviction::aside::serve),
     (eviction::flood::SUBCOMMAND, eviction::flood::serve),
