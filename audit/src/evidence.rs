@@ -77,18 +77,18 @@ impl Evidence<'_> {
 }
 
 /// Tests of a packet's rows, for the file that has `row` and the packet's table as `Error`: for each row one test in each mode, with the row's
-/// name, the error of its row in the contract, and its checks.
+/// name, the error of its row in the contract, and its checks: functions as `row` takes them.
 #[macro_export]
 macro_rules! rows {
     ($($strict:ident $hardened:ident $id:literal $error:ident [$($check:path),+ $(,)?])+) => {$(
         #[test]
         fn $strict() {
-            row($id, Error::$error, $crate::mode::Mode::Strict, &[$((stringify!($check), $check as fn())),+]);
+            row($id, Error::$error, $crate::mode::Mode::Strict, &[$((stringify!($check), $check)),+]);
         }
 
         #[test]
         fn $hardened() {
-            row($id, Error::$error, $crate::mode::Mode::Hardened, &[$((stringify!($check), $check as fn())),+]);
+            row($id, Error::$error, $crate::mode::Mode::Hardened, &[$((stringify!($check), $check)),+]);
         }
     )+};
 }

@@ -217,14 +217,8 @@ fn print_row(name: &str, reference: (&str, Option<f64>), subject: (&str, Option<
 
 /// What no server of its kind can do without, beside the reference.
 fn print_least(name: &str, least: Option<f64>, reference: Option<f64>) {
-    println!(
-        "  {name:<32} {:<12} {:>7}  {:<6} {:>7}  {:>5}",
-        "",
-        "",
-        "",
-        show(least, 0),
-        show(ratio(least, reference), 2)
-    );
+    // Under the figures of the servers.
+    println!("  {name:<32} {:>36}  {:>5}", show(least, 0), show(ratio(least, reference), 2));
 }
 
 fn show(value: Option<f64>, decimals: usize) -> String {

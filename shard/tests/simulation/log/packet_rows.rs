@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use audit::contract::Contract;
 use audit::digest::Digest;
 use audit::evidence::{Evidence, Shown};
+use audit::mode::Mode;
 use audit::record::Verdict;
 use evict::reason::ExpireEvictError as Error;
 use evict::time::UnixMillis;
@@ -30,10 +31,10 @@ const STEPS: usize = 400;
 const KEYS: [&str; 4] = ["a", "b", "c", "v"];
 
 /// A check in a mode: a sum over what came out.
-type Check = fn(ContractMode) -> Digest;
+type Check = fn(Mode) -> Digest;
 
 /// Runs the checks of a row in a mode and writes its line; fails if one of them does.
-fn row(id: &str, error: Error, mode: ContractMode, checks: &[(&str, Check)]) {
+fn row(id: &str, error: Error, mode: Mode, checks: &[(&str, Check)]) {
     let begun = Instant::now();
     let (mut output, mut verdicts) = (Digest::default(), Vec::new());
     for (name, check) in checks {
@@ -46,7 +47,7 @@ fn row(id: &str, error: Error, mode: ContractMode, checks: &[(&str, Check)]) {
         packet: Error::PACKET,
         suite: "fr_expire_evict_phase2c_packet_008",
         row: id,
-        mode: mode.mode(),
+        mode,
         part: "shard",
         seed: SEED,
         reason: error.code(),
@@ -59,35 +60,23 @@ fn row(id: &str, error: Error, mode: ContractMode, checks: &[(&str, Check)]) {
     assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Pass), "{error}: {verdicts:?}");
 }
 
-const U007: &[(&str, Check)] = &[("persist_answers_and_records_only_what_it_did", persist)];
-
-#[test]
-fn FR_P2C_008_STRICT_U007() {
-    row("U007", Error::PersistContractViolation, ContractMode::Strict, U007);
+audit::rows! {
+    FR_P2C_008_STRICT_U007 FR_P2C_008_HARDENED_U007 "U007" PersistContractViolation [
+        persist_answers_and_records_only_what_it_did,
+    ]
+    FR_P2C_008_STRICT_U008 FR_P2C_008_HARDENED_U008 "U008" ExpireMetadataApiViolation [
+        keys_and_deadlines_on_one_core,
+        keys_and_deadlines_on_four_cores,
+    ]
 }
 
-#[test]
-fn FR_P2C_008_HARDENED_U007() {
-    row("U007", Error::PersistContractViolation, ContractMode::Hardened, U007);
-}
-
-const U008: &[(&str, Check)] = &[
-    ("keys_and_deadlines_on_one_core", |mode| keys_and_deadlines(mode, 1)),
-    ("keys_and_deadlines_on_four_cores", |mode| keys_and_deadlines(mode, 4)),
-];
-
-#[test]
-fn FR_P2C_008_STRICT_U008() {
-    row("U008", Error::ExpireMetadataApiViolation, ContractMode::Strict, U008);
-}
-
-#[test]
-fn FR_P2C_008_HARDENED_U008() {
-    row("U008", Error::ExpireMetadataApiViolation, ContractMode::Hardened, U008);
-}
-
-fn desk(mode: ContractMode, cores: u16) -> Desk {
-    still(cores, Settings { expire_evict_mode: mode, ..settings() })
+/// A world in a mode, as its setting makes it.
+fn desk(mode: Mode, cores: u16) -> Desk {
+    let expire_evict_mode = match mode {
+        Mode::Strict => ContractMode::Strict,
+        Mode::Hardened => ContractMode::Hardened,
+    };
+    still(cores, Settings { expire_evict_mode, ..settings() })
 }
 
 /// The reply to a line, and what was recorded of it.
@@ -97,7 +86,7 @@ fn play(desk: &mut Desk, line: &str) -> (Value, String) {
 }
 
 /// U007: no key, no deadline, a deadline, and one that is over.
-fn persist(mode: ContractMode) -> Digest {
+fn persist_answers_and_records_only_what_it_did(mode: Mode) -> Digest {
     let mut desk = desk(mode, 1);
     let mut sum = Digest::default();
     let mut asked = |desk: &mut Desk, line: &str, reply: i64, recorded: &str| {
@@ -193,8 +182,16 @@ impl Model {
     }
 }
 
+fn keys_and_deadlines_on_one_core(mode: Mode) -> Digest {
+    keys_and_deadlines(mode, 1)
+}
+
+fn keys_and_deadlines_on_four_cores(mode: Mode) -> Digest {
+    keys_and_deadlines(mode, 4)
+}
+
 /// U008: random commands carry deadlines as §3.3 says, whichever cores have the keys, and no deadline is without its key.
-fn keys_and_deadlines(mode: ContractMode, cores: u16) -> Digest {
+fn keys_and_deadlines(mode: Mode, cores: u16) -> Digest {
     let (mut desk, mut model) = (desk(mode, cores), Model::default());
     let mut rng = fastrand::Rng::with_seed(SEED);
     let mut sum = Digest::default();
