@@ -29,16 +29,6 @@ fn cycle_ms(client: &mut Client) -> u64 {
     count(client, "stats", "expire_cycle_cpu_milliseconds")
 }
 
-/// Milliseconds for which threads of a process were ready to run and had no CPU: the second figure of `schedstat`.
-fn waited_ms(pid: u32) -> u64 {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs");
-    let waited = tasks.filter_map(|task| {
-        let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    waited.sum::<u64>() / 1_000_000
-}
-
 fn a_million_keys_of_one_millisecond(bed: &mut Bed) {
     let server = bed.ours(&[]);
     let mut client = server.client();
@@ -48,14 +38,13 @@ fn a_million_keys_of_one_millisecond(bed: &mut Bed) {
     until("they are due", || clock(&mut client) > at);
     assert_eq!(keys(&mut client, 0), (MANY as u64, MANY as u64));
     client.ok("CONFIG RESETSTAT");
-    let (begun, waited_before) = (Instant::now(), waited_ms(server.pid()));
+    let begun = Instant::now();
     client.ok("DEBUG SET-ACTIVE-EXPIRE 1");
     until("they are gone", || keys(&mut client, 0) == (0, 0));
     let (took, worked) = (begun.elapsed().as_millis() as u64, cycle_ms(&mut client));
     assert_eq!(count(&mut client, "stats", "expired_keys"), MANY as u64, "each of them once");
-    // By contract 25 % of each core at this effort. A slice's clock also counts how long its thread was ready and another had the CPU.
-    let waited = waited_ms(server.pid()) - waited_before;
-    let share = took * bed.cores() as u64 * 43 / 100 + 100 + waited;
+    // By contract 25 % of each core at this effort; other processes may hold a slice up, which its clock counts.
+    let share = took * bed.cores() as u64 * 43 / 100 + 100;
     assert!(worked <= share, "the cycle worked {worked} ms of {took}");
     assert!(count(&mut client, "stats", "expired_time_cap_reached_count") > 0, "it ran into its limit");
 }
