@@ -87,7 +87,8 @@ pub struct Auditor<T> {
     unsent: Vec<Event<T>>,
     /// Something was noted that is not told.
     pending: bool,
-    window: Monotonic,
+    /// When the window began: at the first time that something is taken.
+    window: Option<Monotonic>,
     /// Hardening was lost, by itself.
     fallen: bool,
 }
@@ -102,7 +103,7 @@ impl<T: AuditTopic> Auditor<T> {
             single: Vec::new(),
             unsent: Vec::new(),
             pending: false,
-            window: Monotonic(0),
+            window: None,
             fallen: false,
         }
     }
@@ -203,10 +204,11 @@ impl<T: AuditTopic> Auditor<T> {
 
     /// Ends a window whose time is over.
     fn end_window(&mut self, now: Monotonic) {
-        if now.micros_since(self.window) < WINDOW_US {
+        let began = *self.window.get_or_insert(now);
+        if now.micros_since(began) < WINDOW_US {
             return;
         }
-        self.window = now;
+        self.window = Some(now);
         let before = self.mode();
         let after = self.hardening.end_window(&self.calibration);
         self.calibration = Calibration::default();

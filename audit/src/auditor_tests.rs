@@ -62,6 +62,23 @@ pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_evidence_within_
 }
 
 #[test]
+pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_the_first_window_is_as_long_as_any() {
+    let mut auditor = Auditor::new(Mode::Hardened);
+    let begun = Monotonic(7 * WINDOW_US + 1);
+    let spend = |auditor: &mut Auditor, now| {
+        for _ in 0..Topic::BUDGETS[0] {
+            auditor.note(Topic::Malformed, input("x"));
+        }
+        auditor.take(WALL, now).iter().filter(|event| event.verdict == Verdict::Pass).count()
+    };
+    let budget = Topic::BUDGETS[0] as usize;
+    assert_eq!(spend(&mut auditor, begun), budget);
+    assert_eq!(spend(&mut auditor, Monotonic(begun.0 + WINDOW_US - 1)), 0, "what was spent is spent");
+    assert!(auditor.take(WALL, Monotonic(begun.0 + WINDOW_US)).len() <= 1);
+    assert_eq!(spend(&mut auditor, Monotonic(begun.0 + WINDOW_US)), budget);
+}
+
+#[test]
 pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_exhausted_windows_are_told() {
     let mut auditor = Auditor::new(Mode::Hardened);
     let exhaust = |auditor: &mut Auditor, window| {
@@ -71,6 +88,7 @@ pub(crate) fn FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_exhausted_wi
         let events = auditor.take(WALL, at(window));
         events.into_iter().filter(|event| event.topic == Topic::ModeChanged).collect::<Vec<_>>()
     };
+    assert!(exhaust(&mut auditor, 0).is_empty());
     assert!(exhaust(&mut auditor, 1).is_empty() && !auditor.has_fallen());
     let told = exhaust(&mut auditor, 2);
     assert_eq!((told.len(), auditor.mode(), auditor.has_fallen()), (1, Mode::Strict, true));

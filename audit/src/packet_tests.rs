@@ -36,6 +36,7 @@ const HARDENED: Checks = checks![
     mode::tests::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_windows_of_wrong_beliefs,
     mode::tests::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_drift_on_a_critical_row,
     auditor::tests::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_evidence_within_the_budget_then_closed,
+    auditor::tests::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_the_first_window_is_as_long_as_any,
     auditor::tests::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_two_exhausted_windows_are_told,
     auditor::tests::FR_P2C_008_HARDENED_U013_FR_P2C_007_HARDENED_U012_probable_harm_on_a_critical_row_is_drift,
     loss::tests::FR_P2C_008_U013_FR_P2C_007_U012_the_rule,

@@ -3,7 +3,7 @@
 //! Filling is pipelined in batches with one batch in flight behind the one being written, so that five million keys take seconds;
 //! redis-benchmark cannot set each key of a range exactly once.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -50,7 +50,13 @@ impl Client {
         push_command(&mut command, words);
         self.stream.write_all(&command).map_err(BenchError::io(words.join(" ")))?;
         let mut reply = vec![0; 16 * 1024];
-        let length = self.stream.read(&mut reply).map_err(BenchError::io(format!("reply to {}", words.join(" "))))?;
+        // With a time limit, a signal ends a read.
+        let length = loop {
+            match self.stream.read(&mut reply) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read.map_err(BenchError::io(format!("reply to {}", words.join(" "))))?,
+            }
+        };
         Ok(String::from_utf8_lossy(&reply[..length]).into_owned())
     }
 

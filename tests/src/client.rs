@@ -118,7 +118,10 @@ impl Client {
     /// Waits until the server has sent something that is not read yet.
     pub fn wait_for_bytes(&mut self) -> io::Result<()> {
         match &self.socket {
-            Socket::Tcp(tcp) => tcp.set_read_timeout(Some(self.wait)).and_then(|()| tcp.peek(&mut [0])).map(|_| ()),
+            Socket::Tcp(tcp) => {
+                tcp.set_read_timeout(Some(self.wait))?;
+                uninterrupted(|| tcp.peek(&mut [0])).map(|_| ())
+            }
             Socket::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -273,6 +276,21 @@ impl Client {
     fn end(&mut self) -> Fill {
         self.closed = true;
         Fill::Closed
+    }
+}
+
+/// Reads again when a signal came between: the kernel starts no read over that has a time limit, and a process has signals whenever one
+/// of its children ends.
+///
+/// # Errors
+///
+/// Every other one of `read`.
+pub fn uninterrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use tests::client::uninterrupted;
+
 /// Longest wait for a connection or for bytes of it.
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -57,7 +59,7 @@ impl Peer {
     pub(crate) fn hear(&mut self, word: &str, times: usize) {
         let mut bytes = [0; 65536];
         while self.heard.windows(word.len()).filter(|window| *window == word.as_bytes()).count() < times {
-            let read = self.stream.read(&mut bytes).expect("it is sent something");
+            let read = uninterrupted(|| self.stream.read(&mut bytes)).expect("it is sent something");
             assert!(read > 0, "the end came before {word}");
             self.heard.extend_from_slice(&bytes[..read]);
         }

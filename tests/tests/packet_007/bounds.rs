@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use tests::client::Outcome;
+use tests::client::{Outcome, uninterrupted};
 use tests::cluster::{Node, join, until};
 use tests::process::{raise_descriptors, resident_bytes};
 use tests::server::Kind;
@@ -63,7 +63,7 @@ fn stranger(node: &Node) -> TcpStream {
 /// Waits until a connection is closed by the other side.
 #[track_caller]
 fn closed(stranger: &mut TcpStream) {
-    match stranger.read(&mut [0; 16]) {
+    match uninterrupted(|| stranger.read(&mut [0; 16])) {
         Ok(0) => {}
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
         other => panic!("it is not closed: {other:?}"),
@@ -82,7 +82,8 @@ fn links_have_a_limit(bed: &mut Bed) {
     until("there is room again", LIMIT, || {
         let mut stranger = stranger(&nodes[0]);
         stranger.set_read_timeout(Some(Duration::from_secs(1))).expect("a time can be set");
-        stranger.write_all(&frame(0, &[b'5'; NAME], &[])).is_ok() && matches!(stranger.read(&mut [0; 16]), Ok(16))
+        stranger.write_all(&frame(0, &[b'5'; NAME], &[])).is_ok()
+            && matches!(uninterrupted(|| stranger.read(&mut [0; 16])), Ok(16))
     });
 }
 
