@@ -265,6 +265,8 @@ fn who_leaves_or_does_not_read_leaves_nothing_behind() {
     // This one does not read: the file stays until it leaves, and others are served.
     let reader = begun(&server, &mut client);
     until("the file is whole", LIMIT, || refused(&server).is_none());
+    until("the file of who asked is dropped", LIMIT, || nameless_files(&server) == 1);
+    assert_eq!(text(client.ask("PING")), "PONG");
     assert_eq!(nameless_files(&server), 1);
     drop(reader);
     until("the file is dropped", LIMIT, || nameless_files(&server) == 0);

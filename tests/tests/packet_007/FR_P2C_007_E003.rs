@@ -63,9 +63,9 @@ fn redis_cli_makes_and_reshapes_a_cluster(bed: &mut Bed) {
     let at = address(first);
     assert!(managed(&["info", &at]).contains("in 4 masters"));
     assert_eq!(managed(&["call", &at, "CLUSTER", "KEYSLOT", "foo"]).matches("12182").count(), 4);
-    manage(&["set-timeout", &at, "2500"]);
+    manage(&["set-timeout", &at, "16000"]);
     let timeout = |node: &Node| node.client().ask("CONFIG GET cluster-node-timeout").to_string();
-    assert!(nodes.iter().all(|node| timeout(node).contains("2500")));
+    assert!(nodes.iter().all(|node| timeout(node).contains("16000")));
     let old = Server::start(Kind::Redis, &[]);
     old.client().ok("SET import:1 value");
     managed(&["import", &at, "--cluster-from", &format!("127.0.0.1:{}", old.port), "--cluster-copy"]);
