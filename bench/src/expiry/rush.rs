@@ -19,8 +19,8 @@ const KEYS: u64 = 10_000_000;
 const SPREAD_MS: u64 = 1000;
 /// Time for filling: some, and per key a multiple of what a key of the load took, as larger tables are slower. Who needs more ends the
 /// run with an error.
-const FILL_MS: u64 = 8_000;
-const FILL_FACTOR: u64 = 3;
+const FILL_MS: u64 = 12_000;
+const FILL_FACTOR: u64 = 4;
 /// How long the load runs before the first deadline.
 const BEFORE_MS: u64 = 4_000;
 /// Longest silence of a server that is asked for its figures.
