@@ -279,8 +279,7 @@ impl Client {
     }
 }
 
-/// Reads again when a signal came between: the kernel starts no read over that has a time limit, and a process has signals whenever one
-/// of its children ends.
+/// Reads again when the kernel was interrupted: it does not start a read over that has a time limit, as it does with others (signal(7)).
 ///
 /// # Errors
 ///
