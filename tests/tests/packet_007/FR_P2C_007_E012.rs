@@ -25,6 +25,9 @@ fn FR_P2C_007_HARDENED_E012_budget() {
 /// Why a defence beyond the budget is none.
 const SPENT: &str = "cluster.hardened_budget_exhausted_failclosed";
 
+/// Defences of one category in a window.
+const BUDGET: usize = 64;
+
 /// A node whose log is JSON, with more arguments.
 pub(crate) fn telling(bed: &Bed, more: &[&str]) -> Node {
     let (port, bus) = (free_port(), free_port());
@@ -98,9 +101,13 @@ fn spent_budgets(bed: &mut Bed) {
                 send(bus, &of_another_version());
             }
         });
-        line(&mut node, "frame_refused", SPENT);
+        let defences = std::iter::from_fn(|| {
+            Some(line(&mut node, "frame_refused", "")).filter(|refused| !refused.contains(SPENT))
+        });
+        let defences = defences.filter(|refused| refused.contains("\"outcome\":\"pass\"")).count();
         let fallen = line(&mut node, "mode_changed", "\"mode\":\"strict\"");
         stop.store(true, Ordering::Relaxed);
+        assert_eq!(defences, BUDGET, "the first window has as many as any");
         fallen
     });
     assert!(fallen.contains(SPENT), "{fallen}");
